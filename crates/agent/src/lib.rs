@@ -1,0 +1,1 @@
+//! The agent on a runner instance: sees the interruption notice and tags the instance.

@@ -1,0 +1,1 @@
+//! The controller: consumes events, decides, re-runs and launches.

@@ -1,0 +1,1 @@
+//! Spot or on-demand.

@@ -1,0 +1,36 @@
+//! The numbers and choices that configuration may change.
+
+use jiff::SignedDuration;
+use reprise_model::policy::OnDemandRetries;
+use reprise_model::tags::TagKeys;
+
+/// What every decision goes by.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// How long a job that ended without success is looked at again for evidence. EC2's answers
+    /// are eventually consistent, and a tag set at the last moment shows within seconds.
+    pub look_window: SignedDuration,
+    /// The pause between two looks.
+    pub look_again_after: SignedDuration,
+    /// When a job settled as not interrupted is looked at once more, counted from its end.
+    pub late_look_after: SignedDuration,
+    /// Which attempts above 1 are kept off spot.
+    pub on_demand_retries: OnDemandRetries,
+    /// The tag keys.
+    pub tags: TagKeys,
+    /// How often a launch is tried before it is given up.
+    pub launch_tries: u32,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            look_window: SignedDuration::from_secs(60),
+            look_again_after: SignedDuration::from_secs(5),
+            late_look_after: SignedDuration::from_mins(10),
+            on_demand_retries: OnDemandRetries::default(),
+            tags: TagKeys::default(),
+            launch_tries: 20,
+        }
+    }
+}

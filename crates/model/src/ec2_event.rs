@@ -1,0 +1,1 @@
+//! EventBridge events of EC2.

@@ -1,0 +1,103 @@
+//! EC2 instances as they are seen from outside.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{AccountId, InstanceId, Region};
+
+/// An instance, named so that two accounts or regions can never be mixed up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Instance {
+    /// The account that owns it.
+    pub account: AccountId,
+    /// The region it runs in.
+    pub region: Region,
+    /// Its id.
+    pub id: InstanceId,
+}
+
+impl fmt::Display for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}", self.account, self.region, self.id)
+    }
+}
+
+/// How an instance is paid for, and whether EC2 may take it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capacity {
+    /// May be taken back at two minutes' notice.
+    Spot,
+    /// Stays until somebody ends it.
+    OnDemand,
+}
+
+impl Capacity {
+    /// The word for logs, metrics and tags.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Spot => "spot",
+            Self::OnDemand => "on-demand",
+        }
+    }
+}
+
+impl fmt::Display for Capacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The state word of DescribeInstances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InstanceState {
+    /// Being started.
+    Pending,
+    /// Running.
+    Running,
+    /// Being ended.
+    ShuttingDown,
+    /// Ended; visible for about an hour more.
+    Terminated,
+    /// Being stopped.
+    Stopping,
+    /// Stopped; its tags stay.
+    Stopped,
+    /// A word that EC2 has added since.
+    Unknown,
+}
+
+/// What EC2 says of an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceView {
+    /// Which instance.
+    pub instance: Instance,
+    /// Spot or on-demand.
+    pub capacity: Capacity,
+    /// Its state.
+    pub state: InstanceState,
+    /// `StateReason.Code`, as `Server.SpotInstanceTermination`.
+    pub state_reason: Option<String>,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+    /// Its type, as `c7a.large`.
+    pub instance_type: String,
+    /// Its zone, as `eu-west-1a`.
+    pub zone: Option<String>,
+    /// When it was launched.
+    pub launched_at: Option<Timestamp>,
+}
+
+/// The answer to "what is this instance?".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InstanceSight {
+    /// EC2 knows it.
+    Seen(InstanceView),
+    /// EC2 does not list it: forgotten about an hour after its end, not yet listed (EC2 is
+    /// eventually consistent), or never ours.
+    Absent,
+}

@@ -1,0 +1,311 @@
+//! The records that the store keeps: what neither the queue, EC2 nor GitHub remembers.
+//!
+//! Three aggregates, each committed whole under its own version: what is known of an **instance**,
+//! of a **run** with interrupted jobs, and of a **launch**. Work that is due stands in the record
+//! it concerns (`due`), so a decision and its effects are one write.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::evidence::Evidence;
+use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId};
+use crate::instance::{Capacity, Instance};
+use crate::job::{Execution, JobKey};
+use crate::reason::{Refusal, SettleReason};
+
+/// When a record wants to be worked on next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// Not before this.
+    pub at: Timestamp,
+    /// How often it was worked on in vain: the step of its backoff.
+    pub tries: u32,
+}
+
+impl Due {
+    /// Work to be done now, for the first time.
+    pub fn now(now: Timestamp) -> Self {
+        Self { at: now, tries: 0 }
+    }
+}
+
+/// The key of a run's record.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RunKey {
+    /// The repository.
+    pub repository: Repository,
+    /// The run.
+    pub run_id: RunId,
+}
+
+impl fmt::Display for RunKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.repository, self.run_id)
+    }
+}
+
+/// The key of a launch claim: a job of one attempt is launched for once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ClaimKey {
+    /// The repository.
+    pub repository: Repository,
+    /// The queued job.
+    pub job_id: JobId,
+}
+
+impl fmt::Display for ClaimKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.repository, self.job_id)
+    }
+}
+
+/// What is remembered of an instance: EC2 forgets it an hour after its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InstanceEntry {
+    /// Which instance.
+    pub instance: Instance,
+    /// Each source's word, at most one a source: the earliest.
+    pub evidence: Vec<Evidence>,
+    /// A job that failed on it without evidence; evidence that comes late reopens it.
+    pub unexplained: Option<UnexplainedJob>,
+    /// When to look for late evidence.
+    pub due: Option<Due>,
+}
+
+/// A job that was settled as not interrupted and may still turn out to have been.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnexplainedJob {
+    /// Where it ran.
+    pub repository: Repository,
+    /// Its record as GitHub sent it.
+    pub job: crate::job::Job,
+}
+
+/// A run with at least one interrupted job: the re-run ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEntry {
+    /// Which run.
+    pub key: RunKey,
+    /// Its interrupted jobs, by their id in the attempt in which they were interrupted.
+    pub jobs: BTreeMap<JobId, TrackedJob>,
+    /// The re-runs asked for, oldest first.
+    pub reruns: Vec<Rerun>,
+    /// When to read the run next; `None` when everything is settled.
+    pub due: Option<Due>,
+}
+
+/// An interrupted job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackedJob {
+    /// What stays the same of it in later attempts. The ordinal is known only once the whole
+    /// attempt was read, and is 0 until then.
+    pub key: JobKey,
+    /// The attempt in which it was interrupted.
+    pub attempt: RunAttempt,
+    /// The execution that was interrupted.
+    pub execution: Execution,
+    /// Where it ran.
+    pub instance: Instance,
+    /// What shows the interruption.
+    pub evidence: Vec<Evidence>,
+    /// Where it stands.
+    pub state: TrackedState,
+}
+
+/// Where an interrupted job stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrackedState {
+    /// Evidence is stored; the run must complete before GitHub allows the re-run.
+    Awaiting,
+    /// A re-run was asked for: the index into [`RunEntry::reruns`]. What comes back is watched.
+    Asked {
+        /// Which re-run.
+        rerun: usize,
+    },
+    /// Nothing more will be done.
+    Settled {
+        /// Why.
+        reason: SettleReason,
+        /// Since when.
+        at: Timestamp,
+    },
+}
+
+/// A re-run in the ledger. It is written before it is asked for, so that an answer that never came
+/// is known to be missing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rerun {
+    /// What is asked.
+    pub order: RerunOrder,
+    /// When it was decided.
+    pub decided_at: Timestamp,
+    /// What GitHub answered.
+    pub answer: RerunAnswer,
+}
+
+/// What to ask GitHub for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RerunOrder {
+    /// The attempt it starts from; the re-run makes the next one.
+    pub from: RunAttempt,
+    /// One job, or all that failed.
+    pub target: RerunTarget,
+    /// The interrupted jobs that it is for.
+    pub wanted: Vec<JobId>,
+    /// Names of real failures that come along, for the record.
+    pub along: Vec<String>,
+}
+
+/// The two re-runs that GitHub offers and Reprise uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RerunTarget {
+    /// `POST /repos/{o}/{r}/actions/jobs/{id}/rerun`: bound to the attempt by the job's id.
+    Job(JobId),
+    /// `POST /repos/{o}/{r}/actions/runs/{id}/rerun-failed-jobs`: not bound to an attempt.
+    FailedJobs,
+}
+
+/// What became of a re-run's POST.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RerunAnswer {
+    /// Written down and perhaps sent: the run must be read before anything is repeated.
+    Unclear,
+    /// 201, or the next attempt was seen.
+    Accepted,
+    /// A no that may pass: the run is active, or the rate limit holds. Asked again after a read.
+    NotNow,
+    /// A final no.
+    Refused(Refusal),
+}
+
+/// The promise to launch one instance for a queued job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaunchClaim {
+    /// The job it is for.
+    pub key: ClaimKey,
+    /// The job's run.
+    pub run_id: RunId,
+    /// The run's attempt.
+    pub attempt: RunAttempt,
+    /// The job's name.
+    pub job_name: String,
+    /// The labels the runner registers with: exactly those of the job, or GitHub gives it another.
+    pub runner_labels: Vec<String>,
+    /// Where and as what to launch.
+    pub spec: LaunchSpec,
+    /// Why this capacity.
+    pub why: CapacityReason,
+    /// Counts the requests that differ, so that each has a client token of its own.
+    pub generation: u32,
+    /// Where it stands.
+    pub state: ClaimState,
+    /// When to work on it next.
+    pub due: Option<Due>,
+}
+
+impl LaunchClaim {
+    /// CreateFleet's `ClientToken`: the same for a repeat of the same request, so that a lost
+    /// answer launches nothing twice. At most 64 ASCII characters.
+    pub fn client_token(&self) -> String {
+        format!("reprise-{}-{}", self.key.job_id, self.generation)
+    }
+}
+
+/// What to launch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaunchSpec {
+    /// In which region.
+    pub region: Region,
+    /// Spot or on-demand, as the next request will say.
+    pub capacity: Capacity,
+    /// Whether on-demand may take the place of spot where spot has none.
+    pub may_fall_back: bool,
+    /// Instance types in order of preference, as `c7a.large`.
+    pub instance_types: Vec<String>,
+    /// The AMI, where a label named a configured image; else the launch template's.
+    pub image: Option<String>,
+}
+
+/// Why a job gets the capacity it gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CapacityReason {
+    /// A first attempt, and spot is the default.
+    FirstAttempt,
+    /// The label says `spot=false`.
+    SpotOff,
+    /// Every attempt above 1 is on-demand.
+    LaterAttempt,
+    /// A later attempt that configuration lets follow its spot label.
+    LaterAttemptMayUseSpot,
+    /// EC2 had no spot capacity.
+    NoSpotCapacity,
+}
+
+impl CapacityReason {
+    /// The label value for metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstAttempt => "first-attempt",
+            Self::SpotOff => "spot-off",
+            Self::LaterAttempt => "later-attempt",
+            Self::LaterAttemptMayUseSpot => "later-attempt-may-use-spot",
+            Self::NoSpotCapacity => "no-spot-capacity",
+        }
+    }
+}
+
+/// Where a launch stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClaimState {
+    /// An instance is wanted.
+    Wanted,
+    /// An instance was launched.
+    Launched {
+        /// Which.
+        instance: InstanceId,
+        /// As what.
+        capacity: Capacity,
+    },
+    /// No instance will be launched.
+    GivenUp {
+        /// The last answer.
+        why: String,
+    },
+}
+
+/// What EC2 answered to a launch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaunchAnswer {
+    /// An instance is on its way.
+    Launched {
+        /// Which.
+        instance: InstanceId,
+        /// As what.
+        capacity: Capacity,
+    },
+    /// No capacity of this kind in any of the types and zones asked for.
+    NoCapacity {
+        /// EC2's codes, as `InsufficientInstanceCapacity`.
+        codes: Vec<String>,
+    },
+    /// Too many requests: later.
+    Throttled,
+    /// A quota, a permission or an invalid request: an operator must act; tried again slowly.
+    Refused {
+        /// EC2's code and words.
+        message: String,
+    },
+    /// No answer came, or one that says nothing: repeat with the same client token.
+    Unclear {
+        /// What happened.
+        message: String,
+    },
+}

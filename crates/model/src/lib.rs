@@ -1,0 +1,20 @@
+//! The words of Reprise: ids, labels, tags, payloads, evidence, records and reasons.
+//!
+//! Data alone: no clock, no I/O, no async, no SDK. Every other crate speaks in these types, so a
+//! type belongs here when two crates must agree on it.
+
+pub mod ec2_event;
+pub mod evidence;
+pub mod ids;
+pub mod instance;
+pub mod job;
+pub mod labels;
+pub mod ledger;
+pub mod policy;
+pub mod reason;
+pub mod run;
+pub mod runner_name;
+pub mod tags;
+pub mod webhook;
+
+pub use jiff::Timestamp;

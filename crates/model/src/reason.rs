@@ -1,0 +1,201 @@
+//! Why something ended, or why nothing was done: every path out of a decision has a word here.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::labels::LabelErrors;
+
+/// Why nothing is done about a message or a job, without a trace in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IgnoreReason {
+    /// The job never had a runner.
+    NoRunner,
+    /// The runner's name holds no instance id by the configured pattern.
+    RunnerNameWithoutInstance,
+    /// The instance is in no account and region of ours.
+    ForeignInstance,
+    /// The instance lacks our stack's tag, and the fleet is ours.
+    NotOurStack,
+    /// The repository is not among those that configuration allows.
+    RepositoryNotAllowed,
+    /// A later attempt's record of an execution that an earlier attempt had.
+    CarriedOver,
+    /// The labels do not ask for one of our machines.
+    NotForUs,
+    /// Nothing is launched in retry-only mode.
+    FleetDisabled,
+    /// The job has its launch claim already.
+    AlreadyClaimed,
+    /// An action of the event that decides nothing.
+    NothingToDecide,
+    /// A run that no job of ours waits for.
+    NothingAwaited,
+}
+
+/// Why a job is settled. Stored, logged, counted and shown: the wording is what people see.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SettleReason {
+    /// It passed, was skipped or was neutral.
+    Succeeded,
+    /// It failed on an instance that EC2 cannot take back.
+    NotSpot,
+    /// It failed on spot, and nothing showed an interruption within the look-again window.
+    NotInterrupted,
+    /// EC2 has forgotten the instance and nothing was stored of it.
+    EvidenceExpired,
+    /// Evidence came after the run had moved on.
+    EvidenceTooLate,
+    /// It was interrupted, and `retry=false`.
+    OptedOut,
+    /// It was interrupted, and was re-run as often as its policy allows.
+    AttemptLimit,
+    /// Somebody else re-ran the run first.
+    AlreadyRerun,
+    /// A person cancelled the run.
+    Cancelled,
+    /// It was cancelled and nothing says why.
+    CancelledUnknown,
+    /// A newer run took its place.
+    Superseded,
+    /// GitHub never ended it though its instance is gone.
+    NeverCompleted,
+    /// Its re-run passed.
+    Recovered,
+    /// Its re-run executed and did not pass.
+    FailedAgain,
+    /// GitHub refused the re-run for good.
+    Refused(Refusal),
+}
+
+impl SettleReason {
+    /// The label value for metrics and logs: one of a fixed set.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::NotSpot => "not-spot",
+            Self::NotInterrupted => "not-interrupted",
+            Self::EvidenceExpired => "evidence-expired",
+            Self::EvidenceTooLate => "evidence-too-late",
+            Self::OptedOut => "opted-out",
+            Self::AttemptLimit => "attempt-limit",
+            Self::AlreadyRerun => "already-rerun",
+            Self::Cancelled => "cancelled",
+            Self::CancelledUnknown => "cancelled-unknown",
+            Self::Superseded => "superseded",
+            Self::NeverCompleted => "never-completed",
+            Self::Recovered => "recovered",
+            Self::FailedAgain => "failed-again",
+            Self::Refused(refusal) => refusal.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for SettleReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            Self::Succeeded => "it passed",
+            Self::NotSpot => {
+                "it failed on an on-demand instance, so no interruption can be the cause"
+            }
+            Self::NotInterrupted => "it failed and nothing shows that EC2 took its instance",
+            Self::EvidenceExpired => "EC2 has forgotten its instance and nothing was stored of it",
+            Self::EvidenceTooLate => "evidence of an interruption came after the run had moved on",
+            Self::OptedOut => "it was interrupted, and its label says retry=false",
+            Self::AttemptLimit => {
+                "it was interrupted, and was already re-run as often as its policy allows"
+            }
+            Self::AlreadyRerun => "the run was re-run by somebody else",
+            Self::Cancelled => "a person cancelled the run",
+            Self::CancelledUnknown => "it was cancelled and nothing says why",
+            Self::Superseded => "a newer run took its place",
+            Self::NeverCompleted => "GitHub never ended it though its instance is gone",
+            Self::Recovered => "its re-run passed",
+            Self::FailedAgain => "its re-run executed and did not pass",
+            Self::Refused(refusal) => return refusal.fmt(f),
+        };
+        f.write_str(text)
+    }
+}
+
+/// GitHub's final no to a re-run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Refusal {
+    /// Which no it was.
+    pub kind: RefusalKind,
+    /// GitHub's own words.
+    pub message: String,
+}
+
+/// The final answers that GitHub is known to give.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RefusalKind {
+    /// The run is older than 30 days.
+    TooOld,
+    /// A startup failure, a run cancelled before any job, or logs past their retention.
+    NotRetryable,
+    /// The App lacks a permission: the operator must act.
+    MissingPermission,
+    /// The run, the job or the repository is not there (any more).
+    NotFound,
+    /// Words that are not known: final, and the operator is told.
+    Unknown,
+}
+
+impl Refusal {
+    /// The label value for metrics and logs.
+    pub fn as_str(&self) -> &'static str {
+        match self.kind {
+            RefusalKind::TooOld => "refused-too-old",
+            RefusalKind::NotRetryable => "refused-not-retryable",
+            RefusalKind::MissingPermission => "refused-missing-permission",
+            RefusalKind::NotFound => "refused-not-found",
+            RefusalKind::Unknown => "refused-unknown",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GitHub refused the re-run: {}", self.message)
+    }
+}
+
+/// Why a queued job gets no machine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LaunchRefusal {
+    /// A label cannot be understood.
+    #[error("{0}")]
+    Labels(LabelErrors),
+    /// No configured instance type fits what the labels ask for.
+    #[error("no configured instance type fits {asked}; configured are: {configured}")]
+    NoTypeFits {
+        /// What the labels ask for.
+        asked: String,
+        /// The configured type names.
+        configured: String,
+    },
+    /// The image is not a configured name.
+    #[error("image={asked} is not configured; configured are: {configured}")]
+    UnknownImage {
+        /// What the label says.
+        asked: String,
+        /// The configured names.
+        configured: String,
+    },
+}
+
+impl LaunchRefusal {
+    /// The label value for metrics and logs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Labels(_) => "bad-label",
+            Self::NoTypeFits { .. } => "no-type-fits",
+            Self::UnknownImage { .. } => "unknown-image",
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! A workflow run as GitHub describes it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Repository, RunAttempt, RunId, Sha, WorkflowId};
+use crate::job::Conclusion;
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Waits for runners.
+    Queued,
+    /// Waits for an approval.
+    Waiting,
+    /// Asked for.
+    Requested,
+    /// Waits for a concurrency group.
+    Pending,
+    /// At least one job runs.
+    InProgress,
+    /// Every job ended. Only now does GitHub allow a re-run.
+    Completed,
+    /// A word added since.
+    #[serde(untagged)]
+    Unknown(String),
+}
+
+/// A workflow run, as one GET answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// Where it runs.
+    pub repository: Repository,
+    /// The latest attempt.
+    pub run_attempt: RunAttempt,
+    /// Where that attempt stands.
+    pub status: RunStatus,
+    /// How that attempt ended.
+    pub conclusion: Option<Conclusion>,
+    /// Its workflow.
+    pub workflow_id: WorkflowId,
+    /// The workflow's `name:`.
+    pub workflow_name: Option<String>,
+    /// The workflow file, as `.github/workflows/ci.yml`.
+    pub path: Option<String>,
+    /// What started it, as `push` or `merge_group`.
+    pub event: String,
+    /// The commit.
+    pub head_sha: Sha,
+    /// The branch; absent for some events.
+    pub head_branch: Option<String>,
+    /// When the first attempt was made.
+    pub created_at: Timestamp,
+    /// When this attempt began.
+    pub run_started_at: Option<Timestamp>,
+}
+
+/// Why a job was cancelled, as its check run's annotations tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CancelCause {
+    /// `The run was canceled by @NAME`.
+    Person,
+    /// `Canceling since a higher priority waiting request for ... exists`.
+    Superseded,
+    /// `The job was canceled because "..." failed`: a matrix sibling with fail-fast.
+    FailFast,
+    /// The annotations say nothing that is known, or could not be read.
+    Unreadable,
+}
+
+impl CancelCause {
+    /// Reads the cause from the messages of a cancelled job's annotations.
+    pub fn from_annotations<'a>(messages: impl IntoIterator<Item = &'a str>) -> Self {
+        messages
+            .into_iter()
+            .find_map(|message| {
+                if message.starts_with("The run was canceled by @") {
+                    Some(Self::Person)
+                } else if message.starts_with("Canceling since a higher priority waiting request") {
+                    Some(Self::Superseded)
+                } else if message.starts_with("The job was canceled because") {
+                    Some(Self::FailFast)
+                } else {
+                    None
+                }
+            })
+            .unwrap_or(Self::Unreadable)
+    }
+}

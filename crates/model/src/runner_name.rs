@@ -1,0 +1,1 @@
+//! From a runner's name to the instance it runs on.

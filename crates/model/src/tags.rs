@@ -1,0 +1,86 @@
+//! The tags that Reprise and its agent put on instances.
+//!
+//! The prefix is configurable; the default is the protocol that other runner fleets know too.
+
+use serde::{Deserialize, Serialize};
+
+/// The prefix of every tag key unless configuration says otherwise.
+pub const DEFAULT_PREFIX: &str = "runs-on-";
+
+/// The value of a tag that only says yes.
+pub const TRUE: &str = "true";
+
+/// The tag keys of one installation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TagKeys {
+    prefix: String,
+}
+
+impl Default for TagKeys {
+    fn default() -> Self {
+        Self {
+            prefix: DEFAULT_PREFIX.to_owned(),
+        }
+    }
+}
+
+impl TagKeys {
+    /// Keys that begin with `prefix`.
+    pub fn with_prefix(prefix: impl Into<String>) -> Self {
+        Self {
+            prefix: prefix.into(),
+        }
+    }
+
+    /// Set to `true` by the agent when EC2 gave notice: `runs-on-workflow-job-interrupted`.
+    pub fn interrupted(&self) -> String {
+        self.key("workflow-job-interrupted")
+    }
+
+    /// The stack that launched the instance.
+    pub fn stack(&self) -> String {
+        self.key("stack-name")
+    }
+
+    /// The launch claim that the instance was launched for.
+    pub fn launch(&self) -> String {
+        self.key("launch-id")
+    }
+
+    /// `spot` or `on-demand`, as asked for.
+    pub fn capacity(&self) -> String {
+        self.key("capacity")
+    }
+
+    /// The `runs-on` labels that the instance's runner registers with, joined by commas.
+    pub fn labels(&self) -> String {
+        self.key("labels")
+    }
+
+    /// The repository whose queued job the instance was launched for.
+    pub fn repository(&self) -> String {
+        self.key("repository")
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interruption_tag_is_the_protocols() {
+        assert_eq!(
+            TagKeys::default().interrupted(),
+            "runs-on-workflow-job-interrupted"
+        );
+        assert_eq!(
+            TagKeys::with_prefix("x:").interrupted(),
+            "x:workflow-job-interrupted"
+        );
+    }
+}
