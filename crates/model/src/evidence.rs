@@ -94,3 +94,128 @@ pub fn borne_by(view: &InstanceView, tags: &TagKeys, now: Timestamp) -> Vec<Evid
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::ids::{AccountId, Region};
+    use crate::instance::{Capacity, Instance, InstanceState};
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().expect("a time")
+    }
+
+    fn seen_at(text: &str) -> Evidence {
+        Evidence {
+            source: EvidenceSource::Tag,
+            first_seen_at: at(text),
+        }
+    }
+
+    fn view(tags: &[(&str, &str)], state_reason: Option<&str>) -> InstanceView {
+        let tags: BTreeMap<String, String> = tags
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
+        InstanceView {
+            instance: Instance {
+                account: AccountId::new("123456789012"),
+                region: Region::new("eu-west-1"),
+                id: "i-0123456789abcdef0".parse().expect("valid"),
+            },
+            capacity: Capacity::Spot,
+            state: InstanceState::Terminated,
+            state_reason: state_reason.map(str::to_owned),
+            tags,
+            instance_type: "c7a.large".to_owned(),
+            zone: None,
+            launched_at: None,
+        }
+    }
+
+    fn sources(view: &InstanceView) -> Vec<EvidenceSource> {
+        borne_by(view, &TagKeys::default(), at("2026-03-01T10:00:00Z"))
+            .into_iter()
+            .map(|evidence| evidence.source)
+            .collect()
+    }
+
+    #[test]
+    fn evidence_counts_for_a_job_that_was_running_from_its_first_sight_to_15_minutes_later() {
+        let evidence = seen_at("2026-03-01T10:00:00Z");
+        for (started, completed, counts) in [
+            ("2026-03-01T09:00:00Z", "2026-03-01T10:00:00Z", true),
+            ("2026-03-01T10:00:00Z", "2026-03-01T10:15:00Z", true),
+            ("2026-03-01T10:00:01Z", "2026-03-01T10:02:00Z", false),
+            ("2026-03-01T09:00:00Z", "2026-03-01T10:15:01Z", false),
+        ] {
+            assert_eq!(
+                evidence.counts_for(Some(at(started)), Some(at(completed))),
+                counts,
+                "{started} to {completed}"
+            );
+        }
+    }
+
+    #[test]
+    fn evidence_that_is_seen_after_the_jobs_end_counts() {
+        let late = seen_at("2026-03-01T11:00:00Z");
+        let started = Some(at("2026-03-01T09:00:00Z"));
+        assert!(late.counts_for(started, Some(at("2026-03-01T10:00:00Z"))));
+    }
+
+    #[test]
+    fn times_that_github_did_not_tell_exclude_nothing() {
+        assert!(seen_at("2026-03-01T10:00:00Z").counts_for(None, None));
+    }
+
+    #[test]
+    fn an_instance_bears_its_tag_and_its_state_reason() {
+        let tag = ("runs-on-workflow-job-interrupted", "true");
+        let spot = Some("Server.SpotInstanceTermination");
+        assert_eq!(
+            sources(&view(&[tag], spot)),
+            [EvidenceSource::Tag, EvidenceSource::StateReason]
+        );
+        assert_eq!(
+            sources(&view(&[], Some("Server.SpotInstanceShutdown"))),
+            [EvidenceSource::StateReason]
+        );
+    }
+
+    #[test]
+    fn other_tags_and_reasons_are_no_evidence() {
+        for reason in [
+            "Client.InstanceInitiatedShutdown",
+            "Client.UserInitiatedShutdown",
+            "Server.InternalError",
+        ] {
+            assert!(sources(&view(&[], Some(reason))).is_empty(), "{reason}");
+        }
+        let denied = ("runs-on-workflow-job-interrupted", "false");
+        assert!(sources(&view(&[denied, ("Name", "true")], None)).is_empty());
+    }
+
+    #[test]
+    fn stored_evidence_keeps_its_form() {
+        let text = r#"{"source":"interruption-warning","first_seen_at":"2026-03-01T10:00:00Z"}"#;
+        let evidence: Evidence = serde_json::from_str(text).expect("readable");
+        assert_eq!(evidence.source, EvidenceSource::InterruptionWarning);
+        assert_eq!(serde_json::to_string(&evidence).expect("writable"), text);
+    }
+
+    #[test]
+    fn every_source_has_one_word_in_logs_and_records() {
+        for source in [
+            EvidenceSource::Tag,
+            EvidenceSource::InterruptionWarning,
+            EvidenceSource::StateReason,
+            EvidenceSource::SpotRequest,
+        ] {
+            let stored = serde_json::to_value(source).expect("writable");
+            assert_eq!(stored, source.as_str());
+        }
+    }
+}

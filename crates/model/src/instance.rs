@@ -71,6 +71,34 @@ pub enum InstanceState {
     Unknown,
 }
 
+impl InstanceState {
+    /// The state that EC2 names so.
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "pending" => Self::Pending,
+            "running" => Self::Running,
+            "shutting-down" => Self::ShuttingDown,
+            "terminated" => Self::Terminated,
+            "stopping" => Self::Stopping,
+            "stopped" => Self::Stopped,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// EC2's word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::ShuttingDown => "shutting-down",
+            Self::Terminated => "terminated",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// What EC2 says of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InstanceView {

@@ -210,3 +210,122 @@ pub fn keys_of(
     }
     keys
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(id: u64, name: &str) -> Job {
+        Job {
+            id: JobId(id),
+            run_id: RunId(42),
+            run_attempt: RunAttempt::FIRST,
+            name: name.to_owned(),
+            workflow_name: Some("CI".to_owned()),
+            status: JobStatus::Completed,
+            conclusion: Some(Conclusion::Failure),
+            labels: vec!["runs-on=42".to_owned()],
+            runner_name: Some(RunnerName::new("i-0123456789abcdef0")),
+            created_at: None,
+            started_at: "2026-03-01T10:00:00Z".parse().ok(),
+            completed_at: "2026-03-01T10:02:00Z".parse().ok(),
+            head_sha: Sha::new("0123456789abcdef0123456789abcdef01234567"),
+            head_branch: None,
+            check_run: Some(CheckRunId(7)),
+        }
+    }
+
+    fn repository() -> Repository {
+        "acme/shop".parse().expect("valid")
+    }
+
+    #[test]
+    fn a_job_has_the_same_key_in_every_attempt_though_its_id_changes() {
+        let first = keys_of(&repository(), None, &[job(1, "build"), job(2, "test")]);
+        let second = keys_of(&repository(), None, &[job(12, "test"), job(11, "build")]);
+        assert_eq!(first[&JobId(1)], second[&JobId(11)]);
+        assert_eq!(first[&JobId(2)], second[&JobId(12)]);
+        assert_ne!(first[&JobId(1)], first[&JobId(2)]);
+    }
+
+    #[test]
+    fn jobs_of_equal_name_are_told_apart_by_the_order_of_their_ids() {
+        let jobs = [job(3, "test"), job(1, "test"), job(2, "build")];
+        let keys = keys_of(&repository(), Some(".github/workflows/ci.yml"), &jobs);
+        let ordinals: Vec<u32> = keys.values().map(|key| key.ordinal).collect();
+        assert_eq!(ordinals, [0, 0, 1]);
+        assert_eq!(
+            keys[&JobId(3)].to_string(),
+            "acme/shop run 42 job \"test\" (number 2 of that name)"
+        );
+        assert_eq!(
+            keys[&JobId(2)].to_string(),
+            "acme/shop run 42 job \"build\""
+        );
+    }
+
+    #[test]
+    fn a_carried_over_record_is_the_same_execution_and_a_new_one_is_not() {
+        let before = job(1, "test");
+        let carried_over = Job {
+            run_attempt: RunAttempt::FIRST.next(),
+            ..job(11, "test")
+        };
+        assert_eq!(before.execution(), carried_over.execution());
+        let again = Job {
+            started_at: "2026-03-01T10:30:00Z".parse().ok(),
+            ..carried_over
+        };
+        assert_ne!(before.execution(), again.execution());
+    }
+
+    #[test]
+    fn only_a_completed_job_that_failed_was_cancelled_or_timed_out_is_unsuccessful() {
+        for (conclusion, unsuccessful) in [
+            (Conclusion::Success, false),
+            (Conclusion::Failure, true),
+            (Conclusion::Cancelled, true),
+            (Conclusion::Skipped, false),
+            (Conclusion::Neutral, false),
+            (Conclusion::TimedOut, true),
+            (Conclusion::ActionRequired, false),
+            (Conclusion::Stale, false),
+            (Conclusion::StartupFailure, false),
+            (Conclusion::Unknown("host_lost".to_owned()), false),
+        ] {
+            let job = Job {
+                conclusion: Some(conclusion.clone()),
+                ..job(1, "test")
+            };
+            assert_eq!(job.is_unsuccessful(), unsuccessful, "{conclusion:?}");
+            let stored = serde_json::to_value(&conclusion).expect("writable");
+            assert_eq!(stored, conclusion.as_str());
+        }
+        let running = Job {
+            status: JobStatus::InProgress,
+            ..job(1, "test")
+        };
+        assert!(!running.is_unsuccessful());
+    }
+
+    #[test]
+    fn a_stored_job_is_read_back() {
+        for status in [
+            JobStatus::Queued,
+            JobStatus::Waiting,
+            JobStatus::Requested,
+            JobStatus::Pending,
+            JobStatus::InProgress,
+            JobStatus::Completed,
+            JobStatus::Unknown("preempted".to_owned()),
+        ] {
+            let job = Job {
+                status,
+                ..job(1, "test")
+            };
+            let text = serde_json::to_string(&job).expect("writable");
+            let back: Job = serde_json::from_str(&text).expect("readable");
+            assert_eq!(back, job);
+        }
+    }
+}

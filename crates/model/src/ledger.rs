@@ -309,3 +309,6 @@ pub enum LaunchAnswer {
         message: String,
     },
 }
+
+#[cfg(test)]
+mod tests;

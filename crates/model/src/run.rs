@@ -91,3 +91,79 @@ impl CancelCause {
             .unwrap_or(Self::Unreadable)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cause_of_a_cancel_is_read_from_githubs_words() {
+        for (messages, cause) in [
+            (
+                &["The run was canceled by @mona."] as &[&str],
+                CancelCause::Person,
+            ),
+            (
+                &["Canceling since a higher priority waiting request for 'ci-main' exists"],
+                CancelCause::Superseded,
+            ),
+            (
+                &["The job was canceled because \"test_1\" failed."],
+                CancelCause::FailFast,
+            ),
+            (
+                &[
+                    "Node.js 16 is deprecated.",
+                    "The run was canceled by @mona.",
+                ],
+                CancelCause::Person,
+            ),
+            (&["The operation was canceled."], CancelCause::Unreadable),
+            (&[], CancelCause::Unreadable),
+        ] {
+            let read = CancelCause::from_annotations(messages.iter().copied());
+            assert_eq!(read, cause, "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_merely_quotes_githubs_words_says_nothing() {
+        let quoted = ["build: The run was canceled by @mona."];
+        assert_eq!(
+            CancelCause::from_annotations(quoted),
+            CancelCause::Unreadable
+        );
+    }
+
+    #[test]
+    fn a_stored_run_is_read_back() {
+        for status in [
+            RunStatus::Queued,
+            RunStatus::Waiting,
+            RunStatus::Requested,
+            RunStatus::Pending,
+            RunStatus::InProgress,
+            RunStatus::Completed,
+            RunStatus::Unknown("paused".to_owned()),
+        ] {
+            let run = Run {
+                id: RunId(42),
+                repository: "acme/shop".parse().expect("valid"),
+                run_attempt: RunAttempt::FIRST,
+                status,
+                conclusion: Some(Conclusion::Cancelled),
+                workflow_id: WorkflowId(1),
+                workflow_name: None,
+                path: Some(".github/workflows/ci.yml".to_owned()),
+                event: "merge_group".to_owned(),
+                head_sha: Sha::new("0123456789abcdef0123456789abcdef01234567"),
+                head_branch: None,
+                created_at: Timestamp::UNIX_EPOCH,
+                run_started_at: None,
+            };
+            let text = serde_json::to_string(&run).expect("writable");
+            let back: Run = serde_json::from_str(&text).expect("readable");
+            assert_eq!(back, run);
+        }
+    }
+}

@@ -83,4 +83,28 @@ mod tests {
             "x:workflow-job-interrupted"
         );
     }
+
+    #[test]
+    fn every_tag_has_a_key_of_its_own_under_one_prefix() {
+        let keys = TagKeys::with_prefix("x:");
+        let mut all = vec![
+            keys.interrupted(),
+            keys.stack(),
+            keys.launch(),
+            keys.capacity(),
+            keys.labels(),
+            keys.repository(),
+        ];
+        assert!(all.iter().all(|key| key.starts_with("x:")), "{all:?}");
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 6);
+    }
+
+    #[test]
+    fn the_keys_are_configured_by_their_prefix_alone() {
+        let keys: TagKeys = serde_json::from_str("\"x:\"").expect("readable");
+        assert_eq!(keys, TagKeys::with_prefix("x:"));
+        assert_eq!(serde_json::to_string(&keys).expect("writable"), "\"x:\"");
+    }
 }

@@ -1,1 +1,51 @@
-fn main() {}
+//! Developer commands: `cargo xtask COMMAND`. It only starts programs and reads what they print.
+
+mod command;
+mod deny;
+mod peers;
+mod purity;
+mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of Reprise.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run every test; sets up what they need under target/peers.
+    Test {
+        /// Leave out the tests that need Python or Node.
+        #[arg(long)]
+        hermetic: bool,
+    },
+    /// Install the servers and descriptions that the tests run against, under target/peers.
+    Peers,
+    /// Check that the engine depends on nothing that could read a clock or do I/O.
+    Purity,
+    /// Check licences, banned crates and sources with cargo-deny.
+    Deny,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().command {
+        Task::Test { hermetic } => test::run(hermetic),
+        Task::Peers => peers::install().map(|_| ()),
+        Task::Purity => purity::check(),
+        Task::Deny => deny::check(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,14 +1,27 @@
 //! The grammar of `runs-on` labels: what the author of a workflow may ask for.
 //!
 //! `runs-on=ID/cpu=4/...` (one label, slashes), `runs-on=ID,cpu=4` (commas), an array of labels,
-//! and mixtures of all three mean the same. Labels are input from strangers: this module only
-//! says what they mean, never whether it is allowed.
+//! and mixtures of all three mean the same; `+` makes a list of a value, a bare key means true,
+//! and of duplicates the last wins. Keys of other fleets that choose the machine (`runner`, `ami`,
+//! `volume`, `disk`, `hdd`, `region`) are mistakes, since to ignore them would launch the wrong one;
+//! their other keys are ignored and listed in [`JobLabels::ignored`].
+//!
+//! Labels are input from strangers: this module only says what they mean, never whether it is
+//! allowed.
+
+mod family;
+mod keys;
+mod parse;
+mod values;
+mod word;
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::family::{FamilyPattern, InvalidFamily};
+pub use self::parse::parse;
 use crate::policy::RetryPolicy;
 
 /// What the labels of a job of ours ask for.
@@ -28,6 +41,8 @@ pub struct JobLabels {
     pub ram: Option<Range>,
     /// `image=`, a configured name.
     pub image: Option<String>,
+    /// Settings of other fleets that change nothing here, as they were written.
+    pub ignored: Vec<String>,
 }
 
 /// `spot=`.
@@ -56,11 +71,6 @@ impl Range {
         RangeInclusive::new(self.min, self.max).contains(&value)
     }
 }
-
-/// One value of `family=`: `c7a`, `c7` (every family that begins so), `c7a.*` or `c7a.large`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct FamilyPattern(String);
 
 /// A mistake in a label.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -92,3 +102,6 @@ impl fmt::Display for LabelErrors {
 }
 
 impl std::error::Error for LabelErrors {}
+
+#[cfg(test)]
+mod tests;
