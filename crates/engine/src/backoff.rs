@@ -50,8 +50,12 @@ fn step(first_ms: f64, factor: f64, tries: u32, jitter: Jitter) -> SignedDuratio
     let cap_ms = CAP.as_millis() as f64;
     let exponent = i32::try_from(tries).unwrap_or(i32::MAX);
     let base = (first_ms * factor.powi(exponent)).min(cap_ms);
-    // `max` and `min` drop a NaN, so no draw can make a wait negative or endless.
-    let draw = jitter.0.max(0.0).min(1.0);
+    // No draw, not even NaN, makes a wait negative or endless.
+    let draw = if jitter.0.is_nan() {
+        0.0
+    } else {
+        jitter.0.clamp(0.0, 1.0)
+    };
     let spread = base * (1.0 - SPREAD + 2.0 * SPREAD * draw);
     SignedDuration::from_millis(spread.min(cap_ms) as i64)
 }

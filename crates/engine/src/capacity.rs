@@ -1,1 +1,202 @@
 //! Spot or on-demand.
+//!
+//! A first attempt takes spot; what was interrupted once comes back on capacity that EC2 cannot
+//! take. Says nothing about types and zones, and nothing about what happens when EC2 has none:
+//! that is [`crate::launch::answered`], which only ever moves from spot to on-demand.
+
+use reprise_model::ids::RunAttempt;
+use reprise_model::instance::Capacity;
+use reprise_model::labels::SpotChoice;
+use reprise_model::ledger::CapacityReason;
+use reprise_model::policy::{OnDemandRetries, RetryPolicy};
+
+/// The capacity of a queued job's first request, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub struct CapacityDecision {
+    /// Spot or on-demand.
+    pub capacity: Capacity,
+    /// Whether on-demand may take the place of spot where EC2 has no spot. Never the other way.
+    pub may_fall_back: bool,
+    /// Why.
+    pub why: CapacityReason,
+}
+
+/// The capacity table.
+///
+/// `asked_by_us` says that the attempt is the fruit of a re-run that Reprise asked for.
+pub fn decide(
+    attempt: RunAttempt,
+    spot: SpotChoice,
+    policy: RetryPolicy,
+    asked_by_us: bool,
+    mode: OnDemandRetries,
+) -> CapacityDecision {
+    if attempt.is_first() {
+        by_label(spot, CapacityReason::FirstAttempt)
+    } else if is_kept_off_spot(policy, asked_by_us, mode) {
+        on_demand(CapacityReason::LaterAttempt)
+    } else {
+        by_label(spot, CapacityReason::LaterAttemptMayUseSpot)
+    }
+}
+
+fn is_kept_off_spot(policy: RetryPolicy, asked_by_us: bool, mode: OnDemandRetries) -> bool {
+    match mode {
+        OnDemandRetries::Always => true,
+        OnDemandRetries::UnlessOptedOut => policy != RetryPolicy::Never,
+        OnDemandRetries::AutomaticOnly => asked_by_us,
+    }
+}
+
+fn by_label(spot: SpotChoice, why_spot: CapacityReason) -> CapacityDecision {
+    match spot {
+        SpotChoice::On => CapacityDecision {
+            capacity: Capacity::Spot,
+            may_fall_back: true,
+            why: why_spot,
+        },
+        SpotChoice::Off => on_demand(CapacityReason::SpotOff),
+    }
+}
+
+fn on_demand(why: CapacityReason) -> CapacityDecision {
+    CapacityDecision {
+        capacity: Capacity::OnDemand,
+        may_fall_back: false,
+        why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const POLICIES: [RetryPolicy; 2] = [RetryPolicy::WhenInterrupted, RetryPolicy::Never];
+    const MODES: [OnDemandRetries; 3] = [
+        OnDemandRetries::Always,
+        OnDemandRetries::UnlessOptedOut,
+        OnDemandRetries::AutomaticOnly,
+    ];
+
+    #[test]
+    fn a_first_attempt_is_spot_and_may_fall_back_whatever_its_retry_policy() {
+        for policy in POLICIES {
+            for mode in MODES {
+                assert_eq!(
+                    decide(RunAttempt::FIRST, SpotChoice::On, policy, false, mode),
+                    spot(CapacityReason::FirstAttempt)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_first_attempt_with_spot_false_is_on_demand_whatever_its_retry_policy() {
+        for policy in POLICIES {
+            for mode in MODES {
+                assert_eq!(
+                    decide(RunAttempt::FIRST, SpotChoice::Off, policy, false, mode),
+                    on_demand(CapacityReason::SpotOff)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_later_attempt_with_retries_is_on_demand_only() {
+        for mode in [OnDemandRetries::Always, OnDemandRetries::UnlessOptedOut] {
+            for asked_by_us in [true, false] {
+                assert_eq!(
+                    later(
+                        SpotChoice::On,
+                        RetryPolicy::WhenInterrupted,
+                        asked_by_us,
+                        mode
+                    ),
+                    on_demand(CapacityReason::LaterAttempt)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn a_later_attempt_with_retry_false_is_on_demand_only_by_default() {
+        assert_eq!(
+            later(
+                SpotChoice::On,
+                RetryPolicy::Never,
+                false,
+                OnDemandRetries::default()
+            ),
+            on_demand(CapacityReason::LaterAttempt)
+        );
+    }
+
+    #[test]
+    fn unless_opted_out_lets_a_later_attempt_with_retry_false_follow_its_spot_label() {
+        let mode = OnDemandRetries::UnlessOptedOut;
+        assert_eq!(
+            later(SpotChoice::On, RetryPolicy::Never, false, mode),
+            spot(CapacityReason::LaterAttemptMayUseSpot)
+        );
+        assert_eq!(
+            later(SpotChoice::Off, RetryPolicy::Never, false, mode),
+            on_demand(CapacityReason::SpotOff)
+        );
+    }
+
+    #[test]
+    fn automatic_only_forces_the_re_runs_that_we_asked_for_and_no_others() {
+        let mode = OnDemandRetries::AutomaticOnly;
+        for policy in POLICIES {
+            assert_eq!(
+                later(SpotChoice::On, policy, true, mode),
+                on_demand(CapacityReason::LaterAttempt)
+            );
+            assert_eq!(
+                later(SpotChoice::On, policy, false, mode),
+                spot(CapacityReason::LaterAttemptMayUseSpot)
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn by_default_no_later_attempt_is_spot_or_may_become_it(
+            attempt in 2_u32..,
+            spot_on: bool,
+            never: bool,
+            asked_by_us: bool,
+        ) {
+            let decision = decide(
+                RunAttempt::new(attempt).expect("not zero"),
+                if spot_on { SpotChoice::On } else { SpotChoice::Off },
+                POLICIES[usize::from(never)],
+                asked_by_us,
+                OnDemandRetries::Always,
+            );
+            prop_assert_eq!(decision.capacity, Capacity::OnDemand);
+            prop_assert!(!decision.may_fall_back);
+        }
+    }
+
+    fn later(
+        spot: SpotChoice,
+        policy: RetryPolicy,
+        asked_by_us: bool,
+        mode: OnDemandRetries,
+    ) -> CapacityDecision {
+        decide(RunAttempt::FIRST.next(), spot, policy, asked_by_us, mode)
+    }
+
+    fn spot(why: CapacityReason) -> CapacityDecision {
+        CapacityDecision {
+            capacity: Capacity::Spot,
+            may_fall_back: true,
+            why,
+        }
+    }
+}

@@ -1,13 +1,25 @@
 //! What a completed job means.
+//!
+//! One look, one verdict: [`completed`] is the table "A job completed", top to bottom. It does not
+//! wait; where waiting may bring evidence it says until when to look again. An instance that EC2
+//! takes is never among those to end: ending it by our hand would destroy the evidence.
+
+mod remember;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use reprise_model::evidence::Evidence;
-use reprise_model::instance::{Instance, InstanceSight};
-use reprise_model::job::{Execution, Job};
+use reprise_model::evidence::{Evidence, EvidenceSource, borne_by};
+use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
+use reprise_model::job::{Conclusion, Execution, Job, JobStatus};
 use reprise_model::ledger::InstanceEntry;
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
+pub use self::remember::{explained, looked_late, unexplained, with_evidence};
+use crate::backoff::after;
 use crate::rules::Rules;
 
 /// Where a job ran, as far as its runner's name and EC2 tell.
@@ -80,6 +92,8 @@ pub enum JobVerdict {
         end: Option<Instance>,
         /// Where it ran, when that is known: `NotInterrupted` is remembered there.
         ran_on: Option<Instance>,
+        /// What shows the interruption of a job that is nevertheless not re-run.
+        evidence: Vec<Evidence>,
     },
     /// No evidence yet: look again then, until the window ends.
     LookAgain {
@@ -90,14 +104,300 @@ pub enum JobVerdict {
     },
     /// The earlier executions must be read first ([`Earlier::Read`]).
     ReadEarlier,
-    /// It was interrupted and is to be re-run once its run has completed.
+    /// It was interrupted and is to be re-run once its run has completed. Its instance is left to
+    /// EC2.
     Await {
         /// Where it ran.
         instance: Instance,
         /// What shows the interruption.
         evidence: Vec<Evidence>,
-        /// The instance to terminate: none, EC2 does it (an end by our hand would destroy the
-        /// evidence).
+        /// The policy that allows the re-run.
         policy: RetryPolicy,
     },
+}
+
+/// What can be said of a completed job without a look at EC2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Triage {
+    /// This is the verdict.
+    Decided(JobVerdict),
+    /// Its host must be looked at; then [`completed`] decides.
+    Look,
+}
+
+/// Decides without any look at EC2, where that is possible: most jobs of a busy repository are
+/// none of ours, and on somebody else's fleet a job that passed leaves nothing to do.
+pub fn triage(job: &Job, repository_allowed: bool, fleet: FleetRule<'_>) -> Triage {
+    if let Some(reason) = ignored_unseen(job, repository_allowed) {
+        return Triage::Decided(JobVerdict::Ignore(reason));
+    }
+    match fleet {
+        FleetRule::Foreign if passed(job) => {
+            Triage::Decided(settled(SettleReason::Succeeded, None, None))
+        }
+        FleetRule::Foreign | FleetRule::Ours { .. } => Triage::Look,
+    }
+}
+
+/// The table "A job completed": the first row that matches.
+pub fn completed(facts: &JobFacts<'_>, rules: &Rules, now: Timestamp) -> JobVerdict {
+    if let Some(reason) = ignored_unseen(facts.job, facts.repository_allowed) {
+        return JobVerdict::Ignore(reason);
+    }
+    let (sight, remembered) = match facts.host {
+        Host::None => return JobVerdict::Ignore(IgnoreReason::NoRunner),
+        Host::NotNamed => return JobVerdict::Ignore(IgnoreReason::RunnerNameWithoutInstance),
+        Host::ElsewhereRegion => return JobVerdict::Ignore(IgnoreReason::ForeignInstance),
+        Host::Looked { sight, remembered } => (sight, remembered),
+    };
+    let case = Case {
+        facts,
+        seen: match sight {
+            InstanceSight::Seen(view) => Some(view),
+            InstanceSight::Absent => None,
+        },
+        remembered,
+        rules,
+        now,
+    };
+    case.verdict()
+}
+
+/// A completed job whose host was looked for.
+struct Case<'a> {
+    facts: &'a JobFacts<'a>,
+    seen: Option<&'a InstanceView>,
+    remembered: Option<&'a InstanceEntry>,
+    rules: &'a Rules,
+    now: Timestamp,
+}
+
+impl Case<'_> {
+    fn verdict(&self) -> JobVerdict {
+        if self.bears_no_tag_of_ours() {
+            return JobVerdict::Ignore(IgnoreReason::NotOurStack);
+        }
+        if self.is_carried_over() {
+            return JobVerdict::Ignore(IgnoreReason::CarriedOver);
+        }
+        if passed(self.facts.job) {
+            return self.succeeded();
+        }
+        if self.must_read_earlier() {
+            return JobVerdict::ReadEarlier;
+        }
+        if self.ran_on_demand() {
+            return settled(SettleReason::NotSpot, self.to_end(), self.ran_on());
+        }
+        let evidence = self.evidence();
+        match self.ran_on() {
+            Some(instance) if !evidence.is_empty() => self.interrupted(instance, evidence),
+            Some(_) | None => self.unexplained(),
+        }
+    }
+
+    /// A job may pass although EC2 gave notice; then EC2 ends the instance. The tag alone does not
+    /// keep us from ending it: a job can set it on its own instance to live on.
+    fn succeeded(&self) -> JobVerdict {
+        let taken_by_ec2 = self
+            .evidence()
+            .iter()
+            .any(|one| one.source != EvidenceSource::Tag);
+        let end = if taken_by_ec2 { None } else { self.to_end() };
+        settled(SettleReason::Succeeded, end, self.ran_on())
+    }
+
+    fn interrupted(&self, instance: Instance, evidence: Vec<Evidence>) -> JobVerdict {
+        let policy = self.facts.policy;
+        let refused = if policy == RetryPolicy::Never {
+            Some(SettleReason::OptedOut)
+        } else if self.execution_number() > policy.last_retried_execution() {
+            Some(SettleReason::AttemptLimit)
+        } else {
+            None
+        };
+        match refused {
+            Some(reason) => JobVerdict::Settle {
+                reason,
+                end: None,
+                ran_on: Some(instance),
+                evidence,
+            },
+            None => JobVerdict::Await {
+                instance,
+                evidence,
+                policy,
+            },
+        }
+    }
+
+    fn unexplained(&self) -> JobVerdict {
+        let until = after(self.window_begins(), self.rules.look_window);
+        if self.now < until {
+            let at = after(self.now, self.rules.look_again_after).min(until);
+            return JobVerdict::LookAgain { at, until };
+        }
+        let reason = match self.seen {
+            Some(_) => SettleReason::NotInterrupted,
+            None => SettleReason::EvidenceExpired,
+        };
+        settled(reason, self.to_end(), self.ran_on())
+    }
+
+    /// GitHub always says when a job ended. Should it once not, an earlier time of the job ends
+    /// the window sooner; `now` would move it on for ever.
+    fn window_begins(&self) -> Timestamp {
+        let job = self.facts.job;
+        job.completed_at
+            .or(job.started_at)
+            .or(job.created_at)
+            .unwrap_or(Timestamp::MIN)
+    }
+
+    fn bears_no_tag_of_ours(&self) -> bool {
+        match (self.facts.fleet, self.seen) {
+            (FleetRule::Ours { stack }, Some(view)) => {
+                view.tags.get(&self.rules.tags.stack()).map(String::as_str) != Some(stack)
+            }
+            (FleetRule::Ours { .. }, None) | (FleetRule::Foreign, _) => false,
+        }
+    }
+
+    fn is_carried_over(&self) -> bool {
+        match self.facts.earlier {
+            Earlier::Read(earlier) => {
+                self.is_later_attempt() && earlier.contains(&self.facts.job.execution())
+            }
+            Earlier::Unread => false,
+        }
+    }
+
+    fn must_read_earlier(&self) -> bool {
+        match self.facts.earlier {
+            Earlier::Unread => self.is_later_attempt(),
+            Earlier::Read(_) => false,
+        }
+    }
+
+    fn is_later_attempt(&self) -> bool {
+        !self.facts.job.run_attempt.is_first()
+    }
+
+    fn ran_on_demand(&self) -> bool {
+        self.seen
+            .is_some_and(|view| view.capacity == Capacity::OnDemand)
+    }
+
+    /// Counted from 1. A record without a runner, as of a job that was skipped, is none.
+    fn execution_number(&self) -> u32 {
+        let before = match self.facts.earlier {
+            Earlier::Read(earlier) if self.is_later_attempt() => earlier
+                .iter()
+                .filter(|execution| execution.runner_name.is_some())
+                .count(),
+            Earlier::Read(_) | Earlier::Unread => 0,
+        };
+        u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// Each source's earliest word, of those that count for this job. The earliest is taken
+    /// first: a tag that was on the instance before the job began is still there after its end,
+    /// and stays void.
+    fn evidence(&self) -> Vec<Evidence> {
+        let stored = self
+            .remembered
+            .map(|entry| entry.evidence.clone())
+            .unwrap_or_default();
+        let borne = self
+            .seen
+            .map(|view| borne_by(view, &self.rules.tags, self.now))
+            .unwrap_or_default();
+        let job = self.facts.job;
+        earliest_of_each(stored.into_iter().chain(borne))
+            .into_iter()
+            .filter(|one| one.counts_for(job.started_at, job.completed_at))
+            .collect()
+    }
+
+    fn ran_on(&self) -> Option<Instance> {
+        self.seen
+            .map(|view| &view.instance)
+            .or(self.remembered.map(|entry| &entry.instance))
+            .cloned()
+    }
+
+    /// Its instance, if the fleet is ours and EC2 still runs it. Whether it bears our tag was
+    /// asked before anything else.
+    fn to_end(&self) -> Option<Instance> {
+        match (self.facts.fleet, self.seen) {
+            (FleetRule::Ours { .. }, Some(view)) if !is_ending(view.state) => {
+                Some(view.instance.clone())
+            }
+            (FleetRule::Ours { .. } | FleetRule::Foreign, _) => None,
+        }
+    }
+}
+
+/// What rules a job out before anybody looks at its host.
+fn ignored_unseen(job: &Job, repository_allowed: bool) -> Option<IgnoreReason> {
+    if !repository_allowed {
+        Some(IgnoreReason::RepositoryNotAllowed)
+    } else if job.status != JobStatus::Completed {
+        Some(IgnoreReason::NothingToDecide)
+    } else if job.runner_name.is_none() {
+        Some(IgnoreReason::NoRunner)
+    } else {
+        None
+    }
+}
+
+/// Whether there is nothing to bring back. Every other conclusion, also one that GitHub has added
+/// since, is judged by the evidence.
+pub(crate) fn passed(job: &Job) -> bool {
+    match &job.conclusion {
+        Some(Conclusion::Success | Conclusion::Skipped | Conclusion::Neutral) => true,
+        Some(
+            Conclusion::Failure
+            | Conclusion::Cancelled
+            | Conclusion::TimedOut
+            | Conclusion::ActionRequired
+            | Conclusion::Stale
+            | Conclusion::StartupFailure
+            | Conclusion::Unknown(_),
+        )
+        | None => false,
+    }
+}
+
+fn is_ending(state: InstanceState) -> bool {
+    match state {
+        InstanceState::ShuttingDown | InstanceState::Terminated => true,
+        InstanceState::Pending
+        | InstanceState::Running
+        | InstanceState::Stopping
+        | InstanceState::Stopped
+        | InstanceState::Unknown => false,
+    }
+}
+
+fn settled(reason: SettleReason, end: Option<Instance>, ran_on: Option<Instance>) -> JobVerdict {
+    JobVerdict::Settle {
+        reason,
+        end,
+        ran_on,
+        evidence: Vec::new(),
+    }
+}
+
+/// One piece of evidence a source: the earliest, in the order of the sources.
+fn earliest_of_each(evidence: impl IntoIterator<Item = Evidence>) -> Vec<Evidence> {
+    let mut by_source: BTreeMap<EvidenceSource, Evidence> = BTreeMap::new();
+    for one in evidence {
+        let kept = by_source.entry(one.source).or_insert_with(|| one.clone());
+        if one.first_seen_at < kept.first_seen_at {
+            *kept = one;
+        }
+    }
+    by_source.into_values().collect()
 }

@@ -1,15 +1,28 @@
 //! What a queued job gets, and what follows from EC2's answer.
+//!
+//! A launch is a claim that is committed first and worked on until an instance is on its way or
+//! the tries are used up. Capacity moves one way only: from spot to on-demand.
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{Region, Repository};
-use reprise_model::job::Job;
-use reprise_model::labels::{JobLabels, LabelErrors};
-use reprise_model::ledger::LaunchClaim;
+use reprise_model::instance::Capacity;
+use reprise_model::job::{Job, JobStatus};
+use reprise_model::labels::{JobLabels, LabelErrors, Range};
+use reprise_model::ledger::{
+    CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
+};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 
-use crate::types::InstanceType;
+use crate::backoff::{Jitter, after, launch_step};
+use crate::capacity;
+use crate::rules::Rules;
+use crate::types::{DEFAULT_CPU, InstanceType, choose};
 
 /// All that is known when a job is queued.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +59,10 @@ pub struct FleetOffer {
 /// What is to be done about a queued job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a queued job and taken apart at once, never stored in numbers"
+)]
 pub enum QueuedVerdict {
     /// Nothing.
     Ignore(IgnoreReason),
@@ -53,4 +70,228 @@ pub enum QueuedVerdict {
     Refuse(LaunchRefusal),
     /// Commit this claim; its due work is the launch.
     Launch(LaunchClaim),
+}
+
+/// What a queued job gets.
+pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedVerdict {
+    if !facts.repository_allowed {
+        return QueuedVerdict::Ignore(IgnoreReason::RepositoryNotAllowed);
+    }
+    if facts.job.status != JobStatus::Queued {
+        return QueuedVerdict::Ignore(IgnoreReason::NothingToDecide);
+    }
+    let Some(fleet) = facts.fleet else {
+        return QueuedVerdict::Ignore(IgnoreReason::FleetDisabled);
+    };
+    if facts.claim.is_some() {
+        return QueuedVerdict::Ignore(IgnoreReason::AlreadyClaimed);
+    }
+    match facts.labels {
+        Ok(None) => QueuedVerdict::Ignore(IgnoreReason::NotForUs),
+        Ok(Some(labels)) => match claim(facts, labels, fleet, rules, now) {
+            Ok(claim) => QueuedVerdict::Launch(claim),
+            Err(refusal) => QueuedVerdict::Refuse(refusal),
+        },
+        Err(errors) => QueuedVerdict::Refuse(LaunchRefusal::Labels(errors.clone())),
+    }
+}
+
+/// The claim after EC2's answer to its request.
+///
+/// The generation, and so the client token, stays the same while EC2 may already have launched
+/// for it, and is raised by every definite no. A claim whose instance is known stays as it is.
+#[must_use]
+pub fn answered(
+    claim: LaunchClaim,
+    answer: LaunchAnswer,
+    now: Timestamp,
+    jitter: Jitter,
+    rules: &Rules,
+) -> LaunchClaim {
+    match claim.state {
+        ClaimState::Launched { .. } => return claim,
+        ClaimState::Wanted | ClaimState::GivenUp { .. } => {}
+    }
+    let retry = Retry { now, jitter, rules };
+    match answer {
+        LaunchAnswer::Launched { instance, capacity } => LaunchClaim {
+            state: ClaimState::Launched { instance, capacity },
+            due: None,
+            ..claim
+        },
+        LaunchAnswer::NoCapacity { .. } if may_fall_back(&claim) => fallen_back(claim, now),
+        LaunchAnswer::NoCapacity { codes } => retry.after_a_no(claim, no_capacity(&codes)),
+        LaunchAnswer::Refused { message } => retry.after_a_no(claim, message),
+        LaunchAnswer::Throttled => retry.of_the_same(claim, THROTTLED.to_owned()),
+        LaunchAnswer::Unclear { message } => retry.of_the_same(claim, message),
+    }
+}
+
+/// The last words of a launch that EC2 kept throttling.
+const THROTTLED: &str = "EC2 kept throttling the request";
+
+/// What a further try of a launch goes by.
+struct Retry<'a> {
+    now: Timestamp,
+    jitter: Jitter,
+    rules: &'a Rules,
+}
+
+impl Retry<'_> {
+    /// The next request differs, as EC2 would repeat its no to the same client token.
+    fn after_a_no(&self, claim: LaunchClaim, last_words: String) -> LaunchClaim {
+        let generation = claim.generation.saturating_add(1);
+        self.of_the_same(
+            LaunchClaim {
+                generation,
+                ..claim
+            },
+            last_words,
+        )
+    }
+
+    fn of_the_same(&self, claim: LaunchClaim, last_words: String) -> LaunchClaim {
+        let before = tries(&claim);
+        let tries = before.saturating_add(1);
+        if tries >= self.rules.launch_tries {
+            return LaunchClaim {
+                state: ClaimState::GivenUp { why: last_words },
+                due: None,
+                ..claim
+            };
+        }
+        let pause: SignedDuration = launch_step(before, self.jitter);
+        LaunchClaim {
+            due: Some(Due {
+                at: after(self.now, pause),
+                tries,
+            }),
+            ..claim
+        }
+    }
+}
+
+fn may_fall_back(claim: &LaunchClaim) -> bool {
+    claim.spec.capacity == Capacity::Spot && claim.spec.may_fall_back
+}
+
+/// The same job on on-demand capacity, at once. It happens once a claim, so the tries go on where
+/// they were: their number bounds the launches of a job.
+fn fallen_back(claim: LaunchClaim, now: Timestamp) -> LaunchClaim {
+    LaunchClaim {
+        due: Some(Due {
+            at: now,
+            tries: tries(&claim),
+        }),
+        generation: claim.generation.saturating_add(1),
+        why: CapacityReason::NoSpotCapacity,
+        spec: LaunchSpec {
+            capacity: Capacity::OnDemand,
+            may_fall_back: false,
+            ..claim.spec
+        },
+        ..claim
+    }
+}
+
+fn tries(claim: &LaunchClaim) -> u32 {
+    claim.due.map_or(0, |due| due.tries)
+}
+
+fn no_capacity(codes: &[String]) -> String {
+    format!("EC2 has no capacity: {}", codes.join(", "))
+}
+
+fn claim(
+    facts: &QueuedFacts<'_>,
+    labels: &JobLabels,
+    fleet: &FleetOffer,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<LaunchClaim, LaunchRefusal> {
+    let job = facts.job;
+    let decision = capacity::decide(
+        job.run_attempt,
+        labels.spot,
+        facts.policy,
+        facts.asked_by_us,
+        rules.on_demand_retries,
+    );
+    Ok(LaunchClaim {
+        key: ClaimKey {
+            repository: facts.repository.clone(),
+            job_id: job.id,
+        },
+        run_id: job.run_id,
+        attempt: job.run_attempt,
+        job_name: job.name.clone(),
+        runner_labels: job.labels.clone(),
+        spec: LaunchSpec {
+            region: fleet.region.clone(),
+            capacity: decision.capacity,
+            may_fall_back: decision.may_fall_back,
+            instance_types: types(labels, fleet)?,
+            image: image(labels, fleet)?,
+        },
+        why: decision.why,
+        generation: 0,
+        state: ClaimState::Wanted,
+        due: Some(Due::now(now)),
+    })
+}
+
+fn types(labels: &JobLabels, fleet: &FleetOffer) -> Result<Vec<String>, LaunchRefusal> {
+    let fitting = choose(&fleet.types, labels);
+    if fitting.is_empty() {
+        let configured = fleet.types.iter().map(|candidate| candidate.name.as_str());
+        return Err(LaunchRefusal::NoTypeFits {
+            asked: asked_for(labels),
+            configured: listed(configured),
+        });
+    }
+    Ok(fitting)
+}
+
+fn image(labels: &JobLabels, fleet: &FleetOffer) -> Result<Option<String>, LaunchRefusal> {
+    let Some(asked) = &labels.image else {
+        return Ok(None);
+    };
+    match fleet.images.get(asked) {
+        Some(ami) => Ok(Some(ami.clone())),
+        None => Err(LaunchRefusal::UnknownImage {
+            asked: asked.clone(),
+            configured: listed(fleet.images.keys().map(String::as_str)),
+        }),
+    }
+}
+
+/// What the labels ask for, as they would be written; with the default where they say nothing,
+/// because that may be what nothing configured fits.
+fn asked_for(labels: &JobLabels) -> String {
+    let families: Vec<&str> = labels.family.iter().map(|family| family.as_str()).collect();
+    let family = (!families.is_empty()).then(|| format!("family={}", families.join("+")));
+    let cpu = match labels.cpu {
+        Some(cpu) => format!("cpu={}", range(cpu)),
+        None => format!("cpu={} (the default)", range(DEFAULT_CPU)),
+    };
+    let ram = labels.ram.map(|ram| format!("ram={}", range(ram)));
+    let parts: Vec<String> = family.into_iter().chain([cpu]).chain(ram).collect();
+    parts.join(", ")
+}
+
+fn range(range: Range) -> String {
+    if range.min == range.max {
+        range.min.to_string()
+    } else {
+        format!("{}+{}", range.min, range.max)
+    }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }

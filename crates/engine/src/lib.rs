@@ -3,6 +3,10 @@
 //! No clock (`now` is an argument), no randomness (jitter is an argument), no I/O, no async. Where
 //! a decision needs a fact that costs a call, it answers with what it needs and is asked again.
 //! Every "do nothing" carries a typed reason.
+//!
+//! The whole dependency list is `jiff` (for times as values, without its clock) and
+//! `reprise-model`. A check holds it to that, so nothing that reads a clock, draws a number or
+//! opens a socket can come in by way of a dependency.
 
 pub mod backoff;
 pub mod capacity;
@@ -10,4 +14,6 @@ pub mod job;
 pub mod launch;
 pub mod rules;
 pub mod run;
+#[cfg(test)]
+mod samples;
 pub mod types;

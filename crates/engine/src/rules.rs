@@ -20,6 +20,11 @@ pub struct Rules {
     pub tags: TagKeys,
     /// How often a launch is tried before it is given up.
     pub launch_tries: u32,
+    /// How long after a re-run was written down the run is first read to find out whether GitHub
+    /// took it. The POST may still be under way until then: it times out sooner.
+    pub unclear_for: SignedDuration,
+    /// How many re-runs GitHub allows a run. Past it the call is answered as if it had worked.
+    pub most_reruns: u32,
 }
 
 impl Default for Rules {
@@ -31,6 +36,8 @@ impl Default for Rules {
             on_demand_retries: OnDemandRetries::default(),
             tags: TagKeys::default(),
             launch_tries: 20,
+            unclear_for: SignedDuration::from_secs(10),
+            most_reruns: 50,
         }
     }
 }

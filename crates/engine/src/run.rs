@@ -1,11 +1,26 @@
 //! What to do about a run with interrupted jobs.
+//!
+//! [`decide`] is the table "A run with awaiting jobs". It asks for one read at a time, the cheapest
+//! first, and orders at most one re-run, which is written into the record before it is asked for:
+//! an answer that never came is known to be missing, and the run is read before anything is
+//! repeated. Nothing here is believed of an event but that it is time to look.
+
+mod classify;
+mod ledger;
+mod step;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::evidence::Evidence;
 use reprise_model::ids::{JobId, RunId};
+use reprise_model::instance::Instance;
 use reprise_model::job::Job;
-use reprise_model::ledger::{RerunAnswer, RerunOrder, RunEntry};
+use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RunEntry, RunKey};
+use reprise_model::reason::{Refusal, SettleReason};
 use reprise_model::run::{CancelCause, Run};
 
 use crate::backoff::Jitter;
@@ -79,4 +94,98 @@ pub enum WaitReason {
     RerunActive,
     /// An answer was lost or was "not now".
     AnswerUnclear,
+}
+
+/// The record of a run of which nothing is known yet.
+pub fn opened(key: RunKey, now: Timestamp) -> RunEntry {
+    RunEntry {
+        key,
+        jobs: BTreeMap::new(),
+        reruns: Vec::new(),
+        due: Some(Due::now(now)),
+    }
+}
+
+/// The record with an interrupted job added, and due at once. A job that is there already, in
+/// whatever state, changes nothing.
+pub fn await_job(
+    entry: Option<RunEntry>,
+    key: RunKey,
+    job: &Job,
+    instance: Instance,
+    evidence: Vec<Evidence>,
+    now: Timestamp,
+) -> RunEntry {
+    let mut entry = entry.unwrap_or_else(|| opened(key, now));
+    if ledger::track(&mut entry, job, instance, evidence) {
+        entry.due = Some(Due::now(now));
+    }
+    entry
+}
+
+/// The record after an event of its run: due at once. `None` when nothing in it is open.
+pub fn woken(entry: RunEntry, now: Timestamp) -> Option<RunEntry> {
+    ledger::has_open(&entry).then(|| RunEntry {
+        due: Some(Due::now(now)),
+        ..entry
+    })
+}
+
+/// The record after its run could not be read: due later.
+#[must_use]
+pub fn postponed(mut entry: RunEntry, now: Timestamp, jitter: Jitter) -> RunEntry {
+    if ledger::has_open(&entry) {
+        ledger::back_off(&mut entry, SignedDuration::ZERO, now, jitter);
+    } else {
+        entry.due = None;
+    }
+    entry
+}
+
+/// The record after a final no to reading its run: every open job is settled with it.
+#[must_use]
+pub fn refused(mut entry: RunEntry, refusal: Refusal, now: Timestamp) -> RunEntry {
+    ledger::settle_open(&mut entry, &SettleReason::Refused(refusal), now);
+    entry.due = None;
+    entry
+}
+
+/// The record after GitHub's answer to its last re-run.
+///
+/// An answer to a re-run that a later read has resolved already changes nothing. `retry_after` is
+/// how long GitHub asks to wait.
+#[must_use]
+pub fn answered(
+    mut entry: RunEntry,
+    answer: RerunAnswer,
+    retry_after: Option<SignedDuration>,
+    now: Timestamp,
+    jitter: Jitter,
+) -> RunEntry {
+    if ledger::unanswered(&entry).is_none() {
+        return entry;
+    }
+    ledger::take_answer(&mut entry, &answer, now);
+    match answer {
+        RerunAnswer::Accepted => {
+            ledger::forget_tries(&mut entry);
+            ledger::back_off(&mut entry, SignedDuration::ZERO, now, jitter);
+        }
+        RerunAnswer::NotNow | RerunAnswer::Unclear => {
+            let at_least = retry_after.unwrap_or(SignedDuration::ZERO);
+            ledger::back_off(&mut entry, at_least, now, jitter);
+        }
+        RerunAnswer::Refused(_) => {
+            entry.due = ledger::has_open(&entry).then(|| Due::now(now));
+        }
+    }
+    entry
+}
+
+/// The next step for a run, and the record to commit before it is taken.
+pub fn decide(facts: &RunFacts<'_>, now: Timestamp, jitter: Jitter, rules: &Rules) -> RunDecision {
+    let mut entry = facts.entry.clone();
+    let step = step::next(&mut entry, facts, now, rules);
+    step::schedule(&mut entry, &step, facts, now, jitter, rules);
+    RunDecision { entry, step }
 }

@@ -1,0 +1,88 @@
+//! What is remembered of an instance when a job on it has been judged.
+//!
+//! Every function answers the record to write, or `None` when it would change nothing: a write
+//! that changes nothing costs money and makes others read again.
+
+use jiff::Timestamp;
+use reprise_model::evidence::Evidence;
+use reprise_model::instance::Instance;
+use reprise_model::ledger::{Due, InstanceEntry, UnexplainedJob};
+
+use super::earliest_of_each;
+use crate::backoff::after;
+use crate::rules::Rules;
+
+/// The record with this evidence added: each source's earliest word.
+pub fn with_evidence(
+    entry: Option<InstanceEntry>,
+    instance: &Instance,
+    evidence: &[Evidence],
+) -> Option<InstanceEntry> {
+    changed(entry, instance, |entry| add(entry, evidence))
+}
+
+/// The record once the interruption of its job is known: evidence added, nothing left unexplained.
+pub fn explained(
+    entry: Option<InstanceEntry>,
+    instance: &Instance,
+    evidence: &[Evidence],
+) -> Option<InstanceEntry> {
+    changed(entry, instance, |entry| {
+        add(entry, evidence);
+        entry.unexplained = None;
+        entry.due = None;
+    })
+}
+
+/// The record with a job that was settled as not interrupted: evidence that comes late reopens it,
+/// and at a set time after its end it is looked at once more. After that time it is not remembered
+/// again, so the last look is the last.
+pub fn unexplained(
+    entry: Option<InstanceEntry>,
+    instance: &Instance,
+    job: UnexplainedJob,
+    rules: &Rules,
+    now: Timestamp,
+) -> Option<InstanceEntry> {
+    let look_at = after(job.job.completed_at.unwrap_or(now), rules.late_look_after);
+    if look_at <= now {
+        return None;
+    }
+    changed(entry, instance, |entry| {
+        entry.unexplained = Some(job);
+        entry.due = Some(Due {
+            at: look_at,
+            tries: 0,
+        });
+    })
+}
+
+/// The record after the last look: the job stays settled.
+pub fn looked_late(entry: InstanceEntry) -> Option<InstanceEntry> {
+    let instance = entry.instance.clone();
+    changed(Some(entry), &instance, |entry| {
+        entry.unexplained = None;
+        entry.due = None;
+    })
+}
+
+fn changed(
+    entry: Option<InstanceEntry>,
+    instance: &Instance,
+    change: impl FnOnce(&mut InstanceEntry),
+) -> Option<InstanceEntry> {
+    let before = entry.unwrap_or_else(|| InstanceEntry {
+        instance: instance.clone(),
+        evidence: Vec::new(),
+        unexplained: None,
+        due: None,
+    });
+    let mut entry = before.clone();
+    change(&mut entry);
+    (entry != before).then_some(entry)
+}
+
+fn add(entry: &mut InstanceEntry, evidence: &[Evidence]) {
+    let known = std::mem::take(&mut entry.evidence);
+    entry.evidence = earliest_of_each(known.into_iter().chain(evidence.iter().cloned()));
+}

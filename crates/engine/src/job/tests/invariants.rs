@@ -1,0 +1,158 @@
+//! What holds for any facts about a completed job at all.
+
+use proptest::prelude::*;
+
+use super::*;
+
+proptest! {
+    #[test]
+    fn any_facts_at_all_have_a_verdict_that_keeps_the_invariants(look in any_look()) {
+        let verdict = look.verdict();
+        match &verdict {
+            JobVerdict::Await { evidence, .. } => {
+                prop_assert!(!evidence.is_empty());
+                prop_assert!(!passed(&look.job), "success is never re-run");
+                prop_assert!(look.policy != RetryPolicy::Never);
+                prop_assert!(look.repository_allowed);
+            }
+            JobVerdict::LookAgain { at, until } => {
+                prop_assert!(look.now < *at && at <= until);
+            }
+            JobVerdict::Settle { end, evidence, .. } => {
+                if end.is_some() {
+                    prop_assert!(evidence.is_empty());
+                    prop_assert!(look.fleet != FleetRule::Foreign);
+                    let seen = look.seen.as_ref().expect("only what is seen is ended");
+                    let stack = seen.tags.get(&Rules::default().tags.stack());
+                    prop_assert_eq!(stack.map(String::as_str), Some(STACK));
+                }
+            }
+            JobVerdict::ReadEarlier => prop_assert!(look.earlier.is_none()),
+            JobVerdict::Ignore(_) => {}
+        }
+    }
+
+    #[test]
+    fn a_job_that_has_ended_is_looked_at_for_no_longer_than_the_window(look in any_look()) {
+        let mut look = look;
+        let job = &look.job;
+        let begun = job.completed_at.or(job.started_at).or(job.created_at);
+        look.now = look.now.max(begun.unwrap_or(look.now));
+        let mut looks = 0;
+        while let JobVerdict::LookAgain { at, .. } = look.verdict() {
+            look.now = at;
+            looks += 1;
+            prop_assert!(looks <= 12, "still looking at {at}");
+        }
+    }
+}
+
+fn any_look() -> impl Strategy<Value = Look> {
+    (any_job(), any_host(), any_settings()).prop_map(
+        |(job, (seen, remembered), (repository_allowed, earlier, never, foreign, now))| {
+            let earlier = match earlier {
+                0 => None,
+                1 => Some(Vec::new()),
+                2 => Some(vec![job.execution()]),
+                _ => Some(vec![execution_on("first")]),
+            };
+            Look {
+                job,
+                repository_allowed,
+                seen,
+                remembered,
+                earlier,
+                policy: if never {
+                    RetryPolicy::Never
+                } else {
+                    RetryPolicy::WhenInterrupted
+                },
+                fleet: if foreign { FleetRule::Foreign } else { OURS },
+                now,
+            }
+        },
+    )
+}
+
+fn any_settings() -> impl Strategy<Value = (bool, u8, bool, bool, Timestamp)> {
+    (
+        prop::bool::weighted(0.9),
+        0_u8..4,
+        any::<bool>(),
+        any::<bool>(),
+        any_time(),
+    )
+}
+
+/// Near the job's own times, and now and then at the ends of what can be represented.
+fn any_time() -> impl Strategy<Value = Timestamp> {
+    prop_oneof![
+        8 => (0_i64..2_000).prop_map(at),
+        1 => Just(Timestamp::MIN),
+        1 => Just(Timestamp::MAX),
+    ]
+}
+
+fn any_job() -> impl Strategy<Value = Job> {
+    let conclusion = prop::option::of(prop::sample::select(vec![
+        Conclusion::Success,
+        Conclusion::Failure,
+        Conclusion::Cancelled,
+        Conclusion::Skipped,
+        Conclusion::TimedOut,
+        Conclusion::Unknown("new".to_owned()),
+    ]));
+    let time = || prop::option::weighted(0.9, any_time());
+    (1_u32..4, conclusion, time(), time(), any::<bool>()).prop_map(
+        |(number, conclusion, started_at, completed_at, has_runner)| {
+            let sample = job(1, "build");
+            Job {
+                run_attempt: attempt(number),
+                conclusion,
+                started_at,
+                completed_at,
+                runner_name: sample.runner_name.clone().filter(|_| has_runner),
+                ..sample
+            }
+        },
+    )
+}
+
+fn any_host() -> impl Strategy<Value = (Option<InstanceView>, Option<InstanceEntry>)> {
+    let seen = (
+        any::<bool>(),
+        any::<bool>(),
+        any::<bool>(),
+        prop::bool::weighted(0.8),
+    )
+        .prop_map(|(on_demand, has_tag, is_ending, is_ours)| {
+            let mut view = if has_tag { tagged(view()) } else { view() };
+            if on_demand {
+                view.capacity = Capacity::OnDemand;
+            }
+            if is_ending {
+                view.state = InstanceState::ShuttingDown;
+            }
+            if !is_ours {
+                view.tags.remove(&Rules::default().tags.stack());
+            }
+            view
+        });
+    let source = prop::sample::select(vec![
+        EvidenceSource::Tag,
+        EvidenceSource::InterruptionWarning,
+        EvidenceSource::SpotRequest,
+    ]);
+    let known = prop::collection::vec((source, any_time()), 0..3).prop_map(|known| {
+        remembered(
+            known
+                .into_iter()
+                .map(|(source, first_seen_at)| Evidence {
+                    source,
+                    first_seen_at,
+                })
+                .collect(),
+        )
+    });
+    (prop::option::of(seen), prop::option::of(known))
+}

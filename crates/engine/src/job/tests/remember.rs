@@ -1,0 +1,51 @@
+//! What is remembered of an instance.
+
+use reprise_model::ledger::UnexplainedJob;
+
+use super::*;
+use crate::samples::repository;
+
+#[test]
+fn evidence_is_added_once_and_keeps_its_earliest_time() {
+    let tag = evidence(EvidenceSource::Tag, 150);
+    let entry = with_evidence(None, &instance(), std::slice::from_ref(&tag));
+    assert_eq!(entry, Some(remembered(vec![tag.clone()])));
+    let later = evidence(EvidenceSource::Tag, 170);
+    assert_eq!(with_evidence(entry, &instance(), &[later]), None);
+    assert_eq!(with_evidence(None, &instance(), &[]), None);
+}
+
+#[test]
+fn an_unexplained_job_is_looked_at_once_more_and_then_forgotten() {
+    let rules = Rules::default();
+    let unexplained_job = UnexplainedJob {
+        repository: repository(),
+        job: job(1, "build"),
+    };
+    let remember =
+        |entry, now| unexplained(entry, &instance(), unexplained_job.clone(), &rules, at(now));
+    let entry = remember(None, 260).expect("a record");
+    assert_eq!(entry.unexplained, Some(unexplained_job.clone()));
+    assert_eq!(entry.due.map(|due| due.at), Some(at(200 + 600)));
+    assert_eq!(remember(Some(entry.clone()), 261), None, "it is there");
+    assert_eq!(remember(Some(entry.clone()), 800), None, "the last look");
+    let after = looked_late(entry).expect("a change");
+    assert_eq!((after.unexplained.clone(), after.due), (None, None));
+    assert_eq!(looked_late(after), None);
+}
+
+#[test]
+fn late_evidence_leaves_nothing_unexplained() {
+    let before = InstanceEntry {
+        unexplained: Some(UnexplainedJob {
+            repository: repository(),
+            job: job(1, "build"),
+        }),
+        ..remembered(Vec::new())
+    };
+    let tag = evidence(EvidenceSource::Tag, 150);
+    assert_eq!(
+        explained(Some(before), &instance(), std::slice::from_ref(&tag)),
+        Some(remembered(vec![tag]))
+    );
+}

@@ -1,0 +1,342 @@
+//! What a queued job gets, and where EC2's answers lead.
+
+use proptest::prelude::*;
+use reprise_model::ids::{InstanceId, RunAttempt};
+use reprise_model::labels::{FamilyPattern, LabelError, SpotChoice};
+
+use super::*;
+use crate::samples::{at, attempt, instance, job, repository};
+
+const MIDDLE: Jitter = Jitter(0.5);
+
+#[test]
+fn a_queued_job_is_claimed_with_exactly_its_own_labels() {
+    let case = Queued::default();
+    let QueuedVerdict::Launch(claim) = case.verdict() else {
+        panic!("it is launched");
+    };
+    assert_eq!(claim.key.job_id, case.job.id);
+    assert_eq!(claim.runner_labels, case.job.labels);
+    assert_eq!(claim.spec.instance_types, ["c7a.large", "m7a.large"]);
+    assert_eq!(claim.spec.capacity, Capacity::Spot);
+    assert!(claim.spec.may_fall_back);
+    assert_eq!(claim.why, CapacityReason::FirstAttempt);
+    assert_eq!(claim.state, ClaimState::Wanted);
+    assert_eq!(claim.due, Some(Due::now(at(0))));
+    assert_eq!(claim.spec.image, None);
+}
+
+#[test]
+fn a_later_attempt_is_claimed_on_demand() {
+    let mut case = Queued::default();
+    case.job.run_attempt = attempt(2);
+    let QueuedVerdict::Launch(claim) = case.verdict() else {
+        panic!("it is launched");
+    };
+    assert_eq!(claim.spec.capacity, Capacity::OnDemand);
+    assert!(!claim.spec.may_fall_back);
+    assert_eq!(claim.why, CapacityReason::LaterAttempt);
+}
+
+#[test]
+fn nothing_is_launched_for_what_is_not_ours_to_launch() {
+    let not_allowed = Queued {
+        repository_allowed: false,
+        ..Queued::default()
+    };
+    let not_for_us = Queued {
+        labels: Ok(None),
+        ..Queued::default()
+    };
+    let retry_only = Queued {
+        fleet: None,
+        ..Queued::default()
+    };
+    let mut not_queued = Queued::default();
+    not_queued.job.status = JobStatus::Waiting;
+    let claimed = Queued {
+        claim: Some(spot_claim()),
+        ..Queued::default()
+    };
+    for (case, reason) in [
+        (not_allowed, IgnoreReason::RepositoryNotAllowed),
+        (not_for_us, IgnoreReason::NotForUs),
+        (retry_only, IgnoreReason::FleetDisabled),
+        (not_queued, IgnoreReason::NothingToDecide),
+        (claimed, IgnoreReason::AlreadyClaimed),
+    ] {
+        assert_eq!(case.verdict(), QueuedVerdict::Ignore(reason));
+    }
+}
+
+#[test]
+fn a_label_that_cannot_be_understood_is_refused_with_its_place() {
+    let errors = LabelErrors(vec![LabelError {
+        label: "runs-on/spto=true".to_owned(),
+        position: 9,
+        problem: "unknown key spto".to_owned(),
+        hint: "did you mean spot".to_owned(),
+    }]);
+    let case = Queued {
+        labels: Err(errors.clone()),
+        ..Queued::default()
+    };
+    assert_eq!(
+        case.verdict(),
+        QueuedVerdict::Refuse(LaunchRefusal::Labels(errors))
+    );
+}
+
+#[test]
+fn a_job_that_no_configured_type_fits_is_refused_and_told_what_there_is() {
+    let case = Queued {
+        labels: Ok(Some(JobLabels {
+            family: vec![FamilyPattern::new("p5").expect("valid")],
+            ..JobLabels::default()
+        })),
+        ..Queued::default()
+    };
+    let QueuedVerdict::Refuse(refusal) = case.verdict() else {
+        panic!("it is refused");
+    };
+    assert_eq!(
+        refusal.to_string(),
+        "no configured instance type fits family=p5, cpu=2 (the default); \
+         configured are: c7a.large, m7a.large"
+    );
+}
+
+#[test]
+fn an_image_is_looked_up_by_its_configured_name_and_nothing_else() {
+    let with_image = |name: &str| Queued {
+        labels: Ok(Some(JobLabels {
+            image: Some(name.to_owned()),
+            ..JobLabels::default()
+        })),
+        ..Queued::default()
+    };
+    let QueuedVerdict::Launch(claim) = with_image("debian").verdict() else {
+        panic!("it is launched");
+    };
+    assert_eq!(claim.spec.image.as_deref(), Some("ami-0123"));
+    let QueuedVerdict::Refuse(refusal) = with_image("ami-9999").verdict() else {
+        panic!("it is refused");
+    };
+    assert_eq!(
+        refusal.to_string(),
+        "image=ami-9999 is not configured; configured are: debian"
+    );
+}
+
+#[test]
+fn a_launched_instance_ends_the_claims_work() {
+    let claim = answer(spot_claim(), launched());
+    assert_eq!(
+        claim.state,
+        ClaimState::Launched {
+            instance: instance().id,
+            capacity: Capacity::Spot
+        }
+    );
+    assert_eq!(claim.due, None);
+}
+
+#[test]
+fn spot_that_ec2_has_not_becomes_on_demand_at_once_under_a_new_token() {
+    let before = spot_claim();
+    let claim = answer(before.clone(), no_spot());
+    assert_eq!(claim.spec.capacity, Capacity::OnDemand);
+    assert!(!claim.spec.may_fall_back);
+    assert_eq!(claim.why, CapacityReason::NoSpotCapacity);
+    assert_eq!(claim.due.map(|due| due.at), Some(at(0)));
+    assert_ne!(claim.client_token(), before.client_token());
+}
+
+#[test]
+fn on_demand_that_ec2_has_not_is_tried_again_later_and_never_on_spot() {
+    let claim = answer(answer(spot_claim(), no_spot()), no_spot());
+    assert_eq!(claim.spec.capacity, Capacity::OnDemand);
+    assert_eq!(
+        claim.due,
+        Some(Due {
+            at: at(5),
+            tries: 1
+        })
+    );
+    assert_eq!(claim.generation, 2);
+}
+
+#[test]
+fn a_lost_answer_is_asked_again_with_the_same_token() {
+    for lost in [LaunchAnswer::Throttled, unclear()] {
+        let claim = answer(spot_claim(), lost);
+        assert_eq!(claim.client_token(), spot_claim().client_token());
+        assert_eq!(
+            claim.due,
+            Some(Due {
+                at: at(5),
+                tries: 1
+            })
+        );
+    }
+}
+
+#[test]
+fn a_refusal_is_tried_again_slowly_with_a_new_token() {
+    let claim = answer(spot_claim(), refused());
+    assert_eq!(claim.generation, 1);
+    assert_eq!(claim.state, ClaimState::Wanted);
+    assert_eq!(
+        claim.spec.capacity,
+        Capacity::Spot,
+        "a quota is no lack of capacity"
+    );
+}
+
+#[test]
+fn a_launch_is_given_up_with_ec2s_last_words_when_its_tries_are_used_up() {
+    let mut claim = spot_claim();
+    for _ in 0..Rules::default().launch_tries {
+        assert_eq!(claim.state, ClaimState::Wanted);
+        claim = answer(claim, refused());
+    }
+    assert_eq!(
+        claim.state,
+        ClaimState::GivenUp {
+            why: "VcpuLimitExceeded: ask for more".to_owned()
+        }
+    );
+    assert_eq!(claim.due, None);
+}
+
+#[test]
+fn an_instance_that_is_known_is_not_forgotten_by_a_late_answer() {
+    let launched_claim = answer(spot_claim(), launched());
+    for late in [no_spot(), unclear(), refused(), LaunchAnswer::Throttled] {
+        assert_eq!(answer(launched_claim.clone(), late), launched_claim);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_launch_ends_within_its_tries_and_never_goes_back_to_spot(
+        number in 1_u32..4,
+        answers in prop::collection::vec(0_u8..4, 60),
+    ) {
+        let mut case = Queued::default();
+        case.job.run_attempt = RunAttempt::new(number).expect("not zero");
+        let QueuedVerdict::Launch(mut claim) = case.verdict() else {
+            panic!("it is launched");
+        };
+        let mut requests = 0;
+        for kind in answers {
+            if claim.due.is_none() {
+                break;
+            }
+            requests += 1;
+            let before = claim.spec.capacity;
+            claim = answer(claim, [no_spot(), unclear(), refused(), LaunchAnswer::Throttled][usize::from(kind)].clone());
+            prop_assert!(before == Capacity::Spot || claim.spec.capacity == Capacity::OnDemand);
+            prop_assert!(number == 1 || claim.spec.capacity == Capacity::OnDemand);
+            prop_assert_eq!(claim.due.is_some(), claim.state == ClaimState::Wanted);
+        }
+        prop_assert!(requests <= Rules::default().launch_tries + 1);
+        let is_given_up = matches!(claim.state, ClaimState::GivenUp { .. });
+        prop_assert!(is_given_up);
+    }
+}
+
+/// The facts of a queued job, owned.
+struct Queued {
+    job: Job,
+    repository_allowed: bool,
+    labels: Result<Option<JobLabels>, LabelErrors>,
+    claim: Option<LaunchClaim>,
+    fleet: Option<FleetOffer>,
+}
+
+impl Default for Queued {
+    fn default() -> Self {
+        Self {
+            job: Job {
+                status: JobStatus::Queued,
+                conclusion: None,
+                runner_name: None,
+                ..job(1, "build")
+            },
+            repository_allowed: true,
+            labels: Ok(Some(JobLabels {
+                spot: SpotChoice::On,
+                ..JobLabels::default()
+            })),
+            claim: None,
+            fleet: Some(FleetOffer {
+                region: Region::new("eu-west-1"),
+                types: vec![two_vcpus("c7a.large"), two_vcpus("m7a.large")],
+                images: BTreeMap::from([("debian".to_owned(), "ami-0123".to_owned())]),
+            }),
+        }
+    }
+}
+
+impl Queued {
+    fn verdict(&self) -> QueuedVerdict {
+        let repository = repository();
+        let facts = QueuedFacts {
+            repository: &repository,
+            job: &self.job,
+            repository_allowed: self.repository_allowed,
+            labels: &self.labels,
+            policy: RetryPolicy::WhenInterrupted,
+            asked_by_us: false,
+            claim: self.claim.as_ref(),
+            fleet: self.fleet.as_ref(),
+        };
+        queued(&facts, &Rules::default(), at(0))
+    }
+}
+
+fn two_vcpus(name: &str) -> InstanceType {
+    InstanceType {
+        name: name.to_owned(),
+        cpu: 2,
+        ram: 4,
+    }
+}
+
+fn spot_claim() -> LaunchClaim {
+    match Queued::default().verdict() {
+        QueuedVerdict::Launch(claim) => claim,
+        QueuedVerdict::Ignore(_) | QueuedVerdict::Refuse(_) => panic!("it is launched"),
+    }
+}
+
+fn answer(claim: LaunchClaim, answer: LaunchAnswer) -> LaunchClaim {
+    answered(claim, answer, at(0), MIDDLE, &Rules::default())
+}
+
+fn launched() -> LaunchAnswer {
+    let instance: InstanceId = instance().id;
+    LaunchAnswer::Launched {
+        instance,
+        capacity: Capacity::Spot,
+    }
+}
+
+fn no_spot() -> LaunchAnswer {
+    LaunchAnswer::NoCapacity {
+        codes: vec!["InsufficientInstanceCapacity".to_owned()],
+    }
+}
+
+fn refused() -> LaunchAnswer {
+    LaunchAnswer::Refused {
+        message: "VcpuLimitExceeded: ask for more".to_owned(),
+    }
+}
+
+fn unclear() -> LaunchAnswer {
+    LaunchAnswer::Unclear {
+        message: "the connection was reset".to_owned(),
+    }
+}

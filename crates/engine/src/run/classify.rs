@@ -1,0 +1,93 @@
+//! Which jobs of a completed attempt are to come back, and by which of GitHub's two calls.
+//!
+//! F, the jobs that did not succeed, falls into three: I, the interrupted ones; M, matrix siblings
+//! that fail-fast cancelled because of an interruption; G, real failures. A gate that failed after
+//! the interruption stays in G: it depends on the interrupted job, so either call brings it along.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reprise_model::ids::JobId;
+use reprise_model::job::{Conclusion, Job, JobStatus};
+use reprise_model::ledger::{RerunOrder, RerunTarget};
+use reprise_model::run::{CancelCause, Run};
+
+/// The order for the interrupted jobs `wanted`; `None` when there is none.
+pub(super) fn order(
+    run: &Run,
+    jobs: &[Job],
+    wanted: &[JobId],
+    causes: &BTreeMap<JobId, CancelCause>,
+) -> Option<RerunOrder> {
+    let attempt = Attempt::new(jobs, wanted, causes);
+    let target = match wanted {
+        [] => return None,
+        [only] if attempt.siblings.is_empty() => RerunTarget::Job(*only),
+        _ => RerunTarget::FailedJobs,
+    };
+    let along = match target {
+        RerunTarget::Job(_) => Vec::new(),
+        RerunTarget::FailedJobs => attempt.failed_for_real,
+    };
+    Some(RerunOrder {
+        from: run.run_attempt,
+        target,
+        wanted: wanted.to_vec(),
+        along,
+    })
+}
+
+pub(super) fn is_cancelled(job: &Job) -> bool {
+    job.status == JobStatus::Completed && job.conclusion == Some(Conclusion::Cancelled)
+}
+
+/// The unsuccessful jobs of an attempt that were not interrupted, by name.
+struct Attempt {
+    /// M.
+    siblings: Vec<String>,
+    /// G.
+    failed_for_real: Vec<String>,
+}
+
+impl Attempt {
+    fn new(jobs: &[Job], wanted: &[JobId], causes: &BTreeMap<JobId, CancelCause>) -> Self {
+        let (interrupted, others): (Vec<&Job>, Vec<&Job>) = jobs
+            .iter()
+            .filter(|job| job.is_unsuccessful() || wanted.contains(&job.id))
+            .partition(|job| wanted.contains(&job.id));
+        let interrupted = matrices(&interrupted);
+        let (cancelled, failed): (Vec<&Job>, Vec<&Job>) =
+            others.into_iter().partition(|job| is_cancelled(job));
+        let failed_matrices = matrices(&failed);
+        let (siblings, unrelated): (Vec<&Job>, Vec<&Job>) =
+            cancelled.into_iter().partition(|job| {
+                let matrix = matrix(job);
+                let beside = |set: &BTreeSet<&str>| matrix.is_some_and(|name| set.contains(name));
+                match causes.get(&job.id) {
+                    // Where names do not tell, GitHub's word is enough: leaving a victim of the
+                    // interruption behind is worse than one more execution.
+                    Some(CancelCause::FailFast) => {
+                        beside(&interrupted) || !beside(&failed_matrices)
+                    }
+                    Some(CancelCause::Unreadable) | None => beside(&interrupted),
+                    Some(CancelCause::Person | CancelCause::Superseded) => false,
+                }
+            });
+        Self {
+            siblings: names(&siblings),
+            failed_for_real: names(&[failed, unrelated].concat()),
+        }
+    }
+}
+
+fn names(jobs: &[&Job]) -> Vec<String> {
+    jobs.iter().map(|job| job.name.clone()).collect()
+}
+
+fn matrices<'a>(jobs: &[&'a Job]) -> BTreeSet<&'a str> {
+    jobs.iter().filter_map(|job| matrix(job)).collect()
+}
+
+/// The name that the jobs of one matrix share: `test` of `test (1, linux)`.
+fn matrix(job: &Job) -> Option<&str> {
+    job.name.split_once(" (").map(|(name, _)| name)
+}

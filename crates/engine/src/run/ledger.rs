@@ -1,0 +1,205 @@
+//! Changes of a run's record, each with the transition it makes checked where it is made.
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::evidence::Evidence;
+use reprise_model::ids::{JobId, RunAttempt};
+use reprise_model::instance::Instance;
+use reprise_model::job::{Job, JobKey};
+use reprise_model::ledger::{
+    Due, Rerun, RerunAnswer, RerunOrder, RunEntry, RunKey, TrackedJob, TrackedState,
+};
+use reprise_model::reason::SettleReason;
+
+use crate::backoff::{Jitter, after, wait_step};
+
+/// Whether something may still have to be done about it.
+pub(super) fn is_open(job: &TrackedJob) -> bool {
+    match job.state {
+        TrackedState::Awaiting | TrackedState::Asked { .. } => true,
+        TrackedState::Settled { .. } => false,
+    }
+}
+
+pub(super) fn has_open(entry: &RunEntry) -> bool {
+    entry.jobs.values().any(is_open)
+}
+
+/// The jobs for which no re-run was asked yet.
+pub(super) fn awaiting(entry: &RunEntry) -> impl Iterator<Item = (JobId, &TrackedJob)> {
+    entry
+        .jobs
+        .iter()
+        .filter(|(_, job)| job.state == TrackedState::Awaiting)
+        .map(|(id, job)| (*id, job))
+}
+
+/// The jobs for which a re-run was asked, with the attempt that it started from.
+pub(super) fn asked(entry: &RunEntry) -> impl Iterator<Item = (JobId, &TrackedJob, RunAttempt)> {
+    entry.jobs.iter().filter_map(|(id, job)| match job.state {
+        TrackedState::Asked { rerun } => {
+            let from = entry
+                .reruns
+                .get(rerun)
+                .map_or(job.attempt, |rerun| rerun.order.from);
+            Some((*id, job, from))
+        }
+        TrackedState::Awaiting | TrackedState::Settled { .. } => None,
+    })
+}
+
+/// Adds an interrupted job, unless it is there already, in whatever state.
+pub(super) fn track(
+    entry: &mut RunEntry,
+    job: &Job,
+    instance: Instance,
+    evidence: Vec<Evidence>,
+) -> bool {
+    debug_assert!(
+        !evidence.is_empty(),
+        "job {} awaits without evidence",
+        job.id
+    );
+    if entry.jobs.contains_key(&job.id) {
+        return false;
+    }
+    let tracked = TrackedJob {
+        key: provisional_key(&entry.key, job),
+        attempt: job.run_attempt,
+        execution: job.execution(),
+        instance,
+        evidence,
+        state: TrackedState::Awaiting,
+    };
+    entry.jobs.insert(job.id, tracked);
+    true
+}
+
+/// Moves a job on. Every path of it leads towards settled, and settled is the end.
+pub(super) fn move_to(entry: &mut RunEntry, id: JobId, state: TrackedState) {
+    let Some(job) = entry.jobs.get_mut(&id) else {
+        return;
+    };
+    debug_assert!(
+        is_legal(&job.state, &state),
+        "job {id} cannot go from {:?} to {state:?}",
+        job.state
+    );
+    job.state = state;
+}
+
+/// Settles these jobs, for one reason.
+pub(super) fn settle(entry: &mut RunEntry, ids: &[JobId], reason: &SettleReason, at: Timestamp) {
+    for id in ids {
+        let reason = reason.clone();
+        move_to(entry, *id, TrackedState::Settled { reason, at });
+    }
+}
+
+/// Settles every job that is still open.
+pub(super) fn settle_open(entry: &mut RunEntry, reason: &SettleReason, at: Timestamp) {
+    let open: Vec<JobId> = entry
+        .jobs
+        .iter()
+        .filter(|(_, job)| is_open(job))
+        .map(|(id, _)| *id)
+        .collect();
+    settle(entry, &open, reason, at);
+}
+
+/// The last re-run, when its answer is not known.
+pub(super) fn unanswered(entry: &RunEntry) -> Option<&Rerun> {
+    entry
+        .reruns
+        .last()
+        .filter(|rerun| rerun.answer == RerunAnswer::Unclear)
+}
+
+/// Writes an order down before it is asked for. It takes the place of a last one that was put
+/// off, which no job refers to: so the record does not grow while GitHub says "not now".
+pub(super) fn write_down(entry: &mut RunEntry, order: RerunOrder, now: Timestamp) {
+    let put_off = entry
+        .reruns
+        .last()
+        .is_some_and(|last| last.answer == RerunAnswer::NotNow);
+    if put_off {
+        entry.reruns.pop();
+    }
+    entry.reruns.push(Rerun {
+        order,
+        decided_at: now,
+        answer: RerunAnswer::Unclear,
+    });
+}
+
+/// Stores the answer to the last re-run, and moves the jobs on that it was for.
+pub(super) fn take_answer(entry: &mut RunEntry, answer: &RerunAnswer, now: Timestamp) {
+    let Some(index) = entry.reruns.len().checked_sub(1) else {
+        return;
+    };
+    let Some(last) = entry.reruns.last_mut() else {
+        return;
+    };
+    last.answer = answer.clone();
+    let wanted: Vec<JobId> = last.order.wanted.clone();
+    let open: Vec<JobId> = wanted
+        .into_iter()
+        .filter(|id| entry.jobs.get(id).is_some_and(is_open))
+        .collect();
+    match answer {
+        RerunAnswer::Accepted => {
+            for id in open {
+                move_to(entry, id, TrackedState::Asked { rerun: index });
+            }
+        }
+        RerunAnswer::Refused(refusal) => {
+            settle(entry, &open, &SettleReason::Refused(refusal.clone()), now);
+        }
+        RerunAnswer::NotNow | RerunAnswer::Unclear => {}
+    }
+}
+
+/// Makes the record due after the next step of its backoff, or after `at_least`, if that is more.
+pub(super) fn back_off(
+    entry: &mut RunEntry,
+    at_least: SignedDuration,
+    now: Timestamp,
+    jitter: Jitter,
+) {
+    let tries = entry.due.map_or(0, |due| due.tries);
+    entry.due = Some(Due {
+        at: after(now, wait_step(tries, jitter).max(at_least)),
+        tries: tries.saturating_add(1),
+    });
+}
+
+/// Something has moved: the backoff begins anew.
+pub(super) fn forget_tries(entry: &mut RunEntry) {
+    if let Some(due) = &mut entry.due {
+        due.tries = 0;
+    }
+}
+
+fn is_legal(from: &TrackedState, to: &TrackedState) -> bool {
+    match (from, to) {
+        (TrackedState::Awaiting, TrackedState::Asked { .. } | TrackedState::Settled { .. })
+        | (TrackedState::Asked { .. }, TrackedState::Settled { .. }) => true,
+        // A job that did not come along is asked for once more, by its new id.
+        (TrackedState::Asked { rerun: before }, TrackedState::Asked { rerun: next }) => {
+            before < next
+        }
+        (TrackedState::Awaiting | TrackedState::Asked { .. }, TrackedState::Awaiting)
+        | (TrackedState::Settled { .. }, _) => false,
+    }
+}
+
+/// The key as far as one job tells it: neither the workflow's file nor its place among equal
+/// names is known before the whole attempt was read.
+fn provisional_key(run: &RunKey, job: &Job) -> JobKey {
+    JobKey {
+        repository: run.repository.clone(),
+        run_id: job.run_id,
+        workflow: None,
+        name: job.name.clone(),
+        ordinal: 0,
+    }
+}

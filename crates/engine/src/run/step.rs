@@ -1,0 +1,383 @@
+//! The next step for a run: the rows of the table, in order.
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::ids::JobId;
+use reprise_model::job::{Job, JobStatus, keys_of};
+use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, TrackedState};
+use reprise_model::reason::{IgnoreReason, Refusal, RefusalKind, SettleReason};
+use reprise_model::run::{CancelCause, Run, RunStatus};
+
+use super::watch::Sight;
+use super::{Newer, RunFacts, RunStep, WaitReason, classify, ledger, watch};
+use crate::backoff::{Jitter, after};
+use crate::job::JobVerdict;
+use crate::rules::Rules;
+
+/// GitHub re-runs nothing that is older than 30 days; one day more for its clock and ours.
+const RERUN_ALLOWED_FOR: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+/// What GitHub says of a run past that age.
+const TOO_OLD: &str = "Unable to retry this workflow run because it was created over a month ago";
+
+/// The least pause between two looks at a job, whatever its verdict says.
+const LEAST_PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+/// Brings the record up to what was read, and names the next step.
+pub(super) fn next(
+    entry: &mut RunEntry,
+    facts: &RunFacts<'_>,
+    now: Timestamp,
+    rules: &Rules,
+) -> RunStep {
+    if !ledger::has_open(entry) && facts.jobs.is_none() {
+        return RunStep::Done;
+    }
+    if !resolve_answer(entry, facts.run, now, rules) {
+        return RunStep::Wait(WaitReason::AnswerUnclear);
+    }
+    if let Some(jobs) = facts.jobs {
+        adopt(entry, facts, jobs);
+        name_keys(entry, facts.run, jobs);
+    }
+    follow_attempt(entry, facts.run, now);
+    if now > after(facts.run.created_at, RERUN_ALLOWED_FOR) {
+        let refusal = refusal(RefusalKind::TooOld, TOO_OLD);
+        ledger::settle_open(entry, &refusal, now);
+    }
+    if !ledger::has_open(entry) {
+        return RunStep::Done;
+    }
+    if let Some(why) = unfinished(entry, facts.run) {
+        return RunStep::Wait(why);
+    }
+    match facts.jobs {
+        Some(jobs) => judge_attempt(entry, facts, jobs, now, rules),
+        None => RunStep::ReadJobs,
+    }
+}
+
+/// Sets when the record is due after this step.
+pub(super) fn schedule(
+    entry: &mut RunEntry,
+    step: &RunStep,
+    facts: &RunFacts<'_>,
+    now: Timestamp,
+    jitter: Jitter,
+    rules: &Rules,
+) {
+    let tries = entry.due.map_or(0, |due| due.tries);
+    let exactly = |at| Some(Due { at, tries });
+    match step {
+        RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer => {}
+        RunStep::Done => {
+            debug_assert!(!ledger::has_open(entry), "done, and a job is still open");
+            entry.due = None;
+        }
+        RunStep::Ask(_) => entry.due = exactly(after(now, rules.unclear_for)),
+        RunStep::Wait(why) => {
+            let named = match why {
+                WaitReason::AnswerUnclear => answer_clear_at(entry, rules),
+                WaitReason::JobLooking => next_look(facts, now),
+                WaitReason::RunActive | WaitReason::RerunActive => None,
+            };
+            match named.filter(|at| *at > now) {
+                Some(at) => entry.due = exactly(at),
+                None => back_off_unless_waiting(entry, now, jitter),
+            }
+        }
+    }
+}
+
+/// Finds out by the run's attempt what became of a re-run whose answer is missing. False while
+/// that cannot be told.
+fn resolve_answer(entry: &mut RunEntry, run: &Run, now: Timestamp, rules: &Rules) -> bool {
+    let Some(last) = ledger::unanswered(entry) else {
+        return true;
+    };
+    if run.run_attempt > last.order.from {
+        ledger::take_answer(entry, &RerunAnswer::Accepted, now);
+        ledger::forget_tries(entry);
+        return true;
+    }
+    // An active run of the same attempt may be our re-run whose number is not shown yet.
+    let was_lost =
+        now >= after(last.decided_at, rules.unclear_for) && run.status == RunStatus::Completed;
+    if was_lost {
+        ledger::take_answer(entry, &RerunAnswer::NotNow, now);
+    }
+    was_lost
+}
+
+fn answer_clear_at(entry: &RunEntry, rules: &Rules) -> Option<Timestamp> {
+    ledger::unanswered(entry).map(|last| after(last.decided_at, rules.unclear_for))
+}
+
+/// A job whose event was lost is tracked from the verdict on it.
+fn adopt(entry: &mut RunEntry, facts: &RunFacts<'_>, jobs: &[Job]) {
+    for job in jobs {
+        match facts.verdicts.get(&job.id) {
+            Some(JobVerdict::Await {
+                instance, evidence, ..
+            }) => {
+                ledger::track(entry, job, instance.clone(), evidence.clone());
+            }
+            Some(
+                JobVerdict::Ignore(_)
+                | JobVerdict::Settle { .. }
+                | JobVerdict::LookAgain { .. }
+                | JobVerdict::ReadEarlier,
+            )
+            | None => {}
+        }
+    }
+}
+
+/// The whole list tells the workflow's file and each job's place among equal names.
+fn name_keys(entry: &mut RunEntry, run: &Run, jobs: &[Job]) {
+    for (id, key) in keys_of(&run.repository, run.path.as_deref(), jobs) {
+        if let Some(tracked) = entry.jobs.get_mut(&id) {
+            tracked.key = key;
+        }
+    }
+}
+
+/// Awaiting jobs of an attempt that is over: our own re-run is watched for them too, as it may
+/// have brought them along; anybody else's ends our part.
+fn follow_attempt(entry: &mut RunEntry, run: &Run, now: Timestamp) {
+    let behind: Vec<(JobId, TrackedState)> = ledger::awaiting(entry)
+        .filter(|(_, job)| job.attempt < run.run_attempt)
+        .map(|(id, job)| {
+            let ours = entry.reruns.iter().position(|rerun| {
+                rerun.answer == RerunAnswer::Accepted && rerun.order.from >= job.attempt
+            });
+            let seen_too_late = run
+                .run_started_at
+                .is_some_and(|started| job.evidence.iter().all(|one| one.first_seen_at > started));
+            let state = match ours {
+                Some(rerun) => TrackedState::Asked { rerun },
+                None if seen_too_late => settled(SettleReason::EvidenceTooLate, now),
+                None => settled(SettleReason::AlreadyRerun, now),
+            };
+            (id, state)
+        })
+        .collect();
+    for (id, state) in behind {
+        ledger::move_to(entry, id, state);
+    }
+}
+
+/// Why nothing can be told yet from the run alone.
+fn unfinished(entry: &RunEntry, run: &Run) -> Option<WaitReason> {
+    let awaits = ledger::awaiting(entry).next().is_some();
+    // GitHub's reads lag: an attempt that we know of may not be shown yet.
+    let awaits_later = ledger::awaiting(entry).any(|(_, job)| job.attempt > run.run_attempt);
+    let is_active = run.status != RunStatus::Completed;
+    let not_begun = ledger::asked(entry).any(|(_, _, from)| from >= run.run_attempt);
+    if awaits_later || (is_active && awaits) {
+        Some(WaitReason::RunActive)
+    } else if is_active || not_begun {
+        Some(WaitReason::RerunActive)
+    } else {
+        None
+    }
+}
+
+/// The attempt has completed and all its jobs were read.
+fn judge_attempt(
+    entry: &mut RunEntry,
+    facts: &RunFacts<'_>,
+    jobs: &[Job],
+    now: Timestamp,
+    rules: &Rules,
+) -> RunStep {
+    if is_looking(facts, jobs) {
+        return RunStep::Wait(WaitReason::JobLooking);
+    }
+    let awaiting: Vec<JobId> = ledger::awaiting(entry).map(|(id, _)| id).collect();
+    let mut is_complete = awaiting.iter().all(|id| has_ended(jobs, *id));
+    let mut left_behind: Vec<(JobId, JobId)> = Vec::new();
+    for (id, sight) in watch::look(entry, facts.run, jobs) {
+        match sight {
+            Sight::Missing => is_complete = false,
+            Sight::End(reason) => ledger::settle(entry, &[id], &reason, now),
+            Sight::LeftBehind(new_id) => left_behind.push((id, new_id)),
+        }
+    }
+    if !is_complete && awaiting.is_empty() {
+        return RunStep::Wait(WaitReason::RerunActive);
+    } else if !is_complete {
+        return RunStep::Wait(WaitReason::RunActive);
+    }
+    let candidates = Candidates {
+        awaiting,
+        left_behind,
+    };
+    bring_back(entry, facts, jobs, &candidates, now, rules)
+}
+
+/// The jobs that a re-run may be asked for.
+struct Candidates {
+    /// Those for which none was asked yet.
+    awaiting: Vec<JobId>,
+    /// Those that a re-run left behind, each with its id in the newest attempt.
+    left_behind: Vec<(JobId, JobId)>,
+}
+
+impl Candidates {
+    fn ids(&self) -> Vec<JobId> {
+        let left_behind = self.left_behind.iter().map(|(id, _)| *id);
+        self.awaiting.iter().copied().chain(left_behind).collect()
+    }
+}
+
+fn bring_back(
+    entry: &mut RunEntry,
+    facts: &RunFacts<'_>,
+    jobs: &[Job],
+    candidates: &Candidates,
+    now: Timestamp,
+    rules: &Rules,
+) -> RunStep {
+    let ids = candidates.ids();
+    if ids.is_empty() {
+        return RunStep::Done;
+    }
+    match permission(facts, jobs, candidates, rules) {
+        Permission::Read(step) => step,
+        Permission::Denied(reason) => {
+            ledger::settle(entry, &ids, &reason, now);
+            RunStep::Done
+        }
+        Permission::Granted => match order(facts, jobs, candidates) {
+            Some(order) => {
+                ledger::write_down(entry, order.clone(), now);
+                RunStep::Ask(order)
+            }
+            None => RunStep::Done,
+        },
+    }
+}
+
+/// Whether anything forbids a re-run.
+enum Permission {
+    Granted,
+    Denied(SettleReason),
+    /// That cannot be told before this is read.
+    Read(RunStep),
+}
+
+fn permission(
+    facts: &RunFacts<'_>,
+    jobs: &[Job],
+    candidates: &Candidates,
+    rules: &Rules,
+) -> Permission {
+    let cancelled = cancelled_here(facts, jobs, candidates);
+    let unknown: Vec<JobId> = cancelled
+        .iter()
+        .copied()
+        .filter(|id| !facts.causes.contains_key(id))
+        .collect();
+    let caused_by = |cause: CancelCause| {
+        cancelled
+            .iter()
+            .any(|id| facts.causes.get(id) == Some(&cause))
+    };
+    if caused_by(CancelCause::Person) {
+        Permission::Denied(SettleReason::Cancelled)
+    } else if caused_by(CancelCause::Superseded) {
+        Permission::Denied(SettleReason::Superseded)
+    } else if facts.run.run_attempt.get() > rules.most_reruns {
+        Permission::Denied(no_more_reruns(rules))
+    } else if !unknown.is_empty() {
+        Permission::Read(RunStep::ReadCauses(unknown))
+    } else {
+        match facts.newer {
+            Newer::Unread => Permission::Read(RunStep::ReadNewer),
+            Newer::Run(_) => Permission::Denied(SettleReason::Superseded),
+            Newer::No => Permission::Granted,
+        }
+    }
+}
+
+/// The jobs that were cancelled in this very attempt. A record that was carried over tells of an
+/// earlier attempt, whose cancel somebody has since answered by a re-run.
+fn cancelled_here(facts: &RunFacts<'_>, jobs: &[Job], candidates: &Candidates) -> Vec<JobId> {
+    let carried_over = JobVerdict::Ignore(IgnoreReason::CarriedOver);
+    jobs.iter()
+        .filter(|job| classify::is_cancelled(job))
+        .filter(|job| facts.verdicts.get(&job.id) != Some(&carried_over))
+        .map(|job| job.id)
+        .filter(|id| {
+            !candidates
+                .left_behind
+                .iter()
+                .any(|(_, new_id)| new_id == id)
+        })
+        .collect()
+}
+
+/// What a re-run left behind goes first and one by one: no call takes several of them for sure.
+fn order(facts: &RunFacts<'_>, jobs: &[Job], candidates: &Candidates) -> Option<RerunOrder> {
+    match candidates.left_behind.first() {
+        Some((id, new_id)) => Some(RerunOrder {
+            from: facts.run.run_attempt,
+            target: RerunTarget::Job(*new_id),
+            wanted: vec![*id],
+            along: Vec::new(),
+        }),
+        None => classify::order(facts.run, jobs, &candidates.awaiting, facts.causes),
+    }
+}
+
+fn has_ended(jobs: &[Job], id: JobId) -> bool {
+    jobs.iter()
+        .any(|job| job.id == id && job.status == JobStatus::Completed)
+}
+
+fn is_looking(facts: &RunFacts<'_>, jobs: &[Job]) -> bool {
+    jobs.iter()
+        .filter_map(|job| facts.verdicts.get(&job.id))
+        .any(|verdict| match verdict {
+            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => true,
+            JobVerdict::Ignore(_) | JobVerdict::Settle { .. } | JobVerdict::Await { .. } => false,
+        })
+}
+
+/// When the first of the jobs that are looked at is to be looked at again.
+fn next_look(facts: &RunFacts<'_>, now: Timestamp) -> Option<Timestamp> {
+    let looks = facts.verdicts.values().filter_map(|verdict| match verdict {
+        JobVerdict::LookAgain { at, until } => Some(*at.min(until)),
+        JobVerdict::Ignore(_)
+        | JobVerdict::Settle { .. }
+        | JobVerdict::ReadEarlier
+        | JobVerdict::Await { .. } => None,
+    });
+    looks.min().map(|at| at.max(after(now, LEAST_PAUSE)))
+}
+
+/// A record that waits already keeps its time, so that deciding twice changes nothing.
+fn back_off_unless_waiting(entry: &mut RunEntry, now: Timestamp, jitter: Jitter) {
+    if entry.due.is_none_or(|due| due.at <= now) {
+        ledger::back_off(entry, SignedDuration::ZERO, now, jitter);
+    }
+}
+
+fn settled(reason: SettleReason, at: Timestamp) -> TrackedState {
+    TrackedState::Settled { reason, at }
+}
+
+fn no_more_reruns(rules: &Rules) -> SettleReason {
+    let most = rules.most_reruns;
+    refusal(
+        RefusalKind::NotRetryable,
+        &format!("the run has had the {most} re-runs that GitHub allows"),
+    )
+}
+
+fn refusal(kind: RefusalKind, message: &str) -> SettleReason {
+    SettleReason::Refused(Refusal {
+        kind,
+        message: message.to_owned(),
+    })
+}

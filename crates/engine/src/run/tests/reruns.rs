@@ -1,0 +1,263 @@
+//! From the order of a re-run to what came back of it.
+
+use super::*;
+
+#[test]
+fn an_order_is_written_down_before_it_is_asked_for() {
+    let mut world = asked();
+    let rerun = world.entry.reruns.last().expect("written down");
+    assert_eq!(rerun.answer, RerunAnswer::Unclear);
+    assert_eq!(rerun.decided_at, at(NOW));
+    assert_eq!(world.due(), at(NOW + 10));
+    assert_eq!(world.step(), RunStep::Wait(WaitReason::AnswerUnclear));
+    assert_eq!(world.due(), at(NOW + 10));
+}
+
+#[test]
+fn an_event_does_not_hasten_the_read_of_an_order_that_may_be_under_way() {
+    let mut world = asked();
+    world.entry = woken(world.entry.clone(), at(NOW + 1)).expect("it is open");
+    world.now = at(NOW + 1);
+    assert_eq!(world.step(), RunStep::Wait(WaitReason::AnswerUnclear));
+    assert_eq!(world.due(), at(NOW + 10));
+}
+
+#[test]
+fn an_accepted_re_run_is_watched() {
+    let mut world = asked();
+    world.answer(RerunAnswer::Accepted);
+    assert_eq!(world.state(1), TrackedState::Asked { rerun: 0 });
+    assert_eq!(world.due(), at(NOW + 10));
+    world.now = world.due();
+    assert_eq!(world.step(), RunStep::Wait(WaitReason::RerunActive));
+    world.run.run_attempt = attempt(2);
+    world.run.status = RunStatus::InProgress;
+    world.now = world.due();
+    assert_eq!(world.step(), RunStep::Wait(WaitReason::RerunActive));
+}
+
+#[test]
+fn a_final_no_settles_the_job_with_githubs_own_words() {
+    let mut world = asked();
+    let refusal = Refusal {
+        kind: RefusalKind::NotRetryable,
+        message: "This workflow run cannot be retried".to_owned(),
+    };
+    world.answer(RerunAnswer::Refused(refusal.clone()));
+    assert_eq!(world.reason(1), SettleReason::Refused(refusal));
+    assert_eq!(world.entry.due, None);
+}
+
+#[test]
+fn a_no_that_may_pass_is_asked_again_later_and_longer_each_time() {
+    let mut world = asked();
+    world.answer(RerunAnswer::NotNow);
+    assert_eq!(world.state(1), TrackedState::Awaiting);
+    assert_eq!(world.due(), at(NOW + 10));
+    world.now = world.due();
+    assert!(matches!(world.go(), RunStep::Ask(_)));
+    world.answer(RerunAnswer::NotNow);
+    assert_eq!(world.due(), at(NOW + 10 + 30));
+    assert_eq!(world.entry.reruns.len(), 1, "the record does not grow");
+}
+
+#[test]
+fn github_is_not_asked_again_before_the_time_that_it_names() {
+    let mut world = asked();
+    world.entry = answered(
+        world.entry.clone(),
+        RerunAnswer::NotNow,
+        Some(secs(60)),
+        world.now,
+        MIDDLE,
+    );
+    assert_eq!(world.due(), at(NOW + 60));
+}
+
+#[test]
+fn a_lost_answer_is_a_yes_when_the_run_has_moved_on() {
+    let mut world = asked();
+    world.answer(RerunAnswer::Unclear);
+    world.now = at(NOW + 10);
+    world.next_attempt(vec![again(11, "a")]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.entry.reruns[0].answer, RerunAnswer::Accepted);
+    assert_eq!(world.reason(1), SettleReason::Recovered);
+}
+
+#[test]
+fn a_lost_answer_is_asked_again_when_the_run_has_not_moved_on() {
+    let mut world = asked();
+    world.now = at(NOW + 10);
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
+    assert_eq!(world.entry.reruns[0].decided_at, at(NOW + 10));
+}
+
+#[test]
+fn a_lost_answer_is_not_asked_again_while_the_run_is_active() {
+    let mut world = asked();
+    world.now = at(NOW + 10);
+    world.run.status = RunStatus::Queued;
+    assert_eq!(world.step(), RunStep::Wait(WaitReason::AnswerUnclear));
+    assert_eq!(world.due(), at(NOW + 20));
+    assert_eq!(world.entry.reruns[0].answer, RerunAnswer::Unclear);
+}
+
+#[test]
+fn an_answer_that_comes_after_the_run_was_read_changes_nothing() {
+    let mut world = asked();
+    world.next_attempt(vec![again(11, "a")]);
+    assert_eq!(world.go(), RunStep::Done);
+    let before = world.entry.clone();
+    world.answer(RerunAnswer::NotNow);
+    assert_eq!(world.entry, before);
+}
+
+#[test]
+fn a_job_whose_re_run_passed_is_recovered() {
+    for conclusion in [
+        Conclusion::Success,
+        Conclusion::Skipped,
+        Conclusion::Neutral,
+    ] {
+        let mut world = accepted();
+        let mut back = again(11, "a");
+        back.conclusion = Some(conclusion);
+        world.next_attempt(vec![back]);
+        assert_eq!(world.go(), RunStep::Done);
+        assert_eq!(world.reason(1), SettleReason::Recovered);
+        assert_eq!(world.entry.due, None);
+    }
+}
+
+#[test]
+fn a_job_whose_re_run_failed_is_not_re_run_again() {
+    let mut world = accepted();
+    let mut back = again(11, "a");
+    back.conclusion = Some(Conclusion::Failure);
+    world.next_attempt(vec![back]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(1), SettleReason::FailedAgain);
+}
+
+#[test]
+fn a_new_execution_that_its_policy_lets_return_awaits_as_a_job_of_its_own() {
+    let mut world = accepted();
+    let mut back = again(11, "a");
+    back.conclusion = Some(Conclusion::Failure);
+    world.next_attempt(vec![back]);
+    world.verdicts.insert(JobId(11), awaits());
+    assert_eq!(
+        world.go(),
+        RunStep::Ask(order(2, RerunTarget::Job(JobId(11)), &[11], &[]))
+    );
+    assert_eq!(world.reason(1), SettleReason::FailedAgain);
+}
+
+#[test]
+fn the_new_attempt_is_waited_for_while_its_list_is_incomplete() {
+    let mut world = accepted();
+    world.next_attempt(Vec::new());
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::RerunActive));
+    let mut unfinished = again(11, "a");
+    unfinished.status = JobStatus::InProgress;
+    world.jobs = Some(vec![unfinished]);
+    world.now = world.due();
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::RerunActive));
+}
+
+#[test]
+fn a_job_that_was_left_behind_is_asked_for_once_by_its_new_id() {
+    let mut world = accepted();
+    world.next_attempt(vec![job(11, "a")]);
+    assert_eq!(
+        world.go(),
+        RunStep::Ask(order(2, RerunTarget::Job(JobId(11)), &[1], &[]))
+    );
+    world.answer(RerunAnswer::Accepted);
+    assert_eq!(world.state(1), TrackedState::Asked { rerun: 1 });
+
+    world.next_attempt(vec![job(21, "a")]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert!(is_refused(&world.reason(1), RefusalKind::Unknown));
+}
+
+#[test]
+fn several_that_were_left_behind_are_asked_for_one_after_the_other() {
+    let mut world = World::with(&[cancelled(1, "a"), cancelled(2, "b")]);
+    world.await_jobs(&[1, 2]);
+    assert!(matches!(world.go(), RunStep::Ask(_)));
+    world.answer(RerunAnswer::Accepted);
+
+    world.next_attempt(vec![cancelled(11, "a"), cancelled(12, "b")]);
+    assert_eq!(
+        world.go(),
+        RunStep::Ask(order(2, RerunTarget::Job(JobId(11)), &[1], &[]))
+    );
+    world.answer(RerunAnswer::Accepted);
+
+    world.next_attempt(vec![again(21, "a"), cancelled(22, "b")]);
+    assert_eq!(
+        world.go(),
+        RunStep::Ask(order(3, RerunTarget::Job(JobId(22)), &[2], &[]))
+    );
+    assert_eq!(world.reason(1), SettleReason::Recovered);
+    world.answer(RerunAnswer::Accepted);
+
+    world.next_attempt(vec![again(31, "a"), again(32, "b")]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(2), SettleReason::Recovered);
+}
+
+#[test]
+fn a_job_that_is_found_interrupted_after_the_re_run_of_another_is_watched_and_then_asked_for() {
+    let mut world = World::with(&[job(1, "a"), job(2, "b")]);
+    world.await_jobs(&[1]);
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
+    world.answer(RerunAnswer::Accepted);
+    world.await_jobs(&[2]);
+
+    world.next_attempt(vec![again(11, "a"), job(12, "b")]);
+    assert_eq!(
+        world.go(),
+        RunStep::Ask(order(2, RerunTarget::Job(JobId(12)), &[2], &[]))
+    );
+    assert_eq!(world.reason(1), SettleReason::Recovered);
+}
+
+#[test]
+fn a_record_that_an_earlier_cancel_left_does_not_speak_for_this_attempt() {
+    let mut world = World::with(&[job(1, "a"), cancelled(2, "b")]);
+    world.run.run_attempt = attempt(2);
+    let jobs = world.jobs.iter_mut().flatten();
+    jobs.for_each(|job| job.run_attempt = attempt(2));
+    world.await_jobs(&[1]);
+    world.causes.insert(JobId(2), CancelCause::Person);
+    world
+        .verdicts
+        .insert(JobId(2), JobVerdict::Ignore(IgnoreReason::CarriedOver));
+    assert!(matches!(world.go(), RunStep::Ask(_)));
+}
+
+/// A run whose only failed job's re-run was written down.
+fn asked() -> World {
+    let mut world = World::with(&[job(1, "a")]);
+    world.await_jobs(&[1]);
+    assert!(matches!(world.go(), RunStep::Ask(_)));
+    world
+}
+
+fn accepted() -> World {
+    let mut world = asked();
+    world.answer(RerunAnswer::Accepted);
+    world
+}
+
+/// The record of a new execution that passed.
+fn again(id: u64, name: &str) -> Job {
+    Job {
+        started_at: Some(at(1_000)),
+        completed_at: Some(at(1_100)),
+        ..passed(id, name)
+    }
+}

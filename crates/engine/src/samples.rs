@@ -1,0 +1,128 @@
+//! Jobs, runs and instances for the tests of this crate.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::evidence::{Evidence, EvidenceSource};
+use reprise_model::ids::{
+    AccountId, JobId, Region, Repository, RunAttempt, RunId, RunnerName, Sha, WorkflowId,
+};
+use reprise_model::instance::{Capacity, Instance, InstanceState, InstanceView};
+use reprise_model::job::{Conclusion, Job, JobStatus};
+use reprise_model::ledger::{InstanceEntry, RunKey};
+use reprise_model::run::{Run, RunStatus};
+use reprise_model::tags::TagKeys;
+
+pub(crate) const STACK: &str = "demo";
+pub(crate) const RUN: RunId = RunId(900);
+
+/// `seconds` after the beginning of these tests' time. Jobs begin at 100 and end at 200.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + seconds).expect("within range")
+}
+
+pub(crate) fn secs(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}
+
+pub(crate) fn repository() -> Repository {
+    "acme/shop".parse().expect("valid")
+}
+
+pub(crate) fn attempt(number: u32) -> RunAttempt {
+    RunAttempt::new(number).expect("not zero")
+}
+
+pub(crate) fn instance() -> Instance {
+    Instance {
+        account: AccountId::new("123456789012"),
+        region: Region::new("eu-west-1"),
+        id: "i-0123456789abcdef0".parse().expect("valid"),
+    }
+}
+
+/// A job of the first attempt that failed on [`instance`]. Another id with the same name is the
+/// same execution, as in a record that was carried over.
+pub(crate) fn job(id: u64, name: &str) -> Job {
+    Job {
+        id: JobId(id),
+        run_id: RUN,
+        run_attempt: RunAttempt::FIRST,
+        name: name.to_owned(),
+        workflow_name: Some("ci".to_owned()),
+        status: JobStatus::Completed,
+        conclusion: Some(Conclusion::Failure),
+        labels: vec!["runs-on=900/family=c7a/spot=true".to_owned()],
+        runner_name: Some(RunnerName::new(format!(
+            "reprise--i-0123456789abcdef0--{name}"
+        ))),
+        created_at: Some(at(90)),
+        started_at: Some(at(100)),
+        completed_at: Some(at(200)),
+        head_sha: Sha::new("0123abc"),
+        head_branch: Some("main".to_owned()),
+        check_run: None,
+    }
+}
+
+/// A running spot instance of our stack.
+pub(crate) fn view() -> InstanceView {
+    InstanceView {
+        instance: instance(),
+        capacity: Capacity::Spot,
+        state: InstanceState::Running,
+        state_reason: None,
+        tags: BTreeMap::from([(TagKeys::default().stack(), STACK.to_owned())]),
+        instance_type: "c7a.large".to_owned(),
+        zone: Some("eu-west-1a".to_owned()),
+        launched_at: Some(at(50)),
+    }
+}
+
+pub(crate) fn tagged(mut view: InstanceView) -> InstanceView {
+    view.tags
+        .insert(TagKeys::default().interrupted(), "true".to_owned());
+    view
+}
+
+pub(crate) fn evidence(source: EvidenceSource, seconds: i64) -> Evidence {
+    Evidence {
+        source,
+        first_seen_at: at(seconds),
+    }
+}
+
+pub(crate) fn remembered(evidence: Vec<Evidence>) -> InstanceEntry {
+    InstanceEntry {
+        instance: instance(),
+        evidence,
+        unexplained: None,
+        due: None,
+    }
+}
+
+pub(crate) fn run_key() -> RunKey {
+    RunKey {
+        repository: repository(),
+        run_id: RUN,
+    }
+}
+
+/// The first attempt of a run, completed with a failure.
+pub(crate) fn run() -> Run {
+    Run {
+        id: RUN,
+        repository: repository(),
+        run_attempt: RunAttempt::FIRST,
+        status: RunStatus::Completed,
+        conclusion: Some(Conclusion::Failure),
+        workflow_id: WorkflowId(7),
+        workflow_name: Some("ci".to_owned()),
+        path: Some(".github/workflows/ci.yml".to_owned()),
+        event: "push".to_owned(),
+        head_sha: Sha::new("0123abc"),
+        head_branch: Some("main".to_owned()),
+        created_at: at(0),
+        run_started_at: Some(at(0)),
+    }
+}
