@@ -1,0 +1,175 @@
+//! What every backend promises, in the words of its callers.
+//!
+//! The promises are checked by one conformance suite (`tests/store/conformance.rs`) that every
+//! backend passes.
+
+use std::future::Future;
+
+use jiff::Timestamp;
+use reprise_model::instance::Instance;
+use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
+
+/// A record and the version that a change of it must name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Versioned<R> {
+    /// The record.
+    pub record: R,
+    /// Its version.
+    pub version: Version,
+}
+
+/// The version of a record, counted from 1 with each commit. It is only ever compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Version(pub u64);
+
+/// What a change expects to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Nothing: the record is new.
+    Absent,
+    /// This version.
+    At(Version),
+}
+
+/// One record to write, on condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a commit holds one or two changes, and each is written and dropped at once"
+)]
+pub enum Change {
+    /// Write what is known of an instance; forgotten at `expires_at`.
+    PutInstance {
+        /// The record.
+        entry: InstanceEntry,
+        /// What it replaces.
+        expect: Expect,
+        /// When it may be deleted.
+        expires_at: Timestamp,
+    },
+    /// Write a run's record.
+    PutRun {
+        /// The record.
+        entry: RunEntry,
+        /// What it replaces.
+        expect: Expect,
+        /// When it may be deleted.
+        expires_at: Timestamp,
+    },
+    /// Write a launch claim.
+    PutClaim {
+        /// The record.
+        claim: LaunchClaim,
+        /// What it replaces.
+        expect: Expect,
+        /// When it may be deleted.
+        expires_at: Timestamp,
+    },
+}
+
+/// A record that is due.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DueKey {
+    /// Late evidence is to be looked for.
+    Instance(Instance),
+    /// A run is to be read.
+    Run(RunKey),
+    /// An instance is to be launched.
+    Claim(ClaimKey),
+}
+
+/// The contract of every backend.
+///
+/// **Time.** A store reads no clock. The latest `now` that [`due`](Store::due) or
+/// [`expire`](Store::expire) named is its time, and a record that had expired by then is absent:
+/// for every read, and for [`Expect`]. Due and expiry times are indexed in whole milliseconds,
+/// rounded up, so that nothing is handed out too early.
+///
+/// **Keys.** Repositories are the same in upper and lower case.
+///
+/// **Formats.** A record that an earlier version wrote is upgraded as it is read. One that a later
+/// version wrote is refused with [`StoreError::NewerRecord`].
+pub trait Store: Send + Sync + 'static {
+    /// What is known of an instance.
+    fn instance(
+        &self,
+        key: &Instance,
+    ) -> impl Future<Output = Result<Option<Versioned<InstanceEntry>>, StoreError>> + Send;
+
+    /// A run's record.
+    fn run(
+        &self,
+        key: &RunKey,
+    ) -> impl Future<Output = Result<Option<Versioned<RunEntry>>, StoreError>> + Send;
+
+    /// A launch claim.
+    fn claim(
+        &self,
+        key: &ClaimKey,
+    ) -> impl Future<Output = Result<Option<Versioned<LaunchClaim>>, StoreError>> + Send;
+
+    /// Writes all changes in one transaction, or none: [`StoreError::Conflict`] when one of them
+    /// did not find what it expected. It is durable when this returns. A commit names each record
+    /// at most once.
+    fn commit(&self, changes: Vec<Change>) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// The keys of records due at `now`, longest due first, at most `limit`. The records are not
+    /// read for it: one that cannot be read does not hold up the others.
+    fn due(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<DueKey>, StoreError>> + Send;
+
+    /// When the first record after `now` is due. What is due already is not named, so that waiting
+    /// for it cannot spin while it is being worked on.
+    fn next_due(
+        &self,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
+
+    /// Deletes records that have expired by `now`; the number of them.
+    fn expire(&self, now: Timestamp) -> impl Future<Output = Result<usize, StoreError>> + Send;
+}
+
+/// Why the store did not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else wrote the record first: read it again and decide again.
+    #[error("the record {key} was changed by somebody else; read it again")]
+    Conflict {
+        /// Which record.
+        key: String,
+    },
+    /// The record was written by a later version of Reprise.
+    #[error(
+        "the record {key} has format {found}, and this version knows formats up to {known}; \
+         run the version that wrote it, or a later one"
+    )]
+    NewerRecord {
+        /// Which record.
+        key: String,
+        /// Its format.
+        found: u32,
+        /// The newest known.
+        known: u32,
+    },
+    /// The record cannot be read.
+    #[error("the record {key} cannot be read")]
+    Damaged {
+        /// Which record.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// The backend failed.
+    #[error("the store failed to {operation}")]
+    Backend {
+        /// What was being done.
+        operation: &'static str,
+        /// What went wrong.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}

@@ -1,0 +1,233 @@
+//! The three kinds of record as any backend sees them: a key, a few columns, a body.
+//!
+//! The columns are copies for indexes and for people; only the body is believed.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use reprise_model::ids::{InstanceId, JobId, Repository, RunId};
+use reprise_model::instance::Instance;
+use reprise_model::ledger::{
+    ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, RunEntry, RunKey, TrackedState,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::StoreError;
+use crate::contract::{Change, Expect};
+use crate::format;
+
+/// Which kind of record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Instance,
+    Run,
+    Claim,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Instance => "instance",
+            Self::Run => "run",
+            Self::Claim => "claim",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        [Self::Instance, Self::Run, Self::Claim]
+            .into_iter()
+            .find(|kind| kind.as_str() == word)
+    }
+}
+
+/// A key as it is stored: equal keys have equal text, in whatever case GitHub wrote them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RecordKey {
+    kind: Kind,
+    text: String,
+}
+
+impl RecordKey {
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind.as_str(), self.text)
+    }
+}
+
+impl From<&Instance> for RecordKey {
+    fn from(key: &Instance) -> Self {
+        Self {
+            kind: Kind::Instance,
+            text: key.to_string(),
+        }
+    }
+}
+
+impl From<&RunKey> for RecordKey {
+    fn from(key: &RunKey) -> Self {
+        Self {
+            kind: Kind::Run,
+            text: key.to_string().to_ascii_lowercase(),
+        }
+    }
+}
+
+impl From<&ClaimKey> for RecordKey {
+    fn from(key: &ClaimKey) -> Self {
+        Self {
+            kind: Kind::Claim,
+            text: key.to_string().to_ascii_lowercase(),
+        }
+    }
+}
+
+/// What of a record stands beside its body.
+pub(crate) struct Columns {
+    pub(crate) state: &'static str,
+    pub(crate) repository: Option<Repository>,
+    pub(crate) run_id: Option<RunId>,
+    pub(crate) job_id: Option<JobId>,
+    pub(crate) instance_id: Option<InstanceId>,
+    pub(crate) due: Option<Due>,
+}
+
+/// One of the three records.
+pub(crate) trait Record: Serialize + DeserializeOwned {
+    fn key(&self) -> RecordKey;
+    fn columns(&self) -> Columns;
+}
+
+impl Record for InstanceEntry {
+    fn key(&self) -> RecordKey {
+        RecordKey::from(&self.instance)
+    }
+
+    fn columns(&self) -> Columns {
+        let job = self.unexplained.as_ref();
+        Columns {
+            state: match (self.evidence.is_empty(), job) {
+                (false, _) => "interrupted",
+                (true, Some(_)) => "unexplained",
+                (true, None) => "known",
+            },
+            repository: job.map(|job| job.repository.clone()),
+            run_id: job.map(|job| job.job.run_id),
+            job_id: job.map(|job| job.job.id),
+            instance_id: Some(self.instance.id.clone()),
+            due: self.due,
+        }
+    }
+}
+
+impl Record for RunEntry {
+    fn key(&self) -> RecordKey {
+        RecordKey::from(&self.key)
+    }
+
+    fn columns(&self) -> Columns {
+        Columns {
+            state: run_state(self),
+            repository: Some(self.key.repository.clone()),
+            run_id: Some(self.key.run_id),
+            job_id: None,
+            instance_id: None,
+            due: self.due,
+        }
+    }
+}
+
+impl Record for LaunchClaim {
+    fn key(&self) -> RecordKey {
+        RecordKey::from(&self.key)
+    }
+
+    fn columns(&self) -> Columns {
+        let (state, instance_id) = match &self.state {
+            ClaimState::Wanted => ("wanted", None),
+            ClaimState::Launched { instance, .. } => ("launched", Some(instance.clone())),
+            ClaimState::GivenUp { .. } => ("given-up", None),
+        };
+        Columns {
+            state,
+            repository: Some(self.key.repository.clone()),
+            run_id: Some(self.run_id),
+            job_id: Some(self.key.job_id),
+            instance_id,
+            due: self.due,
+        }
+    }
+}
+
+/// A run stands where the job stands that has the most before it.
+fn run_state(entry: &RunEntry) -> &'static str {
+    let rank = |state: &TrackedState| match state {
+        TrackedState::Awaiting => (0, "awaiting"),
+        TrackedState::Asked { .. } => (1, "asked"),
+        TrackedState::Settled { .. } => (2, "settled"),
+    };
+    entry
+        .jobs
+        .values()
+        .map(|job| rank(&job.state))
+        .min()
+        .map_or("settled", |(_, word)| word)
+}
+
+/// A change in the form that every kind shares.
+pub(crate) struct Write {
+    pub(crate) key: RecordKey,
+    pub(crate) expect: Expect,
+    pub(crate) columns: Columns,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) body: String,
+}
+
+impl Write {
+    fn new<R: Record>(
+        record: &R,
+        expect: Expect,
+        expires_at: Timestamp,
+    ) -> Result<Self, StoreError> {
+        Ok(Self {
+            key: record.key(),
+            expect,
+            columns: record.columns(),
+            expires_at,
+            body: format::encode(record)?,
+        })
+    }
+}
+
+impl TryFrom<&Change> for Write {
+    type Error = StoreError;
+
+    fn try_from(change: &Change) -> Result<Self, StoreError> {
+        match change {
+            Change::PutInstance {
+                entry,
+                expect,
+                expires_at,
+            } => Self::new(entry, *expect, *expires_at),
+            Change::PutRun {
+                entry,
+                expect,
+                expires_at,
+            } => Self::new(entry, *expect, *expires_at),
+            Change::PutClaim {
+                claim,
+                expect,
+                expires_at,
+            } => Self::new(claim, *expect, *expires_at),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The ledger in one SQLite file: the default, and all that one machine needs.
+//!
+//! Commits are durable when they return (WAL with `synchronous=FULL`), and optimistic: a write
+//! names the version it replaces and the database compares.
+
+mod read;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod write;
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use reprise_model::instance::Instance;
+use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
+use rusqlite::Connection;
+
+pub use self::schema::OpenError;
+use crate::contract::{Change, DueKey, Store, StoreError, Versioned};
+use crate::record::{Record, RecordKey, Write};
+
+/// The ledger in a SQLite database.
+///
+/// **Calls run inline.** The connection stands behind a mutex and every call finishes at its first
+/// poll. A read takes microseconds; a commit takes what the disk needs for one sync (well under a
+/// millisecond on a quiet local disk, some milliseconds on a busy one) and the thread waits for it.
+/// In return it works under a paused, single-threaded runtime, and a call that is dropped has either
+/// not begun or is complete. Beyond that only another process that holds the write lock can make a
+/// call wait, at most five seconds.
+#[derive(Debug)]
+pub struct SqliteStore {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    connection: Connection,
+    /// The latest `now` that a caller named: what had expired by then is absent.
+    time: Millis,
+}
+
+impl SqliteStore {
+    /// Opens the database at `path`, made or brought to this version's schema where necessary.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let opened = schema::open_file(path).map_err(|error| StoreError::Backend {
+            operation: "open its database",
+            source: error.into(),
+        })?;
+        Ok(Self::over(opened))
+    }
+
+    /// A database that is gone with this value, for tests and demonstrations.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let opened = schema::open_in_memory().map_err(|error| StoreError::Backend {
+            operation: "open its database in memory",
+            source: error.into(),
+        })?;
+        Ok(Self::over(opened))
+    }
+
+    fn over(connection: Connection) -> Self {
+        Self {
+            inner: Mutex::new(Inner {
+                connection,
+                time: Millis(i64::MIN),
+            }),
+        }
+    }
+
+    /// A panic while the lock was held has rolled its transaction back, so what it left is whole.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read<R: Record>(&self, key: &RecordKey) -> Result<Option<Versioned<R>>, StoreError> {
+        let inner = self.lock();
+        let stored =
+            read::record(&inner.connection, key, inner.time).map_err(failed_to("read a record"))?;
+        drop(inner);
+        stored.map(|stored| stored.decode(key)).transpose()
+    }
+}
+
+impl Store for SqliteStore {
+    async fn instance(
+        &self,
+        key: &Instance,
+    ) -> Result<Option<Versioned<InstanceEntry>>, StoreError> {
+        self.read(&RecordKey::from(key))
+    }
+
+    async fn run(&self, key: &RunKey) -> Result<Option<Versioned<RunEntry>>, StoreError> {
+        self.read(&RecordKey::from(key))
+    }
+
+    async fn claim(&self, key: &ClaimKey) -> Result<Option<Versioned<LaunchClaim>>, StoreError> {
+        self.read(&RecordKey::from(key))
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let writes = changes
+            .iter()
+            .map(Write::try_from)
+            .collect::<Result<Vec<_>, _>>()?;
+        let mut inner = self.lock();
+        let time = inner.time;
+        write::all_or_nothing(&mut inner.connection, &writes, time)
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+        let now = Millis::passed(now);
+        let mut inner = self.lock();
+        inner.time = inner.time.max(now);
+        read::due(&inner.connection, now, inner.time, limit).map_err(failed_to("read what is due"))
+    }
+
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let inner = self.lock();
+        let next = read::next_due(&inner.connection, Millis::passed(now), inner.time)
+            .map_err(failed_to("read when the next record is due"))?;
+        Ok(next.map(Millis::timestamp))
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let now = Millis::passed(now);
+        let mut inner = self.lock();
+        inner.time = inner.time.max(now);
+        write::expire(&mut inner.connection, now).map_err(failed_to("delete expired records"))
+    }
+}
+
+fn failed_to(operation: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreError {
+    move |error| StoreError::Backend {
+        operation,
+        source: error.into(),
+    }
+}
+
+/// A time as the indexes keep it: milliseconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Millis(i64);
+
+impl Millis {
+    /// The last whole millisecond that has passed at `now`.
+    fn passed(now: Timestamp) -> Self {
+        let floor = now.as_nanosecond().div_euclid(NANOS_A_MILLI);
+        Self(floor as i64)
+    }
+
+    /// The first whole millisecond that is not before `time`.
+    fn reached(time: Timestamp) -> Self {
+        let ceiling = -(-time.as_nanosecond()).div_euclid(NANOS_A_MILLI);
+        Self(ceiling as i64)
+    }
+
+    /// A number beyond all times means never.
+    fn timestamp(self) -> Timestamp {
+        Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// All timestamps fit into 64 bits once divided by it.
+const NANOS_A_MILLI: i128 = 1_000_000;

@@ -1,0 +1,137 @@
+//! The reading statements.
+
+use reprise_model::ids::{AccountId, JobId, Region, RunId};
+use reprise_model::instance::Instance;
+use reprise_model::ledger::{ClaimKey, RunKey};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use tracing::error;
+
+use super::Millis;
+use crate::contract::{DueKey, StoreError, Version, Versioned};
+use crate::format;
+use crate::record::{Kind, Record, RecordKey};
+
+pub(super) const RECORD: &str = "SELECT version, format, body FROM records
+     WHERE kind = :kind AND key = :key AND expires_at > :time";
+
+pub(super) const DUE: &str = "SELECT kind, key, repository, run_id, job_id FROM records
+     WHERE due_at <= :now AND expires_at > :time
+     ORDER BY due_at, kind, key LIMIT :limit";
+
+pub(super) const NEXT_DUE: &str =
+    "SELECT due_at FROM records WHERE due_at > :after AND expires_at > :time
+     ORDER BY due_at LIMIT 1";
+
+/// A record as it lies in the table.
+pub(super) struct Stored {
+    version: i64,
+    format: u32,
+    body: Vec<u8>,
+}
+
+impl Stored {
+    pub(super) fn decode<R: Record>(&self, key: &RecordKey) -> Result<Versioned<R>, StoreError> {
+        Ok(Versioned {
+            record: format::decode(key, self.format, &self.body)?,
+            version: Version(self.version.cast_unsigned()),
+        })
+    }
+}
+
+/// The body is taken as bytes, so that one that is no text is found by whoever reads the JSON and
+/// knows the key.
+pub(super) fn record(
+    connection: &Connection,
+    key: &RecordKey,
+    time: Millis,
+) -> rusqlite::Result<Option<Stored>> {
+    connection
+        .prepare_cached(RECORD)?
+        .query_row(
+            named_params! { ":kind": key.kind().as_str(), ":key": key.text(), ":time": time.0 },
+            |row| {
+                Ok(Stored {
+                    version: row.get(0)?,
+                    format: row.get(1)?,
+                    body: row.get_ref(2)?.as_bytes()?.to_vec(),
+                })
+            },
+        )
+        .optional()
+}
+
+/// Keys come from the columns alone. A row whose columns were damaged by hand is reported and
+/// passed over: it must not hold up everything else that is due.
+pub(super) fn due(
+    connection: &Connection,
+    now: Millis,
+    time: Millis,
+    limit: usize,
+) -> rusqlite::Result<Vec<DueKey>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(DUE)?;
+    let mut rows =
+        statement.query(named_params! { ":now": now.0, ":time": time.0, ":limit": limit })?;
+    let mut keys = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (kind, key): (String, String) = (row.get(0)?, row.get(1)?);
+        match due_key(row, &kind, &key)? {
+            Some(due) => keys.push(due),
+            None => error!(
+                record.kind = kind,
+                record.key = key,
+                "a due record has columns that cannot be read and is passed over"
+            ),
+        }
+    }
+    Ok(keys)
+}
+
+pub(super) fn next_due(
+    connection: &Connection,
+    after: Millis,
+    time: Millis,
+) -> rusqlite::Result<Option<Millis>> {
+    connection
+        .prepare_cached(NEXT_DUE)?
+        .query_row(
+            named_params! { ":after": after.0, ":time": time.0 },
+            |row| row.get(0).map(Millis),
+        )
+        .optional()
+}
+
+fn due_key(row: &Row<'_>, kind: &str, key: &str) -> rusqlite::Result<Option<DueKey>> {
+    let repository = row
+        .get::<_, Option<String>>(2)?
+        .and_then(|text| text.parse().ok());
+    let run_id = row.get::<_, Option<i64>>(3)?.map(id);
+    let job_id = row.get::<_, Option<i64>>(4)?.map(id);
+    Ok(match Kind::parse(kind) {
+        Some(Kind::Instance) => instance(key).map(DueKey::Instance),
+        Some(Kind::Run) => repository.zip(run_id).map(|(repository, run_id)| {
+            let run_id = RunId(run_id);
+            DueKey::Run(RunKey { repository, run_id })
+        }),
+        Some(Kind::Claim) => repository.zip(job_id).map(|(repository, job_id)| {
+            let job_id = JobId(job_id);
+            DueKey::Claim(ClaimKey { repository, job_id })
+        }),
+        None => None,
+    })
+}
+
+fn instance(key: &str) -> Option<Instance> {
+    let (account, rest) = key.split_once('/')?;
+    let (region, id) = rest.split_once('/')?;
+    Some(Instance {
+        account: AccountId::new(account),
+        region: Region::new(region),
+        id: id.parse().ok()?,
+    })
+}
+
+/// The way back from `write::bits`.
+fn id(bits: i64) -> u64 {
+    bits.cast_unsigned()
+}

@@ -1,0 +1,344 @@
+//! The rules of the contract, each a check that any backend must pass.
+//!
+//! A backend runs them all with `conformance_of!(name, fresh)`, where the expression `fresh` makes
+//! an empty store and whatever must live as long, as a folder. A new rule is added to the list in the macro.
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_store::{DueKey, Expect, Store, StoreError, Version, Versioned};
+
+use crate::samples::{self, Sample, at, claim, interrupted, run};
+
+/// One test for each rule, in a module of the backend's name.
+macro_rules! conformance_of {
+    ($backend:ident, $fresh:expr) => {
+        conformance_of!(@each $backend, $fresh,
+            a_record_that_was_never_written_is_absent
+            records_of_every_state_come_back_as_they_were
+            an_absent_record_is_inserted_only_once
+            a_change_counts_the_version_up_and_replaces_the_record
+            a_stale_version_conflicts_and_nothing_of_its_commit_is_written
+            a_version_of_an_absent_record_conflicts
+            a_conflict_in_the_last_of_many_changes_undoes_all_of_them
+            a_record_named_twice_in_one_commit_is_not_written_twice
+            an_empty_commit_changes_nothing
+            a_conflict_names_the_record
+            due_records_come_longest_due_first_up_to_the_limit
+            a_record_without_due_is_never_due
+            a_record_is_due_at_its_time_and_not_a_moment_before
+            a_change_moves_its_record_in_the_due_order
+            due_keys_of_every_kind_lead_to_their_records
+            the_next_due_time_is_the_first_after_what_was_asked_for
+            an_expired_record_is_absent_before_it_is_deleted
+            a_new_record_takes_the_place_of_an_expired_one
+            expiry_deletes_exactly_what_has_passed
+            a_later_change_puts_expiry_off
+            a_repository_in_another_case_is_the_same_record
+            the_largest_ids_come_back_as_they_were
+        );
+    };
+    (@each $backend:ident, $fresh:expr, $($rule:ident)*) => {
+        mod $backend {
+            use super::*;
+
+            $(#[tokio::test]
+            async fn $rule() {
+                let (store, _kept) = $fresh;
+                crate::conformance::$rule(&store).await;
+            })*
+        }
+    };
+}
+
+pub(crate) async fn a_record_that_was_never_written_is_absent(store: &impl Store) {
+    for sample in [run(1), claim(1), interrupted(1)] {
+        assert_eq!(read(store, &sample).await, None);
+    }
+    assert_eq!(store.next_due(at(0)).await.expect("reads"), None);
+    assert_eq!(due(store, at(0)).await, []);
+}
+
+pub(crate) async fn records_of_every_state_come_back_as_they_were(store: &impl Store) {
+    let samples = samples::every_state();
+    let changes = samples.iter().map(|(_, sample)| sample.put(Expect::Absent));
+    store.commit(changes.collect()).await.expect("commits");
+    for (name, sample) in samples {
+        let found = read(store, &sample).await;
+        assert_eq!(found, Some((sample, Version(1))), "{name}");
+    }
+}
+
+pub(crate) async fn an_absent_record_is_inserted_only_once(store: &impl Store) {
+    for sample in [run(1), claim(1), interrupted(1)] {
+        insert(store, &sample).await;
+        let other = sample.clone().due_at(Some(at(5)));
+        conflicts(store, &[other.put(Expect::Absent)]).await;
+        assert_eq!(read(store, &sample).await, Some((sample, Version(1))));
+    }
+}
+
+pub(crate) async fn a_change_counts_the_version_up_and_replaces_the_record(store: &impl Store) {
+    for sample in [run(1), claim(1), interrupted(1)] {
+        insert(store, &sample).await;
+        let changed = sample.due_at(Some(at(5)));
+        let change = changed.put(Expect::At(Version(1)));
+        store.commit(vec![change]).await.expect("commits");
+        assert_eq!(read(store, &changed).await, Some((changed, Version(2))));
+    }
+}
+
+pub(crate) async fn a_stale_version_conflicts_and_nothing_of_its_commit_is_written(
+    store: &impl Store,
+) {
+    let (first, second) = (run(1), run(1).due_at(Some(at(5))));
+    insert(store, &first).await;
+    let change = second.put(Expect::At(Version(1)));
+    store.commit(vec![change]).await.expect("commits");
+
+    let new = interrupted(1);
+    for stale in [Version(1), Version(3)] {
+        conflicts(
+            store,
+            &[new.put(Expect::Absent), first.put(Expect::At(stale))],
+        )
+        .await;
+    }
+    assert_eq!(read(store, &second).await, Some((second, Version(2))));
+    assert_eq!(read(store, &new).await, None);
+}
+
+pub(crate) async fn a_version_of_an_absent_record_conflicts(store: &impl Store) {
+    let sample = claim(1);
+    for version in [Version(0), Version(1), Version(u64::MAX)] {
+        conflicts(store, &[sample.put(Expect::At(version))]).await;
+    }
+    assert_eq!(read(store, &sample).await, None);
+}
+
+pub(crate) async fn a_conflict_in_the_last_of_many_changes_undoes_all_of_them(store: &impl Store) {
+    let (known, taken) = (run(1), claim(1));
+    insert(store, &known).await;
+    insert(store, &taken).await;
+    conflicts(
+        store,
+        &[
+            known
+                .clone()
+                .due_at(Some(at(5)))
+                .put(Expect::At(Version(1))),
+            interrupted(1).put(Expect::Absent),
+            claim(2).put(Expect::Absent),
+            taken.put(Expect::Absent),
+        ],
+    )
+    .await;
+    assert_eq!(read(store, &known).await, Some((known, Version(1))));
+    assert_eq!(read(store, &interrupted(1)).await, None);
+    assert_eq!(read(store, &claim(2)).await, None);
+    assert_eq!(due(store, at(10)).await, []);
+}
+
+pub(crate) async fn a_record_named_twice_in_one_commit_is_not_written_twice(store: &impl Store) {
+    let twice = [claim(1).put(Expect::Absent), claim(1).put(Expect::Absent)];
+    store
+        .commit(twice.to_vec())
+        .await
+        .expect_err("names a record twice");
+    assert_eq!(read(store, &claim(1)).await, None);
+}
+
+pub(crate) async fn an_empty_commit_changes_nothing(store: &impl Store) {
+    insert(store, &claim(1)).await;
+    store.commit(Vec::new()).await.expect("commits");
+    assert_eq!(read(store, &claim(1)).await, Some((claim(1), Version(1))));
+}
+
+pub(crate) async fn a_conflict_names_the_record(store: &impl Store) {
+    insert(store, &claim(1)).await;
+    let again = claim(1).put(Expect::Absent);
+    let error = store.commit(vec![again]).await.expect_err("conflicts");
+    assert_eq!(
+        error.to_string(),
+        "the record claim acme/shop/1 was changed by somebody else; read it again"
+    );
+}
+
+pub(crate) async fn due_records_come_longest_due_first_up_to_the_limit(store: &impl Store) {
+    for (id, seconds) in [(1, 30), (2, 10), (3, 40), (4, 20), (5, 99)] {
+        insert(store, &claim(id).due_at(Some(at(seconds)))).await;
+    }
+    let expected: Vec<DueKey> = [2, 4, 1, 3].map(|id| claim(id).key()).into();
+    for limit in [0, 1, 3, 4, 100, usize::MAX] {
+        let keys = store.due(at(50), limit).await.expect("reads");
+        assert_eq!(keys, expected[..limit.min(4)], "at most {limit}");
+    }
+}
+
+pub(crate) async fn a_record_without_due_is_never_due(store: &impl Store) {
+    for sample in [run(1), claim(1), interrupted(1)] {
+        insert(store, &sample).await;
+    }
+    assert_eq!(due(store, at(1_000_000)).await, []);
+    assert_eq!(store.next_due(at(1_000_000)).await.expect("reads"), None);
+}
+
+pub(crate) async fn a_record_is_due_at_its_time_and_not_a_moment_before(store: &impl Store) {
+    let moment = at(10) + SignedDuration::from_nanos(1);
+    insert(store, &claim(1).due_at(Some(moment))).await;
+    assert_eq!(due(store, at(10)).await, []);
+    let next = store.next_due(at(10)).await.expect("reads").expect("is due");
+    assert!(next >= moment && next <= moment + SignedDuration::from_millis(1));
+    assert_eq!(due(store, next).await, [claim(1).key()]);
+}
+
+pub(crate) async fn a_change_moves_its_record_in_the_due_order(store: &impl Store) {
+    insert(store, &run(1).due_at(Some(at(10)))).await;
+    insert(store, &run(2).due_at(Some(at(20)))).await;
+    let later = run(1).due_at(Some(at(30)));
+    let done = run(2).due_at(None);
+    let changes = [later, done].map(|sample| sample.put(Expect::At(Version(1))));
+    store.commit(changes.to_vec()).await.expect("commits");
+    assert_eq!(due(store, at(25)).await, []);
+    assert_eq!(due(store, at(30)).await, [run(1).key()]);
+}
+
+pub(crate) async fn due_keys_of_every_kind_lead_to_their_records(store: &impl Store) {
+    let samples = [interrupted(1), run(1), claim(1)];
+    for (seconds, sample) in (0..).zip(&samples) {
+        insert(store, &sample.clone().due_at(Some(at(seconds)))).await;
+    }
+    let keys = due(store, at(10)).await;
+    assert_eq!(keys, samples.map(|sample| sample.key()));
+    for key in &keys {
+        assert!(read_key(store, key).await.is_some(), "{key:?}");
+    }
+}
+
+pub(crate) async fn the_next_due_time_is_the_first_after_what_was_asked_for(store: &impl Store) {
+    for (id, seconds) in [(1, 30), (2, 10), (3, 20)] {
+        insert(store, &claim(id).due_at(Some(at(seconds)))).await;
+    }
+    for (now, next) in [(0, Some(10)), (10, Some(20)), (25, Some(30)), (30, None)] {
+        let found = store.next_due(at(now)).await.expect("reads");
+        assert_eq!(found, next.map(at), "asked with {now}");
+    }
+}
+
+pub(crate) async fn an_expired_record_is_absent_before_it_is_deleted(store: &impl Store) {
+    for sample in [run(1), claim(1), interrupted(1)] {
+        let sample = sample.due_at(Some(at(200)));
+        let change = sample.put_until(Expect::Absent, at(100));
+        store.commit(vec![change]).await.expect("commits");
+    }
+    due(store, at(99)).await;
+    assert!(read(store, &run(1)).await.is_some());
+    assert_eq!(store.next_due(at(99)).await.expect("reads"), Some(at(200)));
+
+    due(store, at(100)).await;
+    for sample in [run(1), claim(1), interrupted(1)] {
+        assert_eq!(read(store, &sample).await, None);
+        conflicts(store, &[sample.put(Expect::At(Version(1)))]).await;
+    }
+    assert_eq!(store.next_due(at(100)).await.expect("reads"), None);
+    assert_eq!(due(store, at(200)).await, []);
+}
+
+pub(crate) async fn a_new_record_takes_the_place_of_an_expired_one(store: &impl Store) {
+    let old = claim(1).put_until(Expect::Absent, at(100));
+    store.commit(vec![old]).await.expect("commits");
+    let stale = read(store, &claim(1)).await.expect("is there").1;
+    due(store, at(100)).await;
+
+    let new = claim(1).due_at(Some(at(150)));
+    insert(store, &new).await;
+    conflicts(store, &[claim(1).put(Expect::At(stale))]).await;
+    assert_eq!(store.expire(at(100)).await.expect("deletes"), 0);
+    let (found, _) = read(store, &new).await.expect("is there");
+    assert_eq!(found, new);
+}
+
+pub(crate) async fn expiry_deletes_exactly_what_has_passed(store: &impl Store) {
+    for (id, seconds) in [(1, 99), (2, 100), (3, 101)] {
+        let change = claim(id).put_until(Expect::Absent, at(seconds));
+        store.commit(vec![change]).await.expect("commits");
+    }
+    assert_eq!(store.expire(at(100)).await.expect("deletes"), 2);
+    assert_eq!(store.expire(at(100)).await.expect("deletes"), 0);
+    assert_eq!(read(store, &claim(1)).await, None);
+    assert_eq!(read(store, &claim(2)).await, None);
+    assert_eq!(read(store, &claim(3)).await, Some((claim(3), Version(1))));
+}
+
+pub(crate) async fn a_later_change_puts_expiry_off(store: &impl Store) {
+    let first = claim(1).put_until(Expect::Absent, at(100));
+    store.commit(vec![first]).await.expect("commits");
+    let second = claim(1).put_until(Expect::At(Version(1)), at(300));
+    store.commit(vec![second]).await.expect("commits");
+    assert_eq!(store.expire(at(200)).await.expect("deletes"), 0);
+    assert_eq!(read(store, &claim(1)).await, Some((claim(1), Version(2))));
+}
+
+pub(crate) async fn a_repository_in_another_case_is_the_same_record(store: &impl Store) {
+    for sample in [run(1).due_at(Some(at(5))), claim(1).due_at(Some(at(6)))] {
+        insert(store, &sample).await;
+        let odd = in_odd_case(sample.clone());
+        assert_eq!(read(store, &odd).await, Some((sample, Version(1))));
+        conflicts(store, &[odd.put(Expect::Absent)]).await;
+        let change = odd.put(Expect::At(Version(1)));
+        store.commit(vec![change]).await.expect("commits");
+    }
+    assert_eq!(due(store, at(10)).await, [run(1).key(), claim(1).key()]);
+}
+
+pub(crate) async fn the_largest_ids_come_back_as_they_were(store: &impl Store) {
+    let samples = [run(u64::MAX - 72_000_000_000), claim(u64::MAX)];
+    for sample in samples {
+        let sample = sample.due_at(Some(at(5)));
+        insert(store, &sample).await;
+        assert!(due(store, at(5)).await.contains(&sample.key()));
+        assert_eq!(read(store, &sample).await, Some((sample, Version(1))));
+    }
+}
+
+fn in_odd_case(mut sample: Sample) -> Sample {
+    let repository = "ACME/Shop".parse().expect("a repository");
+    match &mut sample {
+        Sample::Run(entry) => entry.key.repository = repository,
+        Sample::Claim(claim) => claim.key.repository = repository,
+        Sample::Instance(_) => {}
+    }
+    sample
+}
+
+async fn insert(store: &impl Store, sample: &Sample) {
+    let change = sample.put(Expect::Absent);
+    store.commit(vec![change]).await.expect("commits");
+}
+
+async fn conflicts(store: &impl Store, changes: &[reprise_store::Change]) {
+    let error = store.commit(changes.to_vec()).await.expect_err("conflicts");
+    assert!(matches!(error, StoreError::Conflict { .. }), "{error}");
+}
+
+async fn due(store: &impl Store, now: Timestamp) -> Vec<DueKey> {
+    store.due(now, 100).await.expect("reads")
+}
+
+/// The record under the sample's key, as it is stored.
+async fn read(store: &impl Store, sample: &Sample) -> Option<(Sample, Version)> {
+    read_key(store, &sample.key()).await
+}
+
+async fn read_key(store: &impl Store, key: &DueKey) -> Option<(Sample, Version)> {
+    fn with<R>(
+        found: Result<Option<Versioned<R>>, StoreError>,
+        kind: fn(R) -> Sample,
+    ) -> Option<(Sample, Version)> {
+        let found = found.expect("reads")?;
+        Some((kind(found.record), found.version))
+    }
+    match key {
+        DueKey::Instance(key) => with(store.instance(key).await, Sample::Instance),
+        DueKey::Run(key) => with(store.run(key).await, Sample::Run),
+        DueKey::Claim(key) => with(store.claim(key).await, Sample::Claim),
+    }
+}

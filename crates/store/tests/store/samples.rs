@@ -1,0 +1,430 @@
+//! Records as the controller writes them, one of every state.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::evidence::{Evidence, EvidenceSource};
+use reprise_model::ids::{
+    AccountId, CheckRunId, InstanceId, JobId, Region, RunAttempt, RunId, RunnerName, Sha,
+};
+use reprise_model::instance::{Capacity, Instance};
+use reprise_model::job::{Conclusion, Execution, Job, JobKey, JobStatus};
+use reprise_model::ledger::{
+    CapacityReason, ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, LaunchSpec, Rerun,
+    RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, TrackedJob, TrackedState,
+    UnexplainedJob,
+};
+use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
+use reprise_store::{Change, DueKey, Expect};
+
+/// A record of any kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "a test holds a handful of them")]
+pub(crate) enum Sample {
+    Instance(InstanceEntry),
+    Run(RunEntry),
+    Claim(LaunchClaim),
+}
+
+impl Sample {
+    pub(crate) fn put(&self, expect: Expect) -> Change {
+        self.put_until(expect, at(35 * 24 * 3600))
+    }
+
+    pub(crate) fn put_until(&self, expect: Expect, expires_at: Timestamp) -> Change {
+        match self.clone() {
+            Self::Instance(entry) => Change::PutInstance {
+                entry,
+                expect,
+                expires_at,
+            },
+            Self::Run(entry) => Change::PutRun {
+                entry,
+                expect,
+                expires_at,
+            },
+            Self::Claim(claim) => Change::PutClaim {
+                claim,
+                expect,
+                expires_at,
+            },
+        }
+    }
+
+    pub(crate) fn key(&self) -> DueKey {
+        match self {
+            Self::Instance(entry) => DueKey::Instance(entry.instance.clone()),
+            Self::Run(entry) => DueKey::Run(entry.key.clone()),
+            Self::Claim(claim) => DueKey::Claim(claim.key.clone()),
+        }
+    }
+
+    pub(crate) fn due_at(mut self, due: Option<Timestamp>) -> Self {
+        let due = due.map(Due::now);
+        match &mut self {
+            Self::Instance(entry) => entry.due = due,
+            Self::Run(entry) => entry.due = due,
+            Self::Claim(claim) => claim.due = due,
+        }
+        self
+    }
+}
+
+/// Noon, and `seconds` after it.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    let noon: Timestamp = "2026-11-02T12:00:00Z".parse().expect("a time");
+    noon + SignedDuration::from_secs(seconds)
+}
+
+/// One record of every state, by the name of its file under `tests/data/`. Keys differ.
+pub(crate) fn every_state() -> Vec<(&'static str, Sample)> {
+    let mut samples = instances();
+    samples.extend(runs());
+    samples.extend(claims());
+    samples
+}
+
+/// A claim for job `id` that is not due.
+pub(crate) fn claim(id: u64) -> Sample {
+    Sample::Claim(launch_claim(id, ClaimState::Wanted, None))
+}
+
+/// A run with one awaiting job that is not due.
+pub(crate) fn run(id: u64) -> Sample {
+    Sample::Run(run_entry(
+        id,
+        [tracked(id, 1, TrackedState::Awaiting)],
+        Vec::new(),
+        None,
+    ))
+}
+
+/// An instance of which nothing is due.
+pub(crate) fn interrupted(number: u64) -> Sample {
+    Sample::Instance(InstanceEntry {
+        instance: instance(number),
+        evidence: vec![evidence(EvidenceSource::Tag, 600)],
+        unexplained: None,
+        due: None,
+    })
+}
+
+fn instances() -> Vec<(&'static str, Sample)> {
+    let sources = [
+        EvidenceSource::Tag,
+        EvidenceSource::InterruptionWarning,
+        EvidenceSource::StateReason,
+        EvidenceSource::SpotRequest,
+    ];
+    let interrupted = InstanceEntry {
+        instance: instance(1),
+        evidence: (600..).zip(sources).map(|(s, e)| evidence(e, s)).collect(),
+        unexplained: None,
+        due: None,
+    };
+    let unexplained = InstanceEntry {
+        instance: instance(2),
+        evidence: Vec::new(),
+        unexplained: Some(UnexplainedJob {
+            repository: "acme/shop".parse().expect("a repository"),
+            job: failed_job(),
+        }),
+        due: Some(Due {
+            at: at(700),
+            tries: 1,
+        }),
+    };
+    let known = InstanceEntry {
+        instance: instance(3),
+        unexplained: None,
+        due: None,
+        ..unexplained.clone()
+    };
+    vec![
+        ("instance-interrupted", Sample::Instance(interrupted)),
+        ("instance-unexplained", Sample::Instance(unexplained)),
+        ("instance-known", Sample::Instance(known)),
+    ]
+}
+
+fn runs() -> Vec<(&'static str, Sample)> {
+    let due = |seconds, tries| {
+        let at = at(seconds);
+        Some(Due { at, tries })
+    };
+    let one_job = RerunTarget::Job(JobId(71_000_000_201));
+    let accepted = rerun(RerunTarget::FailedJobs, RerunAnswer::Accepted);
+    let refusal = refused(RefusalKind::TooOld);
+    let awaiting = [tracked(101, 1, TrackedState::Awaiting)];
+    let asked = |id| [tracked(id, 1, TrackedState::Asked { rerun: 0 })];
+    vec![
+        (
+            "run-awaiting",
+            run_entry(101, awaiting, Vec::new(), due(650, 0)),
+        ),
+        (
+            "run-asked-unclear",
+            run_entry(
+                201,
+                asked(201),
+                vec![rerun(one_job, RerunAnswer::Unclear)],
+                due(651, 1),
+            ),
+        ),
+        (
+            "run-asked-accepted",
+            run_entry(202, asked(202), vec![accepted.clone()], due(652, 0)),
+        ),
+        (
+            "run-asked-not-now",
+            run_entry(
+                203,
+                asked(203),
+                vec![rerun(RerunTarget::FailedJobs, RerunAnswer::NotNow)],
+                due(653, 5),
+            ),
+        ),
+        (
+            "run-refused",
+            run_entry(
+                301,
+                [tracked(
+                    301,
+                    1,
+                    settled(SettleReason::Refused(refusal.clone())),
+                )],
+                vec![rerun(one_job, RerunAnswer::Refused(refusal))],
+                None,
+            ),
+        ),
+        (
+            "run-settled-for-every-reason",
+            run_entry(302, settled_jobs(), vec![accepted.clone(), accepted], None),
+        ),
+    ]
+    .into_iter()
+    .map(|(name, entry)| (name, Sample::Run(entry)))
+    .collect()
+}
+
+fn claims() -> Vec<(&'static str, Sample)> {
+    let launched = |number, capacity| ClaimState::Launched {
+        instance: instance(number).id,
+        capacity,
+    };
+    let given_up = ClaimState::GivenUp {
+        why: "MaxSpotInstanceCountExceeded: Max spot instance count exceeded".to_owned(),
+    };
+    [
+        (
+            "claim-wanted",
+            401,
+            ClaimState::Wanted,
+            Some(at(1)),
+            CapacityReason::FirstAttempt,
+        ),
+        (
+            "claim-launched-spot",
+            402,
+            launched(4, Capacity::Spot),
+            None,
+            CapacityReason::LaterAttemptMayUseSpot,
+        ),
+        (
+            "claim-launched-on-demand",
+            403,
+            launched(5, Capacity::OnDemand),
+            None,
+            CapacityReason::LaterAttempt,
+        ),
+        (
+            "claim-fallen-back",
+            404,
+            ClaimState::Wanted,
+            Some(at(90)),
+            CapacityReason::NoSpotCapacity,
+        ),
+        (
+            "claim-given-up",
+            405,
+            given_up,
+            None,
+            CapacityReason::SpotOff,
+        ),
+    ]
+    .into_iter()
+    .map(|(name, id, state, due, why)| {
+        let due = due.map(Due::now);
+        let claim = LaunchClaim {
+            why,
+            ..launch_claim(id, state, due)
+        };
+        (name, Sample::Claim(claim))
+    })
+    .collect()
+}
+
+fn run_entry(
+    id: u64,
+    jobs: impl IntoIterator<Item = TrackedJob>,
+    reruns: Vec<Rerun>,
+    due: Option<Due>,
+) -> RunEntry {
+    RunEntry {
+        key: RunKey {
+            repository: "acme/shop".parse().expect("a repository"),
+            run_id: RunId(id),
+        },
+        jobs: (71_000_000_000 + id..)
+            .map(JobId)
+            .zip(jobs)
+            .collect::<BTreeMap<_, _>>(),
+        reruns,
+        due,
+    }
+}
+
+fn tracked(run_id: u64, attempt: u32, state: TrackedState) -> TrackedJob {
+    TrackedJob {
+        key: JobKey {
+            repository: "acme/shop".parse().expect("a repository"),
+            run_id: RunId(run_id),
+            workflow: Some(".github/workflows/ci.yml".to_owned()),
+            name: "test (1, linux)".to_owned(),
+            ordinal: 0,
+        },
+        attempt: RunAttempt::new(attempt).expect("not 0"),
+        execution: Execution {
+            runner_name: Some(RunnerName::new("runs-on--i-0123456789abcdef1--x8Jq")),
+            started_at: Some(at(30)),
+            completed_at: Some(at(640)),
+        },
+        instance: instance(1),
+        evidence: vec![
+            evidence(EvidenceSource::Tag, 600),
+            evidence(EvidenceSource::InterruptionWarning, 601),
+        ],
+        state,
+    }
+}
+
+fn settled(reason: SettleReason) -> TrackedState {
+    TrackedState::Settled {
+        reason,
+        at: at(900),
+    }
+}
+
+fn settled_jobs() -> Vec<TrackedJob> {
+    let refusals = [
+        RefusalKind::TooOld,
+        RefusalKind::NotRetryable,
+        RefusalKind::MissingPermission,
+        RefusalKind::NotFound,
+        RefusalKind::Unknown,
+    ];
+    [
+        SettleReason::Succeeded,
+        SettleReason::NotSpot,
+        SettleReason::NotInterrupted,
+        SettleReason::EvidenceExpired,
+        SettleReason::EvidenceTooLate,
+        SettleReason::OptedOut,
+        SettleReason::AttemptLimit,
+        SettleReason::AlreadyRerun,
+        SettleReason::Cancelled,
+        SettleReason::CancelledUnknown,
+        SettleReason::Superseded,
+        SettleReason::NeverCompleted,
+        SettleReason::Recovered,
+        SettleReason::FailedAgain,
+    ]
+    .into_iter()
+    .chain(refusals.map(refused).map(SettleReason::Refused))
+    .map(|reason| tracked(302, 2, settled(reason)))
+    .collect()
+}
+
+fn refused(kind: RefusalKind) -> Refusal {
+    Refusal {
+        kind,
+        message: "Unable to retry this workflow run because it was created over a month ago"
+            .to_owned(),
+    }
+}
+
+fn rerun(target: RerunTarget, answer: RerunAnswer) -> Rerun {
+    Rerun {
+        order: RerunOrder {
+            from: RunAttempt::FIRST,
+            target,
+            wanted: vec![JobId(71_000_000_201)],
+            along: vec!["lint".to_owned()],
+        },
+        decided_at: at(651),
+        answer,
+    }
+}
+
+fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
+    let labels = "runs-on=19000000101/family=c7a/spot=true".to_owned();
+    LaunchClaim {
+        key: ClaimKey {
+            repository: "acme/shop".parse().expect("a repository"),
+            job_id: JobId(id),
+        },
+        run_id: RunId(19_000_000_101),
+        attempt: RunAttempt::FIRST,
+        job_name: "test (1, linux)".to_owned(),
+        runner_labels: vec![labels],
+        spec: LaunchSpec {
+            region: Region::new("eu-west-1"),
+            capacity: Capacity::Spot,
+            may_fall_back: true,
+            instance_types: vec!["c7a.large".to_owned(), "c7a.xlarge".to_owned()],
+            image: Some("ubuntu24-full-x64".to_owned()),
+        },
+        why: CapacityReason::FirstAttempt,
+        generation: 0,
+        state,
+        due,
+    }
+}
+
+fn failed_job() -> Job {
+    Job {
+        id: JobId(71_000_000_501),
+        run_id: RunId(19_000_000_501),
+        run_attempt: RunAttempt::FIRST,
+        name: "build".to_owned(),
+        workflow_name: Some("CI".to_owned()),
+        status: JobStatus::Completed,
+        conclusion: Some(Conclusion::Failure),
+        labels: vec!["runs-on=19000000501/cpu=4".to_owned()],
+        runner_name: Some(RunnerName::new("runs-on--i-0123456789abcdef2--k2Pd")),
+        created_at: Some(at(0)),
+        started_at: Some(at(40)),
+        completed_at: Some(at(640)),
+        head_sha: Sha::new("5c2f3b1d9e8a7f60413c2b5d6e7f8091a2b3c4d5"),
+        head_branch: Some("main".to_owned()),
+        check_run: Some(CheckRunId(71_000_000_501)),
+    }
+}
+
+fn evidence(source: EvidenceSource, seconds: i64) -> Evidence {
+    Evidence {
+        source,
+        first_seen_at: at(seconds),
+    }
+}
+
+fn instance(number: u64) -> Instance {
+    let id: InstanceId = format!("i-0123456789abcde{number:02x}")
+        .parse()
+        .expect("an instance id");
+    Instance {
+        account: AccountId::new("111122223333"),
+        region: Region::new("eu-west-1"),
+        id,
+    }
+}
