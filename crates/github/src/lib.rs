@@ -1,1 +1,70 @@
-//! GitHub's REST API as a GitHub App sees it.
+//! GitHub's REST API as a GitHub App sees it: runs, jobs, annotations and re-runs.
+//!
+//! It asks and reports; it decides nothing, keeps nothing but tokens, and logs at debug level only:
+//! an error is logged once, where it is handled.
+//!
+//! Invariants:
+//! - One call of [`GitHub::rerun`] sends at most one POST. Nothing in this crate repeats a mutation.
+//! - A token or the App's key is in no log line, no error and no `Debug` output.
+
+mod error;
+mod installation;
+mod limits;
+mod newer;
+mod read;
+mod rerun;
+mod settings;
+mod transport;
+mod wire;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+
+pub use error::{GitHubError, GitHubErrorKind, Rejection};
+pub use limits::RateBudget;
+pub use rerun::RerunReply;
+pub use settings::Settings;
+
+use installation::Installations;
+use transport::Transport;
+
+/// The connection to one GitHub, for all repositories where the App is installed. A clone is cheap
+/// and shares tokens and connections.
+#[derive(Clone)]
+pub struct GitHub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    transport: Transport,
+    installations: Installations,
+}
+
+impl GitHub {
+    /// Prepares the connection; nothing is sent yet. It must be called inside a tokio runtime.
+    pub fn connect(settings: Settings) -> Result<Self, GitHubError> {
+        let transport = Transport::new(&settings)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                transport,
+                installations: Installations::default(),
+            }),
+        })
+    }
+
+    /// The rate limit as the last answer told it.
+    pub fn rate(&self) -> RateBudget {
+        self.inner.transport.rate()
+    }
+}
+
+impl fmt::Debug for GitHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GitHub")
+            .field("transport", &self.inner.transport)
+            .finish_non_exhaustive()
+    }
+}
