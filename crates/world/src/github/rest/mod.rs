@@ -1,0 +1,56 @@
+//! The REST door: one request in, one answer out.
+//!
+//! Only what a client of re-runs uses, with GitHub's status codes and messages; anything else is
+//! 404. Requests are authenticated as GitHub does: App routes by JWT, repository routes by an
+//! installation token.
+
+mod answer;
+mod auth;
+mod mutations;
+mod query;
+mod reads;
+mod route;
+
+use http::{Request, Response};
+use jiff::Timestamp;
+
+use super::GitHub;
+use answer::Answer;
+pub(super) use answer::RateWindow;
+use route::Route;
+
+impl GitHub {
+    /// Answers one REST request, after everything that GitHub did by itself until `now`.
+    pub fn handle(&mut self, now: Timestamp, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
+        self.advance(now);
+        let route = Route::of(request.method(), request.uri().path());
+        let name = route.as_ref().map_or("unknown", Route::name);
+        *self.requests.entry(name).or_default() += 1;
+        let answer = match route {
+            Some(route) => self.answer(now, &route, request),
+            None => Answer::not_found(),
+        };
+        self.respond(now, answer)
+    }
+
+    fn answer(&mut self, now: Timestamp, route: &Route, request: &Request<Vec<u8>>) -> Answer {
+        let allowed = match route {
+            Route::App | Route::Installation(_) | Route::AccessToken(_) => self.check_app(request),
+            Route::RateLimit | Route::Read(..) | Route::Mutate(..) => {
+                self.check_token(now, request)
+            }
+        };
+        if let Some(refusal) = allowed.err().or_else(|| self.over_limit(now, route)) {
+            return refusal;
+        }
+        let query = query::Query::of(request);
+        match route {
+            Route::RateLimit => self.rate_limit(now),
+            Route::App => self.app(),
+            Route::Installation(repository) => self.installation_of(repository),
+            Route::AccessToken(installation) => self.new_token(now, *installation),
+            Route::Read(repository, read) => self.read(now, repository, read, &query),
+            Route::Mutate(repository, change) => self.mutate(now, repository, *change),
+        }
+    }
+}

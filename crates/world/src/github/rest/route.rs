@@ -1,0 +1,126 @@
+//! Which call a method and a path are.
+
+use http::Method;
+use reprise_model::ids::{CheckRunId, InstallationId, JobId, Repository, RunAttempt, RunId};
+
+use crate::github::rerun::Rerun;
+
+/// A call that the simulated GitHub knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    RateLimit,
+    App,
+    Installation(Repository),
+    AccessToken(InstallationId),
+    Read(Repository, Read),
+    Mutate(Repository, Change),
+}
+
+/// A call that only looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Read {
+    Run(RunId),
+    Attempt(RunId, RunAttempt),
+    AttemptJobs(RunId, RunAttempt),
+    RunJobs(RunId),
+    Job(JobId),
+    Annotations(CheckRunId),
+    /// By number or by file name.
+    WorkflowRuns(String),
+}
+
+/// A call that changes a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Rerun(Rerun),
+    Cancel(RunId),
+}
+
+impl Route {
+    pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
+        let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        match (method.as_str(), parts.as_slice()) {
+            ("GET", ["rate_limit"]) => Some(Self::RateLimit),
+            ("GET", ["app"]) => Some(Self::App),
+            ("POST", ["app", "installations", id, "access_tokens"]) => {
+                Some(Self::AccessToken(id.parse().ok()?))
+            }
+            ("GET", ["repos", owner, name, "installation"]) => {
+                Some(Self::Installation(repository(owner, name)?))
+            }
+            ("GET", ["repos", owner, name, rest @ ..]) => {
+                Some(Self::Read(repository(owner, name)?, Read::of(rest)?))
+            }
+            ("POST", ["repos", owner, name, rest @ ..]) => {
+                Some(Self::Mutate(repository(owner, name)?, Change::of(rest)?))
+            }
+            _ => None,
+        }
+    }
+
+    /// The name under which its requests are counted.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::RateLimit => "rate limit",
+            Self::App => "app",
+            Self::Installation(_) => "installation of a repository",
+            Self::AccessToken(_) => "access token",
+            Self::Read(_, Read::Run(_)) => "run",
+            Self::Read(_, Read::Attempt(..)) => "attempt",
+            Self::Read(_, Read::AttemptJobs(..)) => "jobs of an attempt",
+            Self::Read(_, Read::RunJobs(_)) => "jobs of a run",
+            Self::Read(_, Read::Job(_)) => "job",
+            Self::Read(_, Read::Annotations(_)) => "annotations",
+            Self::Read(_, Read::WorkflowRuns(_)) => "runs of a workflow",
+            Self::Mutate(_, Change::Rerun(Rerun::Job(_))) => "re-run a job",
+            Self::Mutate(_, Change::Rerun(Rerun::FailedJobs(_))) => "re-run failed jobs",
+            Self::Mutate(_, Change::Rerun(Rerun::WholeRun(_))) => "re-run a run",
+            Self::Mutate(_, Change::Cancel(_)) => "cancel a run",
+        }
+    }
+}
+
+impl Read {
+    fn of(parts: &[&str]) -> Option<Self> {
+        match parts {
+            ["actions", "runs", run] => Some(Self::Run(run.parse().ok()?)),
+            ["actions", "runs", run, "jobs"] => Some(Self::RunJobs(run.parse().ok()?)),
+            ["actions", "runs", run, "attempts", number] => {
+                Some(Self::Attempt(run.parse().ok()?, attempt(number)?))
+            }
+            ["actions", "runs", run, "attempts", number, "jobs"] => {
+                Some(Self::AttemptJobs(run.parse().ok()?, attempt(number)?))
+            }
+            ["actions", "jobs", job] => Some(Self::Job(job.parse().ok()?)),
+            ["check-runs", id, "annotations"] => Some(Self::Annotations(id.parse().ok()?)),
+            ["actions", "workflows", workflow, "runs"] => {
+                Some(Self::WorkflowRuns((*workflow).to_owned()))
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Change {
+    fn of(parts: &[&str]) -> Option<Self> {
+        match parts {
+            ["actions", "jobs", job, "rerun"] => Some(Self::Rerun(Rerun::Job(job.parse().ok()?))),
+            ["actions", "runs", run, "rerun-failed-jobs"] => {
+                Some(Self::Rerun(Rerun::FailedJobs(run.parse().ok()?)))
+            }
+            ["actions", "runs", run, "rerun"] => {
+                Some(Self::Rerun(Rerun::WholeRun(run.parse().ok()?)))
+            }
+            ["actions", "runs", run, "cancel"] => Some(Self::Cancel(run.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+fn repository(owner: &str, name: &str) -> Option<Repository> {
+    format!("{owner}/{name}").parse().ok()
+}
+
+fn attempt(text: &str) -> Option<RunAttempt> {
+    RunAttempt::new(text.parse().ok()?)
+}

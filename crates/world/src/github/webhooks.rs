@@ -1,0 +1,142 @@
+//! Webhooks out: GitHub's payloads, signed over their raw bytes.
+//!
+//! In order and once each; what a network does to them (loss, delay, doubling, another order) is
+//! done by whoever carries them. `requested` is sent for a push only, never for a re-run.
+
+use hmac::Mac;
+use jiff::Timestamp;
+use reprise_model::ids::{DeliveryId, JobId, RunId};
+use reprise_model::job::Conclusion;
+use serde_json::{Value, json};
+
+use super::GitHub;
+use super::json::Wire;
+use super::state::{Attempt, Run};
+
+/// One webhook on its way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// `X-GitHub-Delivery`.
+    pub id: DeliveryId,
+    /// `X-GitHub-Event`: `workflow_job` or `workflow_run`.
+    pub event: &'static str,
+    /// The raw body.
+    pub body: String,
+    /// `X-Hub-Signature-256`.
+    pub signature: String,
+    /// When it was sent.
+    pub at: Timestamp,
+}
+
+/// `action` of a `workflow_job` event.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum JobAction {
+    Queued,
+    InProgress,
+    Completed,
+}
+
+/// `action` of a `workflow_run` event.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum RunAction {
+    Requested,
+    InProgress,
+    Completed,
+}
+
+impl GitHub {
+    /// The webhooks sent since the last call, in the order in which they were sent.
+    pub fn take_deliveries(&mut self) -> Vec<Delivery> {
+        std::mem::take(&mut self.deliveries)
+    }
+
+    /// Sends `workflow_run` `completed` although the run is still active, as GitHub was seen to do
+    /// once (actions/runner#4035). Nothing but the event is untrue.
+    pub fn send_early_completed(&mut self, now: Timestamp, run: RunId) {
+        let Some(run) = self.runs.get(&run) else {
+            return;
+        };
+        let mut ended = run.current().clone();
+        ended.status = reprise_model::run::RunStatus::Completed;
+        ended.conclusion = Some(Conclusion::Failure);
+        let body = self.run_body(run, &ended, RunAction::Completed);
+        self.deliver(now, "workflow_run", &body);
+    }
+
+    pub(super) fn announce_job(&mut self, now: Timestamp, id: JobId, action: JobAction) {
+        let wire = Wire(&self.settings);
+        let Some((run, attempt, job)) = self.job(id) else {
+            return;
+        };
+        let action = match action {
+            JobAction::Queued => "queued",
+            JobAction::InProgress => "in_progress",
+            JobAction::Completed => "completed",
+        };
+        let mut body = self.envelope(action, run, attempt);
+        body["workflow_job"] = wire.job(run, attempt, job);
+        self.deliver(now, "workflow_job", &body);
+    }
+
+    pub(super) fn announce_run(&mut self, now: Timestamp, id: RunId, action: RunAction) {
+        let Some(run) = self.runs.get(&id) else {
+            return;
+        };
+        let body = self.run_body(run, run.current(), action);
+        self.deliver(now, "workflow_run", &body);
+    }
+
+    fn run_body(&self, run: &Run, attempt: &Attempt, action: RunAction) -> Value {
+        let wire = Wire(&self.settings);
+        let action = match action {
+            RunAction::Requested => "requested",
+            RunAction::InProgress => "in_progress",
+            RunAction::Completed => "completed",
+        };
+        let mut body = self.envelope(action, run, attempt);
+        body["workflow_run"] = wire.run(run, attempt);
+        body["workflow"] = wire.workflow(run);
+        body
+    }
+
+    fn envelope(&self, action: &str, run: &Run, attempt: &Attempt) -> Value {
+        let wire = Wire(&self.settings);
+        json!({
+            "action": action,
+            "repository": wire.repository(run),
+            "sender": wire.user(&attempt.triggering_actor),
+            "installation": {
+                "id": self.settings.installation,
+                "node_id": wire.node("Integration", self.settings.installation.0),
+            },
+        })
+    }
+
+    fn deliver(&mut self, at: Timestamp, event: &'static str, body: &Value) {
+        let body = body.to_string();
+        let mut mac = self.webhook_key.clone();
+        mac.update(body.as_bytes());
+        let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+        let id = DeliveryId::new(self.guid());
+        self.deliveries.push(Delivery {
+            id,
+            event,
+            body,
+            signature,
+            at,
+        });
+    }
+
+    pub(super) fn guid(&mut self) -> String {
+        let digits = format!("{:032x}", self.rng.u128(..));
+        let cut = |from: usize, to: usize| digits.get(from..to).unwrap_or_default();
+        format!(
+            "{}-{}-{}-{}-{}",
+            cut(0, 8),
+            cut(8, 12),
+            cut(12, 16),
+            cut(16, 20),
+            cut(20, 32)
+        )
+    }
+}
