@@ -1,1 +1,20 @@
 //! SQS queues and the EC2 fleet: the only crate that names those two SDKs.
+//!
+//! It carries requests and answers, and hands out the project's own types only: no SDK type is in
+//! its public interface. It decides nothing: what a throttled launch or a lost answer means for a
+//! job is the engine's business, when to ask again the controller's.
+//!
+//! Invariants: many callers share one AWS call where the service has a batch form; each caller gets
+//! the answer to its own key, found by id and never by position; "EC2 does not know it" is an
+//! answer, not an error.
+
+mod batcher;
+mod connect;
+mod ec2;
+mod error;
+mod sqs;
+
+pub use connect::RegionSettings;
+pub use ec2::{Ec2, LaunchRequest, LaunchTemplate};
+pub use error::{CallError, Ec2Error, FailureKind, SqsError};
+pub use sqs::{Message, Receipt, SqsQueue};

@@ -1,0 +1,143 @@
+//! The EC2 fleet: look at instances, launch, end, list.
+//!
+//! EC2's requests are counted per account and region, and one unknown id spoils a call by id list.
+//! So looks and terminations of many callers go together, looks ask by filter (an absent id is
+//! simply not in the answer), and a batch of terminations is split at the ids that EC2 rejects.
+
+mod describe;
+mod launch;
+mod launch_answer;
+mod terminate;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_ec2::Client;
+use reprise_model::ids::{AccountId, InstanceId, Region};
+use reprise_model::instance::{Instance, InstanceSight, InstanceView};
+use reprise_model::ledger::LaunchAnswer;
+
+use crate::batcher::{Batcher, Shape, Unanswered};
+use crate::connect::{self, RegionSettings};
+use crate::error::{CallError, Ec2Error};
+
+pub use launch::{LaunchRequest, LaunchTemplate};
+
+/// EC2 takes at most 200 values in a filter. Looks wait only shortly: a run's last verdict to its
+/// re-run has a budget of one second.
+const LOOKS: Shape = Shape {
+    most: 200,
+    window: Duration::from_millis(20),
+    in_flight: 4,
+};
+
+/// EC2 takes 1,000 ids in a call and advises fewer. Nobody waits for an end, so that a longer
+/// window gathers more.
+const ENDS: Shape = Shape {
+    most: 500,
+    window: Duration::from_millis(100),
+    in_flight: 2,
+};
+
+/// The fleet in every configured region; a clone is the same fleet.
+#[derive(Debug, Clone)]
+pub struct Ec2 {
+    regions: Arc<BTreeMap<Region, RegionalEc2>>,
+}
+
+#[derive(Debug)]
+struct RegionalEc2 {
+    scope: Scope,
+    looks: Batcher<InstanceId, Result<InstanceSight, Ec2Error>>,
+    ends: Batcher<InstanceId, Result<(), Ec2Error>>,
+}
+
+/// A client and where it looks.
+#[derive(Debug, Clone)]
+struct Scope {
+    client: Client,
+    region: Region,
+    account: AccountId,
+}
+
+impl Ec2 {
+    /// Prepares a client a region, from the usual AWS variables. It contacts nobody: a missing
+    /// permission shows at the first call.
+    pub async fn connect(regions: &[RegionSettings]) -> Ec2 {
+        let base = connect::base().await;
+        let mut clients = BTreeMap::new();
+        for settings in regions {
+            let role = settings.role_arn.as_deref();
+            let config = connect::in_region(&base, &settings.region, role).await;
+            let scope = Scope {
+                client: Client::new(&config),
+                region: settings.region.clone(),
+                account: settings.account.clone(),
+            };
+            clients.insert(settings.region.clone(), RegionalEc2::new(scope));
+        }
+        Ec2 {
+            regions: Arc::new(clients),
+        }
+    }
+
+    /// What EC2 says of an instance now. It is eventually consistent: "absent" may mean "not yet".
+    pub async fn look(&self, region: &Region, id: &InstanceId) -> Result<InstanceSight, Ec2Error> {
+        let answer = self.region(region)?.looks.ask(id.clone()).await;
+        answer.unwrap_or_else(|Unanswered| Err(unanswered("describe an instance", region)))
+    }
+
+    /// Asks for one instance. Safe to repeat with the same client token until an answer came; once
+    /// one came, a further try needs a new token, since EC2 repeats its answer for a known one.
+    pub async fn launch(&self, request: &LaunchRequest) -> LaunchAnswer {
+        match self.region(&request.region) {
+            Ok(regional) => launch::launch(&regional.scope, request).await,
+            Err(error) => LaunchAnswer::Refused {
+                message: error.to_string(),
+            },
+        }
+    }
+
+    /// Ends an instance. One that EC2 does not know (any more) counts as ended.
+    pub async fn terminate(&self, instance: &Instance) -> Result<(), Ec2Error> {
+        let regional = self.region(&instance.region)?;
+        let answer = regional.ends.ask(instance.id.clone()).await;
+        answer
+            .unwrap_or_else(|Unanswered| Err(unanswered("terminate an instance", &instance.region)))
+    }
+
+    /// Every instance of a region with this stack tag that has not ended.
+    pub async fn list_stack(
+        &self,
+        region: &Region,
+        stack_tag_key: &str,
+        stack: &str,
+    ) -> Result<Vec<InstanceView>, Ec2Error> {
+        let scope = &self.region(region)?.scope;
+        Ok(describe::list_stack(scope, stack_tag_key, stack).await?)
+    }
+
+    fn region(&self, region: &Region) -> Result<&RegionalEc2, Ec2Error> {
+        self.regions
+            .get(region)
+            .ok_or_else(|| Ec2Error::UnknownRegion {
+                region: region.clone(),
+            })
+    }
+}
+
+impl RegionalEc2 {
+    fn new(scope: Scope) -> Self {
+        let (looking, ending) = (scope.clone(), scope.clone());
+        Self {
+            scope,
+            looks: Batcher::new(LOOKS, move |ids| describe::look(looking.clone(), ids)),
+            ends: Batcher::new(ENDS, move |ids| terminate::terminate(ending.clone(), ids)),
+        }
+    }
+}
+
+fn unanswered(what: &str, region: &Region) -> Ec2Error {
+    CallError::unanswered(format!("{what} in {region}")).into()
+}
