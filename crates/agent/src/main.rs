@@ -1,1 +1,77 @@
-fn main() {}
+//! The program `reprise-agent`: settings, log lines and signals around the library's loop.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Parser;
+use reprise_agent::settings::DEFAULT_PATH;
+use reprise_agent::{Settings, SystemClock, logging, run_agent};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Watches for an EC2 Spot interruption notice and tags the instance it runs on.
+#[derive(Debug, Parser)]
+#[command(name = "reprise-agent", version)]
+struct Arguments {
+    /// The settings file [default: /etc/reprise/agent.toml, which need not exist].
+    #[arg(long, env = "REPRISE_AGENT_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Check the settings, say so and end.
+    #[arg(long)]
+    check_config: bool,
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let settings = settings(arguments.config.as_deref())?;
+    if arguments.check_config {
+        println!("the settings are fine");
+        return Ok(());
+    }
+    logging::start(settings.log_format, settings.log_level).context("cannot start logging")?;
+    // One thread: there is one thing to do at a time, and each thread costs memory.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(watch(settings))
+}
+
+async fn watch(settings: Settings) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    let shutdown = async move {
+        tokio::select! {
+            _ = terminate.recv() => (),
+            _ = interrupt.recv() => (),
+        }
+    };
+    run_agent(settings, SystemClock::start(), shutdown).await?;
+    Ok(())
+}
+
+fn settings(path: Option<&Path>) -> anyhow::Result<Settings> {
+    let file = read(path)?;
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .map(|(name, value)| (text(&name), text(&value)))
+        .collect();
+    let shown = path.unwrap_or(Path::new(DEFAULT_PATH)).display();
+    Settings::load(file.as_deref(), &environment)
+        .with_context(|| format!("cannot use the settings ({shown} and the environment)"))
+}
+
+/// The file's text; only the default file may be absent.
+fn read(path: Option<&Path>) -> anyhow::Result<Option<String>> {
+    let chosen = path.unwrap_or(Path::new(DEFAULT_PATH));
+    match std::fs::read_to_string(chosen) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_none() => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", chosen.display())),
+    }
+}
+
+fn text(value: &std::ffi::OsStr) -> String {
+    value.to_string_lossy().into_owned()
+}

@@ -1,0 +1,356 @@
+//! The loop: poll, tag when there is a notice, and never end by itself.
+//!
+//! It makes no choices: what a sight or an answer leads to is decided in [`crate::watch`]. All that
+//! it touches comes through ports, so that a simulator drives it under virtual time.
+//!
+//! Invariant: no answer of the metadata service or of EC2 ends it, and it never shuts the host
+//! down: EC2 takes it, and that is the evidence.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::instance::Instance;
+use reprise_model::tags;
+
+use crate::clock::Clock;
+use crate::complaint::Complaint;
+use crate::lookup::{Lookup, Polled};
+use crate::metadata::{Metadata, MetadataError};
+use crate::notice::{Notice, Reading};
+use crate::settings::Settings;
+use crate::systemd::Systemd;
+use crate::tagger::{TagFailure, TagRequest, Tagger};
+use crate::watch::{Change, Due, GaveUp, Sight, Tagging, Verdict, Watch};
+
+/// How long one call of EC2's API may take, in real time like
+/// [`crate::session::REQUEST_DEADLINE`]. Longer than that of the metadata service, because it
+/// holds a name lookup and a TLS handshake, and because EC2 is slowest when many are interrupted.
+pub const TAG_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Everything outside of the agent.
+#[derive(Debug)]
+pub struct Ports<M, T, C> {
+    /// The metadata service.
+    pub metadata: M,
+    /// EC2's CreateTags.
+    pub tagger: T,
+    /// Time.
+    pub clock: C,
+    /// The randomness of waits; seed it to replay a run.
+    pub jitter: fastrand::Rng,
+}
+
+/// What the agent had come to when it was told to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AgentEnd {
+    /// The instance, if it was learnt.
+    pub instance: Option<Instance>,
+    /// How many polls there were, answered or not.
+    pub polls: u64,
+    /// The notice that was seen, and how far its tag was.
+    pub notice: Option<(Notice, Tagging)>,
+}
+
+/// Watches until `shutdown` completes; nothing else ends it.
+pub async fn run<M: Metadata, T: Tagger, C: Clock>(
+    settings: &Settings,
+    ports: Ports<M, T, C>,
+    shutdown: impl Future<Output = ()>,
+) -> AgentEnd {
+    let mut agent = Agent::new(settings, ports);
+    tokio::select! {
+        biased;
+        () = shutdown => (),
+        never = agent.watch_on() => match never {},
+    }
+    agent.end()
+}
+
+struct Agent<M, T, C> {
+    ports: Ports<M, T, C>,
+    interval: SignedDuration,
+    tag_key: String,
+    lookup: Lookup,
+    watch: Watch,
+    polls: u64,
+    metadata_trouble: Complaint,
+    identity_trouble: Complaint,
+    said_unreadable: bool,
+    last_failure: Option<TagFailure>,
+    noticed_at: Option<Timestamp>,
+    systemd: Systemd,
+}
+
+impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
+    fn new(settings: &Settings, ports: Ports<M, T, C>) -> Self {
+        let tag_key = settings.tag_keys().interrupted();
+        let interval = settings.poll_interval.get();
+        tracing::info!(
+            agent.version = env!("CARGO_PKG_VERSION"),
+            metadata.endpoint = %settings.metadata_endpoint,
+            poll.interval_ms = millis(interval),
+            tag.key = tag_key,
+            "watching for an interruption notice"
+        );
+        Self {
+            ports,
+            interval,
+            tag_key,
+            lookup: Lookup::default(),
+            watch: Watch::default(),
+            polls: 0,
+            metadata_trouble: Complaint::default(),
+            identity_trouble: Complaint::default(),
+            said_unreadable: false,
+            last_failure: None,
+            noticed_at: None,
+            systemd: Systemd::from_environment(),
+        }
+    }
+
+    async fn watch_on(&mut self) -> Infallible {
+        self.systemd.ready("watching for an interruption notice");
+        let mut next_poll = self.ports.clock.now();
+        loop {
+            let now = self.ports.clock.now();
+            self.systemd.beat(now);
+            if now >= next_poll {
+                next_poll = now + self.interval;
+                self.poll().await;
+            }
+            let now = self.ports.clock.now();
+            self.systemd.beat(now);
+            let wake = match self.watch.due(now) {
+                Due::Nothing => next_poll,
+                Due::Wait(until) => next_poll.min(until),
+                Due::GiveUp(reason) => {
+                    self.gave_up(&reason);
+                    next_poll
+                }
+                Due::Tag => {
+                    self.tag().await;
+                    continue;
+                }
+            };
+            let wake = self.systemd.next_beat().map_or(wake, |beat| wake.min(beat));
+            self.ports.clock.sleep(wake.duration_since(now)).await;
+        }
+    }
+
+    async fn poll(&mut self) {
+        self.polls += 1;
+        let polled = self
+            .lookup
+            .poll(&self.ports.metadata, &self.ports.clock)
+            .await;
+        match polled {
+            Ok(polled) => self.polled(polled).await,
+            Err(error) => self.metadata_failed(&error),
+        }
+    }
+
+    async fn polled(&mut self, polled: Polled) {
+        if self.metadata_trouble.succeeded() {
+            tracing::info!("the metadata service answers again");
+        }
+        match polled {
+            Polled::Clear => self.see(Sight::Clear),
+            Polled::Body(Reading::Clean(notice)) => self.see(Sight::Notice(notice)),
+            Polled::Body(Reading::NoTime(notice)) => {
+                self.unreadable("the notice has no legible time; it is counted as two minutes");
+                self.see(Sight::Notice(notice));
+            }
+            Polled::Body(Reading::NotANotice) => {
+                self.unreadable("what stands in the notice's place has no action; it is ignored");
+            }
+        }
+        // A due tag asks for the identity itself, and must not wait behind it.
+        if self.lookup.known_instance().is_none() && self.watch.case().is_none() {
+            self.learn_identity().await;
+        }
+    }
+
+    fn see(&mut self, sight: Sight) {
+        let now = self.ports.clock.now();
+        match self.watch.see(sight, now) {
+            Change::Same => (),
+            Change::FirstSight { remaining } => self.noticed(now, remaining),
+            Change::Gone => {
+                tracing::warn!("the interruption notice is gone again; watching on");
+                self.systemd.status("the interruption notice is gone again");
+            }
+            Change::Back => tracing::warn!("the same interruption notice is there again"),
+        }
+    }
+
+    fn noticed(&mut self, now: Timestamp, remaining: SignedDuration) {
+        self.noticed_at = Some(now);
+        self.last_failure = None;
+        let Some((notice, _)) = self.watch.case() else {
+            return;
+        };
+        tracing::warn!(
+            notice.action = %notice.action,
+            notice.time = notice.time.map(tracing::field::display),
+            notice.remaining_ms = millis(remaining),
+            instance.id = self.lookup.known_instance().map(|i| tracing::field::display(&i.id)),
+            "EC2 gives notice of an interruption"
+        );
+        let status = format!("EC2 gives notice ({}); tagging", notice.action);
+        self.systemd.status(&status);
+    }
+
+    async fn tag(&mut self) {
+        let outcome = self.attempt().await;
+        let now = self.ports.clock.now();
+        let random = self.ports.jitter.f64();
+        let failure = outcome.as_ref().err().cloned();
+        let verdict = self.watch.attempted(outcome, now, random);
+        match verdict {
+            Some(Verdict::Tagged) => self.tagged(now),
+            Some(Verdict::GaveUp(reason)) => self.gave_up(&reason),
+            Some(Verdict::Again {
+                after,
+                new_credentials,
+            }) => {
+                if new_credentials {
+                    self.lookup.forget_credentials();
+                }
+                self.attempt_failed(failure, after);
+            }
+            None => (),
+        }
+    }
+
+    async fn attempt(&mut self) -> Result<(), TagFailure> {
+        let Ports {
+            metadata,
+            tagger,
+            clock,
+            ..
+        } = &self.ports;
+        let instance = self
+            .lookup
+            .instance(metadata, clock)
+            .await
+            .map_err(TagFailure::NoIdentity)?;
+        let credentials = self
+            .lookup
+            .credentials(metadata, clock)
+            .await
+            .map_err(TagFailure::NoCredentials)?;
+        let request = TagRequest {
+            instance,
+            credentials,
+            signed_at: clock.wall(),
+            key: self.tag_key.clone(),
+            value: tags::TRUE.to_owned(),
+        };
+        tokio::time::timeout(TAG_DEADLINE, tagger.tag(&request))
+            .await
+            .unwrap_or(Err(TagFailure::TimedOut))
+    }
+
+    async fn learn_identity(&mut self) {
+        let Ports {
+            metadata, clock, ..
+        } = &self.ports;
+        let Err(error) = self.lookup.instance(metadata, clock).await else {
+            return;
+        };
+        if let Some(failures) = self.identity_trouble.failed(clock.now()) {
+            tracing::warn!(
+                error.message = error,
+                error.count = failures,
+                "the instance's identity is not known yet; trying on"
+            );
+        }
+    }
+
+    fn metadata_failed(&mut self, error: &MetadataError) {
+        if let Some(failures) = self.metadata_trouble.failed(self.ports.clock.now()) {
+            tracing::warn!(
+                error.message = %error,
+                error.count = failures,
+                "a poll of the metadata service failed; polling on"
+            );
+        }
+    }
+
+    fn unreadable(&mut self, what: &'static str) {
+        if !std::mem::replace(&mut self.said_unreadable, true) {
+            tracing::warn!("{what}");
+        }
+    }
+
+    fn attempt_failed(&mut self, failure: Option<TagFailure>, after: SignedDuration) {
+        let Some(failure) = failure else { return };
+        let wait_ms = millis(after);
+        let kind = std::mem::discriminant(&failure);
+        let known = self.last_failure.as_ref().map(std::mem::discriminant) == Some(kind);
+        if known {
+            tracing::debug!(error.message = %failure, retry.wait_ms = wait_ms, "not tagged; trying on");
+        } else {
+            tracing::warn!(error.message = %failure, retry.wait_ms = wait_ms, "not tagged; trying on");
+        }
+        self.last_failure = Some(failure);
+    }
+
+    fn tagged(&mut self, now: Timestamp) {
+        let (attempts, since_notice) = self.effort(now);
+        tracing::warn!(
+            tag.key = self.tag_key,
+            tag.attempts = attempts,
+            tag.latency_ms = millis(since_notice),
+            "the instance is tagged as interrupted"
+        );
+        self.systemd
+            .status("EC2 gives notice; the instance is tagged as interrupted");
+    }
+
+    fn gave_up(&mut self, reason: &GaveUp) {
+        let (attempts, since_notice) = self.effort(self.ports.clock.now());
+        tracing::error!(
+            tag.key = self.tag_key,
+            tag.attempts = attempts,
+            tag.trying_ms = millis(since_notice),
+            error.message = %reason,
+            "gave up tagging the instance; the controller has to rely on EC2's own events"
+        );
+        let status = format!("EC2 gives notice; the instance is not tagged: {reason}");
+        self.systemd.status(&status);
+    }
+
+    fn effort(&self, now: Timestamp) -> (u32, SignedDuration) {
+        let attempts = match self.watch.case() {
+            Some((_, Tagging::Trying { failed, .. })) => *failed,
+            Some((_, Tagging::Tagged { attempts } | Tagging::GaveUp { attempts, .. })) => *attempts,
+            None => 0,
+        };
+        let since = self.noticed_at.unwrap_or(now);
+        (attempts, now.duration_since(since))
+    }
+
+    fn end(mut self) -> AgentEnd {
+        self.systemd.stopping();
+        tracing::info!(poll.count = self.polls, "stopped on request");
+        AgentEnd {
+            instance: self.lookup.known_instance().cloned(),
+            polls: self.polls,
+            notice: self
+                .watch
+                .case()
+                .map(|(notice, tagging)| (notice.clone(), tagging.clone())),
+        }
+    }
+}
+
+/// As a number that every log format knows.
+fn millis(duration: SignedDuration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

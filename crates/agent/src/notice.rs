@@ -1,0 +1,146 @@
+//! The interruption notice as the metadata service words it.
+//!
+//! It only reads. What a notice leads to is decided in [`crate::watch`].
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Where the notice stands; 404 while there is none.
+pub const NOTICE_PATH: &str = "/latest/meta-data/spot/instance-action";
+
+/// EC2's word that it takes the instance back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// What EC2 is going to do.
+    pub action: Action,
+    /// When, if it said so legibly. Not to be trusted: it may be past, absurd or change.
+    pub time: Option<Timestamp>,
+}
+
+/// What EC2 is going to do with the instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// End it.
+    Terminate,
+    /// Stop it; it may come back, with its tags.
+    Stop,
+    /// Freeze it, beginning at once.
+    Hibernate,
+    /// A word that EC2 has added since; treated like [`Action::Terminate`].
+    Other(String),
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Terminate => "terminate",
+            Self::Stop => "stop",
+            Self::Hibernate => "hibernate",
+            Self::Other(word) => word,
+        })
+    }
+}
+
+/// What could be made of a notice's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reading {
+    /// As documented.
+    Clean(Notice),
+    /// It has an action, so it is a notice, but its time says nothing.
+    NoTime(Notice),
+    /// It has no action, so it is not a notice.
+    NotANotice,
+}
+
+/// Reads a body that came with status 200.
+pub fn read_notice(body: &[u8]) -> Reading {
+    let Ok(value) = serde_json::from_slice::<Value>(body) else {
+        return Reading::NotANotice;
+    };
+    let Some(action) = value.get("action").and_then(Value::as_str).and_then(action) else {
+        return Reading::NotANotice;
+    };
+    let time = value
+        .get("time")
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse().ok());
+    let notice = Notice { action, time };
+    match time {
+        Some(_) => Reading::Clean(notice),
+        None => Reading::NoTime(notice),
+    }
+}
+
+fn action(word: &str) -> Option<Action> {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "" => None,
+        "terminate" => Some(Action::Terminate),
+        "stop" => Some(Action::Stop),
+        "hibernate" => Some(Action::Hibernate),
+        // Cut, because it is shown in logs.
+        other => Some(Action::Other(other.chars().take(40).collect())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_documented_action_is_read_with_its_time() {
+        for (word, action) in [
+            ("terminate", Action::Terminate),
+            ("stop", Action::Stop),
+            ("hibernate", Action::Hibernate),
+        ] {
+            let body = format!(r#"{{"action":"{word}","time":"2026-01-01T00:02:00Z"}}"#);
+            let time = "2026-01-01T00:02:00Z".parse().ok();
+            assert_eq!(
+                read_notice(body.as_bytes()),
+                Reading::Clean(Notice { action, time })
+            );
+        }
+    }
+
+    #[test]
+    fn an_action_without_a_legible_time_is_still_a_notice() {
+        for body in [
+            r#"{"action":"stop"}"#,
+            r#"{"action":"stop","time":"soon"}"#,
+            r#"{"action":"stop","time":12}"#,
+        ] {
+            let notice = Notice {
+                action: Action::Stop,
+                time: None,
+            };
+            assert_eq!(read_notice(body.as_bytes()), Reading::NoTime(notice));
+        }
+    }
+
+    #[test]
+    fn a_body_without_an_action_is_not_a_notice() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "<html>",
+            "{\"action\":",
+            r#"{"action":""}"#,
+            r#"{"action":7}"#,
+            r#"{"time":"2026-01-01T00:02:00Z"}"#,
+        ] {
+            assert_eq!(read_notice(body.as_bytes()), Reading::NotANotice, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_action_that_ec2_adds_later_is_a_notice() {
+        let read = read_notice(br#"{"action":"Evict","time":"2026-01-01T00:02:00Z"}"#);
+        let Reading::Clean(notice) = read else {
+            panic!("not a notice: {read:?}");
+        };
+        assert_eq!(notice.action, Action::Other("evict".to_owned()));
+    }
+}

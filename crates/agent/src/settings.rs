@@ -1,0 +1,316 @@
+//! The agent's settings: a TOML file, over it the environment.
+//!
+//! Precedence: `REPRISE_AGENT_*`, then AWS's own variables, then the file, then the default. What
+//! cannot be understood is refused with its place; nothing is silently ignored.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jiff::SignedDuration;
+use reprise_model::tags::TagKeys;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+
+use crate::endpoint::Endpoint;
+
+/// Where the settings are unless the command line says otherwise; it need not exist.
+pub const DEFAULT_PATH: &str = "/etc/reprise/agent.toml";
+
+/// The variables of this program begin so.
+const PREFIX: &str = "REPRISE_AGENT_";
+
+/// Every variable with that prefix; the first is the command line's.
+const VARIABLES: &[&str] = &[
+    "REPRISE_AGENT_CONFIG",
+    "REPRISE_AGENT_METADATA_ENDPOINT",
+    "REPRISE_AGENT_EC2_ENDPOINT",
+    "REPRISE_AGENT_TAG_PREFIX",
+    "REPRISE_AGENT_POLL_INTERVAL",
+    "REPRISE_AGENT_LOG_FORMAT",
+    "REPRISE_AGENT_LOG_LEVEL",
+];
+
+/// What the agent can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the metadata service is.
+    pub metadata_endpoint: Endpoint,
+    /// Where EC2's API is; the region's own endpoint if not set.
+    pub ec2_endpoint: Option<Endpoint>,
+    /// What its tags' keys begin with.
+    pub tag_prefix: TagPrefix,
+    /// The time between two polls.
+    pub poll_interval: PollInterval,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// Which log lines there are.
+    pub log_level: LogLevel,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            metadata_endpoint: Endpoint::metadata_default(),
+            ec2_endpoint: None,
+            tag_prefix: TagPrefix::default(),
+            poll_interval: PollInterval::default(),
+            log_format: LogFormat::default(),
+            log_level: LogLevel::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the file's text, if there is a file, and the environment.
+    pub fn load(
+        file: Option<&str>,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Self, SettingsError> {
+        let file: File = toml::from_str(file.unwrap_or_default())?;
+        let environment = Environment::new(environment)?;
+        let mut settings = Self::default();
+        settings.apply_file(file);
+        settings.apply_environment(&environment)?;
+        if !settings.metadata_endpoint.is_plain_http() {
+            return Err(SettingsError::MetadataOverTls);
+        }
+        Ok(settings)
+    }
+
+    /// The keys of its tags.
+    pub fn tag_keys(&self) -> TagKeys {
+        TagKeys::with_prefix(self.tag_prefix.0.clone())
+    }
+
+    fn apply_file(&mut self, file: File) {
+        replace(&mut self.metadata_endpoint, file.metadata_endpoint);
+        replace(&mut self.tag_prefix, file.tag_prefix);
+        replace(&mut self.poll_interval, file.poll_interval);
+        replace(&mut self.log_format, file.log_format);
+        replace(&mut self.log_level, file.log_level);
+        self.ec2_endpoint = file.ec2_endpoint;
+    }
+
+    fn apply_environment(&mut self, environment: &Environment<'_>) -> Result<(), SettingsError> {
+        let metadata = [
+            "REPRISE_AGENT_METADATA_ENDPOINT",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        ];
+        let ec2 = [
+            "REPRISE_AGENT_EC2_ENDPOINT",
+            "AWS_ENDPOINT_URL_EC2",
+            "AWS_ENDPOINT_URL",
+        ];
+        replace(&mut self.metadata_endpoint, environment.first(&metadata)?);
+        if let Some(endpoint) = environment.first(&ec2)? {
+            self.ec2_endpoint = Some(endpoint);
+        }
+        let e = environment;
+        replace(
+            &mut self.tag_prefix,
+            e.first(&["REPRISE_AGENT_TAG_PREFIX"])?,
+        );
+        replace(
+            &mut self.poll_interval,
+            e.first(&["REPRISE_AGENT_POLL_INTERVAL"])?,
+        );
+        replace(
+            &mut self.log_format,
+            e.first(&["REPRISE_AGENT_LOG_FORMAT"])?,
+        );
+        replace(&mut self.log_level, e.first(&["REPRISE_AGENT_LOG_LEVEL"])?);
+        Ok(())
+    }
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// The file's text; the source names line and column.
+    #[error("the settings file is not usable: {0}")]
+    File(#[from] toml::de::Error),
+    /// A variable's value.
+    #[error("the variable {variable} is not usable: {why}")]
+    Variable {
+        /// Its name.
+        variable: String,
+        /// What is wrong with its value.
+        why: String,
+    },
+    /// A variable that looks like ours.
+    #[error("the variable {variable} is unknown; there are {}", VARIABLES.join(", "))]
+    UnknownVariable {
+        /// Its name.
+        variable: String,
+    },
+    /// The metadata service speaks plain HTTP.
+    #[error("metadata_endpoint must begin with http://; the metadata service speaks no TLS")]
+    MetadataOverTls,
+}
+
+/// The file as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    metadata_endpoint: Option<Endpoint>,
+    ec2_endpoint: Option<Endpoint>,
+    tag_prefix: Option<TagPrefix>,
+    poll_interval: Option<PollInterval>,
+    log_format: Option<LogFormat>,
+    log_level: Option<LogLevel>,
+}
+
+/// The variables that count. An empty one is as good as none.
+struct Environment<'a>(&'a BTreeMap<String, String>);
+
+impl<'a> Environment<'a> {
+    fn new(variables: &'a BTreeMap<String, String>) -> Result<Self, SettingsError> {
+        let unknown = variables
+            .keys()
+            .find(|name| name.starts_with(PREFIX) && !VARIABLES.contains(&name.as_str()));
+        match unknown {
+            Some(name) => Err(SettingsError::UnknownVariable {
+                variable: name.clone(),
+            }),
+            None => Ok(Self(variables)),
+        }
+    }
+
+    /// The value of the first of the names that is set.
+    fn first<T: for<'de> Deserialize<'de>>(
+        &self,
+        names: &[&str],
+    ) -> Result<Option<T>, SettingsError> {
+        let set = names.iter().find_map(|name| {
+            let value = self.0.get(*name).filter(|value| !value.is_empty())?;
+            Some((*name, value))
+        });
+        let Some((name, value)) = set else {
+            return Ok(None);
+        };
+        let deserializer: StrDeserializer<'_, ValueError> = value.as_str().into_deserializer();
+        match T::deserialize(deserializer) {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => Err(SettingsError::Variable {
+                variable: name.to_owned(),
+                why: error.to_string(),
+            }),
+        }
+    }
+}
+
+fn replace<T>(slot: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *slot = value;
+    }
+}
+
+/// What tag keys begin with.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TagPrefix(String);
+
+impl Default for TagPrefix {
+    fn default() -> Self {
+        Self(reprise_model::tags::DEFAULT_PREFIX.to_owned())
+    }
+}
+
+impl TryFrom<String> for TagPrefix {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let sound = text.chars().all(|c| {
+            c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '=' | '.' | '_' | ':' | '/' | '@')
+        });
+        if !sound || text.len() > 90 {
+            return Err(format!(
+                "{text:?} is no prefix of a tag's key; use up to 90 letters, digits and +-=._:/@"
+            ));
+        }
+        if text.to_ascii_lowercase().starts_with("aws:") {
+            return Err(format!("{text:?}: keys that begin with aws: belong to AWS"));
+        }
+        Ok(Self(text))
+    }
+}
+
+/// The time between two polls, from a tenth of a second to a minute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct PollInterval(SignedDuration);
+
+impl PollInterval {
+    /// The time.
+    pub fn get(self) -> SignedDuration {
+        self.0
+    }
+}
+
+impl Default for PollInterval {
+    /// A second: a notice is seen within 1.1 s, at a cost of a tenth of a millisecond of CPU.
+    fn default() -> Self {
+        Self(SignedDuration::from_secs(1))
+    }
+}
+
+impl TryFrom<SignedDuration> for PollInterval {
+    type Error = String;
+
+    fn try_from(interval: SignedDuration) -> Result<Self, Self::Error> {
+        let bounds = SignedDuration::from_millis(100)..=SignedDuration::from_secs(60);
+        match bounds.contains(&interval) {
+            true => Ok(Self(interval)),
+            false => Err("a poll interval is between 100ms and 60s".to_owned()),
+        }
+    }
+}
+
+impl TryFrom<String> for PollInterval {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.parse::<SignedDuration>() {
+            Ok(interval) => interval.try_into(),
+            Err(_) => Err(format!("{text:?} is no time; write it as 1s or 500ms")),
+        }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For machines, an object a line.
+    Json,
+}
+
+/// Which log lines there are: these and all that are worse.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what failed for good.
+    Error,
+    /// Also what may mend itself.
+    Warn,
+    /// Also what happened.
+    #[default]
+    Info,
+    /// Also each attempt.
+    Debug,
+    /// Everything.
+    Trace,
+}
+
+impl fmt::Display for TagPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests;

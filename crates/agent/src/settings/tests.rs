@@ -1,0 +1,115 @@
+use super::*;
+
+fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
+    variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
+}
+
+fn error(file: &str, variables: &[(&str, &str)]) -> String {
+    Settings::load(Some(file), &environment(variables))
+        .expect_err("must be refused")
+        .to_string()
+}
+
+#[test]
+fn without_file_and_environment_the_defaults_hold() {
+    let settings = Settings::load(None, &environment(&[])).expect("valid");
+    assert_eq!(settings, Settings::default());
+    assert_eq!(
+        settings.metadata_endpoint.to_string(),
+        "http://169.254.169.254"
+    );
+    assert_eq!(
+        settings.tag_keys().interrupted(),
+        "runs-on-workflow-job-interrupted"
+    );
+    assert_eq!(settings.poll_interval.get(), SignedDuration::from_secs(1));
+}
+
+#[test]
+fn the_file_sets_everything() {
+    let file = r#"
+        metadata_endpoint = "http://127.0.0.1:1338"
+        ec2_endpoint = "https://ec2.example.com"
+        tag_prefix = "acme:"
+        poll_interval = "500ms"
+        log_format = "json"
+        log_level = "debug"
+    "#;
+    let settings = Settings::load(Some(file), &environment(&[])).expect("valid");
+    let expected = Settings {
+        metadata_endpoint: "http://127.0.0.1:1338".parse().expect("valid"),
+        ec2_endpoint: "https://ec2.example.com".parse().ok(),
+        tag_prefix: TagPrefix("acme:".to_owned()),
+        poll_interval: PollInterval(SignedDuration::from_millis(500)),
+        log_format: LogFormat::Json,
+        log_level: LogLevel::Debug,
+    };
+    assert_eq!(settings, expected);
+}
+
+#[test]
+fn our_variables_beat_awss_and_both_beat_the_file() {
+    let file = "ec2_endpoint = \"http://file\"\nmetadata_endpoint = \"http://file\"";
+    let load = |variables: &[(&str, &str)]| {
+        let settings = Settings::load(Some(file), &environment(variables)).expect("valid");
+        let ec2 = settings.ec2_endpoint.expect("set").to_string();
+        (settings.metadata_endpoint.to_string(), ec2)
+    };
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    let aws = [
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://aws/"),
+        ("AWS_ENDPOINT_URL_EC2", "http://aws-ec2"),
+        ("AWS_ENDPOINT_URL", "http://aws-all"),
+    ];
+    assert_eq!(load(&[]), pair("http://file", "http://file"));
+    assert_eq!(load(&aws[2..]), pair("http://file", "http://aws-all"));
+    assert_eq!(load(&aws), pair("http://aws", "http://aws-ec2"));
+    let mut all = aws.to_vec();
+    all.push(("REPRISE_AGENT_METADATA_ENDPOINT", "http://ours"));
+    all.push(("REPRISE_AGENT_EC2_ENDPOINT", "http://ours"));
+    assert_eq!(load(&all), pair("http://ours", "http://ours"));
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_what_there_is() {
+    let text = error("tag_prefix = \"a\"\npoll_intervall = \"1s\"", &[]);
+    assert!(text.contains("line 2"), "{text}");
+    assert!(text.contains("poll_intervall"), "{text}");
+    assert!(text.contains("`poll_interval`"), "{text}");
+}
+
+#[test]
+fn an_unknown_variable_of_ours_is_refused() {
+    let text = error("", &[("REPRISE_AGENT_POLL", "1s")]);
+    assert!(text.contains("REPRISE_AGENT_POLL is unknown"), "{text}");
+    assert!(text.contains("REPRISE_AGENT_POLL_INTERVAL"), "{text}");
+}
+
+#[test]
+fn an_unusable_value_names_where_it_stands_and_what_would_be_right() {
+    for (file, wanted) in [
+        ("poll_interval = \"often\"", "write it as 1s"),
+        ("poll_interval = \"1ms\"", "between 100ms and 60s"),
+        ("tag_prefix = \"aws:x\"", "belong to AWS"),
+        ("tag_prefix = \"a b\"", "letters, digits"),
+        ("log_format = \"xml\"", "`json`"),
+        ("metadata_endpoint = \"here\"", "http://169.254.169.254"),
+        ("metadata_endpoint = \"https://x\"", "no TLS"),
+        ("= 1", "line 1"),
+    ] {
+        let text = error(file, &[]);
+        assert!(text.contains(wanted), "{file}: {text}");
+    }
+    let text = error("", &[("REPRISE_AGENT_LOG_LEVEL", "loud")]);
+    assert!(text.contains("REPRISE_AGENT_LOG_LEVEL"), "{text}");
+    assert!(text.contains("`info`"), "{text}");
+}
+
+#[test]
+fn an_empty_variable_is_as_good_as_none() {
+    let settings = Settings::load(None, &environment(&[("AWS_ENDPOINT_URL", "")]));
+    assert_eq!(settings.expect("valid").ec2_endpoint, None);
+}

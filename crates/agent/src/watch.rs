@@ -1,0 +1,279 @@
+//! The watch over the notice: what was seen and tried, and what is to be done now.
+//!
+//! Decisions only: `now`, randomness and results are arguments, what to do comes back as a value.
+//! It neither asks nor tags.
+//!
+//! Invariants: everything about a notice is counted from its first sight, so that a `time` that is
+//! past, absurd or changing moves nothing later; a notice is tagged for once; the first attempt is
+//! made however late it is.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::notice::{Action, Notice};
+use crate::tagger::{Remedy, TagFailure, full_jitter};
+
+/// What EC2 promises between notice and end.
+pub const NOTICE_SPAN: SignedDuration = SignedDuration::from_mins(2);
+
+/// How long before the end the agent stops trying: a tag that comes later is hardly read.
+pub const TAG_MARGIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// The longest wait between two attempts.
+const WAIT_CAP: SignedDuration = SignedDuration::from_secs(5);
+
+/// The same for a hibernation, which may freeze the agent at any moment.
+const HIBERNATE_WAIT_CAP: SignedDuration = SignedDuration::from_secs(1);
+
+/// All that the agent knows about an interruption.
+#[derive(Debug, Default)]
+pub struct Watch {
+    case: Option<Case>,
+}
+
+#[derive(Debug)]
+struct Case {
+    notice: Notice,
+    deadline: Timestamp,
+    present: bool,
+    tagging: Tagging,
+}
+
+/// How far the tag is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tagging {
+    /// Being tried.
+    Trying {
+        /// Attempts that failed.
+        failed: u32,
+        /// When the next one is due.
+        next_at: Timestamp,
+        /// Why the last one failed.
+        last: Option<TagFailure>,
+    },
+    /// EC2 confirmed it.
+    Tagged {
+        /// Attempts it took.
+        attempts: u32,
+    },
+    /// It will not be tried again.
+    GaveUp {
+        /// Attempts that were made.
+        attempts: u32,
+        /// Why.
+        reason: GaveUp,
+    },
+}
+
+/// Why the agent stopped trying to tag.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GaveUp {
+    /// Another attempt would fail alike.
+    #[error("{0}")]
+    Final(TagFailure),
+    /// The instance is about to go.
+    #[error("the deadline has passed; at last: {last}")]
+    DeadlinePassed {
+        /// Why the last attempt failed.
+        last: TagFailure,
+    },
+}
+
+/// What a poll that was answered showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sight {
+    /// There is no notice.
+    Clear,
+    /// There is one.
+    Notice(Notice),
+}
+
+/// What a sight changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Change {
+    /// Nothing: as before.
+    Same,
+    /// A notice is seen for the first time.
+    FirstSight {
+        /// What is left, clamped to what EC2 promises.
+        remaining: SignedDuration,
+    },
+    /// The notice is not there any more.
+    Gone,
+    /// The same notice is there again.
+    Back,
+}
+
+/// What is to be done now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Due {
+    /// Nothing but polling.
+    Nothing,
+    /// Try to tag.
+    Tag,
+    /// Nothing before that time.
+    Wait(Timestamp),
+    /// The deadline has just passed: say so.
+    GiveUp(GaveUp),
+}
+
+/// What an attempt led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Verdict {
+    /// The tag is there.
+    Tagged,
+    /// Another attempt after this wait.
+    Again {
+        /// The wait.
+        after: SignedDuration,
+        /// Whether the credentials must be fetched anew.
+        new_credentials: bool,
+    },
+    /// No other attempt.
+    GaveUp(GaveUp),
+}
+
+impl Watch {
+    /// Takes in what a poll showed.
+    pub fn see(&mut self, sight: Sight, now: Timestamp) -> Change {
+        match (&mut self.case, sight) {
+            (None, Sight::Clear) => Change::Same,
+            (Some(case), Sight::Clear) => match std::mem::replace(&mut case.present, false) {
+                true => Change::Gone,
+                false => Change::Same,
+            },
+            (Some(case), Sight::Notice(_)) if case.present => Change::Same,
+            (Some(case), Sight::Notice(notice)) if case.notice == notice => {
+                case.present = true;
+                Change::Back
+            }
+            (None | Some(_), Sight::Notice(notice)) => self.open(notice, now),
+        }
+    }
+
+    /// What is to be done now.
+    pub fn due(&mut self, now: Timestamp) -> Due {
+        let Some(case) = &mut self.case else {
+            return Due::Nothing;
+        };
+        let Tagging::Trying {
+            failed,
+            next_at,
+            last,
+        } = &case.tagging
+        else {
+            return Due::Nothing;
+        };
+        match last {
+            Some(last) if now >= case.deadline => {
+                let reason = GaveUp::DeadlinePassed { last: last.clone() };
+                case.tagging = Tagging::GaveUp {
+                    attempts: *failed,
+                    reason: reason.clone(),
+                };
+                Due::GiveUp(reason)
+            }
+            Some(_) if now < *next_at => Due::Wait((*next_at).min(case.deadline)),
+            None | Some(_) => Due::Tag,
+        }
+    }
+
+    /// Takes in what an attempt came to; `random` is from 0 to 1.
+    pub fn attempted(
+        &mut self,
+        outcome: Result<(), TagFailure>,
+        now: Timestamp,
+        random: f64,
+    ) -> Option<Verdict> {
+        let case = self.case.as_mut()?;
+        let Tagging::Trying { failed, last, .. } = &case.tagging else {
+            return None;
+        };
+        let attempts = failed.saturating_add(1);
+        let (tagging, verdict) = match outcome {
+            Ok(()) => (Tagging::Tagged { attempts }, Verdict::Tagged),
+            Err(failure) => case.failed(failure, last.as_ref(), attempts, now, random),
+        };
+        case.tagging = tagging;
+        Some(verdict)
+    }
+
+    /// The notice and how far its tag is, if there was one.
+    pub fn case(&self) -> Option<(&Notice, &Tagging)> {
+        self.case.as_ref().map(|case| (&case.notice, &case.tagging))
+    }
+
+    fn open(&mut self, notice: Notice, now: Timestamp) -> Change {
+        let remaining = remaining(&notice, now);
+        let trying_for = (remaining - TAG_MARGIN).max(SignedDuration::ZERO);
+        self.case = Some(Case {
+            notice,
+            deadline: now + trying_for,
+            present: true,
+            tagging: Tagging::Trying {
+                failed: 0,
+                next_at: now,
+                last: None,
+            },
+        });
+        Change::FirstSight { remaining }
+    }
+}
+
+impl Case {
+    fn failed(
+        &self,
+        failure: TagFailure,
+        previous: Option<&TagFailure>,
+        attempts: u32,
+        now: Timestamp,
+        random: f64,
+    ) -> (Tagging, Verdict) {
+        let wait = || full_jitter(attempts, self.wait_cap(), random);
+        let repeated = previous.is_some_and(|p| p.remedy() == Remedy::NewCredentials);
+        let (after, new_credentials) = match failure.remedy() {
+            Remedy::None => {
+                let reason = GaveUp::Final(failure);
+                let tagging = Tagging::GaveUp {
+                    attempts,
+                    reason: reason.clone(),
+                };
+                return (tagging, Verdict::GaveUp(reason));
+            }
+            Remedy::Wait => (wait(), false),
+            Remedy::NewCredentials if repeated => (wait(), true),
+            Remedy::NewCredentials => (SignedDuration::ZERO, true),
+        };
+        let tagging = Tagging::Trying {
+            failed: attempts,
+            next_at: now + after,
+            last: Some(failure),
+        };
+        let verdict = Verdict::Again {
+            after,
+            new_credentials,
+        };
+        (tagging, verdict)
+    }
+
+    fn wait_cap(&self) -> SignedDuration {
+        match self.notice.action {
+            Action::Hibernate => HIBERNATE_WAIT_CAP,
+            Action::Terminate | Action::Stop | Action::Other(_) => WAIT_CAP,
+        }
+    }
+}
+
+fn remaining(notice: &Notice, now: Timestamp) -> SignedDuration {
+    match notice.time {
+        Some(time) => time
+            .duration_since(now)
+            .clamp(SignedDuration::ZERO, NOTICE_SPAN),
+        None => NOTICE_SPAN,
+    }
+}
+
+#[cfg(test)]
+mod tests;
