@@ -53,7 +53,8 @@ impl TagKeys {
         self.key("capacity")
     }
 
-    /// The `runs-on` labels that the instance's runner registers with, joined by commas.
+    /// The `runs-on` labels that the instance's runner registers with, joined by a space: no label
+    /// holds one, and a tag may, while it may hold no comma.
     pub fn labels(&self) -> String {
         self.key("labels")
     }

@@ -1,1 +1,18 @@
 //! A simulated EC2, metadata service, SQS, EventBridge, GitHub and runner whose clock is an argument.
+
+mod aws_auth;
+pub mod clock;
+pub mod ec2;
+pub mod event_bridge;
+pub mod fate;
+pub mod github;
+pub mod imds;
+pub mod invariants;
+pub mod machine;
+pub mod scenario;
+pub mod server;
+pub mod sqs;
+pub mod story;
+#[cfg(test)]
+mod testbed;
+pub mod world;

@@ -1,0 +1,183 @@
+//! The metadata service of an instance (IMDSv2 only), and the ways in which it may fail.
+//!
+//! One [`Imds`] belongs to one instance; what it tells is read from [`Ec2`], so the two never
+//! disagree. It cannot refuse connections or keep silent itself: its server looks at
+//! [`ImdsFaults::hang`] and at whether the instance is up.
+
+mod document;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use http::{HeaderValue, Method, StatusCode, header};
+use jiff::fmt::rfc2822::DateTimePrinter;
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::ids::InstanceId;
+
+use crate::ec2::Ec2;
+
+const TOKEN_PATH: &str = "/latest/api/token";
+const TTL_HEADER: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+const TOKEN_HEADER: &str = "x-aws-ec2-metadata-token";
+
+/// The longest life of a token: six hours.
+const LONGEST_TTL_SECONDS: i64 = 21_600;
+
+/// The metadata service of one instance.
+#[derive(Debug, Clone)]
+pub struct Imds {
+    tokens: BTreeMap<String, Timestamp>,
+    rng: fastrand::Rng,
+    requests: u64,
+    /// What is broken at the moment.
+    pub faults: ImdsFaults,
+}
+
+/// Ways to be broken; the default is none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImdsFaults {
+    /// Every answer is a 500.
+    pub server_errors: bool,
+    /// Nothing is answered at all: the server leaves the connection open and silent.
+    pub hang: bool,
+    /// The service is switched off: every answer is a 403.
+    pub disabled: bool,
+    /// Every token counts as invalid: 401, as on some instances just after their boot.
+    pub unauthorized: bool,
+    /// The text of `spot/instance-action` and `spot/termination-time` instead of the true one.
+    pub notice_text: Option<String>,
+}
+
+impl Imds {
+    /// A service that works. The seed decides the tokens.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            tokens: BTreeMap::new(),
+            rng: fastrand::Rng::with_seed(seed),
+            requests: 0,
+            faults: ImdsFaults::default(),
+        }
+    }
+
+    /// How many requests came.
+    pub fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Answers one request of a program on `instance`.
+    pub fn handle(
+        &mut self,
+        ec2: &Ec2,
+        instance: &InstanceId,
+        now: Timestamp,
+        request: &http::Request<Vec<u8>>,
+    ) -> http::Response<Vec<u8>> {
+        self.requests += 1;
+        self.tokens.retain(|_, until| *until > now);
+        let answer = self.answer(ec2, instance, now, request);
+        let (status, mut body) = match answer {
+            Ok(body) => (StatusCode::OK, body),
+            Err(status) => (status, error_page(status)),
+        };
+        if request.method() == Method::HEAD {
+            body = String::new();
+        }
+        respond(now, status, body)
+    }
+
+    fn answer(
+        &mut self,
+        ec2: &Ec2,
+        instance: &InstanceId,
+        now: Timestamp,
+        request: &http::Request<Vec<u8>>,
+    ) -> Result<String, StatusCode> {
+        if self.faults.disabled {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        if self.faults.server_errors {
+            return Err(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+        if *request.method() == Method::PUT {
+            return self.put(now, request);
+        }
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return Err(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        self.check_token(request)?;
+        let instance = ec2.instance(instance).ok_or(StatusCode::NOT_FOUND)?;
+        let view = document::Viewed {
+            ec2,
+            instance,
+            now,
+            notice_text: self.faults.notice_text.as_deref(),
+        };
+        view.read(request.uri().path()).ok_or(StatusCode::NOT_FOUND)
+    }
+
+    fn put(
+        &mut self,
+        now: Timestamp,
+        request: &http::Request<Vec<u8>>,
+    ) -> Result<String, StatusCode> {
+        // A request that a proxy forwarded gets no token, so that no open proxy gives one away.
+        if request.headers().contains_key("x-forwarded-for") {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        if request.uri().path() != TOKEN_PATH {
+            return Err(StatusCode::NOT_FOUND);
+        }
+        let ttl = header_text(request, TTL_HEADER)
+            .and_then(|text| text.parse::<i64>().ok())
+            .filter(|ttl| (1..=LONGEST_TTL_SECONDS).contains(ttl))
+            .ok_or(StatusCode::BAD_REQUEST)?;
+        let token = format!(
+            "AQAEAFAKE{}==",
+            hex::encode(self.rng.u128(..).to_be_bytes())
+        );
+        let until = now.checked_add(SignedDuration::from_secs(ttl));
+        self.tokens
+            .insert(token.clone(), until.unwrap_or(Timestamp::MAX));
+        Ok(token)
+    }
+
+    fn check_token(&self, request: &http::Request<Vec<u8>>) -> Result<(), StatusCode> {
+        header_text(request, TOKEN_HEADER)
+            .filter(|token| !self.faults.unauthorized && self.tokens.contains_key(*token))
+            .map(|_| ())
+            .ok_or(StatusCode::UNAUTHORIZED)
+    }
+}
+
+fn header_text<'a>(request: &'a http::Request<Vec<u8>>, name: &str) -> Option<&'a str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+fn error_page(status: StatusCode) -> String {
+    let reason = status.canonical_reason().unwrap_or_default();
+    let code = status.as_u16();
+    format!("<html><head><title>{code} - {reason}</title></head><body></body></html>")
+}
+
+// One connection a request, as the real service has it.
+fn respond(now: Timestamp, status: StatusCode, body: String) -> http::Response<Vec<u8>> {
+    let kind = if status.is_success() {
+        "text/plain"
+    } else {
+        "text/html"
+    };
+    let mut response = http::Response::new(body.into_bytes());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(header::SERVER, HeaderValue::from_static("EC2ws"));
+    let date = DateTimePrinter::new()
+        .timestamp_to_rfc9110_string(&now)
+        .ok();
+    if let Some(date) = date.and_then(|date| HeaderValue::from_str(&date).ok()) {
+        headers.insert(header::DATE, date);
+    }
+    response
+}

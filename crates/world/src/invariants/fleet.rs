@@ -1,0 +1,84 @@
+//! Invariants of the fleet: what is launched, on what, and when it ends.
+
+use std::collections::BTreeMap;
+
+use reprise_model::instance::Capacity;
+
+use crate::world::World;
+
+/// The most launches for a job that was queued: a second one where the first brought no machine, or
+/// where another job took it.
+const MOST_LAUNCHES: usize = 2;
+
+/// 3: what executes in an attempt after the first does so on on-demand capacity.
+pub(super) fn later_attempts_are_on_demand(world: &World) -> Vec<String> {
+    let runs = world.github().runs();
+    let attempts = runs.flat_map(|run| run.attempts().map(move |attempt| (run, attempt)));
+    let later = attempts.filter(|(_, attempt)| !attempt.number.is_first());
+    let executions = later.flat_map(|(run, attempt)| {
+        let jobs = attempt.jobs.values().filter(|job| !job.is_carried_over());
+        jobs.map(move |job| (run, attempt, job))
+    });
+    executions
+        .filter_map(|(run, attempt, job)| {
+            let machine = world.machine_of_runner(&job.runner.as_ref()?.name)?;
+            (machine.capacity == Capacity::Spot).then(|| {
+                let (name, run, attempt) = (&job.name, run.id, attempt.number);
+                format!("{name} of run {run} ran on spot in attempt {attempt}")
+            })
+        })
+        .collect()
+}
+
+/// 6: only instances with our stack's tag are ended, and none whose job is running.
+pub(super) fn only_ours_and_idle_are_terminated(world: &World) -> Vec<String> {
+    let mut broken = Vec::new();
+    for termination in world.terminations() {
+        let id = &termination.instance;
+        if !termination.ours {
+            broken.push(format!("{id} was terminated, and it lacks our stack's tag"));
+        }
+        if let Some(job) = termination.running {
+            broken.push(format!("{id} was terminated while job {job} ran on it"));
+        }
+    }
+    broken
+}
+
+/// 7: no instance is left, and the launches of a job are bounded.
+pub(super) fn nothing_outlives_its_job(world: &World) -> Vec<String> {
+    let instances = world.ec2().instances();
+    let left = instances.filter(|instance| instance.is_alive());
+    let left = left.map(|instance| format!("{} was never ended", instance.id));
+    left.chain(too_many_launches(world)).collect()
+}
+
+/// Launches and jobs are brought together by their labels, as GitHub does it.
+fn too_many_launches(world: &World) -> Vec<String> {
+    let mut launches: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
+    for machine in world.machines() {
+        let labels = machine.labels.iter().map(String::as_str).collect();
+        *launches.entry(labels).or_default() += 1;
+    }
+    let queued = queued(world);
+    let too_many = launches.into_iter().filter_map(|(labels, launches)| {
+        let jobs = queued.get(&labels).copied().unwrap_or_default();
+        (launches > jobs * MOST_LAUNCHES).then(|| {
+            let labels = labels.join(" ");
+            format!("{launches} launches for {jobs} queued jobs with the labels {labels:?}")
+        })
+    });
+    too_many.collect()
+}
+
+/// How often a job with these labels was queued.
+fn queued(world: &World) -> BTreeMap<Vec<&str>, usize> {
+    let mut queued: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
+    let attempts = world.github().runs().flat_map(|run| run.attempts());
+    let jobs = attempts.flat_map(|attempt| attempt.jobs.values());
+    for job in jobs.filter(|job| !job.is_carried_over()) {
+        let words = job.labels.iter().flat_map(|label| label.split_whitespace());
+        *queued.entry(words.collect()).or_default() += 1;
+    }
+    queued
+}

@@ -1,0 +1,139 @@
+//! The world over HTTP on loopback, in scaled time.
+//!
+//! One address for EC2 and SQS, one for GitHub, and one for the metadata service of every instance
+//! that is up. Each request first lets everything happen that is due, and is then answered under
+//! one lock; nothing waits while it holds the lock. The world itself never learns that it is served.
+
+mod driver;
+mod hosts;
+mod routes;
+mod shared;
+#[cfg(test)]
+mod tests;
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use reprise_model::ids::InstanceId;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::clock::ScaledClock;
+use crate::world::{Queue, World};
+use shared::Shared;
+
+/// Why the world cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// No port could be had.
+    #[error("failed to listen on loopback; free some ports or raise the limit of open files")]
+    Listen(#[source] std::io::Error),
+}
+
+/// An instance came up or went down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostEvent {
+    /// Its operating system runs, and so would its agent.
+    Up {
+        /// The instance.
+        instance: InstanceId,
+        /// Where its metadata service listens.
+        metadata_url: String,
+    },
+    /// It is gone, with everything that ran on it.
+    Down {
+        /// The instance.
+        instance: InstanceId,
+    },
+}
+
+/// A world that is being served; dropping it ends the service at once.
+pub struct RunningWorld {
+    shared: Arc<Shared>,
+    aws_url: String,
+    github_url: String,
+    tasks: JoinSet<()>,
+}
+
+/// Serves a world.
+pub async fn start(world: World, clock: ScaledClock) -> Result<RunningWorld, ServerError> {
+    let (aws, aws_url) = listen().await?;
+    let (github, github_url) = listen().await?;
+    let shared = Arc::new(Shared::new(world, clock));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(routes::serve(
+        aws,
+        routes::aws(shared.clone()),
+        shared.stopped(),
+    ));
+    tasks.spawn(routes::serve(
+        github,
+        routes::github(shared.clone()),
+        shared.stopped(),
+    ));
+    tasks.spawn(driver::drive(shared.clone()));
+    Ok(RunningWorld {
+        shared,
+        aws_url,
+        github_url,
+        tasks,
+    })
+}
+
+impl RunningWorld {
+    /// The endpoint of EC2 and SQS.
+    pub fn aws_url(&self) -> &str {
+        &self.aws_url
+    }
+
+    /// The base of GitHub's REST API.
+    pub fn github_url(&self) -> &str {
+        &self.github_url
+    }
+
+    /// The URL of a queue.
+    pub fn queue_url(&self, queue: Queue) -> String {
+        self.with(|world, _| {
+            let settings = world.settings();
+            let (account, name) = (&settings.account, settings.queues.of(queue));
+            format!("{}/{account}/{name}", self.aws_url)
+        })
+    }
+
+    /// The clock that it runs by.
+    pub fn clock(&self) -> ScaledClock {
+        self.shared.clock()
+    }
+
+    /// Instances that come up and go down from now on; those that are up already come first.
+    pub fn hosts(&self) -> mpsc::UnboundedReceiver<HostEvent> {
+        self.shared.subscribe_to_hosts()
+    }
+
+    /// Looks at the world, or changes it, at its present time; what follows from a change happens
+    /// before this returns. Must not be called within itself.
+    pub fn with<R>(&self, act: impl FnOnce(&mut World, Timestamp) -> R) -> R {
+        self.shared.with(act)
+    }
+
+    /// Changes whenever something happens in the world.
+    pub fn changed(&self) -> watch::Receiver<u64> {
+        self.shared.changed()
+    }
+
+    /// Ends the service: open requests are answered or refused, all listeners are closed.
+    pub async fn stop(mut self) {
+        self.shared.stop();
+        while self.tasks.join_next().await.is_some() {}
+    }
+}
+
+async fn listen() -> Result<(TcpListener, String), ServerError> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .map_err(ServerError::Listen)?;
+    let address = listener.local_addr().map_err(ServerError::Listen)?;
+    Ok((listener, format!("http://{address}")))
+}

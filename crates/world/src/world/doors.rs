@@ -1,0 +1,83 @@
+//! The HTTP doors of the world: one request in, one answer out.
+
+use http::{Request, Response};
+use jiff::Timestamp;
+use reprise_model::ids::InstanceId;
+
+use super::World;
+use crate::sqs::SqsReply;
+
+/// `X-Amz-Target` names an action of SQS; EC2's Query protocol has no such header.
+const TARGET: &str = "x-amz-target";
+
+/// The answer of EC2 or SQS, or when to ask again.
+#[derive(Debug)]
+pub enum AwsReply {
+    /// The answer.
+    Ready(Response<Vec<u8>>),
+    /// A long poll without messages: ask again, with the time of the first request, when something
+    /// changed, and at this time at the latest.
+    WaitUntil(Timestamp),
+}
+
+impl World {
+    /// Answers a request to EC2 or SQS, which share one address. `asked_at` is the time at which the
+    /// request came, for one that is asked again.
+    pub fn handle_aws(
+        &mut self,
+        now: Timestamp,
+        asked_at: Option<Timestamp>,
+        request: &Request<Vec<u8>>,
+    ) -> AwsReply {
+        self.advance(now);
+        if !is_for_sqs(request) {
+            let answer = self.ec2.handle(self.now, request);
+            self.settle();
+            return AwsReply::Ready(answer);
+        }
+        let reply = match asked_at {
+            None => self.sqs.handle(self.now, request),
+            Some(asked_at) => self.sqs.handle_again(self.now, asked_at, request),
+        };
+        match reply {
+            SqsReply::Ready(answer) => AwsReply::Ready(answer),
+            SqsReply::WaitUntil(at) => AwsReply::WaitUntil(at),
+        }
+    }
+
+    /// Answers a request to GitHub.
+    pub fn handle_github(
+        &mut self,
+        now: Timestamp,
+        request: &Request<Vec<u8>>,
+    ) -> Response<Vec<u8>> {
+        self.advance(now);
+        let answer = self.github.handle(self.now, request);
+        self.settle();
+        answer
+    }
+
+    /// Answers a request of a program on an instance to its metadata service.
+    pub fn handle_imds(
+        &mut self,
+        now: Timestamp,
+        id: &InstanceId,
+        request: &Request<Vec<u8>>,
+    ) -> Response<Vec<u8>> {
+        self.advance(now);
+        let now = self.now;
+        self.imds_mut(id);
+        match self.imds.get_mut(id) {
+            Some(imds) => imds.handle(&self.ec2, id, now, request),
+            None => Response::new(Vec::new()),
+        }
+    }
+}
+
+/// Whether a request is meant for SQS.
+pub(crate) fn is_for_sqs(request: &Request<Vec<u8>>) -> bool {
+    request
+        .headers()
+        .get(TARGET)
+        .is_some_and(|target| target.as_bytes().starts_with(b"AmazonSQS."))
+}

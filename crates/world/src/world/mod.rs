@@ -1,0 +1,298 @@
+//! The whole simulated world as one state machine whose clock is an argument.
+//!
+//! It composes EC2, SQS, the metadata services, GitHub and the runner machines: what happens in one
+//! is carried to the others at its own time, never at the time of the next look. It does not read a
+//! clock, listen or wait. The invariant: time does not run backwards, and after each call everything
+//! that was due has happened and every message is on its way.
+
+mod carry;
+mod doors;
+mod machines;
+mod pushes;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use reprise_model::ids::{InstanceId, JobId, RunId};
+
+use crate::ec2::{Adopted, Call, Ec2, Ec2Error, Ec2Settings, LaunchTemplate};
+use crate::github::GitHub;
+use crate::imds::Imds;
+use crate::machine::{Machine, MachineStep};
+use crate::sqs::{DeadLetter, QueueSettings, Sqs};
+use crate::story::Told;
+
+pub use doors::AwsReply;
+pub(crate) use doors::is_for_sqs;
+pub use pushes::Planned;
+pub use settings::{DeliveryMode, Outgoing, Queue, QueueNames, WorldError, WorldSettings};
+
+/// How often a message is received before it is a dead letter.
+const MAX_RECEIVE_COUNT: u32 = 5;
+
+/// The simulated world.
+pub struct World {
+    settings: WorldSettings,
+    now: Timestamp,
+    rng: fastrand::Rng,
+    ec2: Ec2,
+    sqs: Sqs,
+    github: GitHub,
+    imds: BTreeMap<InstanceId, Imds>,
+    machines: BTreeMap<InstanceId, Machine>,
+    agenda: BTreeSet<(Timestamp, MachineStep, InstanceId)>,
+    idle: BTreeSet<InstanceId>,
+    busy: BTreeMap<InstanceId, JobId>,
+    terminations: Vec<Termination>,
+    planned: Vec<Planned>,
+    plan_of: BTreeMap<RunId, usize>,
+    story: Vec<Told>,
+    outgoing: Vec<Outgoing>,
+    last_change: Timestamp,
+    changes: u64,
+}
+
+/// An instance ended by an API call, for the invariants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Termination {
+    /// When.
+    pub at: Timestamp,
+    /// Which instance.
+    pub instance: InstanceId,
+    /// Whether it had our stack's tag.
+    pub ours: bool,
+    /// The job that its runner was busy with.
+    pub running: Option<JobId>,
+}
+
+impl World {
+    /// A world in which nothing has happened yet.
+    pub fn new(settings: WorldSettings) -> Result<Self, WorldError> {
+        let now = settings.start;
+        let mut github = settings.github.clone();
+        github.seed = settings.seed;
+        let mut world = Self {
+            now,
+            rng: fastrand::Rng::with_seed(settings.seed),
+            ec2: new_ec2(&settings),
+            sqs: new_sqs(&settings),
+            github: GitHub::new(github)?,
+            imds: BTreeMap::new(),
+            machines: BTreeMap::new(),
+            agenda: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            busy: BTreeMap::new(),
+            terminations: Vec::new(),
+            planned: Vec::new(),
+            plan_of: BTreeMap::new(),
+            story: Vec::new(),
+            outgoing: Vec::new(),
+            last_change: now,
+            changes: 0,
+            settings,
+        };
+        let template = launch_template(&world.settings);
+        world.ec2.register_launch_template(now, template);
+        Ok(world)
+    }
+
+    /// Lets everything happen that is due by `now`, each thing at its own time.
+    pub fn advance(&mut self, now: Timestamp) {
+        self.settle();
+        while let Some(at) = self.next_due().filter(|at| *at <= now) {
+            self.now = self.now.max(at);
+            self.ec2.advance(self.now);
+            self.github.advance(self.now);
+            self.push_what_is_due();
+            self.step_machines();
+            self.settle();
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// When something happens by itself next.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let machine = self.agenda.first().map(|(at, _, _)| *at);
+        [
+            self.ec2.next_due(),
+            self.github.next_due(),
+            machine,
+            self.next_push(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// The time up to which everything has happened.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// What it was made with.
+    pub fn settings(&self) -> &WorldSettings {
+        &self.settings
+    }
+
+    /// EC2.
+    pub fn ec2(&self) -> &Ec2 {
+        &self.ec2
+    }
+
+    /// EC2 at a time, to call it directly; what that causes elsewhere happens at the next advance.
+    pub fn ec2_mut(&mut self, now: Timestamp) -> &mut Ec2 {
+        self.advance(now);
+        &mut self.ec2
+    }
+
+    /// GitHub.
+    pub fn github(&self) -> &GitHub {
+        &self.github
+    }
+
+    /// GitHub at a time, to call it directly; what that causes elsewhere happens at the next advance.
+    pub fn github_mut(&mut self, now: Timestamp) -> &mut GitHub {
+        self.advance(now);
+        &mut self.github
+    }
+
+    /// SQS at a time.
+    pub fn sqs_mut(&mut self, now: Timestamp) -> &mut Sqs {
+        self.advance(now);
+        &mut self.sqs
+    }
+
+    /// Whether no message is in one of the world's own queues, waiting or received.
+    pub fn is_queue_empty(&self, queue: Queue) -> bool {
+        let name = self.settings.queues.of(queue);
+        self.sqs.next_visible_at(name).is_none()
+    }
+
+    /// The metadata service of an instance, to break it.
+    pub fn imds_mut(&mut self, id: &InstanceId) -> &mut Imds {
+        let rng = &mut self.rng;
+        self.imds
+            .entry(id.clone())
+            .or_insert_with(|| Imds::new(rng.u64(..)))
+    }
+
+    /// All machines that ever were.
+    pub fn machines(&self) -> impl Iterator<Item = &Machine> {
+        self.machines.values()
+    }
+
+    /// One machine.
+    pub fn machine(&self, id: &InstanceId) -> Option<&Machine> {
+        self.machines.get(id)
+    }
+
+    /// The machine whose runner has this name; the name holds the instance's id.
+    pub fn machine_of_runner(&self, runner: &str) -> Option<&Machine> {
+        let id = runner.split("--").nth(1)?.parse().ok()?;
+        self.machines
+            .get(&id)
+            .filter(|machine| machine.runner.as_str() == runner)
+    }
+
+    /// Instances whose operating system runs, so that programs on them do.
+    pub fn hosts_up(&self) -> impl Iterator<Item = &InstanceId> {
+        self.ec2
+            .instances()
+            .filter(|instance| instance.is_up())
+            .map(|instance| &instance.id)
+    }
+
+    /// Instances that were ended by an API call.
+    pub fn terminations(&self) -> &[Termination] {
+        &self.terminations
+    }
+
+    /// When something last happened.
+    pub fn last_change(&self) -> Timestamp {
+        self.last_change
+    }
+
+    /// Grows whenever something happens; equal numbers mean that nothing did.
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// The story since the last call, in the order of time.
+    pub fn take_story(&mut self) -> Vec<Told> {
+        let mut story = std::mem::take(&mut self.story);
+        story.sort_by_key(|told| told.at);
+        story
+    }
+
+    /// The messages since the last call, where they do not go to the world's own queues.
+    pub fn take_outgoing(&mut self) -> Vec<Outgoing> {
+        std::mem::take(&mut self.outgoing)
+    }
+
+    /// Takes over an instance that another EC2 launched; it boots like all others.
+    pub fn adopt(&mut self, now: Timestamp, adopted: Adopted) {
+        self.advance(now);
+        self.welcome(&adopted);
+        self.ec2.register_instance(self.now, adopted);
+        self.settle();
+    }
+
+    /// The other EC2 ended an adopted instance by an API call.
+    pub fn instance_gone(&mut self, now: Timestamp, id: &InstanceId) -> Result<(), Ec2Error> {
+        self.advance(now);
+        let call = Call::by_account(self.now);
+        self.ec2
+            .terminate_instances(&call, std::slice::from_ref(id))?;
+        self.settle();
+        Ok(())
+    }
+}
+
+fn new_ec2(settings: &WorldSettings) -> Ec2 {
+    let mut ec2 = Ec2Settings::new(
+        settings.account.clone(),
+        settings.region.clone(),
+        settings.seed,
+    );
+    ec2.instance_may_tag.0 = settings.tags.interrupted();
+    Ec2::new(ec2)
+}
+
+fn new_sqs(settings: &WorldSettings) -> Sqs {
+    let names = &settings.queues;
+    let mut sqs = Sqs::new(
+        settings.account.clone(),
+        settings.region.clone(),
+        settings.seed,
+    );
+    let queues = [
+        (&names.webhooks, &names.webhooks_dead),
+        (&names.ec2_events, &names.ec2_events_dead),
+    ];
+    for (name, dead) in queues {
+        sqs.create_queue(dead, QueueSettings::default());
+        let dead_letter = Some(DeadLetter {
+            queue: dead.clone(),
+            max_receive_count: MAX_RECEIVE_COUNT,
+        });
+        let redriven = QueueSettings {
+            dead_letter,
+            ..QueueSettings::default()
+        };
+        sqs.create_queue(name, redriven);
+    }
+    sqs
+}
+
+fn launch_template(settings: &WorldSettings) -> LaunchTemplate {
+    LaunchTemplate {
+        name: settings.launch_template.clone(),
+        image: Some("ami-0123456789abcdef0".to_owned()),
+        role: Some(settings.launch_template.clone()),
+        tags_in_metadata: true,
+        ..LaunchTemplate::default()
+    }
+}

@@ -1,0 +1,130 @@
+//! How a world is set up.
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::ids::{AccountId, Region, StackName};
+use reprise_model::tags::TagKeys;
+
+use crate::fate::Fate;
+use crate::github;
+use crate::machine::MachineSettings;
+
+/// What is fixed when a world is made.
+#[derive(Clone)]
+pub struct WorldSettings {
+    /// When the world begins.
+    pub start: Timestamp,
+    /// Seeds everything in it; the same seed and the same calls give the same world.
+    pub seed: u64,
+    /// The stack whose tag tells our instances.
+    pub stack: StackName,
+    /// The keys of the tags.
+    pub tags: TagKeys,
+    /// The account.
+    pub account: AccountId,
+    /// The region.
+    pub region: Region,
+    /// The simulated GitHub's own settings; its seed is replaced by that of the world.
+    pub github: github::Settings,
+    /// The names of the queues.
+    pub queues: QueueNames,
+    /// Where webhooks and EC2 events go.
+    pub delivery: DeliveryMode,
+    /// The name of the launch template that runners are launched from.
+    pub launch_template: String,
+    /// How runner instances behave.
+    pub machines: MachineSettings,
+    /// The fate of a job that no scenario speaks of.
+    pub usual_fate: Fate,
+}
+
+impl WorldSettings {
+    /// The usual values: stack `reprise`, one account, `eu-west-1`, the world's own queues.
+    pub fn new(seed: u64, start: Timestamp, github: github::Settings) -> Self {
+        Self {
+            start,
+            seed,
+            stack: StackName::new("reprise"),
+            tags: TagKeys::default(),
+            account: AccountId::new("123456789012"),
+            region: Region::new("eu-west-1"),
+            github,
+            queues: QueueNames::default(),
+            delivery: DeliveryMode::Own,
+            launch_template: "reprise-runner".to_owned(),
+            machines: MachineSettings::default(),
+            usual_fate: Fate::passes(SignedDuration::from_secs(60)),
+        }
+    }
+}
+
+/// The names of the queues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueNames {
+    /// Webhooks of GitHub.
+    pub webhooks: String,
+    /// Webhooks that nobody could handle.
+    pub webhooks_dead: String,
+    /// Events of EC2.
+    pub ec2_events: String,
+    /// Events of EC2 that nobody could handle.
+    pub ec2_events_dead: String,
+}
+
+impl QueueNames {
+    /// The name of a queue.
+    pub fn of(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::Webhooks => &self.webhooks,
+            Queue::Ec2Events => &self.ec2_events,
+        }
+    }
+}
+
+impl Default for QueueNames {
+    fn default() -> Self {
+        Self {
+            webhooks: "webhooks".to_owned(),
+            webhooks_dead: "webhooks-dead".to_owned(),
+            ec2_events: "ec2-events".to_owned(),
+            ec2_events_dead: "ec2-events-dead".to_owned(),
+        }
+    }
+}
+
+/// A queue that the world sends to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Queue {
+    /// Webhooks of GitHub.
+    Webhooks,
+    /// Events of EC2.
+    Ec2Events,
+}
+
+/// Where webhooks and EC2 events go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryMode {
+    /// To the world's own queues.
+    Own,
+    /// Nowhere: [`World::take_outgoing`](super::World::take_outgoing) hands them out, so that a
+    /// test can send them to another SQS, or lose, double and reorder them.
+    Elsewhere,
+}
+
+/// A message that was not sent to the world's own queues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where it belongs.
+    pub queue: Queue,
+    /// Its body.
+    pub body: String,
+    /// Its message attributes, all of type String.
+    pub attributes: Vec<(String, String)>,
+}
+
+/// Why a world cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    /// The simulated GitHub's settings are of no use.
+    #[error("failed to set up the simulated GitHub")]
+    GitHub(#[from] github::SettingsError),
+}
