@@ -1,1 +1,22 @@
-//! The controller: consumes events, decides, re-runs and launches.
+//! The controller: consumes events, decides by `reprise-engine`, re-runs and launches.
+//!
+//! This crate is the shell around the decisions: it gathers facts, asks the engine, commits what
+//! it answers, and only then performs it. It makes no choice of its own. Everything outside the
+//! process is behind a port ([`ports`]), so that a simulator can stand in for the world.
+
+pub mod adapters;
+pub mod clock;
+pub mod config;
+pub mod context;
+pub mod daemon;
+pub mod http;
+pub mod intake;
+pub mod logging;
+pub mod metrics;
+pub mod policies;
+pub mod ports;
+pub mod pump;
+pub mod records;
+pub mod shutdown;
+pub mod sweep;
+pub mod work;

@@ -1,0 +1,166 @@
+//! The real SQS, EC2 and GitHub behind the ports.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use reprise_aws::{Ec2, Ec2Error, LaunchRequest, LaunchTemplate, Receipt, SqsError, SqsQueue};
+use reprise_github::{GitHubError, GitHubErrorKind};
+use reprise_model::ids::{CheckRunId, InstanceId, Region, Repository, RunAttempt, RunId};
+use reprise_model::instance::{Instance, InstanceSight, InstanceView};
+use reprise_model::job::Job;
+use reprise_model::ledger::{LaunchAnswer, RerunTarget};
+use reprise_model::run::{CancelCause, Run};
+use reprise_store::SqliteStore;
+
+use crate::clock::Clock;
+use crate::ports::{
+    Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports, Queue, RerunReply,
+};
+
+/// The real world, by any clock.
+#[derive(Debug)]
+pub struct Real<C>(PhantomData<C>);
+
+impl<C: Clock> Ports for Real<C> {
+    type Clock = C;
+    type Store = SqliteStore;
+    type Cloud = Ec2;
+    type GitHub = reprise_github::GitHub;
+    type Queue = SqsQueue;
+}
+
+impl Cloud for Ec2 {
+    async fn look(&self, region: &Region, id: &InstanceId) -> Result<InstanceSight, PortError> {
+        Self::look(self, region, id).await.map_err(|error| ec2("describe an instance", error))
+    }
+
+    async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
+        let request = LaunchRequest {
+            region: order.region.clone(),
+            client_token: order.client_token.clone(),
+            capacity: order.capacity,
+            launch_template: LaunchTemplate {
+                name_or_id: order.launch_template.clone(),
+                version: order.launch_template_version.clone(),
+            },
+            instance_types: order.instance_types.clone(),
+            subnets: order.subnets.clone(),
+            image: order.image.clone(),
+            tags: order.tags.clone(),
+        };
+        Self::launch(self, &request).await
+    }
+
+    async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
+        Self::terminate(self, instance).await.map_err(|error| ec2("terminate an instance", error))
+    }
+
+    async fn list_stack(
+        &self,
+        region: &Region,
+        tag_key: &str,
+        stack: &str,
+    ) -> Result<Vec<InstanceView>, PortError> {
+        Self::list_stack(self, region, tag_key, stack)
+            .await
+            .map_err(|error| ec2("list the stack's instances", error))
+    }
+}
+
+impl Queue for SqsQueue {
+    type Receipt = Receipt;
+
+    async fn receive(&self, wait: Duration) -> Result<Vec<Message<Receipt>>, PortError> {
+        let messages = Self::receive(self, 10, wait).await.map_err(|error| sqs("receive", error))?;
+        Ok(messages
+            .into_iter()
+            .map(|message| Message {
+                body: message.body,
+                attributes: message.attributes,
+                receipt: message.receipt,
+                receive_count: message.receive_count,
+                sent_at: message.sent_at,
+            })
+            .collect())
+    }
+
+    async fn delete(&self, receipt: &Receipt) -> Result<(), PortError> {
+        Self::delete(self, receipt).await.map_err(|error| sqs("delete a message", error))
+    }
+
+    async fn hide(&self, receipt: &Receipt, visibility: Duration) -> Result<(), PortError> {
+        Self::extend(self, receipt, visibility)
+            .await
+            .map_err(|error| sqs("change a message's visibility", error))
+    }
+
+    async fn send(
+        &self,
+        body: &str,
+        attributes: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        Self::send(self, body, attributes).await.map_err(|error| sqs("send a message", error))
+    }
+}
+
+impl GitHub for reprise_github::GitHub {
+    async fn run(&self, repository: &Repository, run: RunId) -> Result<Run, PortError> {
+        Self::run(self, repository, run).await.map_err(|error| github("read a run", error))
+    }
+
+    async fn jobs(
+        &self,
+        repository: &Repository,
+        run: RunId,
+        attempt: RunAttempt,
+    ) -> Result<Vec<Job>, PortError> {
+        Self::jobs(self, repository, run, attempt)
+            .await
+            .map_err(|error| github("read the jobs of a run", error))
+    }
+
+    async fn rerun(&self, repository: &Repository, run: RunId, target: RerunTarget) -> RerunReply {
+        let reply = Self::rerun(self, repository, run, target).await;
+        RerunReply { answer: reply.answer, retry_after: reply.retry_after }
+    }
+
+    async fn cancel_cause(
+        &self,
+        repository: &Repository,
+        check_run: CheckRunId,
+    ) -> Result<CancelCause, PortError> {
+        Self::cancel_cause(self, repository, check_run)
+            .await
+            .map_err(|error| github("read why a job was cancelled", error))
+    }
+
+    async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
+        Self::newer_run(self, run).await.map_err(|error| github("look for a newer run", error))
+    }
+
+    fn rate_remaining(&self) -> Option<u64> {
+        self.rate().remaining
+    }
+}
+
+fn ec2(operation: &'static str, error: Ec2Error) -> PortError {
+    PortError { operation, kind: PortErrorKind::Passing, source: Box::new(error) }
+}
+
+fn sqs(operation: &'static str, error: SqsError) -> PortError {
+    PortError { operation, kind: PortErrorKind::Passing, source: Box::new(error) }
+}
+
+fn github(operation: &'static str, error: GitHubError) -> PortError {
+    let kind = match error.kind() {
+        GitHubErrorKind::NotFound => PortErrorKind::NotFound,
+        GitHubErrorKind::Forbidden(_) => PortErrorKind::Denied,
+        GitHubErrorKind::RateLimited { .. }
+        | GitHubErrorKind::Unauthorized
+        | GitHubErrorKind::Unavailable
+        | GitHubErrorKind::Unexpected => PortErrorKind::Passing,
+    };
+    PortError { operation, kind, source: Box::new(error) }
+}
+

@@ -1,0 +1,175 @@
+//! What every handler shares.
+
+use std::sync::{Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_engine::backoff::Jitter;
+use reprise_engine::job::FleetRule;
+use reprise_engine::launch::FleetOffer;
+use reprise_engine::rules::Rules;
+use reprise_model::ids::{AccountId, Region, Repository, StackName};
+use reprise_model::job::Job;
+use reprise_model::policy::RetryPolicy;
+use reprise_model::runner_name::RunnerNamePattern;
+use reprise_store::StoreError;
+use tokio::sync::Notify;
+use wildmatch::WildMatch;
+
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::policies::{PolicyRule, policy_of};
+use crate::ports::{PortError, Ports};
+use crate::shutdown::Draining;
+
+/// What configuration decided, in the words of the domain.
+#[derive(Debug)]
+pub struct Settings {
+    /// The numbers that decisions go by.
+    pub rules: Rules,
+    /// Repositories that are served; `*` stands for any text.
+    pub repositories: Vec<WildMatch>,
+    /// `[[policy]]`.
+    pub policies: Vec<PolicyRule>,
+    /// How a runner's name tells its instance.
+    pub runner_name: RunnerNamePattern,
+    /// Where instances are looked for, in order.
+    pub places: Vec<Place>,
+    /// What is launched; `None` in retry-only mode.
+    pub fleet: Option<FleetSettings>,
+}
+
+/// A region of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The region.
+    pub region: Region,
+    /// The account.
+    pub account: AccountId,
+}
+
+/// What is launched, and how.
+#[derive(Debug)]
+pub struct FleetSettings {
+    /// The stack's name.
+    pub stack: StackName,
+    /// What jobs may choose from.
+    pub offer: FleetOffer,
+    /// The launch template's name or id.
+    pub launch_template: String,
+    /// Its version.
+    pub launch_template_version: String,
+    /// Subnets, one a zone.
+    pub subnets: Vec<String>,
+}
+
+/// The controller: its ports, its settings, and the little that it keeps in memory.
+pub struct Controller<P: Ports> {
+    /// Time.
+    pub clock: P::Clock,
+    /// The ledger.
+    pub store: P::Store,
+    /// EC2.
+    pub cloud: P::Cloud,
+    /// GitHub.
+    pub github: P::GitHub,
+    /// Configuration.
+    pub settings: Settings,
+    /// What `/metrics` shows.
+    pub metrics: Metrics,
+    /// Whether the end has come.
+    pub draining: Draining,
+    /// Something became due.
+    pub due: Notify,
+    /// Evidence was stored: whoever looks for some looks again at once.
+    pub evidence: Notify,
+    random: Mutex<fastrand::Rng>,
+}
+
+/// Why a message or a due record was not dealt with: it will be again.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// Something outside failed.
+    #[error(transparent)]
+    Port(#[from] PortError),
+    /// The store failed, or somebody else was faster too often.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The controller is ending; the work is handed back as it was.
+    #[error("the controller is shutting down")]
+    Draining,
+}
+
+impl<P: Ports> Controller<P> {
+    /// A controller over these ports. `seed` decides all its randomness.
+    #[expect(clippy::too_many_arguments, reason = "one argument a port; a builder would say no more")]
+    pub fn new(
+        clock: P::Clock,
+        store: P::Store,
+        cloud: P::Cloud,
+        github: P::GitHub,
+        settings: Settings,
+        metrics: Metrics,
+        draining: Draining,
+        seed: u64,
+    ) -> Self {
+        Self {
+            clock,
+            store,
+            cloud,
+            github,
+            settings,
+            metrics,
+            draining,
+            due: Notify::new(),
+            evidence: Notify::new(),
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+        }
+    }
+
+    /// A random number for a decision that spreads its time.
+    pub fn jitter(&self) -> Jitter {
+        Jitter(self.random.lock().unwrap_or_else(PoisonError::into_inner).f64())
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Whether configuration serves the repository.
+    pub fn allows(&self, repository: &Repository) -> bool {
+        let name = repository.to_string().to_ascii_lowercase();
+        self.settings.repositories.iter().any(|pattern| pattern.matches(&name))
+    }
+
+    /// The job's policy.
+    pub fn policy_of(&self, repository: &Repository, job: &Job) -> RetryPolicy {
+        policy_of(&self.settings.policies, repository, job)
+    }
+
+    /// Whose machines the decisions deal with.
+    pub fn fleet_rule(&self) -> FleetRule<'_> {
+        match &self.settings.fleet {
+            Some(fleet) => FleetRule::Ours { stack: fleet.stack.as_str() },
+            None => FleetRule::Foreign,
+        }
+    }
+
+    /// Sleeps, but not into the end.
+    ///
+    /// # Errors
+    /// [`WorkError::Draining`] when the controller is ending.
+    pub async fn pause_until(&self, time: Timestamp) -> Result<(), WorkError> {
+        tokio::select! {
+            () = self.clock.sleep_until(time) => Ok(()),
+            () = self.draining.begun() => Err(WorkError::Draining),
+        }
+    }
+}
+
+/// How long a run's record is kept: as long as evidence.
+pub const RUN_KEPT: SignedDuration = reprise_model::evidence::KEPT_FOR;
+
+/// How long a launch claim is kept: GitHub fails a queued job after 24 hours, and the queue keeps a
+/// message for four days.
+pub const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(5 * 24);

@@ -1,0 +1,199 @@
+//! Starting everything, and ending it well.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use jiff::SignedDuration;
+use reprise_aws::{Ec2, SqsQueue};
+use reprise_model::ids::Region;
+use reprise_store::SqliteStore;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+use crate::adapters::Real;
+use crate::clock::Clock;
+use crate::config::{Config, GitHubConfig, QueuesConfig};
+use crate::context::Controller;
+use crate::http::{Health, routes};
+use crate::metrics::Metrics;
+use crate::ports::Ports;
+use crate::pump::{Pump, Source};
+use crate::shutdown::{self, Draining};
+use crate::sweep::run_sweeps;
+use crate::work::run_due;
+
+/// How long work under way may take after the end was asked for. ECS kills after 30 s.
+const DRAIN_WITHIN: SignedDuration = SignedDuration::from_secs(20);
+
+/// How long one request to GitHub may take.
+const GITHUB_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Runs the controller until `stop` ends, then drains it. `seed` decides its randomness.
+///
+/// # Errors
+/// When something that must be there at the start is not.
+pub async fn run<C: Clock + Clone>(
+    config: Config,
+    clock: C,
+    seed: u64,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
+    let (drain, draining) = shutdown::channel();
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("failed to listen on {}; set http.listen", config.listen))?;
+    let queues = connect_queues(&config.queues).await;
+    let secrets = config.github.webhook_secrets.clone();
+    let limits = (config.queues.pollers, config.queues.at_once);
+    let sweep_every = config.sweep_every;
+    let controller = Arc::new(connect(config, clock.clone(), draining.clone(), seed).await?);
+    let health = Arc::new(Health::default());
+    let mut loops = JoinSet::new();
+    for (pump, pollers) in queues.pumps(&controller, &secrets, limits) {
+        loops.spawn(pump.run(pollers));
+    }
+    loops.spawn(run_due(Arc::clone(&controller)));
+    loops.spawn(run_sweeps(Arc::clone(&controller), sweep_every));
+    let address = listener.local_addr().context("failed to read the listening address")?;
+    let server = tokio::spawn(serve(listener, Arc::clone(&controller), Arc::clone(&health), draining));
+    info!(http.address = %address, version = env!("CARGO_PKG_VERSION"), "the controller has started");
+    watch(&mut loops, &health, stop).await;
+    info!("the controller drains: no new messages, what is under way is finished or handed back");
+    drain.begin();
+    finish(&clock, loops).await;
+    server.abort();
+    info!("the controller has ended");
+    Ok(())
+}
+
+/// Waits for the end to be asked for; a loop that ends by itself is a fault that health shows.
+async fn watch(loops: &mut JoinSet<()>, health: &Health, stop: impl Future<Output = ()>) {
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            Some(ended) = loops.join_next() => {
+                health.loop_ended();
+                error!(failed = ended.is_err(), "a loop of the controller has ended; restart it");
+            }
+        }
+    }
+}
+
+async fn finish<C: Clock>(clock: &C, mut loops: JoinSet<()>) {
+    let all = async { while loops.join_next().await.is_some() {} };
+    tokio::select! {
+        () = all => {}
+        () = clock.sleep(DRAIN_WITHIN) => {
+            warn!("work was still under way at the end of the drain; it comes again");
+        }
+    }
+}
+
+async fn serve<P: Ports>(
+    listener: TcpListener,
+    controller: Arc<Controller<P>>,
+    health: Arc<Health>,
+    draining: Draining,
+) {
+    let served = axum::serve(listener, routes(controller, Arc::clone(&health))).await;
+    if let Err(error) = served
+        && !draining.has_begun()
+    {
+        health.loop_ended();
+        error!(error = &error as &dyn std::error::Error, "the HTTP server has ended");
+    }
+}
+
+async fn connect<C: Clock>(
+    config: Config,
+    clock: C,
+    draining: Draining,
+    seed: u64,
+) -> Result<Controller<Real<C>>> {
+    let store = SqliteStore::open(&config.store_path).with_context(|| {
+        format!("failed to open the store {}; set store.path", config.store_path.display())
+    })?;
+    let cloud = Ec2::connect(&config.regions).await;
+    let github = connect_github(config.github)?;
+    let metrics = Metrics::new().context("failed to register the metrics")?;
+    Ok(Controller::new(clock, store, cloud, github, config.settings, metrics, draining, seed))
+}
+
+fn connect_github(config: GitHubConfig) -> Result<reprise_github::GitHub> {
+    reprise_github::GitHub::connect(reprise_github::Settings {
+        base_uri: config.base_url,
+        app_id: config.app_id,
+        private_key_pem: config.private_key,
+        request_timeout: GITHUB_TIMEOUT,
+    })
+    .context("failed to set up the GitHub App; see github.app_id and github.private_key_file")
+}
+
+struct Queues {
+    webhooks: Arc<SqsQueue>,
+    webhooks_dead_letters: Option<Arc<SqsQueue>>,
+    ec2_events: Option<Arc<SqsQueue>>,
+    ec2_events_dead_letters: Option<Arc<SqsQueue>>,
+}
+
+async fn connect_queues(config: &QueuesConfig) -> Queues {
+    let region = &config.region;
+    Queues {
+        webhooks: Arc::new(SqsQueue::connect(&config.webhooks, region).await),
+        webhooks_dead_letters: connect_queue(config.webhooks_dead_letters.as_deref(), region).await,
+        ec2_events: connect_queue(config.ec2_events.as_deref(), region).await,
+        ec2_events_dead_letters: connect_queue(config.ec2_events_dead_letters.as_deref(), region)
+            .await,
+    }
+}
+
+async fn connect_queue(url: Option<&str>, region: &Region) -> Option<Arc<SqsQueue>> {
+    match url {
+        Some(url) => Some(Arc::new(SqsQueue::connect(url, region).await)),
+        None => None,
+    }
+}
+
+impl Queues {
+    fn pumps<C: Clock>(
+        &self,
+        controller: &Arc<Controller<Real<C>>>,
+        secrets: &[secrecy::SecretString],
+        (pollers, at_once): (usize, usize),
+    ) -> Vec<(Pump<Real<C>>, usize)> {
+        let webhooks = Pump {
+            controller: Arc::clone(controller),
+            queue: Arc::clone(&self.webhooks),
+            dead_letters: self.webhooks_dead_letters.clone(),
+            source: Source::Webhooks(secrets.to_vec()),
+            at_once,
+        };
+        let ec2_events = self.ec2_events.as_ref().map(|queue| Pump {
+            controller: Arc::clone(controller),
+            queue: Arc::clone(queue),
+            dead_letters: self.ec2_events_dead_letters.clone(),
+            source: Source::Ec2Events,
+            at_once,
+        });
+        std::iter::once(webhooks).chain(ec2_events).map(|pump| (pump, pollers)).collect()
+    }
+}
+
+/// Ends at SIGTERM or SIGINT.
+pub async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        (Err(error), _) | (_, Err(error)) => {
+            error!(error = &error as &dyn std::error::Error, "failed to listen for signals; the controller ends");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A message of the queue that only EventBridge may write to.
+
+use jiff::Timestamp;
+use reprise_model::ec2_event::{self, Ec2Event, Ec2EventKind};
+use reprise_model::evidence::{Evidence, EvidenceSource};
+use reprise_model::ids::InstanceId;
+use reprise_model::instance::Instance;
+use reprise_model::reason::IgnoreReason;
+use tracing::info;
+
+use crate::context::{Controller, Place, WorkError};
+use crate::intake::Outcome;
+use crate::ports::Ports;
+
+impl<P: Ports> Controller<P> {
+    /// Deals with one message of the EC2 event queue.
+    ///
+    /// # Errors
+    /// When something outside failed: the message is to be handed back.
+    pub async fn ec2_event(&self, body: &str) -> Result<Outcome, WorkError> {
+        let event = match ec2_event::parse(body.as_bytes()) {
+            Ok(event) => event,
+            Err(error) => return Ok(Outcome::Unparsable { problem: error.to_string() }),
+        };
+        let place = Place { region: event.region.clone(), account: event.account.clone() };
+        if !self.settings.places.contains(&place) {
+            return Ok(Outcome::Ignored(IgnoreReason::ForeignInstance));
+        }
+        match &event.kind {
+            Ec2EventKind::InterruptionWarning { instance, .. } => {
+                self.interruption_warning(&event, instance).await
+            }
+            // A recommendation is no notice, and a state change bears no reason: the job's
+            // completion has the instance looked at.
+            Ec2EventKind::RebalanceRecommendation { .. }
+            | Ec2EventKind::StateChange { .. }
+            | Ec2EventKind::Other { .. } => Ok(Outcome::Ignored(IgnoreReason::NothingToDecide)),
+        }
+    }
+
+    async fn interruption_warning(
+        &self,
+        event: &Ec2Event,
+        id: &InstanceId,
+    ) -> Result<Outcome, WorkError> {
+        let instance = Instance {
+            account: event.account.clone(),
+            region: event.region.clone(),
+            id: id.clone(),
+        };
+        let evidence = warning(event.time);
+        let late = self.store_evidence(&instance, &[evidence]).await?;
+        info!(
+            target: "reprise::decision",
+            decision = "evidence",
+            instance.id = %instance.id,
+            instance.region = %instance.region,
+            source = EvidenceSource::InterruptionWarning.as_str(),
+            "EC2 warned that it takes an instance; stored"
+        );
+        match late {
+            Some(job) => self.completed(&job.repository, &job.job).await,
+            None => Ok(Outcome::EvidenceStored),
+        }
+    }
+}
+
+fn warning(time: Timestamp) -> Evidence {
+    Evidence { source: EvidenceSource::InterruptionWarning, first_seen_at: time }
+}

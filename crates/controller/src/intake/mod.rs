@@ -1,0 +1,68 @@
+//! From a message to its outcome.
+//!
+//! What a message is, its queue says: a body among the webhooks counts only with its HMAC, and an
+//! EC2 event only on the queue that EventBridge alone may write to. No shape of a body proves
+//! anything.
+
+pub mod completed;
+pub mod ec2_event;
+pub mod queued;
+pub mod run_completed;
+pub mod signature;
+pub mod webhook;
+
+use reprise_model::reason::{IgnoreReason, SettleReason};
+
+/// How a message ended: counted, logged, final.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// Nothing was to be done.
+    Ignored(IgnoreReason),
+    /// No signature, or none that one of our secrets made.
+    Forged(Forgery),
+    /// The body cannot be read; it is kept in the dead-letter queue for a person.
+    Unparsable {
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The job is settled.
+    Settled(SettleReason),
+    /// The job waits for its run to complete.
+    Awaiting,
+    /// The run is due to be read.
+    RunDue,
+    /// An instance will be launched.
+    LaunchDue,
+    /// The queued job asks for what it cannot have.
+    LaunchRefused(&'static str),
+    /// Evidence of an interruption was stored.
+    EvidenceStored,
+}
+
+/// Why a webhook is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgery {
+    /// The signature attribute is missing.
+    Unsigned,
+    /// The signature is not ours.
+    WrongSignature,
+}
+
+impl Outcome {
+    /// The label value for metrics and logs: one of a fixed set.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Ignored(_) => "ignored",
+            Self::Forged(Forgery::Unsigned) => "unsigned",
+            Self::Forged(Forgery::WrongSignature) => "wrong-signature",
+            Self::Unparsable { .. } => "unparsable",
+            Self::Settled(_) => "settled",
+            Self::Awaiting => "awaiting",
+            Self::RunDue => "run-due",
+            Self::LaunchDue => "launch-due",
+            Self::LaunchRefused(_) => "launch-refused",
+            Self::EvidenceStored => "evidence-stored",
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A job waits for a machine.
+
+use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
+use reprise_model::ids::Repository;
+use reprise_model::job::Job;
+use reprise_model::labels;
+use reprise_model::ledger::{ClaimKey, LaunchClaim, RunKey};
+use reprise_model::reason::{IgnoreReason, LaunchRefusal};
+use reprise_store::{Change, Expect, Store, StoreError};
+use tracing::{info, warn};
+
+use crate::context::{CLAIM_KEPT, Controller, WorkError};
+use crate::intake::Outcome;
+use crate::ports::Ports;
+
+impl<P: Ports> Controller<P> {
+    pub(crate) async fn queued(
+        &self,
+        repository: &Repository,
+        job: &Job,
+    ) -> Result<Outcome, WorkError> {
+        let key = ClaimKey { repository: repository.clone(), job_id: job.id };
+        let claim = match &self.settings.fleet {
+            Some(_) => self.store.claim(&key).await?,
+            None => None,
+        };
+        let facts = QueuedFacts {
+            repository,
+            job,
+            repository_allowed: self.allows(repository),
+            labels: &labels::parse(&job.labels),
+            policy: self.policy_of(repository, job),
+            asked_by_us: self.asked_by_us(repository, job).await?,
+            claim: claim.as_ref().map(|claim| &claim.record),
+            fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
+        };
+        match launch::queued(&facts, &self.settings.rules, self.now()) {
+            QueuedVerdict::Ignore(reason) => Ok(Outcome::Ignored(reason)),
+            QueuedVerdict::Refuse(refusal) => Ok(refused(repository, job, &refusal)),
+            QueuedVerdict::Launch(claim) => self.claim(claim).await,
+        }
+    }
+
+    /// Whether the job's attempt is one that the ledger says we asked for.
+    async fn asked_by_us(&self, repository: &Repository, job: &Job) -> Result<bool, WorkError> {
+        if job.run_attempt.is_first() {
+            return Ok(false);
+        }
+        let key = RunKey { repository: repository.clone(), run_id: job.run_id };
+        let entry = self.store.run(&key).await?;
+        Ok(entry.is_some_and(|entry| {
+            entry
+                .record
+                .reruns
+                .iter()
+                .any(|rerun| rerun.order.from.next() == job.run_attempt)
+        }))
+    }
+
+    async fn claim(&self, claim: LaunchClaim) -> Result<Outcome, WorkError> {
+        info!(
+            target: "reprise::decision",
+            decision = "launch",
+            repository = %claim.key.repository,
+            run.id = %claim.run_id,
+            run.attempt = %claim.attempt,
+            job.id = %claim.key.job_id,
+            job.name = claim.job_name,
+            capacity = %claim.spec.capacity,
+            reason = claim.why.as_str(),
+            "a machine is wanted for a queued job"
+        );
+        let change = Change::PutClaim {
+            expires_at: self.now().saturating_add(CLAIM_KEPT).unwrap_or(jiff::Timestamp::MAX),
+            claim,
+            expect: Expect::Absent,
+        };
+        match self.store.commit(vec![change]).await {
+            Ok(()) => {
+                self.due.notify_one();
+                Ok(Outcome::LaunchDue)
+            }
+            // The same event reached us twice at once, and the other one was faster.
+            Err(StoreError::Conflict { .. }) => Ok(Outcome::Ignored(IgnoreReason::AlreadyClaimed)),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn refused(repository: &Repository, job: &Job, refusal: &LaunchRefusal) -> Outcome {
+    warn!(
+        target: "reprise::decision",
+        decision = "launch-refused",
+        repository = %repository,
+        run.id = %job.run_id,
+        run.attempt = %job.run_attempt,
+        job.id = %job.id,
+        job.name,
+        reason = refusal.as_str(),
+        detail = %refusal,
+        "no machine will be launched for a queued job; its runs-on label must be changed"
+    );
+    Outcome::LaunchRefused(refusal.as_str())
+}

@@ -1,0 +1,119 @@
+//! What `/metrics` shows. Every label value is one of a fixed set, so that no stranger's text can
+//! make a series.
+
+use prometheus::{
+    Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
+};
+
+/// The controller's metrics, in a registry of their own.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Registry,
+    received: IntCounterVec,
+    receive_failures: IntCounterVec,
+    messages: IntCounterVec,
+    verdicts: IntCounterVec,
+    evidence: IntCounterVec,
+    launches: IntCounterVec,
+    reruns: IntCounterVec,
+    work_failures: IntCounter,
+    sweeps: IntCounterVec,
+    rate_remaining: IntGauge,
+}
+
+impl Metrics {
+    /// Registers everything.
+    ///
+    /// # Errors
+    /// When two metrics have one name.
+    pub fn new() -> Result<Self, prometheus::Error> {
+        let registry = Registry::new();
+        let counters = |name: &str, help: &str, labels: &[&str]| {
+            let counter = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(counter.clone()))?;
+            Ok::<_, prometheus::Error>(counter)
+        };
+        let received = counters("reprise_messages_received_total", "Messages received from a queue.", &["queue"])?;
+        let receive_failures = counters("reprise_receive_failures_total", "Receive calls that failed.", &["queue"])?;
+        let messages = counters("reprise_messages_total", "Messages by how they ended.", &["queue", "outcome"])?;
+        let verdicts = counters("reprise_job_verdicts_total", "Completed jobs by verdict.", &["reason"])?;
+        let evidence = counters("reprise_evidence_total", "Evidence of interruptions by its source.", &["source"])?;
+        let launches = counters("reprise_launches_total", "Launch calls by capacity and answer.", &["capacity", "answer"])?;
+        let reruns = counters("reprise_reruns_total", "Re-runs asked for, by target and answer.", &["target", "answer"])?;
+        let sweeps = counters("reprise_sweeps_total", "Sweeps by result.", &["result"])?;
+        let work_failures = IntCounter::new(
+            "reprise_work_failures_total",
+            "Due records whose work failed and is tried again.",
+        )?;
+        registry.register(Box::new(work_failures.clone()))?;
+        let rate_remaining = IntGauge::new(
+            "reprise_github_rate_remaining",
+            "Requests that GitHub's rate limit still allows, as last seen.",
+        )?;
+        registry.register(Box::new(rate_remaining.clone()))?;
+        Ok(Self {
+            registry,
+            received,
+            receive_failures,
+            messages,
+            verdicts,
+            evidence,
+            launches,
+            reruns,
+            work_failures,
+            sweeps,
+            rate_remaining,
+        })
+    }
+
+    /// The text format that Prometheus scrapes.
+    ///
+    /// # Errors
+    /// When a metric cannot be written as text.
+    pub fn text(&self) -> Result<Vec<u8>, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(text)
+    }
+
+    pub(crate) fn received(&self, queue: &str, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        self.received.with_label_values(&[queue]).inc_by(count);
+    }
+
+    pub(crate) fn receive_failed(&self, queue: &str) {
+        self.receive_failures.with_label_values(&[queue]).inc();
+    }
+
+    pub(crate) fn message(&self, queue: &str, outcome: &str) {
+        self.messages.with_label_values(&[queue, outcome]).inc();
+    }
+
+    pub(crate) fn verdict(&self, reason: &str) {
+        self.verdicts.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn evidence(&self, source: &str) {
+        self.evidence.with_label_values(&[source]).inc();
+    }
+
+    pub(crate) fn launch(&self, capacity: &str, answer: &str) {
+        self.launches.with_label_values(&[capacity, answer]).inc();
+    }
+
+    pub(crate) fn rerun(&self, target: &str, answer: &str) {
+        self.reruns.with_label_values(&[target, answer]).inc();
+    }
+
+    pub(crate) fn work_failed(&self) {
+        self.work_failures.inc();
+    }
+
+    pub(crate) fn swept(&self, result: &str) {
+        self.sweeps.with_label_values(&[result]).inc();
+    }
+
+    pub(crate) fn rate_remaining(&self, remaining: u64) {
+        self.rate_remaining.set(i64::try_from(remaining).unwrap_or(i64::MAX));
+    }
+}

@@ -1,0 +1,195 @@
+//! What the controller needs of the world, in its own words.
+//!
+//! [`crate::adapters`] puts the real SQS, EC2 and GitHub behind these traits. Errors are only told
+//! apart as far as the controller acts on the difference.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::ids::{CheckRunId, InstanceId, Region, Repository, RunAttempt, RunId};
+use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
+use reprise_model::job::Job;
+use reprise_model::ledger::{LaunchAnswer, RerunAnswer, RerunTarget};
+use reprise_model::run::{CancelCause, Run};
+use reprise_store::Store;
+
+use crate::clock::Clock;
+
+/// One choice of every port.
+pub trait Ports: Send + Sync + 'static {
+    /// Time.
+    type Clock: Clock;
+    /// The ledger.
+    type Store: Store;
+    /// EC2.
+    type Cloud: Cloud;
+    /// GitHub.
+    type GitHub: GitHub;
+    /// SQS.
+    type Queue: Queue;
+}
+
+/// A failure outside the process. What was to be done is done again later.
+#[derive(Debug, thiserror::Error)]
+#[error("failed to {operation}")]
+pub struct PortError {
+    /// What was being done.
+    pub operation: &'static str,
+    /// Whether trying again can help.
+    pub kind: PortErrorKind,
+    /// What went wrong.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// Whether trying again can help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortErrorKind {
+    /// It may pass by itself.
+    Passing,
+    /// What was asked for is not there.
+    NotFound,
+    /// A permission is missing: an operator must act.
+    Denied,
+}
+
+/// EC2.
+pub trait Cloud: Send + Sync + 'static {
+    /// What EC2 says of an instance.
+    fn look(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+    ) -> impl Future<Output = Result<InstanceSight, PortError>> + Send;
+
+    /// Launches one instance. Safe to repeat with the same client token.
+    fn launch(&self, order: &LaunchOrder) -> impl Future<Output = LaunchAnswer> + Send;
+
+    /// Ends an instance; one that is gone already counts as ended.
+    fn terminate(&self, instance: &Instance) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// The instances that bear the stack's tag, ended ones included as long as EC2 shows them.
+    fn list_stack(
+        &self,
+        region: &Region,
+        tag_key: &str,
+        stack: &str,
+    ) -> impl Future<Output = Result<Vec<InstanceView>, PortError>> + Send;
+}
+
+/// One CreateFleet call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaunchOrder {
+    /// In which region.
+    pub region: Region,
+    /// Makes a repeat harmless.
+    pub client_token: String,
+    /// Spot or on-demand.
+    pub capacity: Capacity,
+    /// The launch template's name or id.
+    pub launch_template: String,
+    /// Its version, as `$Latest` or a number.
+    pub launch_template_version: String,
+    /// Types, best first.
+    pub instance_types: Vec<String>,
+    /// Subnets, one a zone.
+    pub subnets: Vec<String>,
+    /// An AMI in place of the template's.
+    pub image: Option<String>,
+    /// Tags that the instance bears from its first moment.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// GitHub.
+pub trait GitHub: Send + Sync + 'static {
+    /// A run, with its latest attempt.
+    fn run(
+        &self,
+        repository: &Repository,
+        run: RunId,
+    ) -> impl Future<Output = Result<Run, PortError>> + Send;
+
+    /// All jobs of one attempt.
+    fn jobs(
+        &self,
+        repository: &Repository,
+        run: RunId,
+        attempt: RunAttempt,
+    ) -> impl Future<Output = Result<Vec<Job>, PortError>> + Send;
+
+    /// Asks for a re-run, exactly once.
+    fn rerun(
+        &self,
+        repository: &Repository,
+        run: RunId,
+        target: RerunTarget,
+    ) -> impl Future<Output = RerunReply> + Send;
+
+    /// Why a job was cancelled.
+    fn cancel_cause(
+        &self,
+        repository: &Repository,
+        check_run: CheckRunId,
+    ) -> impl Future<Output = Result<CancelCause, PortError>> + Send;
+
+    /// A newer run of the same workflow, branch and event.
+    fn newer_run(&self, run: &Run) -> impl Future<Output = Result<Option<RunId>, PortError>> + Send;
+
+    /// How many requests the rate limit still allows, as last seen.
+    fn rate_remaining(&self) -> Option<u64>;
+}
+
+/// What GitHub answered to a re-run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RerunReply {
+    /// The answer.
+    pub answer: RerunAnswer,
+    /// How long GitHub asks to wait.
+    pub retry_after: Option<SignedDuration>,
+}
+
+/// A queue of events.
+pub trait Queue: Send + Sync + 'static {
+    /// What names a received message.
+    type Receipt: Clone + Send + Sync + 'static;
+
+    /// Up to ten messages; waits up to `wait` for the first.
+    fn receive(
+        &self,
+        wait: Duration,
+    ) -> impl Future<Output = Result<Vec<Message<Self::Receipt>>, PortError>> + Send;
+
+    /// Acknowledges a message.
+    fn delete(&self, receipt: &Self::Receipt) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Hides a message for `visibility` from now; zero hands it back at once.
+    fn hide(
+        &self,
+        receipt: &Self::Receipt,
+        visibility: Duration,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Sends a message.
+    fn send(
+        &self,
+        body: &str,
+        attributes: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// A received message.
+#[derive(Debug, Clone)]
+pub struct Message<R> {
+    /// The body.
+    pub body: String,
+    /// The message attributes.
+    pub attributes: BTreeMap<String, String>,
+    /// What names it to the queue.
+    pub receipt: R,
+    /// How often it was received.
+    pub receive_count: u32,
+    /// When it was sent.
+    pub sent_at: Option<Timestamp>,
+}

@@ -1,0 +1,118 @@
+//! A launch is due.
+
+use std::collections::BTreeMap;
+
+use reprise_engine::launch;
+use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
+use reprise_store::{Change, Expect, Store};
+use tracing::{info, warn};
+
+use crate::context::{CLAIM_KEPT, Controller, FleetSettings, WorkError};
+use crate::ports::{Cloud, LaunchOrder, Ports};
+
+impl<P: Ports> Controller<P> {
+    /// Asks EC2 for the instance of a claim and commits what came of it. The client token makes a
+    /// repeat after a crash harmless.
+    pub(crate) async fn work_on_claim(&self, key: &ClaimKey) -> Result<(), WorkError> {
+        let Some(found) = self.store.claim(key).await? else { return Ok(()) };
+        let Some(fleet) = &self.settings.fleet else { return Ok(()) };
+        let order = self.launch_order(fleet, &found.record);
+        let answer = self.cloud.launch(&order).await;
+        self.metrics.launch(order.capacity.as_str(), answer_word(&answer));
+        log_answer(&found.record, &answer);
+        let claim = launch::answered(
+            found.record,
+            answer,
+            self.now(),
+            self.jitter(),
+            &self.settings.rules,
+        );
+        log_end(&claim);
+        let change = Change::PutClaim {
+            claim,
+            expect: Expect::At(found.version),
+            expires_at: self.now().saturating_add(CLAIM_KEPT).unwrap_or(jiff::Timestamp::MAX),
+        };
+        Ok(self.store.commit(vec![change]).await?)
+    }
+
+    fn launch_order(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> LaunchOrder {
+        LaunchOrder {
+            region: claim.spec.region.clone(),
+            client_token: claim.client_token(),
+            capacity: claim.spec.capacity,
+            launch_template: fleet.launch_template.clone(),
+            launch_template_version: fleet.launch_template_version.clone(),
+            instance_types: claim.spec.instance_types.clone(),
+            subnets: fleet.subnets.clone(),
+            image: claim.spec.image.clone(),
+            tags: self.launch_tags(fleet, claim),
+        }
+    }
+
+    fn launch_tags(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> BTreeMap<String, String> {
+        let keys = &self.settings.rules.tags;
+        BTreeMap::from([
+            (keys.stack(), fleet.stack.to_string()),
+            (keys.launch(), claim.key.job_id.to_string()),
+            (keys.repository(), claim.key.repository.to_string()),
+            (keys.capacity(), claim.spec.capacity.to_string()),
+            (keys.labels(), claim.runner_labels.join(" ")),
+        ])
+    }
+}
+
+fn answer_word(answer: &LaunchAnswer) -> &'static str {
+    match answer {
+        LaunchAnswer::Launched { .. } => "launched",
+        LaunchAnswer::NoCapacity { .. } => "no-capacity",
+        LaunchAnswer::Throttled => "throttled",
+        LaunchAnswer::Refused { .. } => "refused",
+        LaunchAnswer::Unclear { .. } => "unclear",
+    }
+}
+
+fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
+    match answer {
+        LaunchAnswer::Launched { instance, capacity } => info!(
+            target: "reprise::decision",
+            decision = "launched",
+            repository = %claim.key.repository,
+            run.id = %claim.run_id,
+            run.attempt = %claim.attempt,
+            job.id = %claim.key.job_id,
+            job.name = claim.job_name,
+            instance.id = %instance,
+            %capacity,
+            reason = claim.why.as_str(),
+            "an instance is on its way"
+        ),
+        LaunchAnswer::NoCapacity { .. }
+        | LaunchAnswer::Throttled
+        | LaunchAnswer::Refused { .. }
+        | LaunchAnswer::Unclear { .. } => warn!(
+            repository = %claim.key.repository,
+            job.id = %claim.key.job_id,
+            capacity = %claim.spec.capacity,
+            ?answer,
+            "a launch brought no instance; it is tried again"
+        ),
+    }
+}
+
+fn log_end(claim: &LaunchClaim) {
+    match &claim.state {
+        ClaimState::GivenUp { why } => warn!(
+            target: "reprise::decision",
+            decision = "launch-given-up",
+            repository = %claim.key.repository,
+            run.id = %claim.run_id,
+            run.attempt = %claim.attempt,
+            job.id = %claim.key.job_id,
+            job.name = claim.job_name,
+            reason = why,
+            "no instance could be launched for a queued job"
+        ),
+        ClaimState::Wanted | ClaimState::Launched { .. } => {}
+    }
+}

@@ -1,0 +1,113 @@
+//! What is said about a run: one line a decision.
+
+use reprise_engine::run::WaitReason;
+use reprise_model::ids::JobId;
+use reprise_model::ledger::{
+    RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, TrackedJob, TrackedState,
+};
+use reprise_model::reason::SettleReason;
+use tracing::{info, warn};
+
+use crate::ports::RerunReply;
+
+pub(super) fn waiting(entry: &RunEntry, why: WaitReason) {
+    info!(
+        target: "reprise::decision",
+        decision = "waiting",
+        repository = %entry.key.repository,
+        run.id = %entry.key.run_id,
+        reason = wait_word(why),
+        due_at = entry.due.map(|due| tracing::field::display(due.at)),
+        "a run with interrupted jobs is waited for"
+    );
+}
+
+pub(super) fn rerun(key: &RunKey, order: &RerunOrder, reply: &RerunReply) {
+    let jobs: Vec<String> = order.wanted.iter().map(JobId::to_string).collect();
+    let say = |detail: &str| {
+        info!(
+            target: "reprise::decision",
+            decision = "rerun",
+            repository = %key.repository,
+            run.id = %key.run_id,
+            run.attempt = %order.from,
+            rerun.target = target_word(order.target),
+            rerun.answer = answer_word(&reply.answer),
+            job.ids = jobs.join(","),
+            along = order.along.join(","),
+            detail,
+            "GitHub was asked for a re-run"
+        );
+    };
+    match &reply.answer {
+        RerunAnswer::Refused(refusal) => {
+            warn!(
+                repository = %key.repository,
+                run.id = %key.run_id,
+                reason = refusal.as_str(),
+                "GitHub refused a re-run for good"
+            );
+            say(&refusal.message);
+        }
+        RerunAnswer::Accepted | RerunAnswer::NotNow | RerunAnswer::Unclear => say(""),
+    }
+}
+
+pub(super) fn settled(key: &RunKey, (id, job): (JobId, &TrackedJob), reason: &SettleReason) {
+    info!(
+        target: "reprise::decision",
+        decision = "settled",
+        repository = %key.repository,
+        run.id = %key.run_id,
+        run.attempt = %job.attempt,
+        job.id = %id,
+        job.name = job.key.name,
+        reason = reason.as_str(),
+        detail = %reason,
+        "an interrupted job is settled"
+    );
+}
+
+/// The jobs that are settled in `after` and were not in `before`.
+pub(super) fn settled_since<'a>(
+    before: &'a RunEntry,
+    after: &'a RunEntry,
+) -> impl Iterator<Item = ((JobId, &'a TrackedJob), &'a SettleReason)> {
+    after.jobs.iter().filter_map(|(id, job)| {
+        let reason = settled_reason(&job.state)?;
+        let known = before.jobs.get(id).and_then(|job| settled_reason(&job.state));
+        known.is_none().then_some(((*id, job), reason))
+    })
+}
+
+fn settled_reason(state: &TrackedState) -> Option<&SettleReason> {
+    match state {
+        TrackedState::Settled { reason, .. } => Some(reason),
+        TrackedState::Awaiting | TrackedState::Asked { .. } => None,
+    }
+}
+
+fn wait_word(why: WaitReason) -> &'static str {
+    match why {
+        WaitReason::RunActive => "run-active",
+        WaitReason::JobLooking => "job-looking",
+        WaitReason::RerunActive => "rerun-active",
+        WaitReason::AnswerUnclear => "answer-unclear",
+    }
+}
+
+pub(super) fn target_word(target: RerunTarget) -> &'static str {
+    match target {
+        RerunTarget::Job(_) => "job",
+        RerunTarget::FailedJobs => "failed-jobs",
+    }
+}
+
+pub(super) fn answer_word(answer: &RerunAnswer) -> &'static str {
+    match answer {
+        RerunAnswer::Accepted => "accepted",
+        RerunAnswer::NotNow => "not-now",
+        RerunAnswer::Unclear => "unclear",
+        RerunAnswer::Refused(_) => "refused",
+    }
+}
