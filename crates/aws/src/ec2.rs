@@ -107,7 +107,8 @@ impl Ec2 {
             .unwrap_or_else(|Unanswered| Err(unanswered("terminate an instance", &instance.region)))
     }
 
-    /// Every instance of a region with this stack tag that has not ended.
+    /// Every instance of a region with this stack tag, ended ones included as long as EC2 shows them
+    /// (about an hour).
     pub async fn list_stack(
         &self,
         region: &Region,

@@ -122,7 +122,9 @@ pub fn answered(
         LaunchAnswer::NoCapacity { .. } if may_fall_back(&claim) => fallen_back(claim, now),
         LaunchAnswer::NoCapacity { codes } => retry.after_a_no(claim, no_capacity(&codes)),
         LaunchAnswer::Refused { message } => retry.after_a_no(claim, message),
-        LaunchAnswer::Throttled => retry.of_the_same(claim, THROTTLED.to_owned()),
+        // A throttled pool inside an answered fleet request is an answer too, which the same client
+        // token would bring again.
+        LaunchAnswer::Throttled => retry.after_a_no(claim, THROTTLED.to_owned()),
         LaunchAnswer::Unclear { message } => retry.of_the_same(claim, message),
     }
 }

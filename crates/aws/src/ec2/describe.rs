@@ -13,9 +13,6 @@ use crate::error::{CallError, Ec2Error};
 /// The most that EC2 puts on one page.
 const PAGE: i32 = 1000;
 
-/// The states of an instance that has not ended.
-const NOT_ENDED: [&str; 5] = ["pending", "running", "shutting-down", "stopping", "stopped"];
-
 /// One call for many ids: each is seen or absent, or all share one error.
 pub(super) async fn look(
     scope: Scope,
@@ -32,16 +29,14 @@ pub(super) async fn look(
     }
 }
 
-/// What bears the stack's tag and has not ended.
+/// What bears the stack's tag, ended instances included while EC2 shows them: what ended them is
+/// evidence.
 pub(super) async fn list_stack(
     scope: &Scope,
     tag_key: &str,
     stack: &str,
 ) -> Result<Vec<InstanceView>, CallError> {
-    let filters = vec![
-        filter(&format!("tag:{tag_key}"), vec![stack.to_owned()]),
-        filter("instance-state-name", NOT_ENDED.map(str::to_owned).into()),
-    ];
+    let filters = vec![filter(&format!("tag:{tag_key}"), vec![stack.to_owned()])];
     let mut views = all_pages(scope, filters).await?;
     // `*` and `?` in a filter's value are wildcards: a stack's name must not reach into another
     // stack, whose instances would be ended as ours.

@@ -168,17 +168,22 @@ fn on_demand_that_ec2_has_not_is_tried_again_later_and_never_on_spot() {
 
 #[test]
 fn a_lost_answer_is_asked_again_with_the_same_token() {
-    for lost in [LaunchAnswer::Throttled, unclear()] {
-        let claim = answer(spot_claim(), lost);
-        assert_eq!(claim.client_token(), spot_claim().client_token());
-        assert_eq!(
-            claim.due,
-            Some(Due {
-                at: at(5),
-                tries: 1
-            })
-        );
-    }
+    let claim = answer(spot_claim(), unclear());
+    assert_eq!(claim.client_token(), spot_claim().client_token());
+    assert_eq!(
+        claim.due,
+        Some(Due {
+            at: at(5),
+            tries: 1
+        })
+    );
+}
+
+#[test]
+fn a_throttled_launch_is_tried_again_with_a_new_token() {
+    let claim = answer(spot_claim(), LaunchAnswer::Throttled);
+    assert_ne!(claim.client_token(), spot_claim().client_token());
+    assert!(claim.due.is_some());
 }
 
 #[test]

@@ -185,7 +185,11 @@ pub(crate) async fn a_record_is_due_at_its_time_and_not_a_moment_before(store: &
     let moment = at(10) + SignedDuration::from_nanos(1);
     insert(store, &claim(1).due_at(Some(moment))).await;
     assert_eq!(due(store, at(10)).await, []);
-    let next = store.next_due(at(10)).await.expect("reads").expect("is due");
+    let next = store
+        .next_due(at(10))
+        .await
+        .expect("reads")
+        .expect("is due");
     assert!(next >= moment && next <= moment + SignedDuration::from_millis(1));
     assert_eq!(due(store, next).await, [claim(1).key()]);
 }
