@@ -269,7 +269,17 @@ impl Case<'_> {
             Earlier::Read(earlier) => {
                 self.is_later_attempt() && earlier.contains(&self.facts.job.execution())
             }
-            Earlier::Unread => false,
+            Earlier::Unread => self.is_later_attempt() && self.ended_before_its_record_was_made(),
+        }
+    }
+
+    /// A carried-over record is made anew with the times of the old execution, so this shows one
+    /// for certain, without a read; the opposite shows nothing.
+    fn ended_before_its_record_was_made(&self) -> bool {
+        let job = self.facts.job;
+        match (job.completed_at, job.created_at) {
+            (Some(completed), Some(created)) => completed < created,
+            (Some(_) | None, _) => false,
         }
     }
 

@@ -23,6 +23,8 @@ pub(super) struct Narrator {
     words: BTreeMap<JobId, String>,
     /// Why a job got its capacity.
     capacities: BTreeMap<JobId, String>,
+    /// Runs that were said to be waited for, and why.
+    waited: BTreeSet<(String, String)>,
     queued: BTreeSet<JobId>,
     running: BTreeSet<JobId>,
     instances: BTreeSet<InstanceId>,
@@ -69,7 +71,7 @@ impl Narrator {
     }
 }
 
-/// The part of a job's id that people can tell apart at a glance is its name and attempt.
+/// A job as people call it.
 fn job_text(
     name: &str,
     attempt: impl std::fmt::Display,

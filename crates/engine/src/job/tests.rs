@@ -87,6 +87,21 @@ fn a_record_that_was_carried_over_from_an_earlier_attempt_is_ignored() {
 }
 
 #[test]
+fn a_record_made_after_its_job_ended_is_ignored_without_a_read() {
+    let mut look = Look::at(view());
+    look.job.run_attempt = attempt(2);
+    look.job.conclusion = Some(Conclusion::Success);
+    look.job.created_at = look
+        .job
+        .completed_at
+        .map(|ended| ended + SignedDuration::from_secs(1));
+    assert_eq!(
+        look.verdict(),
+        JobVerdict::Ignore(IgnoreReason::CarriedOver)
+    );
+}
+
+#[test]
 fn an_unsuccessful_job_of_a_later_attempt_has_its_earlier_executions_read_first() {
     let mut look = Look::at(tagged(view()));
     look.job.run_attempt = attempt(2);

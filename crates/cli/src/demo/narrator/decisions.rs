@@ -32,7 +32,7 @@ impl Narrator {
             "launch" => {
                 let (capacity, why) = (text(log, "capacity"), capacity_text(text(log, "reason")));
                 self.remember_capacity(log, format!("{capacity}: {why}"));
-                format!("wants a {capacity} machine for {job}: {why}")
+                format!("wants {} machine for {job}: {why}", with_article(capacity))
             }
             "launch-refused" | "launch-given-up" => {
                 format!(
@@ -51,11 +51,7 @@ impl Narrator {
                     text(log, "evidence")
                 )
             }
-            "waiting" => format!(
-                "run {} {}",
-                text(log, "run.id"),
-                wait_text(text(log, "reason"))
-            ),
+            "waiting" => self.waiting(text(log, "run.id"), text(log, "reason"))?,
             "rerun" => format!(
                 "asks GitHub to re-run {} of run {}: {}",
                 target_text(text(log, "rerun.target")),
@@ -72,6 +68,12 @@ impl Narrator {
             "terminate" => format!("terminates {}: its job has ended", text(log, "instance.id")),
             _ => return None,
         })
+    }
+
+    /// A run is read again and again while it goes on; that is told once.
+    fn waiting(&mut self, run: &str, reason: &str) -> Option<String> {
+        let new = self.waited.insert((run.to_owned(), reason.to_owned()));
+        new.then(|| format!("run {run} {}", wait_text(reason)))
     }
 
     fn remember(&mut self, log: &Value, why: &str) {
@@ -103,6 +105,11 @@ fn complaint(log: &Value) -> Option<String> {
     let (message, error) = (text(log, "message"), text(log, "error"));
     let separator = if error.is_empty() { "" } else { ": " };
     Some(format!("{level}: {message}{separator}{error}"))
+}
+
+fn with_article(capacity: &str) -> String {
+    let article = if capacity.starts_with('o') { "an" } else { "a" };
+    format!("{article} {capacity}")
 }
 
 fn capacity_text(reason: &str) -> &str {
