@@ -67,7 +67,11 @@ impl Processes {
             ("AWS_ACCESS_KEY_ID", "AKIAFAKEDEMOFAKEDEMO"),
             ("AWS_SECRET_ACCESS_KEY", "fake-secret-key-of-the-demo"),
         ]);
-        let mut child = self.spawn(command, "controller.err")?;
+        let path = self.folder.join("controller.err");
+        let errors = std::fs::File::create(&path)
+            .with_context(|| format!("failed to make {}", path.display()))?;
+        command.stdout(Stdio::piped()).stderr(errors);
+        let mut child = spawn(command)?;
         let (tongue, log) = (self.tongue.clone(), self.folder.join("controller.log"));
         if let Some(output) = child.stdout.take() {
             tokio::spawn(async move {
@@ -96,8 +100,12 @@ impl Processes {
 
     pub(super) fn start_agent(&mut self, instance: InstanceId, metadata_url: &str) -> Result<()> {
         let mut command = self.this_program("agent")?;
-        command.env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata_url);
-        let mut child = self.spawn(command, &format!("agent-{instance}.err"))?;
+        command
+            .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata_url)
+            .env("REPRISE_AGENT_LOG_FORMAT", "json")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = spawn(command)?;
         let (tongue, log) = (
             self.tongue.clone(),
             self.folder.join(format!("agent-{instance}.log")),

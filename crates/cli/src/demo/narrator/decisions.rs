@@ -19,7 +19,9 @@ impl Narrator {
     /// Agents are told of by what they do; only their complaints are read.
     pub(in crate::demo) fn agent(&mut self, instance: &InstanceId, line: &str) -> Option<Said> {
         let log: Value = serde_json::from_str(line).ok()?;
-        complaint(&log).map(|text| ("agent", format!("{instance}: {text}")))
+        let error = text(&log, "error.message");
+        let text = format!("{instance}: {}: {error}", text(&log, "message"));
+        (!error.is_empty()).then_some(("agent", text))
     }
 
     fn decision(&mut self, decision: &str, log: &Value) -> Option<String> {
