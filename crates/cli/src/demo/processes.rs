@@ -169,20 +169,15 @@ impl Processes {
             .env("AWS_ENDPOINT_URL", &self.aws_url)
             .env("AWS_REGION", &self.region)
             .kill_on_drop(true)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped());
+            .stdin(Stdio::null());
         Ok(command)
     }
+}
 
-    fn spawn(&self, mut command: Command, errors: &str) -> Result<Child> {
-        let path = self.folder.join(errors);
-        let errors = std::fs::File::create(&path)
-            .with_context(|| format!("failed to make {}", path.display()))?;
-        command
-            .stderr(errors)
-            .spawn()
-            .context("failed to start this program once more")
-    }
+fn spawn(mut command: Command) -> Result<Child> {
+    command
+        .spawn()
+        .context("failed to start this program once more")
 }
 
 /// SIGTERM, as ECS and systemd send it.
