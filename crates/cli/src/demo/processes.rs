@@ -111,7 +111,7 @@ impl Processes {
             self.folder.join(format!("agent-{instance}.log")),
         );
         let name = instance.clone();
-        if let Some(output) = child.stdout.take() {
+        if let Some(output) = child.stderr.take() {
             tokio::spawn(async move {
                 listen(output, &log, |line| {
                     tongue.send(Heard::Agent(name.clone(), line)).is_ok()
