@@ -5,10 +5,12 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-/// The folder of the workspace.
+/// The folder of the workspace. Cargo says at each start where it is; what was said at the build may
+/// be another checkout that shares the target folder.
 pub(crate) fn root() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.ancestors().nth(2).unwrap_or(here).to_owned()
+    let said = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let here = said.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).to_owned());
+    here.ancestors().nth(2).unwrap_or(&here).to_owned()
 }
 
 /// The cargo that started us, in the workspace.
@@ -21,7 +23,9 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
 
 /// Runs to the end; a failure names the command.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command.status().with_context(|| format!("failed to start {}", shown(command)))?;
+    let status = command
+        .status()
+        .with_context(|| format!("failed to start {}", shown(command)))?;
     if !status.success() {
         bail!("{} ended with {status}", shown(command));
     }
@@ -30,7 +34,9 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs to the end and answers what it printed.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command.output().with_context(|| format!("failed to start {}", shown(command)))?;
+    let output = command
+        .output()
+        .with_context(|| format!("failed to start {}", shown(command)))?;
     if !output.status.success() {
         bail!(
             "{} ended with {}: {}",
@@ -44,10 +50,16 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
 
 /// Whether a program can be started at all.
 pub(crate) fn exists(program: &str, probe: &[&str]) -> bool {
-    Command::new(program).args(probe).output().is_ok_and(|output| output.status.success())
+    Command::new(program)
+        .args(probe)
+        .output()
+        .is_ok_and(|output| output.status.success())
 }
 
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
-    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    words
+        .map(|word| word.to_string_lossy())
+        .collect::<Vec<_>>()
+        .join(" ")
 }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use crate::command::{exists, root, run};
 
 /// Where everything is installed.
-pub(crate) fn folder() -> PathBuf {
+fn folder() -> PathBuf {
     root().join("target/peers")
 }
 
@@ -17,9 +17,11 @@ pub(crate) fn install() -> Result<PathBuf> {
     let lacking = lacking();
     if !lacking.is_empty() {
         bail!(
-            "the tests against other people's servers need {}; install it, or leave these tests out with \
-             `cargo xtask test --hermetic`",
-            lacking.join(" and ")
+            "missing: {}\n\
+             The tests against servers and descriptions of other people need that. Install it (on\n\
+             Debian: apt-get install python3-venv npm), or run all the other tests:\n\
+             \n    cargo xtask test --hermetic\n",
+            lacking.join(", ")
         );
     }
     let folder = folder();
@@ -31,21 +33,26 @@ pub(crate) fn install() -> Result<PathBuf> {
 }
 
 fn lacking() -> Vec<&'static str> {
+    let venv = ["-c", "import venv, ensurepip"];
     let needs = [
-        ("python3 with venv", exists("python3", &["-c", "import venv, ensurepip"])),
+        ("python3 with its module venv", exists("python3", &venv)),
         ("npm", exists("npm", &["--version"])),
     ];
-    needs.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
+    let lacking = needs.into_iter().filter(|(_, there)| !there);
+    lacking.map(|(name, _)| name).collect()
 }
 
 fn python(folder: &Path) -> Result<()> {
     let wanted = root().join("tests/peers/requirements.txt");
     let venv = folder.join("venv");
-    unless_done(&wanted, &venv.join("installed-requirements.txt"), || {
+    unless_done(&wanted, &venv.join("installed.txt"), || {
         println!("installing Python peers into target/peers/venv");
-        run(Command::new("python3").args(["-m", "venv"]).arg(&venv))?;
+        run(Command::new("python3")
+            .args(["-m", "venv", "--clear"])
+            .arg(&venv))?;
         run(Command::new(venv.join("bin/pip"))
-            .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
+            .args(["install", "--quiet", "--disable-pip-version-check"])
+            .args(["--no-cache-dir", "--requirement"])
             .arg(&wanted))
     })
 }
@@ -53,26 +60,28 @@ fn python(folder: &Path) -> Result<()> {
 fn node(folder: &Path) -> Result<()> {
     let wanted = root().join("tests/peers/package.json");
     let node = folder.join("node");
-    unless_done(&wanted, &node.join("installed-package.json"), || {
+    unless_done(&wanted, &node.join("installed.txt"), || {
         println!("installing Node peers into target/peers/node");
         std::fs::create_dir_all(&node).context("failed to make target/peers/node")?;
         std::fs::copy(&wanted, node.join("package.json")).context("failed to copy package.json")?;
-        run(Command::new("npm").current_dir(&node).args([
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--no-package-lock",
-            "--loglevel=error",
-        ]))
+        let cache = folder.join("npm-cache");
+        run(Command::new("npm")
+            .current_dir(&node)
+            .args(["install", "--no-audit", "--no-fund", "--no-package-lock"])
+            .args(["--loglevel=error", "--cache"])
+            .arg(&cache))
     })
 }
 
-/// Installs when the copy of the list made after the last installation differs from the list.
+/// Installs unless the mark left by the last installation says that it was of the same list and at
+/// the same place: the programs of a venv hold its path.
 fn unless_done(wanted: &Path, mark: &Path, install: impl FnOnce() -> Result<()>) -> Result<()> {
-    let list = std::fs::read(wanted).with_context(|| format!("failed to read {}", wanted.display()))?;
-    if std::fs::read(mark).is_ok_and(|installed| installed == list) {
+    let list = std::fs::read_to_string(wanted)
+        .with_context(|| format!("failed to read {}", wanted.display()))?;
+    let state = format!("at {}\n{list}", mark.display());
+    if std::fs::read_to_string(mark).is_ok_and(|installed| installed == state) {
         return Ok(());
     }
     install()?;
-    std::fs::write(mark, list).with_context(|| format!("failed to write {}", mark.display()))
+    std::fs::write(mark, state).with_context(|| format!("failed to write {}", mark.display()))
 }

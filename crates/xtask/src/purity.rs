@@ -48,33 +48,61 @@ pub(crate) fn check() -> Result<()> {
         bail!("reprise-engine depends on {direct:?}; it may depend on {wanted:?} alone");
     }
     let reached = dependencies("99")?;
-    let impure: Vec<&str> = IMPURE.into_iter().filter(|name| reached.contains(*name)).collect();
+    let impure: Vec<&str> = IMPURE
+        .into_iter()
+        .filter(|name| reached.contains(*name))
+        .collect();
     if !impure.is_empty() {
-        bail!("reprise-engine reaches {impure:?}, with which a decision could depend on more than its facts");
+        bail!(
+            "reprise-engine reaches {impure:?}, with which a decision could depend on more than its facts"
+        );
     }
     for folder in ["crates/engine/src", "crates/model/src"] {
         check_folder(&root().join(folder))?;
     }
-    println!("the engine is pure: {} crates reached, none of them with a clock or I/O", reached.len());
+    println!(
+        "the engine is pure: {} crates reached, none of them with a clock or I/O",
+        reached.len()
+    );
     Ok(())
 }
 
 fn dependencies(depth: &str) -> Result<BTreeSet<String>> {
     let tree = output(&mut cargo(&[
-        "tree", "--package", "reprise-engine", "--edges", "normal", "--prefix", "none", "--depth", depth,
+        "tree",
+        "--package",
+        "reprise-engine",
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--depth",
+        depth,
     ]))?;
-    let names = tree.lines().filter_map(|line| line.split_whitespace().next());
-    Ok(names.filter(|name| *name != "reprise-engine").map(str::to_owned).collect())
+    let names = tree
+        .lines()
+        .filter_map(|line| line.split_whitespace().next());
+    Ok(names
+        .filter(|name| *name != "reprise-engine")
+        .map(str::to_owned)
+        .collect())
 }
 
 fn check_folder(folder: &Path) -> Result<()> {
     for file in rust_files(folder)? {
         let text = std::fs::read_to_string(&file)
             .with_context(|| format!("failed to read {}", file.display()))?;
-        let code = text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//"));
+        let code = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim_start().starts_with("//"));
         for (number, line) in code {
             if let Some(word) = FORBIDDEN.into_iter().find(|word| line.contains(word)) {
-                bail!("{}:{}: a decision must not name {word}", file.display(), number + 1);
+                bail!(
+                    "{}:{}: a decision must not name {word}",
+                    file.display(),
+                    number + 1
+                );
             }
         }
     }

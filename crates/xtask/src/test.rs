@@ -1,5 +1,7 @@
 //! `cargo xtask test`: one selection of crates and features, so that the EC2 SDK is built once.
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::command::{self, cargo};
@@ -7,19 +9,28 @@ use crate::peers;
 
 /// Builds the programs that the end-to-end tests start, then runs every test.
 pub(crate) fn run(hermetic: bool) -> Result<()> {
-    let selection = ["--workspace", "--locked"];
-    let features: &[&str] = if hermetic { &[] } else { &["--features", "reprise-tests/peers"] };
-    let folder = if hermetic { None } else { Some(peers::install()?) };
-    for words in [["build", "--all-targets"].as_slice(), ["test"].as_slice()] {
-        let mut command = cargo(words);
-        command.args(selection).args(features);
-        if let Some(folder) = &folder {
-            command.env("REPRISE_PEERS", folder);
-        }
-        command::run(&mut command)?;
+    let mut build = selected(&["build", "--all-targets"]);
+    let mut test = selected(&["test", "--no-fail-fast"]);
+    // An error of a test says what happened; where it was made adds fifty lines to each.
+    test.env("RUST_LIB_BACKTRACE", "0");
+    if !hermetic {
+        let folder = peers::install()?;
+        build.args(["--features", "reprise-tests/peers"]);
+        test.args(["--features", "reprise-tests/peers"]);
+        test.env("REPRISE_PEERS", folder);
     }
+    command::run(&mut build)?;
+    command::run(&mut test)?;
     if hermetic {
-        println!("left out by --hermetic: the tests against moto, ministack and GitHub's own descriptions");
+        println!(
+            "left out by --hermetic: the tests against moto, ministack and GitHub's own descriptions"
+        );
     }
     Ok(())
+}
+
+fn selected(words: &[&str]) -> Command {
+    let mut command = cargo(words);
+    command.args(["--workspace", "--locked"]);
+    command
 }

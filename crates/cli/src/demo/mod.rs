@@ -210,3 +210,27 @@ fn verdict(scenario: &Scenario, broken: &[Broken]) -> ExitCode {
     }
     ExitCode::FAILURE
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_code_is_good_only_if_every_invariant_held() {
+        let scenario = scenario::all()[0].scenario();
+        let broken = Broken {
+            invariant: 3,
+            what: "attempt 2 of e2e ran on spot".to_owned(),
+        };
+        assert_eq!(verdict(&scenario, &[]), ExitCode::SUCCESS);
+        assert_eq!(verdict(&scenario, &[broken]), ExitCode::FAILURE);
+    }
+
+    #[test]
+    fn a_speed_that_no_story_could_be_told_at_is_refused() {
+        assert_eq!(speed("2.5"), Ok(2.5));
+        for text in ["0", "-1", "NaN", "21", "fast"] {
+            assert!(speed(text).is_err(), "{text}");
+        }
+    }
+}

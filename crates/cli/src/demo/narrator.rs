@@ -4,6 +4,8 @@
 
 mod decisions;
 mod tales;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::InstanceId;
 use reprise_model::instance::{Capacity, InstanceView};
 
@@ -89,6 +89,11 @@ impl Ec2 {
             let token = request.next_token.as_deref();
             page(matching, InstanceId::as_str, request.max_results, token)
         })
+    }
+
+    /// From now on descriptions lag behind by so much.
+    pub fn set_list_delay(&mut self, delay: SignedDuration) {
+        self.settings.list_delay = delay;
     }
 
     pub(super) fn moment_shown(&self, now: Timestamp) -> Timestamp {

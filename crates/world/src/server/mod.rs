@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::clock::ScaledClock;
-use crate::world::{Queue, World};
+use crate::world::{Queue, QueueNames, World};
 use shared::Shared;
 
 /// Why the world cannot be served.
@@ -95,11 +95,12 @@ impl RunningWorld {
 
     /// The URL of a queue.
     pub fn queue_url(&self, queue: Queue) -> String {
-        self.with(|world, _| {
-            let settings = world.settings();
-            let (account, name) = (&settings.account, settings.queues.of(queue));
-            format!("{}/{account}/{name}", self.aws_url)
-        })
+        self.url_of(|names| names.of(queue).to_owned())
+    }
+
+    /// The URL of a queue's dead-letter queue.
+    pub fn dead_letter_url(&self, queue: Queue) -> String {
+        self.url_of(|names| names.dead_letters_of(queue).to_owned())
     }
 
     /// The clock that it runs by.
@@ -127,6 +128,14 @@ impl RunningWorld {
     pub async fn stop(mut self) {
         self.shared.stop();
         while self.tasks.join_next().await.is_some() {}
+    }
+
+    fn url_of(&self, name: impl FnOnce(&QueueNames) -> String) -> String {
+        self.shared.peek(|world| {
+            let settings = world.settings();
+            let (account, name) = (&settings.account, name(&settings.queues));
+            format!("{}/{account}/{name}", self.aws_url)
+        })
     }
 }
 

@@ -30,9 +30,6 @@ pub(crate) use doors::is_for_sqs;
 pub use pushes::Planned;
 pub use settings::{DeliveryMode, Outgoing, Queue, QueueNames, WorldError, WorldSettings};
 
-/// How often a message is received before it is a dead letter.
-const MAX_RECEIVE_COUNT: u32 = 5;
-
 /// The simulated world.
 pub struct World {
     settings: WorldSettings,
@@ -165,10 +162,11 @@ impl World {
         &mut self.sqs
     }
 
-    /// Whether no message is in one of the world's own queues, waiting or received.
+    /// Whether no message is on its way to a queue, waits in it, or was received and not deleted.
     pub fn is_queue_empty(&self, queue: Queue) -> bool {
         let name = self.settings.queues.of(queue);
-        self.sqs.next_visible_at(name).is_none()
+        let outgoing = self.outgoing.iter().any(|one| one.queue == queue);
+        !outgoing && self.sqs.next_visible_at(name).is_none()
     }
 
     /// The metadata service of an instance, to break it.
@@ -268,15 +266,12 @@ fn new_sqs(settings: &WorldSettings) -> Sqs {
         settings.region.clone(),
         settings.seed,
     );
-    let queues = [
-        (&names.webhooks, &names.webhooks_dead),
-        (&names.ec2_events, &names.ec2_events_dead),
-    ];
-    for (name, dead) in queues {
+    for queue in [Queue::Webhooks, Queue::Ec2Events] {
+        let (name, dead) = (names.of(queue), names.dead_letters_of(queue));
         sqs.create_queue(dead, QueueSettings::default());
         let dead_letter = Some(DeadLetter {
-            queue: dead.clone(),
-            max_receive_count: MAX_RECEIVE_COUNT,
+            queue: dead.to_owned(),
+            max_receive_count: settings.max_receive_count,
         });
         let redriven = QueueSettings {
             dead_letter,

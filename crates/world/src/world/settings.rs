@@ -27,6 +27,8 @@ pub struct WorldSettings {
     pub github: github::Settings,
     /// The names of the queues.
     pub queues: QueueNames,
+    /// How often a message is received before the next receive makes it a dead letter.
+    pub max_receive_count: u32,
     /// Where webhooks and EC2 events go.
     pub delivery: DeliveryMode,
     /// The name of the launch template that runners are launched from.
@@ -49,6 +51,7 @@ impl WorldSettings {
             region: Region::new("eu-west-1"),
             github,
             queues: QueueNames::default(),
+            max_receive_count: 5,
             delivery: DeliveryMode::Own,
             launch_template: "reprise-runner".to_owned(),
             machines: MachineSettings::default(),
@@ -76,6 +79,14 @@ impl QueueNames {
         match queue {
             Queue::Webhooks => &self.webhooks,
             Queue::Ec2Events => &self.ec2_events,
+        }
+    }
+
+    /// The name of a queue's dead-letter queue.
+    pub fn dead_letters_of(&self, queue: Queue) -> &str {
+        match queue {
+            Queue::Webhooks => &self.webhooks_dead,
+            Queue::Ec2Events => &self.ec2_events_dead,
         }
     }
 }

@@ -148,6 +148,19 @@ fn an_ended_instance_is_listed_for_an_hour() {
 }
 
 #[test]
+fn a_lag_may_begin_while_instances_live() {
+    let mut ec2 = ec2_with(settings());
+    let ids = launch_spot(&mut ec2, 1);
+    ec2.set_list_delay(SignedDuration::from_secs(5));
+    let state = |page: InstancePage| page.instances[0].state;
+    let booted = 20 + 5;
+    let late = state(seen(&mut ec2, booted - 1, &by_ids(&ids)));
+    assert_eq!(late, InstanceState::Pending);
+    let now = state(seen(&mut ec2, booted, &by_ids(&ids)));
+    assert_eq!(now, InstanceState::Running);
+}
+
+#[test]
 fn with_a_lag_descriptions_show_an_earlier_moment() {
     let mut ec2 = ec2_with(Ec2Settings {
         list_delay: SignedDuration::from_secs(5),
