@@ -2,8 +2,11 @@
 //!
 //! One look, one verdict: [`completed`] is the table "A job completed", top to bottom. It does not
 //! wait; where waiting may bring evidence it says until when to look again. An instance that EC2
-//! takes is never among those to end: ending it by our hand would destroy the evidence.
+//! takes is never among those to end: ending it by our hand would destroy the evidence. A tag alone
+//! is only a claim that EC2 does: it brings a re-run, but keeps no instance alive for ever.
 
+mod outlived;
+mod overdue;
 mod remember;
 #[cfg(test)]
 mod tests;
@@ -12,13 +15,16 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use reprise_model::evidence::{Evidence, EvidenceSource, borne_by};
+use reprise_model::ids::Repository;
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Execution, Job, JobStatus};
 use reprise_model::ledger::InstanceEntry;
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
-pub use self::remember::{explained, looked_late, unexplained, with_evidence};
+pub use self::outlived::outlived;
+pub use self::overdue::overdue;
+pub use self::remember::{awaited, explained, looked_late, unexplained, with_evidence};
 use crate::backoff::after;
 use crate::rules::Rules;
 
@@ -66,6 +72,8 @@ pub enum FleetRule<'a> {
 pub struct JobFacts<'a> {
     /// The job.
     pub job: &'a Job,
+    /// Its repository.
+    pub repository: &'a Repository,
     /// Whether configuration allows its repository.
     pub repository_allowed: bool,
     /// Where it ran.
@@ -84,7 +92,8 @@ pub struct JobFacts<'a> {
 pub enum JobVerdict {
     /// Nothing, and nothing is remembered.
     Ignore(IgnoreReason),
-    /// It is settled. `end` is the instance to terminate, when it is ours and still there.
+    /// It is settled. `end` is the instance to terminate, when it is ours and still there, and
+    /// nobody but its own tag says that EC2 takes it.
     Settle {
         /// Why.
         reason: SettleReason,
@@ -92,7 +101,7 @@ pub enum JobVerdict {
         end: Option<Instance>,
         /// Where it ran, when that is known: `NotInterrupted` is remembered there.
         ran_on: Option<Instance>,
-        /// What shows the interruption of a job that is nevertheless not re-run.
+        /// What shows that EC2 took the instance of a job that is nevertheless not re-run.
         evidence: Vec<Evidence>,
     },
     /// No evidence yet: look again then, until the window ends.
@@ -105,7 +114,7 @@ pub enum JobVerdict {
     /// The earlier executions must be read first ([`Earlier::Read`]).
     ReadEarlier,
     /// It was interrupted and is to be re-run once its run has completed. Its instance is left to
-    /// EC2.
+    /// EC2; [`awaited`] remembers to look whether EC2 took it.
     Await {
         /// Where it ran.
         instance: Instance,
@@ -178,6 +187,9 @@ impl Case<'_> {
         if self.bears_no_tag_of_ours() {
             return JobVerdict::Ignore(IgnoreReason::NotOurStack);
         }
+        if self.was_launched_for_another_repository() {
+            return JobVerdict::Ignore(IgnoreReason::OtherRepository);
+        }
         if self.is_carried_over() {
             return JobVerdict::Ignore(IgnoreReason::CarriedOver);
         }
@@ -200,12 +212,16 @@ impl Case<'_> {
     /// A job may pass although EC2 gave notice; then EC2 ends the instance. The tag alone does not
     /// keep us from ending it: a job can set it on its own instance to live on.
     fn succeeded(&self) -> JobVerdict {
-        let taken_by_ec2 = self
-            .evidence()
-            .iter()
-            .any(|one| one.source != EvidenceSource::Tag);
-        let end = if taken_by_ec2 { None } else { self.to_end() };
-        settled(SettleReason::Succeeded, end, self.ran_on())
+        let evidence = self.evidence();
+        if is_mere_claim(&evidence) {
+            return settled(SettleReason::Succeeded, self.to_end(), self.ran_on());
+        }
+        JobVerdict::Settle {
+            reason: SettleReason::Succeeded,
+            end: None,
+            ran_on: self.ran_on(),
+            evidence,
+        }
     }
 
     fn interrupted(&self, instance: Instance, evidence: Vec<Evidence>) -> JobVerdict {
@@ -220,7 +236,7 @@ impl Case<'_> {
         match refused {
             Some(reason) => JobVerdict::Settle {
                 reason,
-                end: None,
+                end: self.to_end().filter(|_| is_mere_claim(&evidence)),
                 ran_on: Some(instance),
                 evidence,
             },
@@ -262,6 +278,17 @@ impl Case<'_> {
             }
             (FleetRule::Ours { .. }, None) | (FleetRule::Foreign, _) => false,
         }
+    }
+
+    /// A runner may be called anything: one that bears the name of another repository's instance
+    /// must neither end that instance nor speak of it. An instance launched before there was such
+    /// a tag, or one of another fleet's, tells of no repository.
+    fn was_launched_for_another_repository(&self) -> bool {
+        let tagged = match (self.facts.fleet, self.seen) {
+            (FleetRule::Ours { .. }, Some(view)) => view.tags.get(&self.rules.tags.repository()),
+            (FleetRule::Ours { .. }, None) | (FleetRule::Foreign, _) => None,
+        };
+        tagged.is_some_and(|tag| tag.parse().as_ref() != Ok(self.facts.repository))
     }
 
     fn is_carried_over(&self) -> bool {
@@ -378,6 +405,12 @@ pub(crate) fn passed(job: &Job) -> bool {
         )
         | None => false,
     }
+}
+
+/// Whether nobody but the agent's tag, which a job can set on its own instance, says that EC2
+/// takes it.
+fn is_mere_claim(evidence: &[Evidence]) -> bool {
+    evidence.iter().all(|one| one.source == EvidenceSource::Tag)
 }
 
 fn is_ending(state: InstanceState) -> bool {

@@ -99,7 +99,8 @@ pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedV
 /// The claim after EC2's answer to its request.
 ///
 /// The generation, and so the client token, stays the same while EC2 may already have launched
-/// for it, and is raised by every definite no. A claim whose instance is known stays as it is.
+/// for it, and is raised by every definite no to it. Lost answers, throttled calls and a token that
+/// EC2 knows with other parameters are none. A claim whose instance is known stays as it is.
 #[must_use]
 pub fn answered(
     claim: LaunchClaim,
@@ -122,8 +123,8 @@ pub fn answered(
         LaunchAnswer::NoCapacity { .. } if may_fall_back(&claim) => fallen_back(claim, now),
         LaunchAnswer::NoCapacity { codes } => retry.after_a_no(claim, no_capacity(&codes)),
         LaunchAnswer::Refused { message } => retry.after_a_no(claim, message),
-        // A throttled pool inside an answered fleet request is an answer too, which the same client
-        // token would bring again.
+        // A pool throttled within an answered request: the same client token would bring the same
+        // answer again. A throttle of the whole call answers nothing and is unclear.
         LaunchAnswer::Throttled => retry.after_a_no(claim, THROTTLED.to_owned()),
         LaunchAnswer::Unclear { message } => retry.of_the_same(claim, message),
     }
@@ -131,6 +132,23 @@ pub fn answered(
 
 /// The last words of a launch that EC2 kept throttling.
 const THROTTLED: &str = "EC2 kept throttling the request";
+
+/// The claim where no fleet is configured any more: nothing will be launched for it.
+#[must_use]
+pub fn withdrawn(claim: LaunchClaim) -> LaunchClaim {
+    match claim.state {
+        ClaimState::Launched { .. } | ClaimState::GivenUp { .. } => {
+            LaunchClaim { due: None, ..claim }
+        }
+        ClaimState::Wanted => LaunchClaim {
+            state: ClaimState::GivenUp {
+                why: "nothing is launched any more: fleet.enabled is false".to_owned(),
+            },
+            due: None,
+            ..claim
+        },
+    }
+}
 
 /// What a further try of a launch goes by.
 struct Retry<'a> {

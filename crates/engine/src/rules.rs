@@ -21,7 +21,8 @@ pub struct Rules {
     /// How often a launch is tried before it is given up.
     pub launch_tries: u32,
     /// How long after a re-run was written down the run is first read to find out whether GitHub
-    /// took it. The POST may still be under way until then: it times out sooner.
+    /// took it. The POST may be under way until its request times out (20 s by default), and
+    /// GitHub's reads lag some seconds behind what it has taken.
     pub unclear_for: SignedDuration,
     /// How many re-runs GitHub allows a run. Past it the call is answered as if it had worked.
     pub most_reruns: u32,
@@ -36,7 +37,7 @@ impl Default for Rules {
             on_demand_retries: OnDemandRetries::default(),
             tags: TagKeys::default(),
             launch_tries: 20,
-            unclear_for: SignedDuration::from_secs(10),
+            unclear_for: SignedDuration::from_secs(45),
             most_reruns: 50,
         }
     }

@@ -7,6 +7,8 @@
 
 mod classify;
 mod ledger;
+mod permission;
+mod records;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -16,14 +18,14 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::evidence::Evidence;
-use reprise_model::ids::{JobId, RunId};
+use reprise_model::ids::{JobId, RunAttempt, RunId};
 use reprise_model::instance::Instance;
 use reprise_model::job::Job;
 use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RunEntry, RunKey};
 use reprise_model::reason::{Refusal, SettleReason};
 use reprise_model::run::{CancelCause, Run};
 
-use crate::backoff::Jitter;
+use crate::backoff::{Jitter, after};
 use crate::job::JobVerdict;
 use crate::rules::Rules;
 
@@ -92,7 +94,7 @@ pub enum WaitReason {
     JobLooking,
     /// A re-run was asked for and its attempt has not completed.
     RerunActive,
-    /// An answer was lost or was "not now".
+    /// An answer was lost, or GitHub named a time before which it is not to be asked again.
     AnswerUnclear,
 }
 
@@ -131,15 +133,36 @@ pub fn woken(entry: RunEntry, now: Timestamp) -> Option<RunEntry> {
     })
 }
 
-/// The record after its run could not be read: due later.
+/// The record after its run could not be read: due later, and not before `retry_after`, where
+/// GitHub asks to wait so long.
 #[must_use]
-pub fn postponed(mut entry: RunEntry, now: Timestamp, jitter: Jitter) -> RunEntry {
+pub fn postponed(
+    mut entry: RunEntry,
+    retry_after: Option<SignedDuration>,
+    now: Timestamp,
+    jitter: Jitter,
+) -> RunEntry {
     if ledger::has_open(&entry) {
-        ledger::back_off(&mut entry, SignedDuration::ZERO, now, jitter);
+        let at_least = retry_after.unwrap_or(SignedDuration::ZERO);
+        ledger::back_off(&mut entry, at_least, now, jitter);
     } else {
         entry.due = None;
     }
     entry
+}
+
+/// Whether an attempt that exists is, as far as the ledger tells, the fruit of a re-run that we
+/// asked for. Only a re-run that GitHub refused for good is not: where the answer was lost, or was
+/// that the run is active already, the attempt's existence shows that one was taken.
+pub fn asked_for(entry: &RunEntry, attempt: RunAttempt) -> bool {
+    entry
+        .reruns
+        .iter()
+        .filter(|rerun| rerun.order.from.next() == attempt)
+        .any(|rerun| match rerun.answer {
+            RerunAnswer::Accepted | RerunAnswer::Unclear | RerunAnswer::NotNow => true,
+            RerunAnswer::Refused(_) => false,
+        })
 }
 
 /// The record after a final no to reading its run: every open job is settled with it.
@@ -173,6 +196,9 @@ pub fn answered(
         }
         RerunAnswer::NotNow | RerunAnswer::Unclear => {
             let at_least = retry_after.unwrap_or(SignedDuration::ZERO);
+            if retry_after.is_some() {
+                ledger::hold_back(&mut entry, after(now, at_least));
+            }
             ledger::back_off(&mut entry, at_least, now, jitter);
         }
         RerunAnswer::Refused(_) => {

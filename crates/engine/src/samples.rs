@@ -97,6 +97,7 @@ pub(crate) fn remembered(evidence: Vec<Evidence>) -> InstanceEntry {
         instance: instance(),
         evidence,
         unexplained: None,
+        judged: None,
         due: None,
     }
 }

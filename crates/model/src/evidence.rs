@@ -11,6 +11,19 @@ use crate::tags::TagKeys;
 /// quarter of an hour holds both.
 pub const COUNTS_FOR: SignedDuration = SignedDuration::from_mins(15);
 
+/// How long before it takes an instance EC2 gives notice. So a warning of up to two minutes before
+/// a job began can be what ended it: GitHub gave the job to a machine that was already doomed.
+const NOTICE: SignedDuration = SignedDuration::from_mins(2);
+
+/// How far EC2's clock, GitHub's and ours may differ. All three are disciplined to well under a
+/// second; the rest is for GitHub's whole seconds and for events stamped a moment after the fact.
+const SKEW: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long after the end of a job EC2's warning can still be its cause. The notice and the event
+/// leave EC2 together, and the agent needs a second to see the notice and some to end the job; the
+/// event's own time may lie behind that, but not by half a minute.
+const WARNED_AFTER_END: SignedDuration = SignedDuration::from_secs(30);
+
 /// How long evidence is kept: GitHub allows re-runs for 30 days, and five more cover a slow look.
 pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(35 * 24);
 
@@ -38,6 +51,17 @@ impl EvidenceSource {
             Self::SpotRequest => "spot-request",
         }
     }
+
+    /// How long before a job's start and after its end this source's word still speaks of it.
+    /// `None` where the time is that of our look, which may come at any time after the end.
+    fn reach(self) -> (SignedDuration, Option<SignedDuration>) {
+        let noticed = SignedDuration::from_secs(NOTICE.as_secs() + SKEW.as_secs());
+        match self {
+            Self::Tag => (SKEW, None),
+            Self::InterruptionWarning => (noticed, Some(WARNED_AFTER_END)),
+            Self::StateReason | Self::SpotRequest => (noticed, None),
+        }
+    }
 }
 
 /// One source's word that an instance was interrupted.
@@ -52,17 +76,25 @@ pub struct Evidence {
 impl Evidence {
     /// Whether it explains the end of a job that ran from `started_at` to `completed_at`.
     ///
-    /// Evidence from before the job is void (a tag left from an earlier job or from before a stop);
-    /// a job that ended long after it survived it.
+    /// | source | not before the job's start by more than | not after its end by more than |
+    /// | --- | --- | --- |
+    /// | tag | 5 s: it is left from an earlier job or from before a stop | any time: our look's |
+    /// | warning | 2 min 5 s: the notice is as long | 30 s: the time is the event's own |
+    /// | state reason, spot request | 2 min 5 s: no running instance bears them | any time |
+    ///
+    /// A job that ended more than [`COUNTS_FOR`] after any of them survived it.
     pub fn counts_for(
         &self,
         started_at: Option<Timestamp>,
         completed_at: Option<Timestamp>,
     ) -> bool {
-        let after_start = started_at.is_none_or(|started| self.first_seen_at >= started);
-        let soon_enough = completed_at
-            .is_none_or(|completed| completed.duration_since(self.first_seen_at) <= COUNTS_FOR);
-        after_start && soon_enough
+        let seen = self.first_seen_at;
+        let early_by = started_at.map(|started| started.duration_since(seen));
+        let late_by = completed_at.map(|completed| seen.duration_since(completed));
+        let (earliest, latest) = self.source.reach();
+        early_by.is_none_or(|by| by <= earliest)
+            && late_by
+                .is_none_or(|by| latest.is_none_or(|latest| by <= latest) && -by <= COUNTS_FOR)
     }
 }
 
@@ -148,7 +180,8 @@ mod tests {
         for (started, completed, counts) in [
             ("2026-03-01T09:00:00Z", "2026-03-01T10:00:00Z", true),
             ("2026-03-01T10:00:00Z", "2026-03-01T10:15:00Z", true),
-            ("2026-03-01T10:00:01Z", "2026-03-01T10:02:00Z", false),
+            ("2026-03-01T10:00:05Z", "2026-03-01T10:02:00Z", true),
+            ("2026-03-01T10:00:06Z", "2026-03-01T10:02:00Z", false),
             ("2026-03-01T09:00:00Z", "2026-03-01T10:15:01Z", false),
         ] {
             assert_eq!(
@@ -164,6 +197,51 @@ mod tests {
         let late = seen_at("2026-03-01T11:00:00Z");
         let started = Some(at("2026-03-01T09:00:00Z"));
         assert!(late.counts_for(started, Some(at("2026-03-01T10:00:00Z"))));
+    }
+
+    #[test]
+    fn a_warning_counts_from_two_minutes_before_the_job_to_half_a_minute_after_it() {
+        let seen = at("2026-03-01T10:00:00Z");
+        for (started, completed, counts) in [
+            ("2026-03-01T10:02:05Z", "2026-03-01T10:03:00Z", true),
+            ("2026-03-01T10:02:06Z", "2026-03-01T10:03:00Z", false),
+            ("2026-03-01T09:00:00Z", "2026-03-01T09:59:30Z", true),
+            ("2026-03-01T09:00:00Z", "2026-03-01T09:59:29Z", false),
+            ("2026-03-01T09:00:00Z", "2026-03-01T10:15:00Z", true),
+            ("2026-03-01T09:00:00Z", "2026-03-01T10:15:01Z", false),
+        ] {
+            let warning = Evidence {
+                source: EvidenceSource::InterruptionWarning,
+                first_seen_at: seen,
+            };
+            assert_eq!(
+                warning.counts_for(Some(at(started)), Some(at(completed))),
+                counts,
+                "{started} to {completed}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_ec2_says_of_the_instance_counts_though_it_is_seen_long_after_the_job() {
+        for source in [EvidenceSource::StateReason, EvidenceSource::SpotRequest] {
+            for (started, completed, counts) in [
+                ("2026-03-01T08:00:00Z", "2026-03-01T09:00:00Z", true),
+                ("2026-03-01T10:02:05Z", "2026-03-01T10:10:00Z", true),
+                ("2026-03-01T10:02:06Z", "2026-03-01T10:10:00Z", false),
+                ("2026-03-01T09:00:00Z", "2026-03-01T10:15:01Z", false),
+            ] {
+                let evidence = Evidence {
+                    source,
+                    first_seen_at: at("2026-03-01T10:00:00Z"),
+                };
+                assert_eq!(
+                    evidence.counts_for(Some(at(started)), Some(at(completed))),
+                    counts,
+                    "{source:?}: {started} to {completed}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -71,6 +71,9 @@ pub struct InstanceEntry {
     pub evidence: Vec<Evidence>,
     /// A job that failed on it without evidence; evidence that comes late reopens it.
     pub unexplained: Option<UnexplainedJob>,
+    /// The job on it that was judged with this evidence: a sweep need not judge it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged: Option<JobId>,
     /// When to look for late evidence.
     pub due: Option<Due>,
 }
@@ -145,6 +148,9 @@ pub struct Rerun {
     pub decided_at: Timestamp,
     /// What GitHub answered.
     pub answer: RerunAnswer,
+    /// Where GitHub named a time to wait: it is not asked again before this, whatever happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
 }
 
 /// What to ask GitHub for.
@@ -158,6 +164,19 @@ pub struct RerunOrder {
     pub wanted: Vec<JobId>,
     /// Names of real failures that come along, for the record.
     pub along: Vec<String>,
+    /// The matrix siblings that fail-fast cancelled because of the interruption. They are to come
+    /// back too, and GitHub does not always take cancelled jobs along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub siblings: Vec<Sibling>,
+}
+
+/// A job that a re-run is to bring back beside the interrupted ones.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sibling {
+    /// Its name, with matrix values.
+    pub name: String,
+    /// The execution that was cancelled, or the lack of one.
+    pub execution: Execution,
 }
 
 /// The two re-runs that GitHub offers and Reprise uses.
@@ -296,7 +315,8 @@ pub enum LaunchAnswer {
         /// EC2's codes, as `InsufficientInstanceCapacity`.
         codes: Vec<String>,
     },
-    /// Too many requests: later.
+    /// EC2 took the request, and throttled or failed in a pool of the fleet: later, as another
+    /// request. A throttle of the whole call decides nothing and is [`Self::Unclear`].
     Throttled,
     /// A quota, a permission or an invalid request: an operator must act; tried again slowly.
     Refused {

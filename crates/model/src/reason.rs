@@ -18,6 +18,8 @@ pub enum IgnoreReason {
     ForeignInstance,
     /// The instance lacks our stack's tag, and the fleet is ours.
     NotOurStack,
+    /// The instance was launched for a job of another repository: a runner merely bears its name.
+    OtherRepository,
     /// The repository is not among those that configuration allows.
     RepositoryNotAllowed,
     /// A later attempt's record of an execution that an earlier attempt had.
@@ -64,7 +66,8 @@ pub enum SettleReason {
     NeverCompleted,
     /// Its re-run passed.
     Recovered,
-    /// Its re-run executed and did not pass.
+    /// Its re-run did not pass: it executed and failed, or was skipped because something that it
+    /// needs failed.
     FailedAgain,
     /// GitHub refused the re-run for good.
     Refused(Refusal),
@@ -113,7 +116,7 @@ impl fmt::Display for SettleReason {
             Self::Superseded => "a newer run took its place",
             Self::NeverCompleted => "GitHub never ended it though its instance is gone",
             Self::Recovered => "its re-run passed",
-            Self::FailedAgain => "its re-run executed and did not pass",
+            Self::FailedAgain => "its re-run did not pass",
             Self::Refused(refusal) => return refusal.fmt(f),
         };
         f.write_str(text)

@@ -74,21 +74,27 @@ pub enum CancelCause {
 
 impl CancelCause {
     /// Reads the cause from the messages of a cancelled job's annotations.
+    ///
+    /// Where they tell several, a person outweighs the concurrency group and that a sibling: a job
+    /// that two things would have cancelled is not brought back against the word of a person.
     pub fn from_annotations<'a>(messages: impl IntoIterator<Item = &'a str>) -> Self {
-        messages
+        let told: Vec<Self> = messages.into_iter().map(Self::told_by).collect();
+        [Self::Person, Self::Superseded, Self::FailFast]
             .into_iter()
-            .find_map(|message| {
-                if message.starts_with("The run was canceled by @") {
-                    Some(Self::Person)
-                } else if message.starts_with("Canceling since a higher priority waiting request") {
-                    Some(Self::Superseded)
-                } else if message.starts_with("The job was canceled because") {
-                    Some(Self::FailFast)
-                } else {
-                    None
-                }
-            })
+            .find(|cause| told.contains(cause))
             .unwrap_or(Self::Unreadable)
+    }
+
+    fn told_by(message: &str) -> Self {
+        if message.starts_with("The run was canceled by @") {
+            Self::Person
+        } else if message.starts_with("Canceling since a higher priority waiting request") {
+            Self::Superseded
+        } else if message.starts_with("The job was canceled because") {
+            Self::FailFast
+        } else {
+            Self::Unreadable
+        }
     }
 }
 
@@ -122,6 +128,22 @@ mod tests {
             (&[], CancelCause::Unreadable),
         ] {
             let read = CancelCause::from_annotations(messages.iter().copied());
+            assert_eq!(read, cause, "{messages:?}");
+        }
+    }
+
+    #[test]
+    fn a_person_and_the_concurrency_group_outweigh_fail_fast_wherever_they_stand() {
+        let fail_fast = "The job was canceled because \"test_1\" failed.";
+        let superseded = "Canceling since a higher priority waiting request for 'ci-main' exists";
+        let person = "The run was canceled by @mona.";
+        for (messages, cause) in [
+            ([fail_fast, person], CancelCause::Person),
+            ([person, fail_fast], CancelCause::Person),
+            ([fail_fast, superseded], CancelCause::Superseded),
+            ([superseded, person], CancelCause::Person),
+        ] {
+            let read = CancelCause::from_annotations(messages);
             assert_eq!(read, cause, "{messages:?}");
         }
     }

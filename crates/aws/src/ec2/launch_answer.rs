@@ -9,6 +9,10 @@
 //! | a quota, a permission, an invalid request | refused, with all of EC2's words |
 //! | a shortage, alone or beside pools that cannot serve | no capacity |
 //! | only pools that cannot serve | refused: neither time nor on-demand helps |
+//!
+//! An error of the whole call is an answer to that call alone. One that was throttled, or whose
+//! client token EC2 knows with other parameters, says nothing of an earlier call under the token,
+//! whose answer may be what was lost: both are unclear, and the token stays.
 
 use std::collections::BTreeSet;
 
@@ -28,8 +32,18 @@ pub(super) fn read(output: &CreateFleetOutput, asked: Capacity) -> LaunchAnswer 
     }
 }
 
+/// EC2 knows the client token with other parameters: an earlier call under it was taken, and the
+/// configuration has changed since. Another token could launch a second instance for the same job,
+/// so the claim keeps its own, until its tries are used up and these words are the last.
+const TOKEN_TAKEN: &str = "IdempotentParameterMismatch";
+
 /// Reads an error of the whole call.
 pub(super) fn read_error(error: CallError) -> LaunchAnswer {
+    if error.code.as_deref() == Some(TOKEN_TAKEN) {
+        return LaunchAnswer::Unclear {
+            message: error.detail,
+        };
+    }
     if let Some(code) = error
         .code
         .filter(|code| CAPACITY_CODES.contains(&code.as_str()))
@@ -37,11 +51,10 @@ pub(super) fn read_error(error: CallError) -> LaunchAnswer {
         return LaunchAnswer::NoCapacity { codes: vec![code] };
     }
     match error.kind {
-        FailureKind::Throttled => LaunchAnswer::Throttled,
         FailureKind::Refused => LaunchAnswer::Refused {
             message: error.detail,
         },
-        FailureKind::Unclear => LaunchAnswer::Unclear {
+        FailureKind::Throttled | FailureKind::Unclear => LaunchAnswer::Unclear {
             message: error.detail,
         },
     }
@@ -272,10 +285,6 @@ mod tests {
             read_error(CallError::of_entry("launch", code, Some("x"), sender_fault))
         };
         assert_eq!(
-            whole("RequestLimitExceeded", false),
-            LaunchAnswer::Throttled
-        );
-        assert_eq!(
             whole("InsufficientInstanceCapacity", false),
             LaunchAnswer::NoCapacity {
                 codes: vec!["InsufficientInstanceCapacity".to_owned()]
@@ -291,5 +300,18 @@ mod tests {
                 message: "InternalError: x".to_owned()
             }
         );
+    }
+
+    #[test]
+    fn an_error_that_says_nothing_of_an_earlier_call_keeps_the_client_token() {
+        for code in [
+            "RequestLimitExceeded",
+            "Throttling",
+            "IdempotentParameterMismatch",
+        ] {
+            let answer = read_error(CallError::of_entry("launch", code, Some("x"), true));
+            let message = format!("{code}: x");
+            assert_eq!(answer, LaunchAnswer::Unclear { message });
+        }
     }
 }

@@ -5,10 +5,12 @@
 
 use jiff::Timestamp;
 use reprise_model::evidence::Evidence;
+use reprise_model::ids::JobId;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{Due, InstanceEntry, UnexplainedJob};
 
-use super::earliest_of_each;
+use super::outlived::looked_at_by;
+use super::{FleetRule, earliest_of_each};
 use crate::backoff::after;
 use crate::rules::Rules;
 
@@ -21,16 +23,41 @@ pub fn with_evidence(
     changed(entry, instance, |entry| add(entry, evidence))
 }
 
-/// The record once the interruption of its job is known: evidence added, nothing left unexplained.
+/// The record once its job was judged with this evidence, whatever the verdict: nothing is left
+/// unexplained, and a sweep that sees the evidence again knows that it is dealt with.
 pub fn explained(
     entry: Option<InstanceEntry>,
     instance: &Instance,
     evidence: &[Evidence],
+    job: JobId,
 ) -> Option<InstanceEntry> {
     changed(entry, instance, |entry| {
         add(entry, evidence);
+        entry.judged = Some(job);
         entry.unexplained = None;
         entry.due = None;
+    })
+}
+
+/// The record once its job awaits a re-run: as [`explained`], and where the fleet is ours and only
+/// the instance's own tag says that EC2 takes it, due when [`super::outlived`] can tell whether
+/// that was true.
+pub fn awaited(
+    entry: Option<InstanceEntry>,
+    instance: &Instance,
+    evidence: &[Evidence],
+    job: JobId,
+    fleet: FleetRule<'_>,
+    now: Timestamp,
+) -> Option<InstanceEntry> {
+    changed(entry, instance, |entry| {
+        let is_told_again = entry.judged == Some(job);
+        add(entry, evidence);
+        entry.judged = Some(job);
+        entry.unexplained = None;
+        if !is_told_again {
+            entry.due = looked_at_by(&entry.evidence, fleet, now).map(Due::now);
+        }
     })
 }
 
@@ -75,6 +102,7 @@ fn changed(
         instance: instance.clone(),
         evidence: Vec::new(),
         unexplained: None,
+        judged: None,
         due: None,
     });
     let mut entry = before.clone();

@@ -7,7 +7,9 @@ use jiff::SignedDuration;
 use reprise_model::ids::RunnerName;
 
 use super::*;
-use crate::samples::{STACK, at, attempt, evidence, instance, job, remembered, secs, tagged, view};
+use crate::samples::{
+    STACK, at, attempt, evidence, instance, job, remembered, repository, secs, tagged, view,
+};
 
 const OURS: FleetRule<'static> = FleetRule::Ours { stack: STACK };
 const NOW: i64 = 205;
@@ -35,7 +37,8 @@ fn a_job_that_has_not_completed_decides_nothing() {
 #[test]
 fn a_job_without_an_instance_of_ours_is_ignored() {
     let job = job(1, "build");
-    let ignored = |host| completed(&facts(&job, host), &Rules::default(), at(NOW));
+    let repository = repository();
+    let ignored = |host| completed(&facts(&job, &repository, host), &Rules::default(), at(NOW));
     assert_eq!(
         ignored(Host::None),
         JobVerdict::Ignore(IgnoreReason::NoRunner)
@@ -153,13 +156,16 @@ fn nothing_is_ended_on_a_foreign_fleet_or_when_it_ends_already() {
 fn an_instance_that_ec2_takes_is_left_to_it_though_its_job_passed() {
     let mut look = Look::at(view());
     look.job.conclusion = Some(Conclusion::Success);
-    look.remembered = Some(remembered(vec![evidence(
-        EvidenceSource::InterruptionWarning,
-        150,
-    )]));
+    let warning = evidence(EvidenceSource::InterruptionWarning, 150);
+    look.remembered = Some(remembered(vec![warning.clone()]));
     assert_eq!(
         look.verdict(),
-        settled(SettleReason::Succeeded, None, Some(instance()))
+        JobVerdict::Settle {
+            reason: SettleReason::Succeeded,
+            end: None,
+            ran_on: Some(instance()),
+            evidence: vec![warning],
+        }
     );
 }
 
@@ -231,32 +237,115 @@ fn a_job_without_an_end_time_is_not_looked_at_for_ever() {
 }
 
 #[test]
-fn an_interrupted_job_with_retry_false_is_settled_with_its_evidence_and_its_instance_left_alone() {
-    let mut look = Look::at(tagged(view()));
+fn an_interrupted_job_with_retry_false_is_settled_with_its_evidence_and_its_instance_left_to_ec2() {
+    let mut look = Look::at(view());
     look.policy = RetryPolicy::Never;
+    let warning = evidence(EvidenceSource::InterruptionWarning, 150);
+    look.remembered = Some(remembered(vec![warning.clone()]));
     assert_eq!(
         look.verdict(),
         JobVerdict::Settle {
             reason: SettleReason::OptedOut,
             end: None,
             ran_on: Some(instance()),
-            evidence: vec![evidence(EvidenceSource::Tag, NOW)],
+            evidence: vec![warning],
         }
     );
 }
 
 #[test]
+fn a_job_that_is_not_re_run_does_not_keep_its_instance_by_a_tag_that_it_set_itself() {
+    let mut opted_out = Look::at(tagged(view()));
+    opted_out.policy = RetryPolicy::Never;
+    let mut at_the_limit = Look::at(tagged(view()));
+    at_the_limit.job.run_attempt = attempt(2);
+    at_the_limit.earlier = Some(vec![execution_on("first")]);
+    for (look, reason) in [
+        (opted_out, SettleReason::OptedOut),
+        (at_the_limit, SettleReason::AttemptLimit),
+    ] {
+        assert_eq!(
+            look.verdict(),
+            JobVerdict::Settle {
+                reason,
+                end: Some(instance()),
+                ran_on: Some(instance()),
+                evidence: vec![evidence(EvidenceSource::Tag, NOW)],
+            }
+        );
+    }
+}
+
+#[test]
+fn a_runner_that_bears_the_name_of_another_repositorys_instance_decides_nothing() {
+    for conclusion in [Conclusion::Success, Conclusion::Failure] {
+        for tag in ["acme/payments", "no repository"] {
+            let mut look = Look::at(launched_for(tag));
+            look.job.conclusion = Some(conclusion.clone());
+            assert_eq!(
+                look.verdict(),
+                JobVerdict::Ignore(IgnoreReason::OtherRepository)
+            );
+        }
+    }
+}
+
+#[test]
+fn an_instance_that_was_launched_for_the_jobs_repository_is_its_own() {
+    for tag in ["acme/shop", "Acme/Shop"] {
+        let verdict = Look::at(launched_for(tag)).verdict();
+        assert!(matches!(verdict, JobVerdict::Await { .. }), "{verdict:?}");
+    }
+}
+
+#[test]
+fn another_fleets_repository_tag_is_not_ours_to_read() {
+    let mut look = Look::at(launched_for("acme/payments"));
+    look.fleet = FleetRule::Foreign;
+    assert!(matches!(look.verdict(), JobVerdict::Await { .. }));
+}
+
+fn launched_for(repository: &str) -> InstanceView {
+    let mut view = tagged(view());
+    let key = Rules::default().tags.repository();
+    view.tags.insert(key, repository.to_owned());
+    view
+}
+
+#[test]
+fn a_warning_from_just_before_the_job_began_explains_its_end() {
+    let mut look = Look::at(view());
+    look.job.completed_at = Some(at(130));
+    let warning = evidence(EvidenceSource::InterruptionWarning, 95);
+    look.remembered = Some(remembered(vec![warning.clone()]));
+    look.now = at(190);
+    assert_eq!(look.verdict(), awaits(vec![warning]));
+}
+
+#[test]
+fn a_warning_that_came_long_after_the_jobs_end_is_another_jobs() {
+    let mut look = Look::at(view());
+    look.fleet = FleetRule::Foreign;
+    look.now = at(200 + 600);
+    let warning = evidence(EvidenceSource::InterruptionWarning, 200 + 540);
+    look.remembered = Some(remembered(vec![warning]));
+    assert!(is_settled(&look.verdict(), &SettleReason::NotInterrupted));
+}
+
+#[test]
 fn an_interrupted_second_execution_is_not_re_run_again() {
-    let mut look = Look::at(tagged(view()));
+    let mut look = Look::at(view());
     look.job.run_attempt = attempt(2);
     look.earlier = Some(vec![execution_on("first")]);
+    let warning = evidence(EvidenceSource::InterruptionWarning, 150);
+    look.remembered = Some(remembered(vec![warning.clone()]));
     assert_eq!(
         look.verdict(),
         JobVerdict::Settle {
             reason: SettleReason::AttemptLimit,
             end: None,
             ran_on: Some(instance()),
-            evidence: vec![evidence(EvidenceSource::Tag, NOW)],
+            evidence: vec![warning],
         }
     );
 }
@@ -425,8 +514,10 @@ impl Look {
             Some(view) => InstanceSight::Seen(view.clone()),
             None => InstanceSight::Absent,
         };
+        let repository = repository();
         let facts = JobFacts {
             job: &self.job,
+            repository: &repository,
             repository_allowed: self.repository_allowed,
             host: Host::Looked {
                 sight: &sight,
@@ -443,9 +534,10 @@ impl Look {
     }
 }
 
-fn facts<'a>(job: &'a Job, host: Host<'a>) -> JobFacts<'a> {
+fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFacts<'a> {
     JobFacts {
         job,
+        repository,
         repository_allowed: true,
         host,
         earlier: Earlier::Unread,

@@ -39,6 +39,14 @@ fn a_later_attempt_is_claimed_on_demand() {
 }
 
 #[test]
+fn a_claim_that_is_left_over_from_a_fleet_is_given_up() {
+    let claim = withdrawn(spot_claim());
+    assert!(matches!(claim.state, ClaimState::GivenUp { .. }));
+    assert_eq!(claim.due, None);
+    assert_eq!(withdrawn(claim.clone()), claim);
+}
+
+#[test]
 fn nothing_is_launched_for_what_is_not_ours_to_launch() {
     let not_allowed = Queued {
         repository_allowed: false,
@@ -180,7 +188,7 @@ fn a_lost_answer_is_asked_again_with_the_same_token() {
 }
 
 #[test]
-fn a_throttled_launch_is_tried_again_with_a_new_token() {
+fn a_launch_throttled_in_its_pools_is_tried_again_with_a_new_token() {
     let claim = answer(spot_claim(), LaunchAnswer::Throttled);
     assert_ne!(claim.client_token(), spot_claim().client_token());
     assert!(claim.due.is_some());

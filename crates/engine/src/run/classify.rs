@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use reprise_model::ids::JobId;
 use reprise_model::job::{Conclusion, Job, JobStatus};
-use reprise_model::ledger::{RerunOrder, RerunTarget};
+use reprise_model::ledger::{RerunOrder, RerunTarget, Sibling};
 use reprise_model::run::{CancelCause, Run};
 
 /// The order for the interrupted jobs `wanted`; `None` when there is none.
@@ -24,27 +24,33 @@ pub(super) fn order(
         [only] if attempt.siblings.is_empty() => RerunTarget::Job(*only),
         _ => RerunTarget::FailedJobs,
     };
-    let along = match target {
-        RerunTarget::Job(_) => Vec::new(),
-        RerunTarget::FailedJobs => attempt.failed_for_real,
+    let (along, siblings) = match target {
+        RerunTarget::Job(_) => (Vec::new(), Vec::new()),
+        RerunTarget::FailedJobs => (attempt.failed_for_real, attempt.siblings),
     };
     Some(RerunOrder {
         from: run.run_attempt,
         target,
         wanted: wanted.to_vec(),
         along,
+        siblings,
     })
+}
+
+/// Whether the job stands in a matrix with one of the interrupted ones.
+pub(super) fn is_beside(job: &Job, interrupted: &[&Job]) -> bool {
+    matrix(job).is_some_and(|name| matrices(interrupted).contains(name))
 }
 
 pub(super) fn is_cancelled(job: &Job) -> bool {
     job.status == JobStatus::Completed && job.conclusion == Some(Conclusion::Cancelled)
 }
 
-/// The unsuccessful jobs of an attempt that were not interrupted, by name.
+/// The unsuccessful jobs of an attempt that were not interrupted.
 struct Attempt {
     /// M.
-    siblings: Vec<String>,
-    /// G.
+    siblings: Vec<Sibling>,
+    /// G, by name.
     failed_for_real: Vec<String>,
 }
 
@@ -73,9 +79,16 @@ impl Attempt {
                 }
             });
         Self {
-            siblings: names(&siblings),
+            siblings: siblings.into_iter().map(sibling).collect(),
             failed_for_real: names(&[failed, unrelated].concat()),
         }
+    }
+}
+
+fn sibling(job: &Job) -> Sibling {
+    Sibling {
+        name: job.name.clone(),
+        execution: job.execution(),
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::evidence::Evidence;
 use reprise_model::ids::{JobId, RunAttempt};
 use reprise_model::instance::Instance;
-use reprise_model::job::{Job, JobKey};
+use reprise_model::job::{Execution, Job, JobKey};
 use reprise_model::ledger::{
     Due, Rerun, RerunAnswer, RerunOrder, RunEntry, RunKey, TrackedJob, TrackedState,
 };
@@ -47,7 +47,16 @@ pub(super) fn asked(entry: &RunEntry) -> impl Iterator<Item = (JobId, &TrackedJo
     })
 }
 
-/// Adds an interrupted job, unless it is there already, in whatever state.
+/// When the re-run was decided on that a job was asked for with.
+pub(super) fn asked_at(entry: &RunEntry, job: &TrackedJob) -> Option<Timestamp> {
+    match job.state {
+        TrackedState::Asked { rerun } => entry.reruns.get(rerun).map(|rerun| rerun.decided_at),
+        TrackedState::Awaiting | TrackedState::Settled { .. } => None,
+    }
+}
+
+/// Adds an interrupted job, unless it is there already, in whatever state and under whatever id:
+/// a record that was carried over shows the same execution under a new one.
 pub(super) fn track(
     entry: &mut RunEntry,
     job: &Job,
@@ -59,7 +68,7 @@ pub(super) fn track(
         "job {} awaits without evidence",
         job.id
     );
-    if entry.jobs.contains_key(&job.id) {
+    if entry.jobs.contains_key(&job.id) || holds(entry, &job.name, &job.execution()) {
         return false;
     }
     let tracked = TrackedJob {
@@ -72,6 +81,34 @@ pub(super) fn track(
     };
     entry.jobs.insert(job.id, tracked);
     true
+}
+
+/// Whether an execution of a job of this name is there.
+pub(super) fn holds(entry: &RunEntry, name: &str, execution: &Execution) -> bool {
+    entry
+        .jobs
+        .values()
+        .any(|job| job.key.name == name && job.execution == *execution)
+}
+
+/// Adds a fail-fast sibling that the re-run `rerun` was to bring back and left behind. It is a
+/// victim of the same interruption as the job that the re-run was for, and is watched as that is.
+pub(super) fn track_sibling(entry: &mut RunEntry, rerun: usize, record: &Job) {
+    let Some(order) = entry.reruns.get(rerun).map(|rerun| &rerun.order) else {
+        return;
+    };
+    let Some(victim) = order.wanted.iter().find_map(|id| entry.jobs.get(id)) else {
+        return;
+    };
+    let tracked = TrackedJob {
+        key: provisional_key(&entry.key, record),
+        attempt: order.from,
+        execution: record.execution(),
+        instance: victim.instance.clone(),
+        evidence: victim.evidence.clone(),
+        state: TrackedState::Asked { rerun },
+    };
+    entry.jobs.insert(record.id, tracked);
 }
 
 /// Moves a job on. Every path of it leads towards settled, and settled is the end.
@@ -128,7 +165,24 @@ pub(super) fn write_down(entry: &mut RunEntry, order: RerunOrder, now: Timestamp
         order,
         decided_at: now,
         answer: RerunAnswer::Unclear,
+        not_before: None,
     });
+}
+
+/// Remembers until when GitHub wants not to be asked again. An event makes the record due sooner.
+pub(super) fn hold_back(entry: &mut RunEntry, until: Timestamp) {
+    if let Some(last) = entry.reruns.last_mut() {
+        last.not_before = Some(until);
+    }
+}
+
+/// Until when GitHub wants not to be asked again, if it put off the last re-run.
+pub(super) fn held_back_until(entry: &RunEntry) -> Option<Timestamp> {
+    entry
+        .reruns
+        .last()
+        .filter(|last| last.answer == RerunAnswer::NotNow)
+        .and_then(|last| last.not_before)
 }
 
 /// Stores the answer to the last re-run, and moves the jobs on that it was for.

@@ -1,20 +1,24 @@
 //! The next step for a run: the rows of the table, in order.
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_model::ids::JobId;
+use reprise_model::ids::{JobId, RunAttempt};
 use reprise_model::job::{Job, JobStatus, keys_of};
 use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, TrackedState};
-use reprise_model::reason::{IgnoreReason, Refusal, RefusalKind, SettleReason};
-use reprise_model::run::{CancelCause, Run, RunStatus};
+use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
+use reprise_model::run::{Run, RunStatus};
 
+use super::permission::{Candidates, Permission, permission};
 use super::watch::Sight;
-use super::{Newer, RunFacts, RunStep, WaitReason, classify, ledger, watch};
+use super::{RunFacts, RunStep, WaitReason, classify, ledger, watch};
 use crate::backoff::{Jitter, after};
 use crate::job::JobVerdict;
 use crate::rules::Rules;
 
 /// GitHub re-runs nothing that is older than 30 days; one day more for its clock and ours.
 const RERUN_ALLOWED_FOR: SignedDuration = SignedDuration::from_hours(31 * 24);
+
+/// GitHub shows the attempt of a re-run within seconds, and gives up queued jobs after a day.
+const BEGINS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// What GitHub says of a run past that age.
 const TOO_OLD: &str = "Unable to retry this workflow run because it was created over a month ago";
@@ -39,7 +43,9 @@ pub(super) fn next(
         adopt(entry, facts, jobs);
         name_keys(entry, facts.run, jobs);
     }
+    take_what_was_put_off(entry, facts.run);
     follow_attempt(entry, facts.run, now);
+    give_up_what_never_began(entry, facts.run, now);
     if now > after(facts.run.created_at, RERUN_ALLOWED_FOR) {
         let refusal = refusal(RefusalKind::TooOld, TOO_OLD);
         ledger::settle_open(entry, &refusal, now);
@@ -76,7 +82,9 @@ pub(super) fn schedule(
         RunStep::Ask(_) => entry.due = exactly(after(now, rules.unclear_for)),
         RunStep::Wait(why) => {
             let named = match why {
-                WaitReason::AnswerUnclear => answer_clear_at(entry, rules),
+                WaitReason::AnswerUnclear => {
+                    answer_clear_at(entry, rules).or(ledger::held_back_until(entry))
+                }
                 WaitReason::JobLooking => next_look(facts, now),
                 WaitReason::RunActive | WaitReason::RerunActive => None,
             };
@@ -141,6 +149,34 @@ fn name_keys(entry: &mut RunEntry, run: &Run, jobs: &[Job]) {
     }
 }
 
+/// A re-run that GitHub put off for an active run, seen as taken: what was active was that very
+/// re-run, asked for before under an answer that was lost, and our read lagged behind it.
+fn take_what_was_put_off(entry: &mut RunEntry, run: &Run) {
+    if let Some(last) = entry.reruns.last_mut()
+        && last.answer == RerunAnswer::NotNow
+        && last.order.from.next() == run.run_attempt
+    {
+        last.answer = RerunAnswer::Accepted;
+    }
+}
+
+/// An accepted re-run whose attempt does not begin within a day never will.
+fn give_up_what_never_began(entry: &mut RunEntry, run: &Run, now: Timestamp) {
+    let never: Vec<(JobId, RunAttempt)> = ledger::asked(entry)
+        .filter(|(_, _, from)| *from >= run.run_attempt)
+        .filter(|(_, job, _)| {
+            ledger::asked_at(entry, job).is_some_and(|asked| now > after(asked, BEGINS_WITHIN))
+        })
+        .map(|(id, _, from)| (id, from.next()))
+        .collect();
+    for (id, attempt) in never {
+        let words =
+            format!("the re-run was accepted, but attempt {attempt} did not begin in a day");
+        let reason = refusal(RefusalKind::Unknown, &words);
+        ledger::settle(entry, &[id], &reason, now);
+    }
+}
+
 /// Awaiting jobs of an attempt that is over: our own re-run is watched for them too, as it may
 /// have brought them along; anybody else's ends our part.
 fn follow_attempt(entry: &mut RunEntry, run: &Run, now: Timestamp) {
@@ -193,6 +229,12 @@ fn judge_attempt(
     if is_looking(facts, jobs) {
         return RunStep::Wait(WaitReason::JobLooking);
     }
+    let Some(siblings) = watch::siblings_left_behind(entry, facts.run, jobs) else {
+        return RunStep::Wait(WaitReason::RerunActive);
+    };
+    for (rerun, record) in siblings {
+        ledger::track_sibling(entry, rerun, record);
+    }
     let awaiting: Vec<JobId> = ledger::awaiting(entry).map(|(id, _)| id).collect();
     let mut is_complete = awaiting.iter().all(|id| has_ended(jobs, *id));
     let mut left_behind: Vec<(JobId, JobId)> = Vec::new();
@@ -215,21 +257,6 @@ fn judge_attempt(
     bring_back(entry, facts, jobs, &candidates, now, rules)
 }
 
-/// The jobs that a re-run may be asked for.
-struct Candidates {
-    /// Those for which none was asked yet.
-    awaiting: Vec<JobId>,
-    /// Those that a re-run left behind, each with its id in the newest attempt.
-    left_behind: Vec<(JobId, JobId)>,
-}
-
-impl Candidates {
-    fn ids(&self) -> Vec<JobId> {
-        let left_behind = self.left_behind.iter().map(|(id, _)| *id);
-        self.awaiting.iter().copied().chain(left_behind).collect()
-    }
-}
-
 fn bring_back(
     entry: &mut RunEntry,
     facts: &RunFacts<'_>,
@@ -241,6 +268,9 @@ fn bring_back(
     let ids = candidates.ids();
     if ids.is_empty() {
         return RunStep::Done;
+    }
+    if ledger::held_back_until(entry).is_some_and(|until| now < until) {
+        return RunStep::Wait(WaitReason::AnswerUnclear);
     }
     match permission(facts, jobs, candidates, rules) {
         Permission::Read(step) => step,
@@ -258,65 +288,6 @@ fn bring_back(
     }
 }
 
-/// Whether anything forbids a re-run.
-enum Permission {
-    Granted,
-    Denied(SettleReason),
-    /// That cannot be told before this is read.
-    Read(RunStep),
-}
-
-fn permission(
-    facts: &RunFacts<'_>,
-    jobs: &[Job],
-    candidates: &Candidates,
-    rules: &Rules,
-) -> Permission {
-    let cancelled = cancelled_here(facts, jobs, candidates);
-    let unknown: Vec<JobId> = cancelled
-        .iter()
-        .copied()
-        .filter(|id| !facts.causes.contains_key(id))
-        .collect();
-    let caused_by = |cause: CancelCause| {
-        cancelled
-            .iter()
-            .any(|id| facts.causes.get(id) == Some(&cause))
-    };
-    if caused_by(CancelCause::Person) {
-        Permission::Denied(SettleReason::Cancelled)
-    } else if caused_by(CancelCause::Superseded) {
-        Permission::Denied(SettleReason::Superseded)
-    } else if facts.run.run_attempt.get() > rules.most_reruns {
-        Permission::Denied(no_more_reruns(rules))
-    } else if !unknown.is_empty() {
-        Permission::Read(RunStep::ReadCauses(unknown))
-    } else {
-        match facts.newer {
-            Newer::Unread => Permission::Read(RunStep::ReadNewer),
-            Newer::Run(_) => Permission::Denied(SettleReason::Superseded),
-            Newer::No => Permission::Granted,
-        }
-    }
-}
-
-/// The jobs that were cancelled in this very attempt. A record that was carried over tells of an
-/// earlier attempt, whose cancel somebody has since answered by a re-run.
-fn cancelled_here(facts: &RunFacts<'_>, jobs: &[Job], candidates: &Candidates) -> Vec<JobId> {
-    let carried_over = JobVerdict::Ignore(IgnoreReason::CarriedOver);
-    jobs.iter()
-        .filter(|job| classify::is_cancelled(job))
-        .filter(|job| facts.verdicts.get(&job.id) != Some(&carried_over))
-        .map(|job| job.id)
-        .filter(|id| {
-            !candidates
-                .left_behind
-                .iter()
-                .any(|(_, new_id)| new_id == id)
-        })
-        .collect()
-}
-
 /// What a re-run left behind goes first and one by one: no call takes several of them for sure.
 fn order(facts: &RunFacts<'_>, jobs: &[Job], candidates: &Candidates) -> Option<RerunOrder> {
     match candidates.left_behind.first() {
@@ -325,6 +296,7 @@ fn order(facts: &RunFacts<'_>, jobs: &[Job], candidates: &Candidates) -> Option<
             target: RerunTarget::Job(*new_id),
             wanted: vec![*id],
             along: Vec::new(),
+            siblings: Vec::new(),
         }),
         None => classify::order(facts.run, jobs, &candidates.awaiting, facts.causes),
     }
@@ -367,15 +339,7 @@ fn settled(reason: SettleReason, at: Timestamp) -> TrackedState {
     TrackedState::Settled { reason, at }
 }
 
-fn no_more_reruns(rules: &Rules) -> SettleReason {
-    let most = rules.most_reruns;
-    refusal(
-        RefusalKind::NotRetryable,
-        &format!("the run has had the {most} re-runs that GitHub allows"),
-    )
-}
-
-fn refusal(kind: RefusalKind, message: &str) -> SettleReason {
+pub(super) fn refusal(kind: RefusalKind, message: &str) -> SettleReason {
     SettleReason::Refused(Refusal {
         kind,
         message: message.to_owned(),

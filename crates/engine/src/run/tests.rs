@@ -1,13 +1,16 @@
 //! The table "A run with awaiting jobs", a test a row, and the record's other changes. What holds
 //! for every run is in [`invariants`].
 
+mod cancels;
+mod equal_names;
 mod invariants;
 mod reruns;
+mod siblings;
 
 use reprise_model::evidence::EvidenceSource;
 use reprise_model::ids::RunAttempt;
 use reprise_model::job::{Conclusion, Execution, JobStatus};
-use reprise_model::ledger::{Rerun, RerunTarget, TrackedState};
+use reprise_model::ledger::{Rerun, RerunTarget, Sibling, TrackedState};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, RefusalKind};
 use reprise_model::run::RunStatus;
@@ -41,6 +44,28 @@ fn the_runs_event_makes_it_due_at_once() {
     assert_eq!(world.step(), RunStep::Wait(WaitReason::RunActive));
     let woken = woken(world.entry, at(301)).expect("it is open");
     assert_eq!(woken.due, Some(Due::now(at(301))));
+}
+
+#[test]
+fn a_second_awaiting_job_makes_a_waiting_record_due_now() {
+    let mut world = World::with(&[job(1, "a"), job(2, "b")]);
+    world.await_jobs(&[1]);
+    world.run.status = RunStatus::InProgress;
+    assert_eq!(world.step(), RunStep::Wait(WaitReason::RunActive));
+    assert_eq!(world.due(), at(NOW + 10));
+    world.now = at(NOW + 1);
+    world.await_jobs(&[2]);
+    assert_eq!(world.entry.due, Some(Due::now(at(NOW + 1))));
+}
+
+#[test]
+fn evidence_that_comes_late_brings_the_job_back_while_the_run_has_not_moved_on() {
+    let mut world = World::with(&[job(1, "a")]);
+    world.now = at(2_000);
+    let late = vec![evidence(EvidenceSource::StateReason, 1_990)];
+    let failed = job(1, "a");
+    world.entry = await_job(None, run_key(), &failed, instance(), late, world.now);
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
 }
 
 #[test]
@@ -105,44 +130,8 @@ fn evidence_that_came_after_the_run_had_moved_on_came_too_late() {
 }
 
 #[test]
-fn a_persons_cancel_of_any_job_of_the_attempt_ends_it_for_all() {
-    let mut world = World::with(&[job(1, "a"), job(2, "b"), cancelled(3, "c")]);
-    world.await_jobs(&[1, 2]);
-    world.causes.insert(JobId(3), CancelCause::Person);
-    assert_eq!(world.go(), RunStep::Done);
-    assert_eq!(world.reason(1), SettleReason::Cancelled);
-    assert_eq!(world.reason(2), SettleReason::Cancelled);
-    assert_eq!(world.entry.due, None);
-}
-
-#[test]
-fn a_cancel_by_the_concurrency_group_supersedes_the_run() {
-    let mut world = World::with(&[cancelled(1, "a")]);
-    world.await_jobs(&[1]);
-    world.causes.insert(JobId(1), CancelCause::Superseded);
-    assert_eq!(world.go(), RunStep::Done);
-    assert_eq!(world.reason(1), SettleReason::Superseded);
-}
-
-#[test]
-fn a_newer_run_of_the_same_workflow_and_branch_supersedes_this_one() {
-    let mut world = World::with(&[job(1, "a")]);
-    world.await_jobs(&[1]);
-    world.newer = Newer::Run(RunId(901));
-    assert_eq!(world.go(), RunStep::Done);
-    assert_eq!(world.reason(1), SettleReason::Superseded);
-}
-
-#[test]
 fn the_only_failed_job_is_re_run_alone() {
     let mut world = World::with(&[job(1, "a"), passed(2, "b")]);
-    world.await_jobs(&[1]);
-    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
-}
-
-#[test]
-fn a_cancelled_job_with_evidence_and_an_unreadable_cause_was_interrupted() {
-    let mut world = World::with(&[cancelled(1, "a")]);
     world.await_jobs(&[1]);
     assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
 }
@@ -166,29 +155,6 @@ fn several_interrupted_jobs_beside_real_failures_come_back_with_them_named() {
     let mut world = World::with(&[job(1, "a"), job(2, "b"), job(3, "gate")]);
     world.await_jobs(&[1, 2]);
     assert_eq!(world.go(), ask(RerunTarget::FailedJobs, &[1, 2], &["gate"]));
-}
-
-#[test]
-fn the_siblings_that_fail_fast_cancelled_come_back_with_the_interrupted_job() {
-    for cause in [CancelCause::FailFast, CancelCause::Unreadable] {
-        let mut world =
-            World::with(&[job(1, "test (1)"), cancelled(2, "test (2)"), job(3, "lint")]);
-        world.await_jobs(&[1]);
-        world.causes.insert(JobId(2), cause);
-        assert_eq!(world.go(), ask(RerunTarget::FailedJobs, &[1], &["lint"]));
-    }
-}
-
-#[test]
-fn siblings_that_a_real_failure_cancelled_do_not_come_back_with_another_job() {
-    let mut world = World::with(&[
-        job(1, "build"),
-        job(2, "test (1)"),
-        cancelled(3, "test (2)"),
-    ]);
-    world.await_jobs(&[1]);
-    world.causes.insert(JobId(3), CancelCause::FailFast);
-    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
 }
 
 #[test]
@@ -254,12 +220,14 @@ fn a_job_becomes_awaiting_once_however_often_it_is_told() {
 fn a_run_that_cannot_be_read_is_read_later_and_one_that_is_gone_is_given_up() {
     let mut world = World::with(&[job(1, "a")]);
     world.await_jobs(&[1]);
-    let later = postponed(world.entry.clone(), at(NOW), MIDDLE);
+    let later = postponed(world.entry.clone(), None, at(NOW), MIDDLE);
     assert_eq!(later.due.map(|due| due.at), Some(at(NOW + 10)));
+    let limited = postponed(world.entry.clone(), Some(secs(3_000)), at(NOW), MIDDLE);
+    assert_eq!(limited.due.map(|due| due.at), Some(at(NOW + 3_000)));
     world.entry = refused(later, gone(), at(NOW + 10));
     assert_eq!(world.reason(1), SettleReason::Refused(gone()));
     assert_eq!(world.entry.due, None);
-    assert_eq!(postponed(world.entry, at(NOW), MIDDLE).due, None);
+    assert_eq!(postponed(world.entry, None, at(NOW), MIDDLE).due, None);
 }
 
 /// A run's facts, owned, and its record.
@@ -337,8 +305,11 @@ impl World {
     }
 
     /// The next attempt, completed, with these jobs.
-    fn next_attempt(&mut self, jobs: Vec<Job>) {
+    fn next_attempt(&mut self, mut jobs: Vec<Job>) {
         self.run.run_attempt = self.run.run_attempt.next();
+        for job in &mut jobs {
+            job.run_attempt = self.run.run_attempt;
+        }
         self.run.run_started_at = Some(self.now);
         self.now += secs(600);
         self.causes = jobs
@@ -381,6 +352,15 @@ fn passed(id: u64, name: &str) -> Job {
     }
 }
 
+/// The record of a new execution that passed.
+fn again(id: u64, name: &str) -> Job {
+    Job {
+        started_at: Some(at(1_000)),
+        completed_at: Some(at(1_100)),
+        ..passed(id, name)
+    }
+}
+
 fn tag() -> Evidence {
     evidence(EvidenceSource::Tag, 210)
 }
@@ -403,7 +383,20 @@ fn order(from: u32, target: RerunTarget, wanted: &[u64], along: &[&str]) -> Reru
         target,
         wanted: wanted.iter().copied().map(JobId).collect(),
         along: along.iter().map(|name| (*name).to_owned()).collect(),
+        siblings: Vec::new(),
     }
+}
+
+/// As [`ask`] for all failed jobs, with the siblings that are to come back.
+fn ask_all(wanted: &[u64], along: &[&str], siblings: &[&Job]) -> RunStep {
+    let siblings = siblings.iter().map(|job| Sibling {
+        name: job.name.clone(),
+        execution: job.execution(),
+    });
+    RunStep::Ask(RerunOrder {
+        siblings: siblings.collect(),
+        ..order(1, RerunTarget::FailedJobs, wanted, along)
+    })
 }
 
 fn is_refused(reason: &SettleReason, kind: RefusalKind) -> bool {

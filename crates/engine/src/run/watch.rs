@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use reprise_model::ids::{JobId, RunAttempt};
-use reprise_model::job::{Job, JobKey, JobStatus, keys_of};
-use reprise_model::ledger::{RerunAnswer, RunEntry, TrackedJob};
+use reprise_model::job::{Conclusion, Job, JobStatus};
+use reprise_model::ledger::{RerunAnswer, RunEntry, Sibling, TrackedJob};
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::Run;
 
-use super::ledger;
+use super::{ledger, records};
 use crate::job::passed;
 
 /// How often a job is asked for: once, and once more by its new id when it did not come along.
@@ -30,19 +30,50 @@ pub(super) enum Sight {
 
 /// What the newest attempt shows of every job that was asked for.
 pub(super) fn look(entry: &RunEntry, run: &Run, jobs: &[Job]) -> BTreeMap<JobId, Sight> {
-    let keys = keys_of(&run.repository, run.path.as_deref(), jobs);
+    let records = records::of_known(entry, run, jobs);
     ledger::asked(entry)
         .map(|(id, tracked, _)| {
-            let found = jobs
-                .iter()
-                .find(|job| keys.get(&job.id).is_some_and(|key| is_same(key, tracked)));
-            let sight = match found {
+            let sight = match records.get(&id) {
                 None => Sight::Missing,
                 Some(job) => sight(entry, id, tracked, job, run.run_attempt),
             };
             (id, sight)
         })
         .collect()
+}
+
+/// The siblings that a re-run was to bring back and left behind: the re-run, and each one's record
+/// in the newest attempt. `None` while the attempt's list lacks one of them.
+pub(super) fn siblings_left_behind<'a>(
+    entry: &RunEntry,
+    run: &Run,
+    jobs: &'a [Job],
+) -> Option<Vec<(usize, &'a Job)>> {
+    let accepted = entry.reruns.iter().enumerate().filter(|(_, rerun)| {
+        rerun.answer == RerunAnswer::Accepted && rerun.order.from < run.run_attempt
+    });
+    let mut left_behind = Vec::new();
+    for (index, rerun) in accepted {
+        for sibling in &rerun.order.siblings {
+            let mut records = jobs
+                .iter()
+                .filter(|job| job.name == sibling.name)
+                .peekable();
+            records.peek()?;
+            let behind = records.find(|job| job.execution() == sibling.execution);
+            left_behind.extend(behind.map(|job| (index, job)));
+        }
+    }
+    left_behind.retain(|(_, job)| !ledger::holds(entry, &job.name, &job.execution()));
+    Some(left_behind)
+}
+
+/// Whether a record tells of an execution that was over before the run's attempt began.
+pub(super) fn ended_before(job: &Job, run: &Run) -> bool {
+    match (job.completed_at, run.run_started_at) {
+        (Some(completed), Some(started)) => completed < started,
+        (Some(_) | None, _) => false,
+    }
 }
 
 fn sight(
@@ -56,32 +87,35 @@ fn sight(
         Sight::Missing
     } else if job.execution() != tracked.execution {
         Sight::End(outcome(job))
-    } else if asks_for(entry, id) < MOST_ASKS {
+    } else if asks_for(entry, id, tracked) < MOST_ASKS {
         Sight::LeftBehind(job.id)
     } else {
         Sight::End(SettleReason::Refused(not_executed(attempt)))
     }
 }
 
+/// A record that was skipped without ever having a runner brought nothing back: in the re-run,
+/// something that the job needs failed, or its condition was false.
 fn outcome(job: &Job) -> SettleReason {
-    if passed(job) {
+    let was_skipped = job.conclusion == Some(Conclusion::Skipped) && job.runner_name.is_none();
+    if passed(job) && !was_skipped {
         SettleReason::Recovered
     } else {
         SettleReason::FailedAgain
     }
 }
 
-/// Name and place among equal names: the workflow's file may be unknown in an old record.
-fn is_same(key: &JobKey, tracked: &TrackedJob) -> bool {
-    key.name == tracked.key.name && key.ordinal == tracked.key.ordinal
-}
-
-/// How many re-runs that GitHub accepted were for this job.
-fn asks_for(entry: &RunEntry, id: JobId) -> usize {
+/// How many re-runs that GitHub accepted were to bring this job back.
+fn asks_for(entry: &RunEntry, id: JobId, tracked: &TrackedJob) -> usize {
+    let is_sibling = |sibling: &Sibling| {
+        sibling.name == tracked.key.name && sibling.execution == tracked.execution
+    };
     entry
         .reruns
         .iter()
-        .filter(|rerun| rerun.answer == RerunAnswer::Accepted && rerun.order.wanted.contains(&id))
+        .filter(|rerun| rerun.answer == RerunAnswer::Accepted)
+        .map(|rerun| &rerun.order)
+        .filter(|order| order.wanted.contains(&id) || order.siblings.iter().any(is_sibling))
         .count()
 }
 

@@ -21,7 +21,7 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 pub use self::family::{FamilyPattern, InvalidFamily};
-pub use self::parse::parse;
+pub use self::parse::{parse, retry_of};
 use crate::policy::RetryPolicy;
 
 /// What the labels of a job of ours ask for.

@@ -4,6 +4,7 @@ use super::keys::{Key, Meaning, honoured, meaning, nearest_key};
 use super::values::{self, did_you_mean, mistake};
 use super::word::{Setting, settings};
 use super::{JobLabels, LabelError, LabelErrors};
+use crate::policy::RetryPolicy;
 
 /// The longest label that is read, in characters: GitHub takes 256. A stranger's label is repeated
 /// in each of its errors, so there must be some end to it.
@@ -26,6 +27,25 @@ pub fn parse(labels: &[String]) -> Result<Option<JobLabels>, LabelErrors> {
         reading.label(label);
     }
     reading.finish().map(Some)
+}
+
+/// What the labels say of re-runs alone, whatever else is wrong with them; `None` where they say
+/// nothing, or where none of them asks for one of our machines.
+///
+/// A job that runs on somebody else's fleet may have labels in that fleet's own grammar, and what
+/// its author says of re-runs holds there too. The last setting wins, as everywhere. One whose
+/// value cannot be understood counts as [`RetryPolicy::Never`]: it was written to say something
+/// other than the default, and a guess must never re-run more than the author meant.
+pub fn retry_of(labels: &[String]) -> Option<RetryPolicy> {
+    if !labels.iter().any(|label| is_ours(label)) {
+        return None;
+    }
+    labels
+        .iter()
+        .flat_map(|label| settings(label))
+        .filter(|setting| meaning(setting.key.text) == Some(Meaning::Honoured(Key::Retry)))
+        .last()
+        .map(|setting| values::retry(setting).unwrap_or(RetryPolicy::Never))
 }
 
 fn is_ours(label: &str) -> bool {

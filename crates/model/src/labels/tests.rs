@@ -234,6 +234,54 @@ fn a_range_holds_both_its_ends() {
     }
 }
 
+#[test]
+fn what_labels_say_of_re_runs_is_read_whatever_else_is_wrong_with_them() {
+    for (labels, policy) in [
+        (
+            &["runs-on=1/runner=2cpu-linux-x64/retry=false"] as &[&str],
+            Some(RetryPolicy::Never),
+        ),
+        (
+            &["runs-on=1/region=eu-west-1/retry=false"],
+            Some(RetryPolicy::Never),
+        ),
+        (&["runs-on=1/nested-virt/retry=0"], Some(RetryPolicy::Never)),
+        (
+            &["runs-on=1/volume=80gb", "retry=when-interrupted"],
+            Some(RetryPolicy::WhenInterrupted),
+        ),
+        (
+            &["runs-on=1,ami=x,RETRY"],
+            Some(RetryPolicy::WhenInterrupted),
+        ),
+        (
+            &["runs-on=1/retry=false/retry=true"],
+            Some(RetryPolicy::WhenInterrupted),
+        ),
+        (&["runs-on=1/runner=x"], None),
+        (&["self-hosted", "retry=false"], None),
+        (&[], None),
+    ] {
+        assert_eq!(retry(labels), policy, "{labels:?}");
+    }
+}
+
+#[test]
+fn a_word_about_re_runs_that_cannot_be_understood_never_re_runs_more() {
+    for label in [
+        "runs-on=1/retry=sometimes",
+        "runs-on=1/retry=",
+        "runs-on=1/retry=true/retry=2",
+    ] {
+        assert_eq!(retry(&[label]), Some(RetryPolicy::Never), "{label}");
+    }
+}
+
+fn retry(labels: &[&str]) -> Option<RetryPolicy> {
+    let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+    retry_of(&labels)
+}
+
 fn any_labels() -> impl Strategy<Value = Vec<String>> {
     let word = prop_oneof![
         any::<String>(),
@@ -286,6 +334,14 @@ fn without_places(
 }
 
 proptest! {
+    #[test]
+    fn where_the_labels_can_be_read_their_word_about_re_runs_is_the_same(labels in any_labels()) {
+        let word = retry_of(&labels);
+        if let Ok(read) = parse(&labels) {
+            prop_assert_eq!(word, read.and_then(|read| read.retry));
+        }
+    }
+
     #[test]
     fn no_label_panics_and_every_position_lies_inside_its_label(labels in any_labels()) {
         if let Err(LabelErrors(errors)) = parse(&labels) {

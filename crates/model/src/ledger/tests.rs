@@ -57,6 +57,7 @@ fn instance_entry() -> InstanceEntry {
             repository: repository(),
             job: job(),
         }),
+        judged: None,
         due: Some(Due::now(at("2026-03-01T10:03:00Z"))),
     }
 }
@@ -100,9 +101,14 @@ fn rerun(target: RerunTarget, answer: RerunAnswer) -> Rerun {
             target,
             wanted: vec![JobId(7), JobId(8)],
             along: vec!["lint".to_owned()],
+            siblings: vec![Sibling {
+                name: "test (2, linux)".to_owned(),
+                execution: job().execution(),
+            }],
         },
         decided_at: at("2026-03-01T10:05:00Z"),
         answer,
+        not_before: Some(at("2026-03-01T10:06:00Z")),
     }
 }
 

@@ -127,6 +127,7 @@ fn put(number: u8, size: usize) -> Change {
         instance: instance(number),
         evidence: Vec::new(),
         unexplained: None,
+        judged: None,
         due: None,
     };
     let evidence = reprise_model::evidence::Evidence {

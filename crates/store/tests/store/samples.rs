@@ -11,7 +11,7 @@ use reprise_model::instance::{Capacity, Instance};
 use reprise_model::job::{Conclusion, Execution, Job, JobKey, JobStatus};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, LaunchSpec, Rerun,
-    RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, TrackedJob, TrackedState,
+    RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, Sibling, TrackedJob, TrackedState,
     UnexplainedJob,
 };
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
@@ -105,6 +105,7 @@ pub(crate) fn interrupted(number: u64) -> Sample {
         instance: instance(number),
         evidence: vec![evidence(EvidenceSource::Tag, 600)],
         unexplained: None,
+        judged: None,
         due: None,
     })
 }
@@ -120,6 +121,7 @@ fn instances() -> Vec<(&'static str, Sample)> {
         instance: instance(1),
         evidence: (600..).zip(sources).map(|(s, e)| evidence(e, s)).collect(),
         unexplained: None,
+        judged: None,
         due: None,
     };
     let unexplained = InstanceEntry {
@@ -129,6 +131,7 @@ fn instances() -> Vec<(&'static str, Sample)> {
             repository: "acme/shop".parse().expect("a repository"),
             job: failed_job(),
         }),
+        judged: None,
         due: Some(Due {
             at: at(700),
             tries: 1,
@@ -354,15 +357,33 @@ fn refused(kind: RefusalKind) -> Refusal {
 }
 
 fn rerun(target: RerunTarget, answer: RerunAnswer) -> Rerun {
+    let siblings = match target {
+        RerunTarget::Job(_) => Vec::new(),
+        RerunTarget::FailedJobs => vec![cancelled_sibling()],
+    };
+    let not_before = (answer == RerunAnswer::NotNow).then(|| at(711));
     Rerun {
         order: RerunOrder {
             from: RunAttempt::FIRST,
             target,
             wanted: vec![JobId(71_000_000_201)],
             along: vec!["lint".to_owned()],
+            siblings,
         },
         decided_at: at(651),
         answer,
+        not_before,
+    }
+}
+
+fn cancelled_sibling() -> Sibling {
+    Sibling {
+        name: "test (2, linux)".to_owned(),
+        execution: Execution {
+            runner_name: Some(RunnerName::new("runs-on--i-0123456789abcdef3--b7Yq")),
+            started_at: Some(at(31)),
+            completed_at: Some(at(641)),
+        },
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is remembered of an instance.
 
+use reprise_model::ids::JobId;
 use reprise_model::ledger::UnexplainedJob;
 
 use super::*;
@@ -44,8 +45,18 @@ fn late_evidence_leaves_nothing_unexplained() {
         ..remembered(Vec::new())
     };
     let tag = evidence(EvidenceSource::Tag, 150);
-    assert_eq!(
-        explained(Some(before), &instance(), std::slice::from_ref(&tag)),
-        Some(remembered(vec![tag]))
-    );
+    let after = InstanceEntry {
+        judged: Some(JobId(1)),
+        ..remembered(vec![tag.clone()])
+    };
+    let explain = |entry| {
+        explained(
+            Some(entry),
+            &instance(),
+            std::slice::from_ref(&tag),
+            JobId(1),
+        )
+    };
+    assert_eq!(explain(before), Some(after.clone()));
+    assert_eq!(explain(after), None, "it is known already");
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
+use reprise_model::ids::RunnerName;
 
 use super::*;
 
@@ -80,8 +81,23 @@ proptest! {
     ) {
         let mut life = Life::new(&names, &interrupted, choices);
         life.live()?;
-        let is_open = ledger::has_open(&life.world.entry);
-        prop_assert!(!is_open, "still open: {:?}", life.world.entry);
+        life.check_end()?;
+    }
+
+    #[test]
+    fn a_life_with_fail_fast_siblings_and_records_tracked_twice_ends_as_well(
+        interrupted in prop::collection::btree_set(1_u64..4, 0..2),
+        takes_cancelled in any::<bool>(),
+        choices in prop::collection::vec(any::<u8>(), 400),
+    ) {
+        let names = ["test (1)", "test (2)", "test (3)", "test (3)"];
+        let mut life = Life::new(&names, &interrupted, choices);
+        life.takes_cancelled = takes_cancelled;
+        life.tracks_carried_over = true;
+        life.cancel_siblings();
+        life.live()?;
+        life.check_end()?;
+        life.check_siblings()?;
     }
 }
 
@@ -94,6 +110,11 @@ struct Life {
     asked: BTreeSet<(String, Execution)>,
     /// The executions that a re-run really followed.
     followed: BTreeSet<(String, Execution)>,
+    /// Whether a re-run of failed jobs takes cancelled ones along.
+    takes_cancelled: bool,
+    /// Whether the verdict on a record that was carried over may be that it was interrupted, as
+    /// when the list of an earlier attempt lagged.
+    tracks_carried_over: bool,
 }
 
 impl Life {
@@ -108,7 +129,62 @@ impl Life {
             next_id: 100,
             asked: BTreeSet::new(),
             followed: BTreeSet::new(),
+            takes_cancelled: true,
+            tracks_carried_over: false,
         }
+    }
+
+    /// What was not interrupted was cancelled by fail-fast, each on a runner of its own.
+    fn cancel_siblings(&mut self) {
+        let tracked = &self.world.entry.jobs;
+        for job in self.world.jobs.iter_mut().flatten() {
+            if !tracked.contains_key(&job.id) {
+                job.conclusion = Some(Conclusion::Cancelled);
+                job.runner_name = Some(RunnerName::new(job.id.to_string()));
+                self.world.causes.insert(job.id, CancelCause::FailFast);
+            }
+        }
+    }
+
+    fn check_end(&self) -> Result<(), TestCaseError> {
+        let entry = &self.world.entry;
+        prop_assert!(!ledger::has_open(entry), "still open: {entry:?}");
+        let executions: BTreeSet<(&String, &Execution)> = entry
+            .jobs
+            .values()
+            .map(|job| (&job.key.name, &job.execution))
+            .collect();
+        prop_assert_eq!(
+            executions.len(),
+            entry.jobs.len(),
+            "tracked twice: {:?}",
+            entry
+        );
+        Ok(())
+    }
+
+    /// A sibling whose cancelled execution is still its last was asked for by its own id, or
+    /// nothing could be asked for any more.
+    fn check_siblings(&self) -> Result<(), TestCaseError> {
+        let entry = &self.world.entry;
+        let is_given_up = entry.jobs.values().any(|job| {
+            let state = &job.state;
+            matches!(
+                state,
+                TrackedState::Settled {
+                    reason: SettleReason::Refused(_),
+                    ..
+                }
+            )
+        });
+        let left_behind = self.world.jobs.iter().flatten().find(|job| {
+            classify::is_cancelled(job) && !ledger::holds(entry, &job.name, &job.execution())
+        });
+        prop_assert!(
+            is_given_up || left_behind.is_none(),
+            "{left_behind:?}: {entry:?}"
+        );
+        Ok(())
     }
 
     fn choose(&mut self, among: u8) -> u8 {
@@ -176,11 +252,32 @@ impl Life {
         for job in jobs {
             let named = match order.target {
                 RerunTarget::Job(id) => job.id == id,
-                RerunTarget::FailedJobs => job.is_unsuccessful(),
+                RerunTarget::FailedJobs => {
+                    job.is_unsuccessful() && (self.takes_cancelled || !classify::is_cancelled(&job))
+                }
             };
             next.push(self.cloned(job, named)?);
         }
+        let carried_over: Vec<u64> = next
+            .iter()
+            .filter(|job| job.completed_at <= Some(self.world.now))
+            .map(|job| job.id.0)
+            .collect();
         self.world.next_attempt(next);
+        for id in carried_over {
+            let tracked = &self.world.entry.jobs;
+            let shows = |job: &&Job| {
+                let is_known = tracked
+                    .values()
+                    .any(|known| known.execution == job.execution());
+                job.id.0 == id && is_known
+            };
+            let is_known = self.world.jobs.iter().flatten().any(|job| shows(&job));
+            if is_known && self.tracks_carried_over && self.choose(3) == 0 {
+                self.world.verdicts.insert(JobId(id), awaits());
+                self.world.await_jobs(&[id]);
+            }
+        }
         Ok(())
     }
 
@@ -339,6 +436,7 @@ fn any_reruns() -> impl Strategy<Value = Vec<Rerun>> {
             order: order(from, RerunTarget::FailedJobs, &Vec::from_iter(wanted), &[]),
             decided_at: at(NOW),
             answer,
+            not_before: None,
         });
     // Only the last may still be without an answer.
     prop::collection::vec(rerun, 0..3).prop_map(|mut reruns| {

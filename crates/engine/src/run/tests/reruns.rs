@@ -8,9 +8,9 @@ fn an_order_is_written_down_before_it_is_asked_for() {
     let rerun = world.entry.reruns.last().expect("written down");
     assert_eq!(rerun.answer, RerunAnswer::Unclear);
     assert_eq!(rerun.decided_at, at(NOW));
-    assert_eq!(world.due(), at(NOW + 10));
+    assert_eq!(world.due(), at(NOW + 45));
     assert_eq!(world.step(), RunStep::Wait(WaitReason::AnswerUnclear));
-    assert_eq!(world.due(), at(NOW + 10));
+    assert_eq!(world.due(), at(NOW + 45));
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn an_event_does_not_hasten_the_read_of_an_order_that_may_be_under_way() {
     world.entry = woken(world.entry.clone(), at(NOW + 1)).expect("it is open");
     world.now = at(NOW + 1);
     assert_eq!(world.step(), RunStep::Wait(WaitReason::AnswerUnclear));
-    assert_eq!(world.due(), at(NOW + 10));
+    assert_eq!(world.due(), at(NOW + 45));
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn github_is_not_asked_again_before_the_time_that_it_names() {
 fn a_lost_answer_is_a_yes_when_the_run_has_moved_on() {
     let mut world = asked();
     world.answer(RerunAnswer::Unclear);
-    world.now = at(NOW + 10);
+    world.now = at(NOW + 45);
     world.next_attempt(vec![again(11, "a")]);
     assert_eq!(world.go(), RunStep::Done);
     assert_eq!(world.entry.reruns[0].answer, RerunAnswer::Accepted);
@@ -88,18 +88,18 @@ fn a_lost_answer_is_a_yes_when_the_run_has_moved_on() {
 #[test]
 fn a_lost_answer_is_asked_again_when_the_run_has_not_moved_on() {
     let mut world = asked();
-    world.now = at(NOW + 10);
+    world.now = at(NOW + 45);
     assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
-    assert_eq!(world.entry.reruns[0].decided_at, at(NOW + 10));
+    assert_eq!(world.entry.reruns[0].decided_at, at(NOW + 45));
 }
 
 #[test]
 fn a_lost_answer_is_not_asked_again_while_the_run_is_active() {
     let mut world = asked();
-    world.now = at(NOW + 10);
+    world.now = at(NOW + 45);
     world.run.status = RunStatus::Queued;
     assert_eq!(world.step(), RunStep::Wait(WaitReason::AnswerUnclear));
-    assert_eq!(world.due(), at(NOW + 20));
+    assert_eq!(world.due(), at(NOW + 55));
     assert_eq!(world.entry.reruns[0].answer, RerunAnswer::Unclear);
 }
 
@@ -226,17 +226,114 @@ fn a_job_that_is_found_interrupted_after_the_re_run_of_another_is_watched_and_th
 }
 
 #[test]
-fn a_record_that_an_earlier_cancel_left_does_not_speak_for_this_attempt() {
-    let mut world = World::with(&[job(1, "a"), cancelled(2, "b")]);
-    world.run.run_attempt = attempt(2);
-    let jobs = world.jobs.iter_mut().flatten();
-    jobs.for_each(|job| job.run_attempt = attempt(2));
-    world.await_jobs(&[1]);
-    world.causes.insert(JobId(2), CancelCause::Person);
-    world
-        .verdicts
-        .insert(JobId(2), JobVerdict::Ignore(IgnoreReason::CarriedOver));
+fn an_event_does_not_hasten_what_github_asked_to_wait_for() {
+    let mut world = asked();
+    let wait = Some(secs(60));
+    world.entry = answered(
+        world.entry.clone(),
+        RerunAnswer::NotNow,
+        wait,
+        world.now,
+        MIDDLE,
+    );
+    world.entry = woken(world.entry.clone(), at(NOW + 1)).expect("it is open");
+    world.now = at(NOW + 1);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::AnswerUnclear));
+    assert_eq!(world.due(), at(NOW + 60));
+    world.now = world.due();
     assert!(matches!(world.go(), RunStep::Ask(_)));
+}
+
+#[test]
+fn an_event_hastens_a_re_run_that_was_put_off_without_a_time() {
+    let mut world = asked();
+    world.answer(RerunAnswer::NotNow);
+    world.entry = woken(world.entry.clone(), at(NOW + 1)).expect("it is open");
+    world.now = at(NOW + 1);
+    assert!(matches!(world.go(), RunStep::Ask(_)));
+}
+
+#[test]
+fn a_re_run_that_a_lagging_read_hid_is_still_ours() {
+    let mut world = asked();
+    world.answer(RerunAnswer::Unclear);
+    world.now = at(NOW + 45);
+    assert!(matches!(world.go(), RunStep::Ask(_)), "a stale read");
+    world.answer(RerunAnswer::NotNow);
+    let mut other = world.clone();
+
+    world.next_attempt(vec![again(11, "a")]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(1), SettleReason::Recovered);
+
+    other.next_attempt(vec![job(11, "a")]);
+    let by_its_new_id = order(2, RerunTarget::Job(JobId(11)), &[1], &[]);
+    assert_eq!(other.go(), RunStep::Ask(by_its_new_id));
+}
+
+#[test]
+fn a_re_run_that_was_accepted_and_does_not_begin_in_a_day_is_given_up() {
+    let mut world = accepted();
+    let begun = world.now;
+    while world.step() != RunStep::Done {
+        assert!(world.now.duration_since(begun) <= secs(24 * 3600 + 300));
+        world.now = world.due();
+    }
+    assert!(is_refused(&world.reason(1), RefusalKind::Unknown));
+    assert!(world.now.duration_since(begun) > secs(24 * 3600));
+}
+
+#[test]
+fn a_job_that_its_re_run_skipped_is_not_recovered() {
+    let mut world = accepted();
+    let mut back = again(11, "a");
+    back.conclusion = Some(Conclusion::Skipped);
+    back.runner_name = None;
+    world.next_attempt(vec![back]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(1), SettleReason::FailedAgain);
+}
+
+#[test]
+fn the_ledger_counts_a_chain_of_re_runs_as_one_retry() {
+    let mut world = accepted();
+    world.next_attempt(vec![job(11, "a")]);
+    assert!(matches!(world.go(), RunStep::Ask(_)));
+    world.answer(RerunAnswer::Accepted);
+    world.next_attempt(vec![again(21, "a")]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.entry.reruns.len(), 2);
+    let jobs: Vec<(&JobId, &TrackedState)> = world
+        .entry
+        .jobs
+        .iter()
+        .map(|(id, job)| (id, &job.state))
+        .collect();
+    let recovered = TrackedState::Settled {
+        reason: SettleReason::Recovered,
+        at: world.now,
+    };
+    assert_eq!(jobs, [(&JobId(1), &recovered)]);
+}
+
+#[test]
+fn an_attempt_is_ours_unless_github_refused_the_re_run_for_good() {
+    let world = asked();
+    assert!(
+        asked_for(&world.entry, attempt(2)),
+        "the answer may be lost"
+    );
+    assert!(!asked_for(&world.entry, attempt(1)));
+    assert!(!asked_for(&world.entry, attempt(3)));
+    for (answer, is_ours) in [
+        (RerunAnswer::Accepted, true),
+        (RerunAnswer::NotNow, true),
+        (RerunAnswer::Refused(gone()), false),
+    ] {
+        let mut world = world.clone();
+        world.answer(answer.clone());
+        assert_eq!(asked_for(&world.entry, attempt(2)), is_ours, "{answer:?}");
+    }
 }
 
 /// A run whose only failed job's re-run was written down.
@@ -251,13 +348,4 @@ fn accepted() -> World {
     let mut world = asked();
     world.answer(RerunAnswer::Accepted);
     world
-}
-
-/// The record of a new execution that passed.
-fn again(id: u64, name: &str) -> Job {
-    Job {
-        started_at: Some(at(1_000)),
-        completed_at: Some(at(1_100)),
-        ..passed(id, name)
-    }
 }

@@ -1,0 +1,131 @@
+//! Matrix siblings that fail-fast cancelled: which of them come back, and how.
+
+use super::*;
+
+#[test]
+fn the_siblings_that_fail_fast_cancelled_come_back_with_the_interrupted_job() {
+    for cause in [CancelCause::FailFast, CancelCause::Unreadable] {
+        let mut world =
+            World::with(&[job(1, "test (1)"), cancelled(2, "test (2)"), job(3, "lint")]);
+        world.await_jobs(&[1]);
+        world.causes.insert(JobId(2), cause);
+        let sibling = cancelled(2, "test (2)");
+        assert_eq!(world.go(), ask_all(&[1], &["lint"], &[&sibling]));
+    }
+}
+
+#[test]
+fn siblings_that_a_real_failure_cancelled_do_not_come_back_with_another_job() {
+    let mut world = World::with(&[
+        job(1, "build"),
+        job(2, "test (1)"),
+        cancelled(3, "test (2)"),
+    ]);
+    world.await_jobs(&[1]);
+    world.causes.insert(JobId(3), CancelCause::FailFast);
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
+}
+
+#[test]
+fn with_no_real_failure_the_siblings_come_back_with_the_interrupted_job_in_one_attempt() {
+    let sibling = cancelled(2, "test (2)");
+    let mut world = World::with(&[job(1, "test (1)"), sibling.clone(), passed(3, "lint")]);
+    world.await_jobs(&[1]);
+    world.causes.insert(JobId(2), CancelCause::FailFast);
+    assert_eq!(world.go(), ask_all(&[1], &[], &[&sibling]));
+}
+
+#[test]
+fn several_interrupted_jobs_and_their_siblings_come_back_with_the_real_failures_named() {
+    let sibling = cancelled(3, "test (3)");
+    let mut world = World::with(&[
+        job(1, "test (1)"),
+        job(2, "test (2)"),
+        sibling.clone(),
+        job(4, "lint"),
+    ]);
+    world.await_jobs(&[1, 2]);
+    world.causes.insert(JobId(3), CancelCause::FailFast);
+    assert_eq!(world.go(), ask_all(&[1, 2], &["lint"], &[&sibling]));
+}
+
+#[test]
+fn siblings_that_came_back_are_not_asked_for() {
+    let mut world = cancelled_siblings();
+    world.next_attempt(vec![
+        again(11, "test (1)"),
+        again(12, "test (2)"),
+        again(13, "test (3)"),
+    ]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(1), SettleReason::Recovered);
+    assert_eq!(world.entry.jobs.len(), 1);
+}
+
+#[test]
+fn siblings_that_were_left_behind_are_asked_for_once_each_by_their_new_ids() {
+    let mut world = cancelled_siblings();
+    world.next_attempt(vec![
+        again(11, "test (1)"),
+        cancelled(12, "test (2)"),
+        cancelled(13, "test (3)"),
+    ]);
+    let second = order(2, RerunTarget::Job(JobId(12)), &[12], &[]);
+    assert_eq!(world.go(), RunStep::Ask(second));
+    assert_eq!(world.reason(1), SettleReason::Recovered);
+    world.answer(RerunAnswer::Accepted);
+
+    world.next_attempt(vec![
+        again(21, "test (1)"),
+        again(22, "test (2)"),
+        cancelled(23, "test (3)"),
+    ]);
+    let third = order(3, RerunTarget::Job(JobId(23)), &[13], &[]);
+    assert_eq!(world.go(), RunStep::Ask(third));
+    assert_eq!(world.reason(12), SettleReason::Recovered);
+    world.answer(RerunAnswer::Accepted);
+
+    world.next_attempt(vec![
+        again(31, "test (1)"),
+        again(32, "test (2)"),
+        cancelled(33, "test (3)"),
+    ]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert!(is_refused(&world.reason(13), RefusalKind::Unknown));
+}
+
+#[test]
+fn a_list_that_lacks_a_sibling_is_read_again_before_anything_is_settled() {
+    let mut world = cancelled_siblings();
+    world.next_attempt(vec![again(11, "test (1)"), again(12, "test (2)")]);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::RerunActive));
+    assert_eq!(world.state(1), TrackedState::Asked { rerun: 0 });
+}
+
+#[test]
+fn siblings_that_were_left_behind_are_not_asked_for_against_a_newer_run() {
+    let mut world = cancelled_siblings();
+    world.newer = Newer::Run(RunId(901));
+    world.next_attempt(vec![
+        again(11, "test (1)"),
+        cancelled(12, "test (2)"),
+        again(13, "test (3)"),
+    ]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(12), SettleReason::Superseded);
+}
+
+/// An accepted re-run for one interrupted job whose two siblings fail-fast cancelled.
+fn cancelled_siblings() -> World {
+    let mut world = World::with(&[
+        job(1, "test (1)"),
+        cancelled(2, "test (2)"),
+        cancelled(3, "test (3)"),
+    ]);
+    world.await_jobs(&[1]);
+    world.causes.insert(JobId(2), CancelCause::FailFast);
+    world.causes.insert(JobId(3), CancelCause::FailFast);
+    assert!(matches!(world.go(), RunStep::Ask(_)));
+    world.answer(RerunAnswer::Accepted);
+    world
+}
