@@ -32,7 +32,9 @@ impl<C: Clock> Ports for Real<C> {
 
 impl Cloud for Ec2 {
     async fn look(&self, region: &Region, id: &InstanceId) -> Result<InstanceSight, PortError> {
-        Self::look(self, region, id).await.map_err(|error| ec2("describe an instance", error))
+        Self::look(self, region, id)
+            .await
+            .map_err(|error| ec2("describe an instance", error))
     }
 
     async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
@@ -53,7 +55,9 @@ impl Cloud for Ec2 {
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
-        Self::terminate(self, instance).await.map_err(|error| ec2("terminate an instance", error))
+        Self::terminate(self, instance)
+            .await
+            .map_err(|error| ec2("terminate an instance", error))
     }
 
     async fn list_stack(
@@ -71,8 +75,15 @@ impl Cloud for Ec2 {
 impl Queue for SqsQueue {
     type Receipt = Receipt;
 
-    async fn receive(&self, wait: Duration) -> Result<Vec<Message<Receipt>>, PortError> {
-        let messages = Self::receive(self, 10, wait).await.map_err(|error| sqs("receive", error))?;
+    async fn receive(
+        &self,
+        most: usize,
+        wait: Duration,
+    ) -> Result<Vec<Message<Receipt>>, PortError> {
+        let most = u32::try_from(most).unwrap_or(u32::MAX);
+        let messages = Self::receive(self, most, wait)
+            .await
+            .map_err(|error| sqs("receive messages", error))?;
         Ok(messages
             .into_iter()
             .map(|message| Message {
@@ -86,7 +97,9 @@ impl Queue for SqsQueue {
     }
 
     async fn delete(&self, receipt: &Receipt) -> Result<(), PortError> {
-        Self::delete(self, receipt).await.map_err(|error| sqs("delete a message", error))
+        Self::delete(self, receipt)
+            .await
+            .map_err(|error| sqs("delete a message", error))
     }
 
     async fn hide(&self, receipt: &Receipt, visibility: Duration) -> Result<(), PortError> {
@@ -100,13 +113,17 @@ impl Queue for SqsQueue {
         body: &str,
         attributes: &BTreeMap<String, String>,
     ) -> Result<(), PortError> {
-        Self::send(self, body, attributes).await.map_err(|error| sqs("send a message", error))
+        Self::send(self, body, attributes)
+            .await
+            .map_err(|error| sqs("send a message", error))
     }
 }
 
 impl GitHub for reprise_github::GitHub {
     async fn run(&self, repository: &Repository, run: RunId) -> Result<Run, PortError> {
-        Self::run(self, repository, run).await.map_err(|error| github("read a run", error))
+        Self::run(self, repository, run)
+            .await
+            .map_err(|error| github("read a run", error))
     }
 
     async fn jobs(
@@ -122,7 +139,11 @@ impl GitHub for reprise_github::GitHub {
 
     async fn rerun(&self, repository: &Repository, run: RunId, target: RerunTarget) -> RerunReply {
         let reply = Self::rerun(self, repository, run, target).await;
-        RerunReply { answer: reply.answer, retry_after: reply.retry_after }
+        RerunReply {
+            answer: reply.answer,
+            retry_after: reply.retry_after,
+            detail: reply.detail,
+        }
     }
 
     async fn cancel_cause(
@@ -136,7 +157,9 @@ impl GitHub for reprise_github::GitHub {
     }
 
     async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
-        Self::newer_run(self, run).await.map_err(|error| github("look for a newer run", error))
+        Self::newer_run(self, run)
+            .await
+            .map_err(|error| github("look for a newer run", error))
     }
 
     fn rate_remaining(&self) -> Option<u64> {
@@ -145,22 +168,40 @@ impl GitHub for reprise_github::GitHub {
 }
 
 fn ec2(operation: &'static str, error: Ec2Error) -> PortError {
-    PortError { operation, kind: PortErrorKind::Passing, source: Box::new(error) }
+    passing(operation, error)
 }
 
 fn sqs(operation: &'static str, error: SqsError) -> PortError {
-    PortError { operation, kind: PortErrorKind::Passing, source: Box::new(error) }
+    passing(operation, error)
+}
+
+/// Also where AWS refused: nothing is given up for a permission that an operator has yet to grant.
+fn passing(
+    operation: &'static str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> PortError {
+    PortError {
+        operation,
+        kind: PortErrorKind::Passing,
+        retry_after: None,
+        source: Box::new(error),
+    }
 }
 
 fn github(operation: &'static str, error: GitHubError) -> PortError {
-    let kind = match error.kind() {
-        GitHubErrorKind::NotFound => PortErrorKind::NotFound,
-        GitHubErrorKind::Forbidden(_) => PortErrorKind::Denied,
-        GitHubErrorKind::RateLimited { .. }
-        | GitHubErrorKind::Unauthorized
+    let (kind, retry_after) = match error.kind() {
+        GitHubErrorKind::NotFound => (PortErrorKind::NotFound, None),
+        GitHubErrorKind::Forbidden(_) => (PortErrorKind::Denied, None),
+        GitHubErrorKind::RateLimited { retry_after } => (PortErrorKind::Passing, retry_after),
+        // A rejected App key is mended without the run taking notice.
+        GitHubErrorKind::Unauthorized
         | GitHubErrorKind::Unavailable
-        | GitHubErrorKind::Unexpected => PortErrorKind::Passing,
+        | GitHubErrorKind::Unexpected => (PortErrorKind::Passing, None),
     };
-    PortError { operation, kind, source: Box::new(error) }
+    PortError {
+        operation,
+        kind,
+        retry_after,
+        source: Box::new(error),
+    }
 }
-

@@ -23,7 +23,10 @@ pub trait Clock: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
-#[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else must ask")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the clock that everybody else must ask"
+)]
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()

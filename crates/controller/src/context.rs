@@ -15,11 +15,14 @@ use reprise_store::StoreError;
 use tokio::sync::Notify;
 use wildmatch::WildMatch;
 
+use crate::bells::Bells;
 use crate::clock::Clock;
+use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::policies::{PolicyRule, policy_of};
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
+use crate::sweep::Patience;
 
 /// What configuration decided, in the words of the domain.
 #[derive(Debug)]
@@ -76,12 +79,15 @@ pub struct Controller<P: Ports> {
     pub settings: Settings,
     /// What `/metrics` shows.
     pub metrics: Metrics,
+    /// What the health answers go by.
+    pub health: Health,
     /// Whether the end has come.
     pub draining: Draining,
     /// Something became due.
     pub due: Notify,
     /// Evidence was stored: whoever looks for some looks again at once.
-    pub evidence: Notify,
+    pub(crate) bells: Bells,
+    pub(crate) patience: Patience,
     random: Mutex<fastrand::Rng>,
 }
 
@@ -97,11 +103,27 @@ pub enum WorkError {
     /// The controller is ending; the work is handed back as it was.
     #[error("the controller is shutting down")]
     Draining,
+    /// A defect of this program.
+    #[error("the work panicked: {0}; this is a defect, please report it")]
+    Panicked(String),
+}
+
+impl WorkError {
+    /// How long whoever failed asks to be left alone.
+    pub(crate) fn retry_after(&self) -> Option<SignedDuration> {
+        match self {
+            Self::Port(error) => error.retry_after,
+            Self::Store(_) | Self::Draining | Self::Panicked(_) => None,
+        }
+    }
 }
 
 impl<P: Ports> Controller<P> {
     /// A controller over these ports. `seed` decides all its randomness.
-    #[expect(clippy::too_many_arguments, reason = "one argument a port; a builder would say no more")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one argument a port; a builder would say no more"
+    )]
     pub fn new(
         clock: P::Clock,
         store: P::Store,
@@ -119,16 +141,23 @@ impl<P: Ports> Controller<P> {
             github,
             settings,
             metrics,
+            health: Health::default(),
             draining,
             due: Notify::new(),
-            evidence: Notify::new(),
+            bells: Bells::default(),
+            patience: Patience::default(),
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
         }
     }
 
     /// A random number for a decision that spreads its time.
     pub fn jitter(&self) -> Jitter {
-        Jitter(self.random.lock().unwrap_or_else(PoisonError::into_inner).f64())
+        Jitter(
+            self.random
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .f64(),
+        )
     }
 
     /// The time.
@@ -139,7 +168,10 @@ impl<P: Ports> Controller<P> {
     /// Whether configuration serves the repository.
     pub fn allows(&self, repository: &Repository) -> bool {
         let name = repository.to_string().to_ascii_lowercase();
-        self.settings.repositories.iter().any(|pattern| pattern.matches(&name))
+        self.settings
+            .repositories
+            .iter()
+            .any(|pattern| pattern.matches(&name))
     }
 
     /// The job's policy.
@@ -150,7 +182,9 @@ impl<P: Ports> Controller<P> {
     /// Whose machines the decisions deal with.
     pub fn fleet_rule(&self) -> FleetRule<'_> {
         match &self.settings.fleet {
-            Some(fleet) => FleetRule::Ours { stack: fleet.stack.as_str() },
+            Some(fleet) => FleetRule::Ours {
+                stack: fleet.stack.as_str(),
+            },
             None => FleetRule::Foreign,
         }
     }
@@ -168,8 +202,8 @@ impl<P: Ports> Controller<P> {
 }
 
 /// How long a run's record is kept: as long as evidence.
-pub const RUN_KEPT: SignedDuration = reprise_model::evidence::KEPT_FOR;
+pub(crate) const RUN_KEPT: SignedDuration = reprise_model::evidence::KEPT_FOR;
 
 /// How long a launch claim is kept: GitHub fails a queued job after 24 hours, and the queue keeps a
 /// message for four days.
-pub const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(5 * 24);
+pub(crate) const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(5 * 24);

@@ -16,7 +16,9 @@ use crate::adapters::Real;
 use crate::clock::Clock;
 use crate::config::{Config, GitHubConfig, QueuesConfig};
 use crate::context::Controller;
-use crate::http::{Health, routes};
+use crate::health::Health;
+use crate::http::routes;
+use crate::logging::chain;
 use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::pump::{Pump, Source};
@@ -49,17 +51,19 @@ pub async fn run<C: Clock + Clone>(
     let limits = (config.queues.pollers, config.queues.at_once);
     let sweep_every = config.sweep_every;
     let controller = Arc::new(connect(config, clock.clone(), draining.clone(), seed).await?);
-    let health = Arc::new(Health::default());
     let mut loops = JoinSet::new();
     for (pump, pollers) in queues.pumps(&controller, &secrets, limits) {
+        controller.health.silent(pump.source.as_str());
         loops.spawn(pump.run(pollers));
     }
     loops.spawn(run_due(Arc::clone(&controller)));
     loops.spawn(run_sweeps(Arc::clone(&controller), sweep_every));
-    let address = listener.local_addr().context("failed to read the listening address")?;
-    let server = tokio::spawn(serve(listener, Arc::clone(&controller), Arc::clone(&health), draining));
+    let address = listener
+        .local_addr()
+        .context("failed to read the listening address")?;
+    let server = tokio::spawn(serve(listener, Arc::clone(&controller)));
     info!(http.address = %address, version = env!("CARGO_PKG_VERSION"), "the controller has started");
-    watch(&mut loops, &health, stop).await;
+    watch(&mut loops, &controller.health, stop).await;
     info!("the controller drains: no new messages, what is under way is finished or handed back");
     drain.begin();
     finish(&clock, loops).await;
@@ -92,18 +96,10 @@ async fn finish<C: Clock>(clock: &C, mut loops: JoinSet<()>) {
     }
 }
 
-async fn serve<P: Ports>(
-    listener: TcpListener,
-    controller: Arc<Controller<P>>,
-    health: Arc<Health>,
-    draining: Draining,
-) {
-    let served = axum::serve(listener, routes(controller, Arc::clone(&health))).await;
-    if let Err(error) = served
-        && !draining.has_begun()
-    {
-        health.loop_ended();
-        error!(error = &error as &dyn std::error::Error, "the HTTP server has ended");
+async fn serve<P: Ports>(listener: TcpListener, controller: Arc<Controller<P>>) {
+    if let Err(error) = axum::serve(listener, routes(Arc::clone(&controller))).await {
+        controller.health.loop_ended();
+        error!(error = %chain(&error), "the HTTP server has ended");
     }
 }
 
@@ -114,12 +110,24 @@ async fn connect<C: Clock>(
     seed: u64,
 ) -> Result<Controller<Real<C>>> {
     let store = SqliteStore::open(&config.store_path).with_context(|| {
-        format!("failed to open the store {}; set store.path", config.store_path.display())
+        format!(
+            "failed to open the store {}; set store.path",
+            config.store_path.display()
+        )
     })?;
     let cloud = Ec2::connect(&config.regions).await;
     let github = connect_github(config.github)?;
     let metrics = Metrics::new().context("failed to register the metrics")?;
-    Ok(Controller::new(clock, store, cloud, github, config.settings, metrics, draining, seed))
+    Ok(Controller::new(
+        clock,
+        store,
+        cloud,
+        github,
+        config.settings,
+        metrics,
+        draining,
+        seed,
+    ))
 }
 
 fn connect_github(config: GitHubConfig) -> Result<reprise_github::GitHub> {
@@ -178,14 +186,20 @@ impl Queues {
             source: Source::Ec2Events,
             at_once,
         });
-        std::iter::once(webhooks).chain(ec2_events).map(|pump| (pump, pollers)).collect()
+        std::iter::once(webhooks)
+            .chain(ec2_events)
+            .map(|pump| (pump, pollers))
+            .collect()
     }
 }
 
 /// Ends at SIGTERM or SIGINT.
 pub async fn stop_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+    match (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) {
         (Ok(mut terminate), Ok(mut interrupt)) => {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -193,7 +207,7 @@ pub async fn stop_signal() {
             }
         }
         (Err(error), _) | (_, Err(error)) => {
-            error!(error = &error as &dyn std::error::Error, "failed to listen for signals; the controller ends");
+            error!(error = %chain(&error), "failed to listen for signals; the controller ends");
         }
     }
 }

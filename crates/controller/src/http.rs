@@ -1,77 +1,65 @@
 //! `/metrics`, `/healthz` and `/readyz`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use reprise_store::Store;
 
 use crate::context::Controller;
+use crate::logging::chain;
 use crate::ports::{GitHub, Ports};
 
-/// Whether each part of the controller has shown that it works.
-#[derive(Debug, Default)]
-pub struct Health {
-    ended: AtomicBool,
-}
-
-impl Health {
-    /// A loop that must never end has ended.
-    pub fn loop_ended(&self) {
-        self.ended.store(true, Ordering::Relaxed);
-    }
-}
+/// The content type of the text format that Prometheus scrapes.
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The routes.
-pub fn routes<P: Ports>(controller: Arc<Controller<P>>, health: Arc<Health>) -> Router {
+pub fn routes<P: Ports>(controller: Arc<Controller<P>>) -> Router {
     Router::new()
         .route("/metrics", get(metrics::<P>))
         .route("/healthz", get(healthz::<P>))
         .route("/readyz", get(readyz::<P>))
-        .with_state(Shared { controller, health })
+        .with_state(controller)
 }
 
-struct Shared<P: Ports> {
-    controller: Arc<Controller<P>>,
-    health: Arc<Health>,
-}
-
-impl<P: Ports> Clone for Shared<P> {
-    fn clone(&self) -> Self {
-        Self { controller: Arc::clone(&self.controller), health: Arc::clone(&self.health) }
+async fn metrics<P: Ports>(State(controller): State<Arc<Controller<P>>>) -> Response {
+    if let Some(remaining) = controller.github.rate_remaining() {
+        controller.metrics.rate_remaining(remaining);
     }
-}
-
-async fn metrics<P: Ports>(State(shared): State<Shared<P>>) -> Result<Vec<u8>, (StatusCode, String)> {
-    if let Some(remaining) = shared.controller.github.rate_remaining() {
-        shared.controller.metrics.rate_remaining(remaining);
+    match controller.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
+        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
-    shared
-        .controller
-        .metrics
-        .text()
-        .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
 /// Alive: a restart would not help as long as this says so.
-async fn healthz<P: Ports>(State(shared): State<Shared<P>>) -> (StatusCode, &'static str) {
-    if shared.health.ended.load(Ordering::Relaxed) && !shared.controller.draining.has_begun() {
-        (StatusCode::INTERNAL_SERVER_ERROR, "a loop has ended; see the log\n")
-    } else {
+async fn healthz<P: Ports>(
+    State(controller): State<Arc<Controller<P>>>,
+) -> (StatusCode, &'static str) {
+    if controller.health.is_alive() || controller.draining.has_begun() {
         (StatusCode::OK, "ok\n")
+    } else {
+        (
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "a loop has ended; see the log\n",
+        )
     }
 }
 
-/// Ready: the store answers and no end has begun.
-async fn readyz<P: Ports>(State(shared): State<Shared<P>>) -> (StatusCode, String) {
-    if shared.controller.draining.has_begun() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+/// Ready: no end has begun, the store answers, and so did each queue when it was last asked.
+async fn readyz<P: Ports>(State(controller): State<Arc<Controller<P>>>) -> (StatusCode, String) {
+    let unready = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
+    if controller.draining.has_begun() {
+        return unready("draining\n".to_owned());
     }
-    match shared.controller.store.next_due(shared.controller.now()).await {
-        Ok(_) => (StatusCode::OK, "ok\n".to_owned()),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")),
+    if let Err(error) = controller.store.next_due(controller.now()).await {
+        return unready(format!("{}\n", chain(&error)));
+    }
+    match controller.health.waits_for().as_slice() {
+        [] => (StatusCode::OK, "ok\n".to_owned()),
+        silent => unready(format!("no answer from: {}\n", silent.join(", "))),
     }
 }

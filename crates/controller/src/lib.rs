@@ -5,18 +5,22 @@
 //! process is behind a port ([`ports`]), so that a simulator can stand in for the world.
 
 pub mod adapters;
+mod bells;
 pub mod clock;
 pub mod config;
 pub mod context;
 pub mod daemon;
+pub mod health;
 pub mod http;
 pub mod intake;
 pub mod logging;
 pub mod metrics;
+mod panics;
 pub mod policies;
 pub mod ports;
 pub mod pump;
-pub mod records;
+mod records;
 pub mod shutdown;
 pub mod sweep;
+mod together;
 pub mod work;

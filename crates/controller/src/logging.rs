@@ -1,8 +1,14 @@
 //! Logs: JSON for machines, text for people.
 
+use std::error::Error;
+use std::fmt;
+
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt;
+
+/// Ours from `info` on (`reprise::decision`, `reprise_controller` and so on begin with `reprise`);
+/// of others what went wrong.
+const DEFAULT_FILTER: &str = "warn,reprise=info";
 
 /// How logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -17,11 +23,55 @@ pub enum LogFormat {
 /// Starts logging to standard output. `RUST_LOG` chooses what; by default everything of ours from
 /// `info` on. A second call changes nothing.
 pub fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,reprise=info,reprise_controller=info,reprise_agent=info"));
-    let builder = fmt().with_env_filter(filter);
+    let filter =
+        EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
     // An error means that a subscriber stands already, as when a program embeds two parts.
     let _ = match format {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
         LogFormat::Text => builder.try_init(),
     };
+}
+
+/// An error with all its sources, as `failed to read a run: no answer came: connection refused`. The
+/// JSON format writes an error value without its sources, so errors are logged through this.
+pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> Chain<'a> {
+    Chain(error)
+}
+
+/// See [`chain`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chain<'a>(&'a (dyn Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut next = self.0.source();
+        while let Some(source) = next {
+            write!(f, ": {source}")?;
+            next = source.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ports::{PortError, PortErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn an_error_is_told_with_all_its_sources() {
+        let error = PortError {
+            operation: "read a run",
+            kind: PortErrorKind::Passing,
+            retry_after: None,
+            source: Box::new(std::io::Error::other("the cable is cut")),
+        };
+        assert_eq!(
+            chain(&error).to_string(),
+            "failed to read a run: the cable is cut"
+        );
+    }
 }

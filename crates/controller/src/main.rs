@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let environment: BTreeMap<String, String> = std::env::vars().collect();
+    let environment = environment();
     let config = Config::load(&arguments.config, &environment)?;
     if arguments.check_config {
         println!("{} is good", arguments.config.display());
@@ -51,4 +51,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         daemon::stop_signal(),
     )
     .await
+}
+
+/// Other programs' variables may be no text; ours are.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }

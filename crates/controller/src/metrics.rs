@@ -1,9 +1,7 @@
 //! What `/metrics` shows. Every label value is one of a fixed set, so that no stranger's text can
 //! make a series.
 
-use prometheus::{
-    Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder,
-};
+use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 
 /// The controller's metrics, in a registry of their own.
 #[derive(Debug, Clone)]
@@ -33,13 +31,41 @@ impl Metrics {
             registry.register(Box::new(counter.clone()))?;
             Ok::<_, prometheus::Error>(counter)
         };
-        let received = counters("reprise_messages_received_total", "Messages received from a queue.", &["queue"])?;
-        let receive_failures = counters("reprise_receive_failures_total", "Receive calls that failed.", &["queue"])?;
-        let messages = counters("reprise_messages_total", "Messages by how they ended.", &["queue", "outcome"])?;
-        let verdicts = counters("reprise_job_verdicts_total", "Completed jobs by verdict.", &["reason"])?;
-        let evidence = counters("reprise_evidence_total", "Evidence of interruptions by its source.", &["source"])?;
-        let launches = counters("reprise_launches_total", "Launch calls by capacity and answer.", &["capacity", "answer"])?;
-        let reruns = counters("reprise_reruns_total", "Re-runs asked for, by target and answer.", &["target", "answer"])?;
+        let received = counters(
+            "reprise_messages_received_total",
+            "Messages received from a queue.",
+            &["queue"],
+        )?;
+        let receive_failures = counters(
+            "reprise_receive_failures_total",
+            "Receive calls that failed.",
+            &["queue"],
+        )?;
+        let messages = counters(
+            "reprise_messages_total",
+            "Messages by how they ended.",
+            &["queue", "outcome"],
+        )?;
+        let verdicts = counters(
+            "reprise_job_verdicts_total",
+            "Completed jobs by verdict.",
+            &["reason"],
+        )?;
+        let evidence = counters(
+            "reprise_evidence_total",
+            "Evidence of interruptions by its source.",
+            &["source"],
+        )?;
+        let launches = counters(
+            "reprise_launches_total",
+            "Launch calls by capacity and answer.",
+            &["capacity", "answer"],
+        )?;
+        let reruns = counters(
+            "reprise_reruns_total",
+            "Re-runs asked for, by target and answer.",
+            &["target", "answer"],
+        )?;
         let sweeps = counters("reprise_sweeps_total", "Sweeps by result.", &["result"])?;
         let work_failures = IntCounter::new(
             "reprise_work_failures_total",
@@ -114,6 +140,7 @@ impl Metrics {
     }
 
     pub(crate) fn rate_remaining(&self, remaining: u64) {
-        self.rate_remaining.set(i64::try_from(remaining).unwrap_or(i64::MAX));
+        self.rate_remaining
+            .set(i64::try_from(remaining).unwrap_or(i64::MAX));
     }
 }

@@ -12,6 +12,7 @@ use reprise_model::ids::{CheckRunId, InstanceId, Region, Repository, RunAttempt,
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
 use reprise_model::ledger::{LaunchAnswer, RerunAnswer, RerunTarget};
+use reprise_model::reason::{Refusal, RefusalKind};
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::Store;
 
@@ -39,6 +40,8 @@ pub struct PortError {
     pub operation: &'static str,
     /// Whether trying again can help.
     pub kind: PortErrorKind,
+    /// How long the other side asks to be left alone.
+    pub retry_after: Option<SignedDuration>,
     /// What went wrong.
     #[source]
     pub source: Box<dyn std::error::Error + Send + Sync>,
@@ -47,12 +50,27 @@ pub struct PortError {
 /// Whether trying again can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PortErrorKind {
-    /// It may pass by itself.
+    /// It may pass by itself, or an operator will see to it.
     Passing,
-    /// What was asked for is not there.
+    /// GitHub says that what was asked for is not there.
     NotFound,
-    /// A permission is missing: an operator must act.
+    /// GitHub says that the App lacks a permission: an operator must act.
     Denied,
+}
+
+impl PortError {
+    /// GitHub's final no, where it is one.
+    pub fn refusal(&self) -> Option<Refusal> {
+        let kind = match self.kind {
+            PortErrorKind::Passing => return None,
+            PortErrorKind::NotFound => RefusalKind::NotFound,
+            PortErrorKind::Denied => RefusalKind::MissingPermission,
+        };
+        Some(Refusal {
+            kind,
+            message: self.source.to_string(),
+        })
+    }
 }
 
 /// EC2.
@@ -135,7 +153,8 @@ pub trait GitHub: Send + Sync + 'static {
     ) -> impl Future<Output = Result<CancelCause, PortError>> + Send;
 
     /// A newer run of the same workflow, branch and event.
-    fn newer_run(&self, run: &Run) -> impl Future<Output = Result<Option<RunId>, PortError>> + Send;
+    fn newer_run(&self, run: &Run)
+    -> impl Future<Output = Result<Option<RunId>, PortError>> + Send;
 
     /// How many requests the rate limit still allows, as last seen.
     fn rate_remaining(&self) -> Option<u64>;
@@ -148,6 +167,8 @@ pub struct RerunReply {
     pub answer: RerunAnswer,
     /// How long GitHub asks to wait.
     pub retry_after: Option<SignedDuration>,
+    /// What GitHub or the network said, for the log.
+    pub detail: String,
 }
 
 /// A queue of events.
@@ -155,14 +176,17 @@ pub trait Queue: Send + Sync + 'static {
     /// What names a received message.
     type Receipt: Clone + Send + Sync + 'static;
 
-    /// Up to ten messages; waits up to `wait` for the first.
+    /// Up to `most` messages; waits up to `wait` for the first. How long they stay hidden at first
+    /// is the queue's own setting.
     fn receive(
         &self,
+        most: usize,
         wait: Duration,
     ) -> impl Future<Output = Result<Vec<Message<Self::Receipt>>, PortError>> + Send;
 
     /// Acknowledges a message.
-    fn delete(&self, receipt: &Self::Receipt) -> impl Future<Output = Result<(), PortError>> + Send;
+    fn delete(&self, receipt: &Self::Receipt)
+    -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// Hides a message for `visibility` from now; zero hands it back at once.
     fn hide(

@@ -3,31 +3,50 @@
 //! A message is deleted only after its outcome is durable. Handing back, never losing, is what
 //! happens to everything else: a failure outside, a crash, the end of the process.
 
-use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use reprise_engine::backoff;
+use reprise_model::reason::IgnoreReason;
 use secrecy::SecretString;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::{Outcome, signature};
+use crate::logging::chain;
+use crate::panics::{Panicked, caught};
 use crate::ports::{Message, Ports, Queue};
 
-/// How long a message stays hidden while it is under way; renewed at a third of that.
+/// How long a message is hidden from others with each renewal; renewed at a third of that.
 const HIDDEN_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// The first renewal comes sooner: until then the message is hidden by the queue's own setting,
+/// which may be shorter. Most messages are done long before.
+const FIRST_RENEWAL: SignedDuration = SignedDuration::from_secs(5);
 
 /// The long poll of one receive call: SQS's longest.
 const POLL: Duration = Duration::from_secs(20);
 
+/// The most messages that SQS gives in one call.
+const MOST: usize = 10;
+
 /// A pause after a receive call that failed.
 const REST_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(2);
+
+/// How long after the end was asked for an open poll is still listened to. What it brings is handed
+/// back; dropped unheard, it would stay hidden for as long as the queue says.
+const LAST_ANSWER_WITHIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long after the end was asked for a message may still be under way. It is handed back then,
+/// while there is time for that.
+const FINISH_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 
 /// What a queue's messages are. Only its place in configuration tells, never a body.
 #[derive(Debug)]
@@ -39,7 +58,8 @@ pub enum Source {
 }
 
 impl Source {
-    fn as_str(&self) -> &'static str {
+    /// The word for logs and metrics.
+    pub fn as_str(&self) -> &'static str {
         match self {
             Self::Webhooks(_) => "webhooks",
             Self::Ec2Events => "ec2-events",
@@ -62,6 +82,10 @@ pub struct Pump<P: Ports> {
     pub at_once: usize,
 }
 
+type Handled<'a> = Pin<Box<dyn Future<Output = Result<Outcome, WorkError>> + Send + 'a>>;
+
+type Received<P> = Message<<<P as Ports>::Queue as Queue>::Receipt>;
+
 impl<P: Ports> Pump<P> {
     /// Receives until the controller drains, then waits for what is under way.
     pub async fn run(self, pollers: usize) {
@@ -76,18 +100,20 @@ impl<P: Ports> Pump<P> {
 
     async fn poll(self: Arc<Self>, places: Arc<Semaphore>) {
         let mut under_way = JoinSet::new();
-        let draining = self.controller.draining.clone();
-        while !draining.has_begun() {
-            let received = tokio::select! {
-                received = self.receive(&places) => received,
-                () = draining.begun() => break,
+        // The first call does not wait, so that readiness is known at once.
+        let mut wait = Duration::ZERO;
+        while let Some(mut places) = self.free_places(&places).await {
+            let Some(messages) = self.receive(places.num_permits(), wait).await else {
+                break;
             };
-            for message in received {
+            wait = POLL;
+            for message in messages {
                 let pump = Arc::clone(&self);
-                let places = Arc::clone(&places);
+                // A queue that gives more than it was asked for is served all the same.
+                let place = places.split(1);
                 under_way.spawn(async move {
-                    let _place = places.acquire().await;
                     pump.deal_with(message).await;
+                    drop(place);
                 });
             }
             while under_way.try_join_next().is_some() {}
@@ -95,98 +121,123 @@ impl<P: Ports> Pump<P> {
         while under_way.join_next().await.is_some() {}
     }
 
-    async fn receive(
-        &self,
-        places: &Semaphore,
-    ) -> Vec<Message<<P::Queue as Queue>::Receipt>> {
-        // Waits for a free place before it takes messages that others could serve.
-        drop(places.acquire().await);
-        match self.queue.receive(POLL).await {
+    /// As many places as one call can fill; waits for the first. No message is taken without one:
+    /// others could serve it. `None` when the end has begun.
+    async fn free_places(&self, places: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        let mut held = tokio::select! {
+            biased;
+            () = self.controller.draining.begun() => None,
+            place = Arc::clone(places).acquire_owned() => place.ok(),
+        }?;
+        while held.num_permits() < MOST
+            && let Ok(more) = Arc::clone(places).try_acquire_owned()
+        {
+            held.merge(more);
+        }
+        Some(held)
+    }
+
+    /// One receive call, heard to its end. `None` when the end has begun and no answer came.
+    async fn receive(&self, most: usize, wait: Duration) -> Option<Vec<Received<P>>> {
+        let answer = tokio::select! {
+            answer = self.queue.receive(most, wait) => answer,
+            () = self.over_since(LAST_ANSWER_WITHIN) => return None,
+        };
+        let (controller, source) = (&self.controller, self.source.as_str());
+        match answer {
             Ok(messages) => {
-                self.controller.metrics.received(self.source.as_str(), messages.len());
-                messages
+                controller.health.answered(source);
+                controller.metrics.received(source, messages.len());
+                Some(messages)
             }
             Err(error) => {
-                self.controller.metrics.receive_failed(self.source.as_str());
-                error!(
-                    error = &error as &dyn std::error::Error,
-                    queue = self.source.as_str(),
-                    "failed to receive; tried again"
-                );
-                self.controller.clock.sleep(REST_AFTER_FAILURE).await;
-                Vec::new()
+                controller.health.silent(source);
+                controller.metrics.receive_failed(source);
+                error!(error = %chain(&error), queue = source, "failed to receive; tried again");
+                tokio::select! {
+                    () = controller.clock.sleep(REST_AFTER_FAILURE) => Some(Vec::new()),
+                    () = controller.draining.begun() => None,
+                }
             }
         }
     }
 
-    async fn deal_with(&self, message: Message<<P::Queue as Queue>::Receipt>) {
-        let outcome = self.hidden_while(&message, self.handle(&message)).await;
+    async fn deal_with(&self, message: Received<P>) {
         let source = self.source.as_str();
-        match outcome {
+        match self.outcome(&message).await {
             Ok(outcome) => {
                 self.controller.metrics.message(source, outcome.as_str());
-                self.log_outcome(&message.attributes, &outcome);
+                self.log_outcome(&message, &outcome);
                 self.finish(&message, &outcome).await;
             }
             Err(WorkError::Draining) => {
                 self.controller.metrics.message(source, "handed-back");
-                self.hand_back(&message, SignedDuration::ZERO).await;
+                self.hide(&message, SignedDuration::ZERO).await;
             }
-            Err(error @ (WorkError::Port(_) | WorkError::Store(_))) => {
+            Err(error @ (WorkError::Port(_) | WorkError::Store(_) | WorkError::Panicked(_))) => {
                 self.controller.metrics.message(source, "failed");
                 error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %chain(&error),
                     queue = source,
-                    message.id = delivery(&message.attributes),
+                    message.id = delivery(&message),
                     receive_count = message.receive_count,
                     "failed to deal with a message; it comes again"
                 );
-                let wait = backoff::wait_step(message.receive_count, self.controller.jitter());
-                self.hand_back(&message, wait).await;
+                self.hand_back(&message, error.retry_after()).await;
             }
         }
     }
 
-    async fn handle(
-        &self,
-        message: &Message<<P::Queue as Queue>::Receipt>,
-    ) -> Result<Outcome, WorkError> {
+    /// Hidden as long as it is worked on, which is not begun and not gone on with past the end.
+    async fn outcome(&self, message: &Received<P>) -> Result<Outcome, WorkError> {
+        if self.controller.draining.has_begun() {
+            return Err(WorkError::Draining);
+        }
+        let handled = self.hidden_while(message, caught(self.handle(message)));
+        tokio::select! {
+            handled = handled => handled.unwrap_or_else(|Panicked(words)| {
+                Err(WorkError::Panicked(words))
+            }),
+            () = self.over_since(FINISH_WITHIN) => Err(WorkError::Draining),
+        }
+    }
+
+    /// Boxed: it is by far the largest of the futures here, and only this one need know its type.
+    fn handle<'a>(&'a self, message: &'a Received<P>) -> Handled<'a> {
         match &self.source {
             Source::Webhooks(secrets) => {
-                self.controller.webhook(secrets, &message.body, &message.attributes).await
+                let (body, attributes) = (&message.body, &message.attributes);
+                Box::pin(self.controller.webhook(secrets, body, attributes))
             }
-            Source::Ec2Events => self.controller.ec2_event(&message.body).await,
+            Source::Ec2Events => Box::pin(self.controller.ec2_event(&message.body)),
         }
     }
 
-    /// Keeps the message hidden for as long as it is under way.
-    async fn hidden_while<T>(
-        &self,
-        message: &Message<<P::Queue as Queue>::Receipt>,
-        work: impl Future<Output = T>,
-    ) -> T {
-        let renew = async {
-            loop {
-                self.controller.clock.sleep(HIDDEN_FOR / 3).await;
-                self.hand_back(message, HIDDEN_FOR).await;
-            }
-        };
+    async fn hidden_while<T>(&self, message: &Received<P>, work: impl Future<Output = T>) -> T {
         tokio::select! {
             done = work => done,
-            () = renew => std::future::pending().await,
+            never = self.keep_hidden(message) => match never {},
         }
     }
 
-    async fn finish(&self, message: &Message<<P::Queue as Queue>::Receipt>, outcome: &Outcome) {
+    async fn keep_hidden(&self, message: &Received<P>) -> Infallible {
+        let mut pause = FIRST_RENEWAL;
+        loop {
+            self.controller.clock.sleep(pause).await;
+            self.hide(message, HIDDEN_FOR).await;
+            pause = HIDDEN_FOR / 3;
+        }
+    }
+
+    async fn finish(&self, message: &Received<P>, outcome: &Outcome) {
         if let Outcome::Unparsable { .. } = outcome
             && !self.bury(message).await
         {
-            return;
-        }
-        if let Err(error) = self.queue.delete(&message.receipt).await {
+            self.hand_back(message, None).await;
+        } else if let Err(error) = self.queue.delete(&message.receipt).await {
             // It comes again and finds the state that its first sight left.
             warn!(
-                error = &error as &dyn std::error::Error,
+                error = %chain(&error),
                 queue = self.source.as_str(),
                 "failed to delete a message that was dealt with; it comes again, harmlessly"
             );
@@ -194,13 +245,15 @@ impl<P: Ports> Pump<P> {
     }
 
     /// Whether the message may be deleted: it lies in the dead-letter queue, or there is none.
-    async fn bury(&self, message: &Message<<P::Queue as Queue>::Receipt>) -> bool {
-        let Some(dead_letters) = &self.dead_letters else { return true };
+    async fn bury(&self, message: &Received<P>) -> bool {
+        let Some(dead_letters) = &self.dead_letters else {
+            return true;
+        };
         match dead_letters.send(&message.body, &message.attributes).await {
             Ok(()) => true,
             Err(error) => {
                 error!(
-                    error = &error as &dyn std::error::Error,
+                    error = %chain(&error),
                     queue = self.source.as_str(),
                     "failed to send an unreadable message to the dead-letter queue; it comes again"
                 );
@@ -209,55 +262,94 @@ impl<P: Ports> Pump<P> {
         }
     }
 
-    async fn hand_back(
-        &self,
-        message: &Message<<P::Queue as Queue>::Receipt>,
-        hidden_for: SignedDuration,
-    ) {
+    /// It comes again, later each time. The queue's own limit of deliveries ends that, in the
+    /// dead-letter queue.
+    async fn hand_back(&self, message: &Received<P>, retry_after: Option<SignedDuration>) {
+        let tries = message.receive_count.saturating_sub(1);
+        let wait = backoff::wait_step(tries, self.controller.jitter());
+        self.hide(message, wait.max(retry_after.unwrap_or_default()))
+            .await;
+    }
+
+    async fn hide(&self, message: &Received<P>, hidden_for: SignedDuration) {
         let visibility = Duration::try_from(hidden_for).unwrap_or_default();
         if let Err(error) = self.queue.hide(&message.receipt, visibility).await {
             warn!(
-                error = &error as &dyn std::error::Error,
+                error = %chain(&error),
                 queue = self.source.as_str(),
                 "failed to change how long a message is hidden"
             );
         }
     }
 
-    fn log_outcome(&self, attributes: &BTreeMap<String, String>, outcome: &Outcome) {
-        let queue = self.source.as_str();
-        let id = delivery(attributes);
+    /// Ends that long after the end of the controller was asked for.
+    async fn over_since(&self, pause: SignedDuration) {
+        self.controller.draining.begun().await;
+        self.controller.clock.sleep(pause).await;
+    }
+
+    fn log_outcome(&self, message: &Received<P>, outcome: &Outcome) {
+        let (queue, id, outcome_word) = (self.source.as_str(), delivery(message), outcome.as_str());
         match outcome {
-            Outcome::Forged(forgery) => warn!(
+            Outcome::Forged(_) => warn!(
                 queue,
                 message.id = id,
-                ?forgery,
+                outcome = outcome_word,
                 "a webhook was not believed; if it is GitHub's, the webhook secret differs from the App's"
             ),
             Outcome::Unparsable { problem } => warn!(
                 queue,
                 message.id = id,
+                outcome = outcome_word,
                 problem,
                 "a message cannot be read"
             ),
-            Outcome::Ignored(reason) => info!(
+            Outcome::Ignored(reason) if is_routine(*reason) => debug!(
                 queue,
                 message.id = id,
-                ?reason,
+                outcome = outcome_word,
                 "a message asks for nothing"
             ),
-            Outcome::Settled(_)
+            Outcome::Ignored(_)
+            | Outcome::Settled(_)
             | Outcome::Awaiting
+            | Outcome::Looking
             | Outcome::RunDue
             | Outcome::LaunchDue
             | Outcome::LaunchRefused(_)
             | Outcome::EvidenceStored => {
-                info!(queue, message.id = id, outcome = outcome.as_str(), "a message was dealt with");
+                info!(
+                    queue,
+                    message.id = id,
+                    outcome = outcome_word,
+                    "a message was dealt with"
+                );
             }
         }
     }
 }
 
-fn delivery(attributes: &BTreeMap<String, String>) -> &str {
-    attributes.get(signature::DELIVERY).map_or("", String::as_str)
+/// Most messages of a busy organisation: they say nothing about anybody's set-up.
+fn is_routine(reason: IgnoreReason) -> bool {
+    match reason {
+        IgnoreReason::NothingToDecide
+        | IgnoreReason::NothingAwaited
+        | IgnoreReason::NotForUs
+        | IgnoreReason::NoRunner
+        | IgnoreReason::FleetDisabled
+        | IgnoreReason::CarriedOver => true,
+        IgnoreReason::RunnerNameWithoutInstance
+        | IgnoreReason::ForeignInstance
+        | IgnoreReason::NotOurStack
+        | IgnoreReason::OtherRepository
+        | IgnoreReason::RepositoryNotAllowed
+        | IgnoreReason::AlreadyClaimed => false,
+    }
+}
+
+fn delivery<R>(message: &Message<R>) -> &str {
+    message
+        .attributes
+        .get(signature::DELIVERY)
+        .map_or("", String::as_str)
 }

@@ -1,15 +1,17 @@
 //! Reading, deciding and writing a record, again when somebody else was faster.
 
+use jiff::SignedDuration;
 use reprise_engine::{job, run};
 use reprise_model::evidence::{Evidence, KEPT_FOR};
 use reprise_model::ids::Repository;
 use reprise_model::instance::Instance;
 use reprise_model::job::Job;
-use reprise_model::ledger::{InstanceEntry, RunEntry, RunKey, UnexplainedJob};
+use reprise_model::ledger::{InstanceEntry, LaunchClaim, RunEntry, RunKey, UnexplainedJob};
 use reprise_store::{Change, Expect, Store, StoreError, Versioned};
 use tracing::info;
 
-use crate::context::{Controller, RUN_KEPT, WorkError};
+use crate::clock::Clock;
+use crate::context::{CLAIM_KEPT, Controller, RUN_KEPT, WorkError};
 use crate::ports::Ports;
 
 /// How often a record is read again before the work is handed back. Each try fails only when
@@ -23,40 +25,50 @@ impl<P: Ports> Controller<P> {
         key: &RunKey,
         change: impl Fn(Option<&RunEntry>) -> Option<RunEntry>,
     ) -> Result<Option<RunEntry>, WorkError> {
-        for _ in 1..TRIES {
+        for _ in 0..TRIES {
             let found = self.store.run(key).await?;
             let Some(entry) = change(found.as_ref().map(|found| &found.record)) else {
                 return Ok(None);
             };
-            match self.store.commit(vec![self.put_run(entry.clone(), expected(&found))]).await {
-                Ok(()) => return Ok(Some(entry)),
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if self
+                .committed(vec![self.put_run(entry.clone(), expected(&found))])
+                .await?
+            {
+                return Ok(Some(entry));
             }
         }
-        Err(StoreError::Conflict { key: key.to_string() }.into())
+        Err(StoreError::Conflict {
+            key: key.to_string(),
+        }
+        .into())
     }
 
-    /// Writes what `change` makes of an instance's record; `None` leaves it. The record as it is
-    /// afterwards.
+    /// Writes what `change` makes of an instance's record; `None` leaves it.
     pub(crate) async fn change_instance(
         &self,
         instance: &Instance,
         change: impl Fn(Option<&InstanceEntry>) -> Option<InstanceEntry>,
-    ) -> Result<Option<InstanceEntry>, WorkError> {
-        for _ in 1..TRIES {
+    ) -> Result<Changed, WorkError> {
+        for _ in 0..TRIES {
             let found = self.store.instance(instance).await?;
             let Some(entry) = change(found.as_ref().map(|found| &found.record)) else {
-                return Ok(found.map(|found| found.record));
+                return Ok(Changed {
+                    entry: found.map(|found| found.record),
+                    is_new: false,
+                });
             };
             let put = self.put_instance(entry.clone(), expected(&found));
-            match self.store.commit(vec![put]).await {
-                Ok(()) => return Ok(Some(entry)),
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+            if self.committed(vec![put]).await? {
+                return Ok(Changed {
+                    entry: Some(entry),
+                    is_new: true,
+                });
             }
         }
-        Err(StoreError::Conflict { key: instance.to_string() }.into())
+        Err(StoreError::Conflict {
+            key: instance.to_string(),
+        }
+        .into())
     }
 
     /// Adds evidence to an instance's record. Answers the job that this evidence may reopen.
@@ -65,20 +77,22 @@ impl<P: Ports> Controller<P> {
         instance: &Instance,
         evidence: &[Evidence],
     ) -> Result<Option<UnexplainedJob>, WorkError> {
-        let entry = self
+        let changed = self
             .change_instance(instance, |entry| {
                 job::with_evidence(entry.cloned(), instance, evidence)
             })
             .await?;
-        for one in evidence {
-            self.metrics.evidence(one.source.as_str());
+        if changed.is_new {
+            for one in evidence {
+                self.metrics.evidence(one.source.as_str());
+            }
+            self.bells.ring(&instance.id);
         }
-        self.evidence.notify_waiters();
-        Ok(entry.and_then(|entry| entry.unexplained))
+        Ok(changed.entry.and_then(|entry| entry.unexplained))
     }
 
     /// An interrupted job waits for its run: the evidence, the job and the due read of the run are
-    /// one commit.
+    /// one commit. A job that waits already, or did, changes nothing.
     pub(crate) async fn await_run(
         &self,
         repository: &Repository,
@@ -86,51 +100,64 @@ impl<P: Ports> Controller<P> {
         instance: &Instance,
         evidence: &[Evidence],
     ) -> Result<(), WorkError> {
-        let key = RunKey { repository: repository.clone(), run_id: job.run_id };
-        for _ in 1..TRIES {
+        let key = RunKey {
+            repository: repository.clone(),
+            run_id: job.run_id,
+        };
+        for _ in 0..TRIES {
             let run = self.store.run(&key).await?;
             let host = self.store.instance(instance).await?;
-            let changes = self.awaiting(&key, job, instance, evidence, &run, &host);
-            match self.store.commit(changes).await {
-                Ok(()) => {
-                    self.awaiting_committed(&key, job, instance, evidence);
-                    return Ok(());
+            let changes: Vec<Change> = self
+                .put_awaiting(&key, job, instance, evidence, &run)
+                .into_iter()
+                .chain(self.put_awaited(job, instance, evidence, &host))
+                .collect();
+            if changes.is_empty() {
+                return Ok(());
+            }
+            let awaits = matches!(changes.first(), Some(Change::PutRun { .. }));
+            if self.committed(changes).await? {
+                if awaits {
+                    self.awaits(&key, job, instance, evidence);
                 }
-                Err(StoreError::Conflict { .. }) => {}
-                Err(error) => return Err(error.into()),
+                return Ok(());
             }
         }
-        Err(StoreError::Conflict { key: key.to_string() }.into())
+        Err(StoreError::Conflict {
+            key: key.to_string(),
+        }
+        .into())
     }
 
-    fn awaiting(
+    fn put_awaiting(
         &self,
         key: &RunKey,
         job: &Job,
         instance: &Instance,
         evidence: &[Evidence],
-        run: &Option<Versioned<RunEntry>>,
-        host: &Option<Versioned<InstanceEntry>>,
-    ) -> Vec<Change> {
-        let now = self.now();
-        let stored = run.as_ref().map(|found| found.record.clone());
-        let entry = run::await_job(stored, key.clone(), job, instance.clone(), evidence.to_vec(), now);
-        let known = host.as_ref().map(|found| found.record.clone());
-        let mut changes = vec![self.put_run(entry, expected(run))];
-        changes.extend(
-            job::explained(known, instance, evidence)
-                .map(|entry| self.put_instance(entry, expected(host))),
-        );
-        changes
+        found: &Option<Versioned<RunEntry>>,
+    ) -> Option<Change> {
+        let stored = found.as_ref().map(|found| &found.record);
+        let (instance, evidence) = (instance.clone(), evidence.to_vec());
+        let now = self.clock.now();
+        let entry = run::await_job(stored.cloned(), key.clone(), job, instance, evidence, now);
+        (stored != Some(&entry)).then(|| self.put_run(entry, expected(found)))
     }
 
-    fn awaiting_committed(
+    fn put_awaited(
         &self,
-        key: &RunKey,
         job: &Job,
         instance: &Instance,
         evidence: &[Evidence],
-    ) {
+        found: &Option<Versioned<InstanceEntry>>,
+    ) -> Option<Change> {
+        let stored = found.as_ref().map(|found| found.record.clone());
+        let (fleet, now) = (self.fleet_rule(), self.clock.now());
+        let entry = job::awaited(stored, instance, evidence, job.id, fleet, now)?;
+        Some(self.put_instance(entry, expected(found)))
+    }
+
+    fn awaits(&self, key: &RunKey, job: &Job, instance: &Instance, evidence: &[Evidence]) {
         let sources: Vec<&str> = evidence.iter().map(|one| one.source.as_str()).collect();
         self.metrics.verdict("awaiting");
         self.due.notify_one();
@@ -148,15 +175,53 @@ impl<P: Ports> Controller<P> {
         );
     }
 
+    /// Commits; false when somebody else was faster.
+    async fn committed(&self, changes: Vec<Change>) -> Result<bool, StoreError> {
+        match self.store.commit(changes).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     pub(crate) fn put_run(&self, entry: RunEntry, expect: Expect) -> Change {
-        let expires_at = self.now().saturating_add(RUN_KEPT).unwrap_or(jiff::Timestamp::MAX);
-        Change::PutRun { entry, expect, expires_at }
+        Change::PutRun {
+            entry,
+            expect,
+            expires_at: self.in_future(RUN_KEPT),
+        }
+    }
+
+    pub(crate) fn put_claim(&self, claim: LaunchClaim, expect: Expect) -> Change {
+        Change::PutClaim {
+            claim,
+            expect,
+            expires_at: self.in_future(CLAIM_KEPT),
+        }
     }
 
     fn put_instance(&self, entry: InstanceEntry, expect: Expect) -> Change {
-        let expires_at = self.now().saturating_add(KEPT_FOR).unwrap_or(jiff::Timestamp::MAX);
-        Change::PutInstance { entry, expect, expires_at }
+        Change::PutInstance {
+            entry,
+            expect,
+            expires_at: self.in_future(KEPT_FOR),
+        }
     }
+
+    fn in_future(&self, pause: SignedDuration) -> jiff::Timestamp {
+        self.clock
+            .now()
+            .saturating_add(pause)
+            .unwrap_or(jiff::Timestamp::MAX)
+    }
+}
+
+/// An instance's record after a change.
+pub(crate) struct Changed {
+    /// The record as it is now.
+    pub(crate) entry: Option<InstanceEntry>,
+    /// Whether this change wrote it.
+    pub(crate) is_new: bool,
 }
 
 /// What a change of a record that was read must find.

@@ -1,7 +1,10 @@
 //! From the file to a configuration that can be worked with; all mistakes at once.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::Path;
 
+use jiff::SignedDuration;
 use reprise_aws::RegionSettings;
 use reprise_engine::launch::FleetOffer;
 use reprise_engine::rules::Rules;
@@ -10,9 +13,10 @@ use reprise_model::ids::{AccountId, Region, StackName};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::runner_name::RunnerNamePattern;
 use reprise_model::tags::TagKeys;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use wildmatch::WildMatch;
 
+use super::checker::Checker;
 use super::error::Problem;
 use super::file::{self, File};
 use super::{Config, GitHubConfig, QueuesConfig};
@@ -20,34 +24,15 @@ use crate::context::{FleetSettings, Place, Settings};
 use crate::logging::LogFormat;
 use crate::policies::PolicyRule;
 
+const BASE_URL: &str = "https://api.github.com";
+const LISTEN: &str = "127.0.0.1:9464";
+/// Sweeps are few calls, and what they find has waited long enough.
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// Long polls at once on a queue: two keep one arriving while the other answers.
 const POLLERS: usize = 2;
 /// Messages under way at once on a queue. Each failed spot job holds a place for a minute, so this
 /// serves about a thousand such failures a minute.
 const AT_ONCE: usize = 1_000;
-
-/// Collects mistakes while values are read, so that an operator sees them all at once.
-#[derive(Default)]
-struct Checker {
-    problems: Vec<Problem>,
-}
-
-impl Checker {
-    fn need<T>(&mut self, key: &str, value: Option<T>) -> Option<T> {
-        if value.is_none() {
-            self.problems.push(Problem::missing(key));
-        }
-        value
-    }
-
-    fn good<T, E: std::fmt::Display>(&mut self, key: &str, value: Result<T, E>) -> Option<T> {
-        value.map_err(|error| self.wrong(key, error.to_string())).ok()
-    }
-
-    fn wrong(&mut self, key: &str, message: impl Into<String>) {
-        self.problems.push(Problem::new(key, message));
-    }
-}
 
 pub(super) fn check(file: File) -> Result<Config, Vec<Problem>> {
     let mut checker = Checker::default();
@@ -60,22 +45,23 @@ pub(super) fn check(file: File) -> Result<Config, Vec<Problem>> {
 
 fn build(checker: &mut Checker, file: File) -> Option<Config> {
     let regions = regions(checker, file.aws);
-    let first_region = regions.first().map(|region| region.region.clone());
     let github = github(checker, &file.github);
-    let queues = queues(checker, file.queues, first_region.clone());
+    let queues = queues(
+        checker,
+        file.queues,
+        regions.first().map(|one| one.region.clone()),
+    );
+    let rules = rules(checker, &file.retry, file.fleet.launch_tries, file.tags);
     let fleet = fleet(checker, file.fleet, &regions);
     let policies = policies(checker, file.policy);
     let runner_name = runner_name(checker, file.runner);
-    let listen = file.http.listen.unwrap_or_else(|| "127.0.0.1:9464".to_owned());
-    let listen = checker.good("http.listen", listen.parse().map_err(|_| {
-        format!("is {listen:?}, which is no address and port; write 127.0.0.1:9464")
-    }));
-    let (fleet, launch_tries) = fleet?;
-    let mut rules = rules(checker, &file.retry, file.tags);
-    rules.launch_tries = launch_tries.unwrap_or(rules.launch_tries);
+    let listen = listen(checker, file.http);
     let places = regions
         .iter()
-        .map(|one| Place { region: one.region.clone(), account: one.account.clone() })
+        .map(|one| Place {
+            region: one.region.clone(),
+            account: one.account.clone(),
+        })
         .collect();
     Some(Config {
         github: github?,
@@ -84,7 +70,7 @@ fn build(checker: &mut Checker, file: File) -> Option<Config> {
         store_path: file.store.path.unwrap_or_else(|| "reprise.db".into()),
         listen: listen?,
         log_format: file.log.format.unwrap_or(LogFormat::Json),
-        sweep_every: file.retry.sweep_every.unwrap_or(jiff::SignedDuration::from_secs(60)),
+        sweep_every: file.retry.sweep_every.unwrap_or(SWEEP_EVERY),
         settings: Settings {
             rules,
             repositories: patterns(file.github.repositories),
@@ -94,6 +80,12 @@ fn build(checker: &mut Checker, file: File) -> Option<Config> {
             fleet,
         },
     })
+}
+
+fn listen(checker: &mut Checker, section: file::Http) -> Option<SocketAddr> {
+    let text = section.listen.unwrap_or_else(|| LISTEN.to_owned());
+    let problem = format!("is {text:?}, which is no address and port; write {LISTEN}");
+    checker.good("http.listen", text.parse().map_err(|_| problem))
 }
 
 fn patterns(repositories: Option<Vec<String>>) -> Vec<WildMatch> {
@@ -106,23 +98,51 @@ fn patterns(repositories: Option<Vec<String>>) -> Vec<WildMatch> {
 
 fn github(checker: &mut Checker, section: &file::GitHub) -> Option<GitHubConfig> {
     let app_id = checker.need("github.app_id", section.app_id);
-    let private_key = secret(
-        checker,
-        "github.private_key_file",
-        section.private_key.clone(),
-        section.private_key_file.as_deref(),
-    );
-    let mut webhook_secrets = section.webhook_secrets.clone();
-    if webhook_secrets.is_empty() || section.webhook_secret_file.is_some() {
-        let file = section.webhook_secret_file.as_deref();
-        webhook_secrets.extend(secret(checker, "github.webhook_secret_file", None, file));
+    let given = section.private_key.clone();
+    let file = section.private_key_file.as_deref();
+    let private_key = secret(checker, "github.private_key_file", given, file);
+    if private_key.as_ref().is_some_and(|key| !is_pem(key)) {
+        checker.wrong(
+            "github.private_key_file",
+            "holds no private key; it is the PEM file that GitHub gave when the key was made",
+        );
     }
     Some(GitHubConfig {
-        base_url: section.base_url.clone().unwrap_or_else(|| "https://api.github.com".to_owned()),
+        base_url: section
+            .base_url
+            .clone()
+            .unwrap_or_else(|| BASE_URL.to_owned()),
+        webhook_secrets: webhook_secrets(checker, section),
         app_id: app_id?,
         private_key: private_key?,
-        webhook_secrets,
     })
+}
+
+fn is_pem(key: &SecretString) -> bool {
+    let key = key.expose_secret();
+    key.contains("-----BEGIN ") && key.contains("PRIVATE KEY-----")
+}
+
+fn webhook_secrets(checker: &mut Checker, section: &file::GitHub) -> Vec<SecretString> {
+    let mut secrets = section.webhook_secrets.0.clone();
+    let file = section.webhook_secret_file.as_deref();
+    if secrets.is_empty() && file.is_none() {
+        checker
+            .problems
+            .push(Problem::missing("github.webhook_secrets"));
+    } else if file.is_some() {
+        secrets.extend(secret(checker, "github.webhook_secret_file", None, file));
+    }
+    if secrets
+        .iter()
+        .any(|secret| secret.expose_secret().trim().is_empty())
+    {
+        checker.wrong(
+            "github.webhook_secrets",
+            "holds an empty secret, with which anybody could sign; take it out",
+        );
+    }
+    secrets
 }
 
 /// A secret given itself, by the environment, or by a file that holds it.
@@ -135,9 +155,12 @@ fn secret(
     match (given, file) {
         (Some(given), _) => Some(given),
         (None, Some(path)) => {
-            let read = std::fs::read_to_string(path)
-                .map_err(|error| format!("names {}, which cannot be read: {error}", path.display()));
-            checker.good(key, read).map(|text| SecretString::from(text.trim_end().to_owned()))
+            let read = std::fs::read_to_string(path).map_err(|error| {
+                format!("names {}, which cannot be read: {error}", path.display())
+            });
+            checker
+                .good(key, read)
+                .map(|text| SecretString::from(text.trim_end().to_owned()))
         }
         (None, None) => checker.need(key, None),
     }
@@ -145,12 +168,28 @@ fn secret(
 
 fn regions(checker: &mut Checker, section: file::Aws) -> Vec<RegionSettings> {
     if section.regions.is_empty() {
-        checker.wrong("aws.regions", "is empty; add [[aws.regions]] with region and account");
+        checker.wrong(
+            "aws.regions",
+            "is empty; add [[aws.regions]] with region and account",
+        );
     }
+    let mut named = BTreeSet::new();
     for region in &section.regions {
-        let account = &region.account;
+        let (name, account) = (&region.region, &region.account);
+        if name.trim().is_empty() {
+            checker.wrong(
+                "aws.regions.region",
+                "is empty; write a region, as eu-west-1",
+            );
+        } else if !named.insert(name) {
+            checker.wrong(
+                "aws.regions.region",
+                format!("is {name} twice; one entry a region"),
+            );
+        }
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
-            checker.wrong("aws.regions.account", format!("is {account:?}; an account has twelve digits"));
+            let problem = format!("is {account:?}; an account has twelve digits");
+            checker.wrong("aws.regions.account", problem);
         }
     }
     section
@@ -169,21 +208,21 @@ fn queues(
     section: file::Queues,
     first_region: Option<Region>,
 ) -> Option<QueuesConfig> {
-    let webhooks = checker.need("queues.webhooks", section.webhooks);
-    let region = section.region.map(Region::new).or(first_region);
-    if section.ec2_events.is_some() && section.ec2_events == webhooks {
-        checker.wrong(
-            "queues.ec2_events",
-            "is the webhook queue; what a message is, its queue says, so there must be two",
-        );
-    }
-    for (key, value) in [("queues.pollers", section.pollers), ("queues.at_once", section.at_once)] {
+    let webhooks = checker.need("queues.webhooks", section.webhooks.clone());
+    queues_differ(checker, &section);
+    for (key, value) in [
+        ("queues.pollers", section.pollers),
+        ("queues.at_once", section.at_once),
+    ] {
         if value == Some(0) {
-            checker.wrong(key, "is 0, so that nothing would be received; write 1 or more");
+            checker.wrong(
+                key,
+                "is 0, so that nothing would be received; write 1 or more",
+            );
         }
     }
     Some(QueuesConfig {
-        region: region?,
+        region: section.region.map(Region::new).or(first_region)?,
         webhooks: webhooks?,
         ec2_events: section.ec2_events,
         webhooks_dead_letters: section.webhooks_dead_letters,
@@ -193,15 +232,46 @@ fn queues(
     })
 }
 
-/// The fleet and the number of tries; the outer `None` when there were mistakes.
-#[expect(clippy::option_option, reason = "mistakes and retry-only mode are different answers")]
+/// Two kinds of message on one queue would be believed alike; a queue that is its own dead-letter
+/// queue would never be empty.
+fn queues_differ(checker: &mut Checker, section: &file::Queues) {
+    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    for (key, url) in [
+        ("queues.webhooks", &section.webhooks),
+        ("queues.ec2_events", &section.ec2_events),
+        (
+            "queues.webhooks_dead_letters",
+            &section.webhooks_dead_letters,
+        ),
+        (
+            "queues.ec2_events_dead_letters",
+            &section.ec2_events_dead_letters,
+        ),
+    ] {
+        let Some(url) = url else { continue };
+        match seen.get(url.as_str()) {
+            Some(other) => checker.wrong(
+                key,
+                format!(
+                    "is the same queue as {other}; what a message is, its queue says, so each \
+                     needs one of its own"
+                ),
+            ),
+            None => {
+                seen.insert(url, key);
+            }
+        }
+    }
+}
+
+/// `None` in retry-only mode; also where there are mistakes, which `checker` knows of.
 fn fleet(
     checker: &mut Checker,
     section: file::Fleet,
     regions: &[RegionSettings],
-) -> Option<(Option<FleetSettings>, Option<u32>)> {
+) -> Option<FleetSettings> {
     if !section.enabled.unwrap_or(true) {
-        return Some((None, None));
+        return None;
     }
     let stack = checker.need("fleet.stack", section.stack);
     let launch_template = checker.need("fleet.launch_template", section.launch_template);
@@ -214,38 +284,55 @@ fn fleet(
             "is empty; add types as { name = \"c7a.large\", cpu = 2, ram = 4 }",
         );
     }
-    let region = section.region.map(Region::new).or(regions.first().map(|one| one.region.clone()));
+    let region = section
+        .region
+        .map(Region::new)
+        .or(regions.first().map(|one| one.region.clone()));
     if let Some(region) = &region
         && !regions.iter().any(|one| one.region == *region)
     {
-        checker.wrong("fleet.region", format!("is {region}, which is none of [[aws.regions]]"));
+        checker.wrong(
+            "fleet.region",
+            format!("is {region}, which is none of [[aws.regions]]"),
+        );
     }
     let types = section
         .types
         .into_iter()
-        .map(|one| InstanceType { name: one.name, cpu: one.cpu, ram: one.ram })
+        .map(|one| InstanceType {
+            name: one.name,
+            cpu: one.cpu,
+            ram: one.ram,
+        })
         .collect();
-    let fleet = FleetSettings {
+    Some(FleetSettings {
         stack: StackName::new(stack?),
-        offer: FleetOffer { region: region?, types, images: section.images },
+        offer: FleetOffer {
+            region: region?,
+            types,
+            images: section.images,
+        },
         launch_template: launch_template?,
-        launch_template_version: section.launch_template_version.unwrap_or_else(|| "$Default".to_owned()),
+        launch_template_version: section
+            .launch_template_version
+            .unwrap_or_else(|| "$Default".to_owned()),
         subnets: section.subnets,
-    };
-    Some((Some(fleet), section.launch_tries))
+    })
 }
 
 fn policies(checker: &mut Checker, section: Vec<file::Policy>) -> Vec<PolicyRule> {
     let mut rules = Vec::new();
-    for policy in section {
-        let retry = match policy.retry.as_str() {
+    for (index, policy) in section.into_iter().enumerate() {
+        let retry = match policy.retry.0.as_str() {
             "when-interrupted" => RetryPolicy::WhenInterrupted,
             "false" => RetryPolicy::Never,
             other => {
-                checker.wrong(
-                    "policy.retry",
-                    format!("is {other:?}; known are \"when-interrupted\" and \"false\""),
+                let problem = format!(
+                    "of [[policy]] number {} is {other:?}; known are \"when-interrupted\" and \
+                     false",
+                    index + 1
                 );
+                checker.wrong("policy.retry", problem);
                 continue;
             }
         };
@@ -260,31 +347,63 @@ fn policies(checker: &mut Checker, section: Vec<file::Policy>) -> Vec<PolicyRule
 }
 
 fn runner_name(checker: &mut Checker, section: file::Runner) -> Option<RunnerNamePattern> {
-    match section.name_pattern {
-        Some(pattern) => {
-            checker.good("runner.name_pattern", RunnerNamePattern::try_from(pattern))
-        }
-        None => Some(RunnerNamePattern::default()),
-    }
+    let Some(pattern) = section.name_pattern else {
+        return Some(RunnerNamePattern::default());
+    };
+    let read = RunnerNamePattern::try_from(pattern);
+    checker.good(
+        "runner.name_pattern",
+        read.map_err(|error| format!("cannot be used: {error}")),
+    )
 }
 
-fn rules(checker: &mut Checker, retry: &file::Retry, tags: file::Tags) -> Rules {
+fn rules(
+    checker: &mut Checker,
+    retry: &file::Retry,
+    launch_tries: Option<u32>,
+    tags: file::Tags,
+) -> Rules {
     let defaults = Rules::default();
-    let durations = [
+    for (key, value) in [
         ("retry.look_window", retry.look_window),
         ("retry.look_again_after", retry.look_again_after),
         ("retry.sweep_every", retry.sweep_every),
-    ];
-    for (key, value) in durations {
+    ] {
         if value.is_some_and(|value| !value.is_positive()) {
             checker.wrong(key, "must be longer than nothing, as \"60s\"");
         }
+    }
+    if retry
+        .look_window
+        .is_some_and(|window| window > defaults.late_look_after)
+    {
+        let problem = format!("must not be longer than {:#}", defaults.late_look_after);
+        checker.wrong("retry.look_window", problem);
+    }
+    if launch_tries == Some(0) {
+        checker.wrong(
+            "fleet.launch_tries",
+            "is 0, so that nothing would be launched",
+        );
+    }
+    if tags
+        .prefix
+        .as_deref()
+        .is_some_and(|prefix| prefix.starts_with("aws:"))
+    {
+        checker.wrong(
+            "tags.prefix",
+            "begins with aws:, which AWS keeps for itself",
+        );
     }
     Rules {
         look_window: retry.look_window.unwrap_or(defaults.look_window),
         look_again_after: retry.look_again_after.unwrap_or(defaults.look_again_after),
         on_demand_retries: retry.on_demand_retries.unwrap_or_default(),
-        tags: tags.prefix.map_or_else(TagKeys::default, TagKeys::with_prefix),
+        tags: tags
+            .prefix
+            .map_or_else(TagKeys::default, TagKeys::with_prefix),
+        launch_tries: launch_tries.unwrap_or(defaults.launch_tries),
         ..defaults
     }
 }

@@ -44,13 +44,19 @@ pub struct Problem {
 
 impl Problem {
     pub(super) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { key: key.into(), message: message.into() }
+        Self {
+            key: key.into(),
+            message: message.into(),
+        }
     }
 
     /// A key that must be there.
     pub(super) fn missing(key: &str) -> Self {
         let variable = format!("REPRISE__{}", key.to_ascii_uppercase().replace('.', "__"));
-        Self::new(key, format!("is missing; set it in the file or by {variable}"))
+        Self::new(
+            key,
+            format!("is missing; set it in the file or by {variable}"),
+        )
     }
 }
 
@@ -77,7 +83,10 @@ pub(super) fn malformed(name: &str, text: &str, error: &toml::de::Error) -> Conf
         }
         None => name.to_owned(),
     };
-    ConfigError::Malformed { place, message: with_suggestion(error.message()) }
+    ConfigError::Malformed {
+        place,
+        message: explained(error.message()),
+    }
 }
 
 fn position(text: &str, offset: usize) -> (usize, usize) {
@@ -87,10 +96,30 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// serde's sentence is "unknown field `x`, expected one of `a`, `b`".
-pub(super) fn with_suggestion(message: &str) -> String {
-    let Some(rest) = message.strip_prefix("unknown field ") else { return message.to_owned() };
-    let mut words = rest.split('`').skip(1).step_by(2);
+/// What is wrong and what would be right, from serde's sentence. Never with the value itself, which
+/// may be a secret in the wrong place.
+pub(super) fn explained(message: &str) -> String {
+    if let Some(rest) = message.strip_prefix("unknown field ") {
+        return unknown_key(rest);
+    }
+    if let Some(rest) = message.strip_prefix("invalid type: ") {
+        return wrong_type(rest);
+    }
+    if message.starts_with("invalid value: ") {
+        return "a value that does not fit here".to_owned();
+    }
+    if let Some(rest) = message.strip_prefix("missing field ") {
+        return format!("the key {} is missing here", rest.replace('`', "\""));
+    }
+    if message.contains("duration") {
+        return "no length of time; write one as \"60s\" or \"5m\"".to_owned();
+    }
+    message.to_owned()
+}
+
+/// "`x`, expected one of `a`, `b`".
+fn unknown_key(sentence: &str) -> String {
+    let mut words = sentence.split('`').skip(1).step_by(2);
     let unknown = words.next().unwrap_or_default();
     let known: Vec<&str> = words.collect();
     let nearest = known
@@ -100,6 +129,33 @@ pub(super) fn with_suggestion(message: &str) -> String {
         .filter(|(distance, word)| *distance <= word.len().div_ceil(2));
     match nearest {
         Some((_, word)) => format!("unknown key \"{unknown}\"; did you mean \"{word}\"?"),
-        None => format!("unknown key \"{unknown}\"; known here are: {}", known.join(", ")),
+        None => format!(
+            "unknown key \"{unknown}\"; known here are: {}",
+            known.join(", ")
+        ),
+    }
+}
+
+/// "string \"x\", expected a sequence".
+fn wrong_type(sentence: &str) -> String {
+    // The value may hold these words too, so the last ones are serde's.
+    let (found, wanted) = sentence
+        .rsplit_once(", expected ")
+        .unwrap_or((sentence, "another type"));
+    let found = found.split([' ', '`', '"']).next().unwrap_or_default();
+    format!("{} where {} is wanted", plain(found), plain(wanted))
+}
+
+/// serde's word for a type, in an operator's.
+fn plain(word: &str) -> &str {
+    match word {
+        "string" | "a string" => "a text",
+        "integer" | "u32" | "u64" | "usize" => "a whole number",
+        "floating" => "a number with a fraction",
+        "boolean" | "a boolean" => "true or false",
+        "sequence" | "a sequence" => "a list",
+        "map" | "a map" => "a table",
+        "a signed duration string" => "a length of time, as \"60s\",",
+        other => other.strip_prefix("struct ").map_or(other, |_| "a table"),
     }
 }

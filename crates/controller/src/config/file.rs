@@ -1,12 +1,14 @@
 //! The file as it is written: every key optional, so that the environment may hold it instead.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use reprise_model::policy::OnDemandRetries;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::logging::LogFormat;
 
@@ -33,7 +35,7 @@ pub(super) struct GitHub {
     pub(super) app_id: Option<u64>,
     pub(super) private_key: Option<SecretString>,
     pub(super) private_key_file: Option<PathBuf>,
-    pub(super) webhook_secrets: Vec<SecretString>,
+    pub(super) webhook_secrets: Secrets,
     pub(super) webhook_secret_file: Option<PathBuf>,
     pub(super) repositories: Option<Vec<String>>,
 }
@@ -134,7 +136,67 @@ pub(super) struct Policy {
     pub(super) workflow: String,
     #[serde(default = "anything")]
     pub(super) job: String,
-    pub(super) retry: String,
+    pub(super) retry: PolicyRetry,
+}
+
+/// A list of secrets, or one secret by itself.
+#[derive(Debug, Default)]
+pub(super) struct Secrets(pub(super) Vec<SecretString>);
+
+impl<'de> Deserialize<'de> for Secrets {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SecretsVisitor)
+    }
+}
+
+struct SecretsVisitor;
+
+impl<'de> Visitor<'de> for SecretsVisitor {
+    type Value = Secrets;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of texts")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Secrets, E> {
+        Ok(Secrets(vec![SecretString::from(text)]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Secrets, A::Error> {
+        let mut secrets = Vec::new();
+        while let Some(secret) = list.next_element()? {
+            secrets.push(secret);
+        }
+        Ok(Secrets(secrets))
+    }
+}
+
+/// The words of `retry`; `false` may stand without quotes.
+#[derive(Debug)]
+pub(super) struct PolicyRetry(pub(super) String);
+
+impl<'de> Deserialize<'de> for PolicyRetry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PolicyRetryVisitor)
+    }
+}
+
+struct PolicyRetryVisitor;
+
+impl Visitor<'_> for PolicyRetryVisitor {
+    type Value = PolicyRetry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"when-interrupted\" or false")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<PolicyRetry, E> {
+        Ok(PolicyRetry(value.to_string()))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<PolicyRetry, E> {
+        Ok(PolicyRetry(text.to_owned()))
+    }
 }
 
 fn anything() -> String {

@@ -4,6 +4,7 @@
 //! would be right; an unknown key is a mistake, because a misspelt one would silently do nothing.
 
 mod check;
+mod checker;
 mod environment;
 mod error;
 mod file;
@@ -97,7 +98,10 @@ impl Config {
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, ConfigError> {
         let file = environment::overlay(name, text, environment)?;
-        check::check(file).map_err(|problems| ConfigError::Wrong { name: name.to_owned(), problems })
+        check::check(file).map_err(|problems| ConfigError::Wrong {
+            name: name.to_owned(),
+            problems,
+        })
     }
 }
 

@@ -10,6 +10,7 @@ use tracing::info;
 
 use crate::context::{Controller, Place, WorkError};
 use crate::intake::Outcome;
+use crate::logging::chain;
 use crate::ports::Ports;
 
 impl<P: Ports> Controller<P> {
@@ -20,9 +21,16 @@ impl<P: Ports> Controller<P> {
     pub async fn ec2_event(&self, body: &str) -> Result<Outcome, WorkError> {
         let event = match ec2_event::parse(body.as_bytes()) {
             Ok(event) => event,
-            Err(error) => return Ok(Outcome::Unparsable { problem: error.to_string() }),
+            Err(error) => {
+                return Ok(Outcome::Unparsable {
+                    problem: chain(&error).to_string(),
+                });
+            }
         };
-        let place = Place { region: event.region.clone(), account: event.account.clone() };
+        let place = Place {
+            region: event.region.clone(),
+            account: event.account.clone(),
+        };
         if !self.settings.places.contains(&place) {
             return Ok(Outcome::Ignored(IgnoreReason::ForeignInstance));
         }
@@ -66,5 +74,8 @@ impl<P: Ports> Controller<P> {
 }
 
 fn warning(time: Timestamp) -> Evidence {
-    Evidence { source: EvidenceSource::InterruptionWarning, first_seen_at: time }
+    Evidence {
+        source: EvidenceSource::InterruptionWarning,
+        first_seen_at: time,
+    }
 }

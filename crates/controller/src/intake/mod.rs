@@ -4,12 +4,14 @@
 //! EC2 event only on the queue that EventBridge alone may write to. No shape of a body proves
 //! anything.
 
-pub mod completed;
-pub mod ec2_event;
-pub mod queued;
-pub mod run_completed;
+pub(crate) mod attempts;
+mod completed;
+mod ec2_event;
+mod judge;
+mod queued;
+mod run_completed;
 pub mod signature;
-pub mod webhook;
+mod webhook;
 
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
@@ -30,6 +32,8 @@ pub enum Outcome {
     Settled(SettleReason),
     /// The job waits for its run to complete.
     Awaiting,
+    /// It is too early for a verdict; whoever asked looks again.
+    Looking,
     /// The run is due to be read.
     RunDue,
     /// An instance will be launched.
@@ -53,16 +57,34 @@ impl Outcome {
     /// The label value for metrics and logs: one of a fixed set.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Ignored(_) => "ignored",
+            Self::Ignored(reason) => ignored(*reason),
             Self::Forged(Forgery::Unsigned) => "unsigned",
             Self::Forged(Forgery::WrongSignature) => "wrong-signature",
             Self::Unparsable { .. } => "unparsable",
             Self::Settled(_) => "settled",
             Self::Awaiting => "awaiting",
+            Self::Looking => "looking",
             Self::RunDue => "run-due",
             Self::LaunchDue => "launch-due",
             Self::LaunchRefused(_) => "launch-refused",
             Self::EvidenceStored => "evidence-stored",
         }
+    }
+}
+
+fn ignored(reason: IgnoreReason) -> &'static str {
+    match reason {
+        IgnoreReason::NoRunner => "ignored-no-runner",
+        IgnoreReason::RunnerNameWithoutInstance => "ignored-runner-name-without-instance",
+        IgnoreReason::ForeignInstance => "ignored-foreign-instance",
+        IgnoreReason::NotOurStack => "ignored-not-our-stack",
+        IgnoreReason::OtherRepository => "ignored-other-repository",
+        IgnoreReason::RepositoryNotAllowed => "ignored-repository-not-allowed",
+        IgnoreReason::CarriedOver => "ignored-carried-over",
+        IgnoreReason::NotForUs => "ignored-not-for-us",
+        IgnoreReason::FleetDisabled => "ignored-fleet-disabled",
+        IgnoreReason::AlreadyClaimed => "ignored-already-claimed",
+        IgnoreReason::NothingToDecide => "ignored-nothing-to-decide",
+        IgnoreReason::NothingAwaited => "ignored-nothing-awaited",
     }
 }

@@ -1,15 +1,16 @@
 //! A job waits for a machine.
 
 use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
+use reprise_engine::run;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
 use reprise_model::ledger::{ClaimKey, LaunchClaim, RunKey};
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
-use reprise_store::{Change, Expect, Store, StoreError};
+use reprise_store::{Expect, Store, StoreError};
 use tracing::{info, warn};
 
-use crate::context::{CLAIM_KEPT, Controller, WorkError};
+use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
 use crate::ports::Ports;
 
@@ -19,7 +20,10 @@ impl<P: Ports> Controller<P> {
         repository: &Repository,
         job: &Job,
     ) -> Result<Outcome, WorkError> {
-        let key = ClaimKey { repository: repository.clone(), job_id: job.id };
+        let key = ClaimKey {
+            repository: repository.clone(),
+            job_id: job.id,
+        };
         let claim = match &self.settings.fleet {
             Some(_) => self.store.claim(&key).await?,
             None => None,
@@ -46,38 +50,23 @@ impl<P: Ports> Controller<P> {
         if job.run_attempt.is_first() {
             return Ok(false);
         }
-        let key = RunKey { repository: repository.clone(), run_id: job.run_id };
+        let key = RunKey {
+            repository: repository.clone(),
+            run_id: job.run_id,
+        };
         let entry = self.store.run(&key).await?;
-        Ok(entry.is_some_and(|entry| {
-            entry
-                .record
-                .reruns
-                .iter()
-                .any(|rerun| rerun.order.from.next() == job.run_attempt)
-        }))
+        Ok(entry.is_some_and(|entry| run::asked_for(&entry.record, job.run_attempt)))
     }
 
     async fn claim(&self, claim: LaunchClaim) -> Result<Outcome, WorkError> {
-        info!(
-            target: "reprise::decision",
-            decision = "launch",
-            repository = %claim.key.repository,
-            run.id = %claim.run_id,
-            run.attempt = %claim.attempt,
-            job.id = %claim.key.job_id,
-            job.name = claim.job_name,
-            capacity = %claim.spec.capacity,
-            reason = claim.why.as_str(),
-            "a machine is wanted for a queued job"
-        );
-        let change = Change::PutClaim {
-            expires_at: self.now().saturating_add(CLAIM_KEPT).unwrap_or(jiff::Timestamp::MAX),
-            claim,
-            expect: Expect::Absent,
-        };
-        match self.store.commit(vec![change]).await {
+        match self
+            .store
+            .commit(vec![self.put_claim(claim.clone(), Expect::Absent)])
+            .await
+        {
             Ok(()) => {
                 self.due.notify_one();
+                wanted(&claim);
                 Ok(Outcome::LaunchDue)
             }
             // The same event reached us twice at once, and the other one was faster.
@@ -85,6 +74,21 @@ impl<P: Ports> Controller<P> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn wanted(claim: &LaunchClaim) {
+    info!(
+        target: "reprise::decision",
+        decision = "launch",
+        repository = %claim.key.repository,
+        run.id = %claim.run_id,
+        run.attempt = %claim.attempt,
+        job.id = %claim.key.job_id,
+        job.name = claim.job_name,
+        capacity = %claim.spec.capacity,
+        reason = claim.why.as_str(),
+        "a machine is wanted for a queued job"
+    );
 }
 
 fn refused(repository: &Repository, job: &Job, refusal: &LaunchRefusal) -> Outcome {

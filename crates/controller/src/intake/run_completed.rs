@@ -20,7 +20,10 @@ impl<P: Ports> Controller<P> {
         if !self.allows(repository) {
             return Ok(Outcome::Ignored(IgnoreReason::RepositoryNotAllowed));
         }
-        let key = RunKey { repository: repository.clone(), run_id };
+        let key = RunKey {
+            repository: repository.clone(),
+            run_id,
+        };
         let now = self.now();
         let woken = self
             .change_run(&key, |entry| run::woken(entry?.clone(), now))

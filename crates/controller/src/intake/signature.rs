@@ -18,14 +18,24 @@ pub const DELIVERY: &str = "X-GitHub-Delivery";
 ///
 /// # Errors
 /// Says whether the signature was missing or wrong.
-pub fn verify(secrets: &[SecretString], body: &[u8], signature: Option<&str>) -> Result<(), Forgery> {
+pub fn verify(
+    secrets: &[SecretString],
+    body: &[u8],
+    signature: Option<&str>,
+) -> Result<(), Forgery> {
     let signature = signature.ok_or(Forgery::Unsigned)?;
     let digest = signature
         .strip_prefix("sha256=")
         .and_then(|text| hex::decode(text).ok())
         .ok_or(Forgery::WrongSignature)?;
-    let signed = secrets.iter().any(|secret| signed_with(secret, body, &digest));
-    if signed { Ok(()) } else { Err(Forgery::WrongSignature) }
+    let signed = secrets
+        .iter()
+        .any(|secret| signed_with(secret, body, &digest));
+    if signed {
+        Ok(())
+    } else {
+        Err(Forgery::WrongSignature)
+    }
 }
 
 fn signed_with(secret: &SecretString, body: &[u8], digest: &[u8]) -> bool {
@@ -48,7 +58,14 @@ mod tests {
 
     #[test]
     fn githubs_own_example_is_believed() {
-        assert_eq!(verify(&secrets(&["It's a Secret to Everybody"]), BODY, Some(SIGNED)), Ok(()));
+        assert_eq!(
+            verify(
+                &secrets(&["It's a Secret to Everybody"]),
+                BODY,
+                Some(SIGNED)
+            ),
+            Ok(())
+        );
     }
 
     #[test]
@@ -61,14 +78,30 @@ mod tests {
     fn a_missing_signature_is_told_apart_from_a_wrong_one() {
         let known = secrets(&["It's a Secret to Everybody"]);
         assert_eq!(verify(&known, BODY, None), Err(Forgery::Unsigned));
-        for wrong in ["", "sha256=", "sha256=zz", "sha1=00", &SIGNED[..SIGNED.len() - 2]] {
-            assert_eq!(verify(&known, BODY, Some(wrong)), Err(Forgery::WrongSignature), "{wrong}");
+        for wrong in [
+            "",
+            "sha256=",
+            "sha256=zz",
+            "sha1=00",
+            &SIGNED[..SIGNED.len() - 2],
+        ] {
+            assert_eq!(
+                verify(&known, BODY, Some(wrong)),
+                Err(Forgery::WrongSignature),
+                "{wrong}"
+            );
         }
-        assert_eq!(verify(&known, b"Hello, world!", Some(SIGNED)), Err(Forgery::WrongSignature));
+        assert_eq!(
+            verify(&known, b"Hello, world!", Some(SIGNED)),
+            Err(Forgery::WrongSignature)
+        );
     }
 
     #[test]
     fn without_a_secret_nothing_is_believed() {
-        assert_eq!(verify(&[], BODY, Some(SIGNED)), Err(Forgery::WrongSignature));
+        assert_eq!(
+            verify(&[], BODY, Some(SIGNED)),
+            Err(Forgery::WrongSignature)
+        );
     }
 }

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use reprise_model::reason::IgnoreReason;
-use reprise_model::webhook::{self, JobAction, RunAction, Webhook, WorkflowJobEvent, WorkflowRunEvent};
+use reprise_model::webhook::{
+    self, JobAction, RunAction, Webhook, WorkflowJobEvent, WorkflowRunEvent,
+};
 use secrecy::SecretString;
 
 use crate::context::{Controller, WorkError};
 use crate::intake::{Outcome, signature};
+use crate::logging::chain;
 use crate::ports::Ports;
 
 impl<P: Ports> Controller<P> {
@@ -32,7 +35,9 @@ impl<P: Ports> Controller<P> {
             Ok(Webhook::WorkflowJob(event)) => self.workflow_job(event).await,
             Ok(Webhook::WorkflowRun(event)) => self.workflow_run(event).await,
             Ok(Webhook::Other { .. }) => Ok(Outcome::Ignored(IgnoreReason::NothingToDecide)),
-            Err(error) => Ok(Outcome::Unparsable { problem: error.to_string() }),
+            Err(error) => Ok(Outcome::Unparsable {
+                problem: chain(&error).to_string(),
+            }),
         }
     }
 

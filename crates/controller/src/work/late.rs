@@ -1,22 +1,63 @@
-//! A job was settled as not interrupted: one more look, long after.
+//! An instance is looked at once more, long after its job ended: the job was settled as not
+//! interrupted, or awaits a re-run by the instance's own word alone.
 
-use reprise_engine::job;
+use reprise_engine::job::{self, JobVerdict};
 use reprise_model::instance::Instance;
+use reprise_model::ledger::{InstanceEntry, UnexplainedJob};
 use reprise_store::Store;
-use tracing::debug;
 
+use super::is_due;
+use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
-use crate::ports::Ports;
+use crate::ports::{Cloud, Ports};
 
 impl<P: Ports> Controller<P> {
-    /// Judges the unexplained job once more, then forgets it.
-    pub(crate) async fn look_late(&self, instance: &Instance) -> Result<(), WorkError> {
-        let entry = self.store.instance(instance).await?.map(|found| found.record);
-        if let Some(unexplained) = entry.and_then(|entry| entry.unexplained) {
-            let outcome = self.completed(&unexplained.repository, &unexplained.job).await?;
-            debug!(outcome = outcome.as_str(), job.id = %unexplained.job.id, "a last look for evidence");
+    /// The last look at an instance.
+    pub(super) async fn look_late(&self, instance: &Instance) -> Result<(), WorkError> {
+        let Some(found) = self.store.instance(instance).await? else {
+            return Ok(());
+        };
+        if !is_due(found.record.due, self.now()) {
+            return Ok(());
         }
-        self.change_instance(instance, |entry| entry.cloned().and_then(job::looked_late)).await?;
+        match &found.record.unexplained {
+            Some(unexplained) => self.judge_late(unexplained).await?,
+            None => self.end_outlived(&found.record).await?,
+        }
+        self.change_instance(instance, |entry| entry.cloned().and_then(job::looked_late))
+            .await?;
         Ok(())
+    }
+
+    /// A verdict that says nothing new is not told again: the job was counted when it was settled.
+    async fn judge_late(&self, unexplained: &UnexplainedJob) -> Result<(), WorkError> {
+        let UnexplainedJob { repository, job } = unexplained;
+        let verdict = self.judge(repository, job).await?;
+        match &verdict {
+            JobVerdict::Settle { evidence, end, .. } if evidence.is_empty() => {
+                self.end_if_any(end.as_ref()).await
+            }
+            JobVerdict::Settle { .. }
+            | JobVerdict::Await { .. }
+            | JobVerdict::Ignore(_)
+            | JobVerdict::LookAgain { .. }
+            | JobVerdict::ReadEarlier => self.carry_out(repository, job, verdict).await.map(drop),
+        }
+    }
+
+    /// Ends an instance that EC2 was said to take and did not.
+    async fn end_outlived(&self, entry: &InstanceEntry) -> Result<(), WorkError> {
+        let Instance { region, id, .. } = &entry.instance;
+        let sight = self.cloud.look(region, id).await?;
+        let (fleet, rules) = (self.fleet_rule(), &self.settings.rules);
+        let outlived = job::outlived(entry, &sight, fleet, rules, self.clock.now());
+        self.end_if_any(outlived.as_ref()).await
+    }
+
+    async fn end_if_any(&self, instance: Option<&Instance>) -> Result<(), WorkError> {
+        match instance {
+            Some(instance) => self.end(instance).await,
+            None => Ok(()),
+        }
     }
 }

@@ -4,36 +4,52 @@ use std::collections::BTreeMap;
 
 use reprise_engine::launch;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
-use reprise_store::{Change, Expect, Store};
+use reprise_store::{Expect, Store};
 use tracing::{info, warn};
 
-use crate::context::{CLAIM_KEPT, Controller, FleetSettings, WorkError};
+use super::is_due;
+use crate::context::{Controller, FleetSettings, WorkError};
 use crate::ports::{Cloud, LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {
     /// Asks EC2 for the instance of a claim and commits what came of it. The client token makes a
     /// repeat after a crash harmless.
-    pub(crate) async fn work_on_claim(&self, key: &ClaimKey) -> Result<(), WorkError> {
-        let Some(found) = self.store.claim(key).await? else { return Ok(()) };
-        let Some(fleet) = &self.settings.fleet else { return Ok(()) };
-        let order = self.launch_order(fleet, &found.record);
+    pub(super) async fn work_on_claim(&self, key: &ClaimKey) -> Result<(), WorkError> {
+        let Some(found) = self.store.claim(key).await? else {
+            return Ok(());
+        };
+        if !is_due(found.record.due, self.now()) {
+            return Ok(());
+        }
+        let claim = match &self.settings.fleet {
+            Some(fleet) => self.launch(fleet, found.record).await,
+            // Left over from when there was one.
+            None => launch::withdrawn(found.record),
+        };
+        let change = self.put_claim(claim.clone(), Expect::At(found.version));
+        self.store.commit(vec![change]).await?;
+        if let ClaimState::GivenUp { why } = &claim.state {
+            self.metrics
+                .launch(claim.spec.capacity.as_str(), "given-up");
+            given_up(&claim, why);
+        }
+        Ok(())
+    }
+
+    /// The one call, and the claim after its answer.
+    async fn launch(&self, fleet: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
+        let order = self.launch_order(fleet, &claim);
         let answer = self.cloud.launch(&order).await;
-        self.metrics.launch(order.capacity.as_str(), answer_word(&answer));
-        log_answer(&found.record, &answer);
-        let claim = launch::answered(
-            found.record,
+        self.metrics
+            .launch(order.capacity.as_str(), answer_word(&answer));
+        log_answer(&claim, &answer);
+        launch::answered(
+            claim,
             answer,
             self.now(),
             self.jitter(),
             &self.settings.rules,
-        );
-        log_end(&claim);
-        let change = Change::PutClaim {
-            claim,
-            expect: Expect::At(found.version),
-            expires_at: self.now().saturating_add(CLAIM_KEPT).unwrap_or(jiff::Timestamp::MAX),
-        };
-        Ok(self.store.commit(vec![change]).await?)
+        )
     }
 
     fn launch_order(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> LaunchOrder {
@@ -95,24 +111,23 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
             job.id = %claim.key.job_id,
             capacity = %claim.spec.capacity,
             ?answer,
-            "a launch brought no instance; it is tried again"
+            "a launch brought no instance"
         ),
     }
 }
 
-fn log_end(claim: &LaunchClaim) {
-    match &claim.state {
-        ClaimState::GivenUp { why } => warn!(
-            target: "reprise::decision",
-            decision = "launch-given-up",
-            repository = %claim.key.repository,
-            run.id = %claim.run_id,
-            run.attempt = %claim.attempt,
-            job.id = %claim.key.job_id,
-            job.name = claim.job_name,
-            reason = why,
-            "no instance could be launched for a queued job"
-        ),
-        ClaimState::Wanted | ClaimState::Launched { .. } => {}
-    }
+fn given_up(claim: &LaunchClaim, why: &str) {
+    warn!(
+        target: "reprise::decision",
+        decision = "launch-given-up",
+        repository = %claim.key.repository,
+        run.id = %claim.run_id,
+        run.attempt = %claim.attempt,
+        job.id = %claim.key.job_id,
+        job.name = claim.job_name,
+        capacity = %claim.spec.capacity,
+        reason = "launch-given-up",
+        detail = why,
+        "no instance could be launched for a queued job"
+    );
 }

@@ -1,118 +1,154 @@
 //! The effects loop: takes what is due in the store and works on it.
 //!
-//! Everything here may be interrupted anywhere: a record stays due until its work is committed.
+//! Everything here may be interrupted anywhere: a record stays due until its work is committed. A
+//! record whose work fails rests, without holding a place that others could have.
 
-pub mod late;
-pub mod launch;
+mod late;
+mod launch;
 mod report;
-pub mod run;
+mod rests;
+mod run;
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use jiff::SignedDuration;
+use jiff::Timestamp;
+use reprise_model::ledger::Due;
 use reprise_store::{DueKey, Store, StoreError};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tracing::{debug, error};
 
+use self::rests::Rests;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
+use crate::logging::chain;
+use crate::panics::{Panicked, caught};
 use crate::ports::Ports;
 
 /// How many records are worked on at once. GitHub allows 100 concurrent requests an installation;
 /// this leaves room for what the receive loops ask.
 const AT_ONCE: usize = 32;
 
-/// The longest pause between two looks at the store, should a wake-up be missed.
+/// The longest pause between two looks at the store: another replica's commits wake nobody here.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
-
-/// How long a record rests whose work failed without writing anything.
-const REST_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(5);
 
 /// Works on due records until the controller drains, then finishes what is under way.
 pub async fn run_due<P: Ports>(controller: Arc<Controller<P>>) {
-    let busy: Arc<Mutex<BTreeSet<DueKey>>> = Arc::default();
-    let mut tasks = JoinSet::new();
+    let mut worker = Worker {
+        controller: Arc::clone(&controller),
+        tasks: JoinSet::new(),
+        busy: BTreeSet::new(),
+        rests: Rests::default(),
+    };
     while !controller.draining.has_begun() {
         // Asked for before the store is read, so that work added in between is not missed.
         let woken = controller.due.notified();
-        let keys = due_keys(&controller, &busy).await;
-        for key in keys {
-            while tasks.len() >= AT_ONCE {
-                tasks.join_next().await;
-            }
-            lock(&busy).insert(key.clone());
-            tasks.spawn(work_on(Arc::clone(&controller), key, Arc::clone(&busy)));
-        }
-        let pause = pause(&controller).await;
+        worker.begin_due().await;
+        let pause = worker.pause().await;
         tokio::select! {
             () = woken => {}
             () = controller.clock.sleep(pause) => {}
             () = controller.draining.begun() => {}
-            Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
+            Some(ended) = worker.tasks.join_next() => worker.ended(ended),
         }
     }
-    while tasks.join_next().await.is_some() {}
-}
-
-async fn due_keys<P: Ports>(
-    controller: &Controller<P>,
-    busy: &Mutex<BTreeSet<DueKey>>,
-) -> Vec<DueKey> {
-    match controller.store.due(controller.now(), AT_ONCE * 2).await {
-        Ok(keys) => {
-            let busy = lock(busy);
-            keys.into_iter().filter(|key| !busy.contains(key)).collect()
-        }
-        Err(error) => {
-            error!(error = &error as &dyn std::error::Error, "failed to read what is due");
-            Vec::new()
-        }
+    while let Some(ended) = worker.tasks.join_next().await {
+        worker.ended(ended);
     }
 }
 
-/// Until the next record is due, but never so long that a missed wake-up would matter.
-async fn pause<P: Ports>(controller: &Controller<P>) -> SignedDuration {
-    let now = controller.now();
-    match controller.store.next_due(now).await {
-        Ok(Some(next)) => next.duration_since(now).clamp(SignedDuration::ZERO, LONGEST_PAUSE),
-        Ok(None) | Err(_) => LONGEST_PAUSE,
-    }
-}
+type Worked = (DueKey, Result<(), WorkError>);
 
-async fn work_on<P: Ports>(
+struct Worker<P: Ports> {
     controller: Arc<Controller<P>>,
-    key: DueKey,
-    busy: Arc<Mutex<BTreeSet<DueKey>>>,
-) {
-    let worked = match &key {
-        DueKey::Instance(instance) => controller.look_late(instance).await,
-        DueKey::Run(run) => controller.work_on_run(run).await,
-        DueKey::Claim(claim) => controller.work_on_claim(claim).await,
-    };
-    match worked {
-        Ok(()) => {}
-        Err(WorkError::Store(StoreError::Conflict { .. })) => {
-            debug!(?key, "somebody else wrote the record; it is read again");
+    tasks: JoinSet<Worked>,
+    busy: BTreeSet<DueKey>,
+    rests: Rests,
+}
+
+impl<P: Ports> Worker<P> {
+    /// Begins as much of what is due as there are places for.
+    async fn begin_due(&mut self) {
+        let free = AT_ONCE.saturating_sub(self.tasks.len());
+        if free == 0 {
+            return;
         }
-        Err(WorkError::Draining) => {}
-        Err(error @ (WorkError::Port(_) | WorkError::Store(_))) => {
-            controller.metrics.work_failed();
-            error!(
-                error = &error as &dyn std::error::Error,
-                ?key,
-                "failed to work on a due record; it is tried again"
-            );
-            tokio::select! {
-                () = controller.clock.sleep(REST_AFTER_FAILURE) => {}
-                () = controller.draining.begun() => {}
+        let now = self.controller.now();
+        self.rests.forget_old(now);
+        // What is busy or rests is due all the while; it must not hide what is behind it.
+        let held = self.busy.len() + self.rests.len();
+        match self.controller.store.due(now, free + held).await {
+            Ok(keys) => {
+                let keys: Vec<DueKey> = keys
+                    .into_iter()
+                    .filter(|key| !self.busy.contains(key) && !self.rests.holds(key, now))
+                    .take(free)
+                    .collect();
+                keys.into_iter().for_each(|key| self.begin(key));
+            }
+            Err(error) => error!(error = %chain(&error), "failed to read what is due"),
+        }
+    }
+
+    fn begin(&mut self, key: DueKey) {
+        self.busy.insert(key.clone());
+        let controller = Arc::clone(&self.controller);
+        self.tasks.spawn(async move {
+            let worked = match caught(controller.work_on(&key)).await {
+                Ok(worked) => worked,
+                Err(Panicked(words)) => Err(WorkError::Panicked(words)),
+            };
+            (key, worked)
+        });
+    }
+
+    /// Until something is due next, or a rest is over.
+    async fn pause(&self) -> SignedDuration {
+        let now = self.controller.now();
+        let next = self.controller.store.next_due(now).await.ok().flatten();
+        let next = next.into_iter().chain(self.rests.next_end(now)).min();
+        next.map_or(LONGEST_PAUSE, |next| {
+            next.duration_since(now)
+                .clamp(SignedDuration::ZERO, LONGEST_PAUSE)
+        })
+    }
+
+    fn ended(&mut self, ended: Result<Worked, JoinError>) {
+        // A panic is caught inside, and nobody aborts a task before the loop itself is dropped.
+        let Ok((key, worked)) = ended else { return };
+        self.busy.remove(&key);
+        match worked {
+            Ok(()) | Err(WorkError::Draining) => self.rests.forget(&key),
+            Err(WorkError::Store(StoreError::Conflict { .. })) => {
+                debug!(?key, "somebody else wrote the record; it is read again");
+                self.rests.conflicted(key, self.controller.now());
+            }
+            Err(failure @ (WorkError::Port(_) | WorkError::Store(_) | WorkError::Panicked(_))) => {
+                self.controller.metrics.work_failed();
+                error!(
+                    error = %chain(&failure),
+                    ?key,
+                    "failed to work on a due record; it is tried again"
+                );
+                let (now, jitter) = (self.controller.now(), self.controller.jitter());
+                self.rests.failed(key, failure.retry_after(), now, jitter);
             }
         }
     }
-    lock(&busy).remove(&key);
-    controller.due.notify_one();
 }
 
-fn lock(busy: &Mutex<BTreeSet<DueKey>>) -> std::sync::MutexGuard<'_, BTreeSet<DueKey>> {
-    busy.lock().unwrap_or_else(PoisonError::into_inner)
+impl<P: Ports> Controller<P> {
+    async fn work_on(&self, key: &DueKey) -> Result<(), WorkError> {
+        match key {
+            DueKey::Instance(instance) => self.look_late(instance).await,
+            DueKey::Run(run) => self.work_on_run(run).await,
+            DueKey::Claim(claim) => self.work_on_claim(claim).await,
+        }
+    }
+}
+
+/// Whether a record is still due: another replica may have worked on it since its key was read.
+fn is_due(due: Option<Due>, now: Timestamp) -> bool {
+    due.is_some_and(|due| due.at <= now)
 }

@@ -24,32 +24,27 @@ pub(super) fn waiting(entry: &RunEntry, why: WaitReason) {
 
 pub(super) fn rerun(key: &RunKey, order: &RerunOrder, reply: &RerunReply) {
     let jobs: Vec<String> = order.wanted.iter().map(JobId::to_string).collect();
-    let say = |detail: &str| {
-        info!(
-            target: "reprise::decision",
-            decision = "rerun",
+    info!(
+        target: "reprise::decision",
+        decision = "rerun",
+        repository = %key.repository,
+        run.id = %key.run_id,
+        run.attempt = %order.from,
+        rerun.target = target_word(order.target),
+        rerun.answer = answer_word(&reply.answer),
+        job.ids = jobs.join(","),
+        along = order.along.join(","),
+        detail = reply.detail,
+        "GitHub was asked for a re-run"
+    );
+    if let RerunAnswer::Refused(refusal) = &reply.answer {
+        warn!(
             repository = %key.repository,
             run.id = %key.run_id,
-            run.attempt = %order.from,
-            rerun.target = target_word(order.target),
-            rerun.answer = answer_word(&reply.answer),
-            job.ids = jobs.join(","),
-            along = order.along.join(","),
-            detail,
-            "GitHub was asked for a re-run"
+            reason = refusal.as_str(),
+            detail = refusal.message,
+            "GitHub refused a re-run for good"
         );
-    };
-    match &reply.answer {
-        RerunAnswer::Refused(refusal) => {
-            warn!(
-                repository = %key.repository,
-                run.id = %key.run_id,
-                reason = refusal.as_str(),
-                "GitHub refused a re-run for good"
-            );
-            say(&refusal.message);
-        }
-        RerunAnswer::Accepted | RerunAnswer::NotNow | RerunAnswer::Unclear => say(""),
     }
 }
 
@@ -75,7 +70,10 @@ pub(super) fn settled_since<'a>(
 ) -> impl Iterator<Item = ((JobId, &'a TrackedJob), &'a SettleReason)> {
     after.jobs.iter().filter_map(|(id, job)| {
         let reason = settled_reason(&job.state)?;
-        let known = before.jobs.get(id).and_then(|job| settled_reason(&job.state));
+        let known = before
+            .jobs
+            .get(id)
+            .and_then(|job| settled_reason(&job.state));
         known.is_none().then_some(((*id, job), reason))
     })
 }

@@ -2,25 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use reprise_engine::job::JobVerdict;
-use reprise_engine::run::{self, Newer, RunFacts, RunStep};
-use reprise_model::ids::{CheckRunId, JobId, Repository, RunAttempt, RunId};
-use reprise_model::job::{Job, JobKey, keys_of};
-use reprise_model::ledger::{RerunOrder, RunEntry, RunKey};
-use reprise_model::reason::{Refusal, RefusalKind};
+use reprise_engine::run::{self, Newer, RunDecision, RunFacts, RunStep};
+use reprise_model::ids::JobId;
+use reprise_model::job::Job;
+use reprise_model::ledger::{RerunAnswer, RerunOrder, RunEntry, RunKey};
 use reprise_model::run::{CancelCause, Run};
-use reprise_store::{Expect, Store, Version, Versioned};
+use reprise_store::{Expect, Store, Versioned};
 use tracing::warn;
 
+use super::{is_due, report};
+use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
-use crate::ports::{GitHub, PortError, PortErrorKind, Ports};
-use crate::work::report;
+use crate::intake::attempts::Attempts;
+use crate::logging::chain;
+use crate::ports::{GitHub, PortError, Ports, RerunReply};
+use crate::together::together;
 
-/// All jobs of an attempt, and their keys.
-pub(crate) struct AttemptJobs {
-    pub(crate) jobs: Vec<Job>,
-    pub(crate) keys: BTreeMap<JobId, JobKey>,
-}
+/// How much of [`reprise_engine::rules::Rules::unclear_for`] a POST may take, as a divisor and a
+/// factor: whoever reads the run to find out what became of it must find it over.
+const POST_SHARE: (i32, i32) = (5, 4);
 
 /// What was read of a run so far.
 struct Read {
@@ -33,108 +35,134 @@ struct Read {
 
 impl<P: Ports> Controller<P> {
     /// Reads the run and takes the step that the decision names.
-    pub(crate) async fn work_on_run(&self, key: &RunKey) -> Result<(), WorkError> {
-        let Some(found) = self.store.run(key).await? else { return Ok(()) };
-        match self.read_and_step(&found).await {
-            Err(WorkError::Port(error)) => self.unreadable(&found, error).await,
+    pub(super) async fn work_on_run(&self, key: &RunKey) -> Result<(), WorkError> {
+        let Some(found) = self.store.run(key).await? else {
+            return Ok(());
+        };
+        if !is_due(found.record.due, self.now()) {
+            return Ok(());
+        }
+        let run = match self.github.run(&key.repository, key.run_id).await {
+            Ok(run) => run,
+            Err(error) => return self.run_is_unreadable(&found, error).await,
+        };
+        match self.step(&found, run).await {
+            // The run is there, so what it lacks in the details may come yet.
+            Err(WorkError::Port(error)) => self.postpone(&found, &error).await,
             other => other,
         }
     }
 
-    async fn read_and_step(&self, found: &Versioned<RunEntry>) -> Result<(), WorkError> {
+    async fn step(&self, found: &Versioned<RunEntry>, run: Run) -> Result<(), WorkError> {
         let key = &found.record.key;
         let mut read = Read {
-            run: self.github.run(&key.repository, key.run_id).await?,
+            run,
             jobs: None,
             verdicts: BTreeMap::new(),
             causes: BTreeMap::new(),
             newer: Newer::Unread,
         };
         loop {
-            let facts = RunFacts {
-                entry: &found.record,
-                run: &read.run,
-                jobs: read.jobs.as_deref(),
-                verdicts: &read.verdicts,
-                causes: &read.causes,
-                newer: read.newer,
-            };
-            let decision = run::decide(&facts, self.now(), self.jitter(), &self.settings.rules);
-            match decision.step {
+            let RunDecision { entry, step } = self.decide(found, &read);
+            match step {
                 RunStep::ReadJobs => self.read_jobs(&found.record, &mut read).await?,
-                RunStep::ReadCauses(ids) => self.read_causes(&mut read, &ids).await?,
+                RunStep::ReadCauses(ids) => self.read_causes(key, &mut read, &ids).await?,
                 RunStep::ReadNewer => self.read_newer(&mut read).await?,
                 RunStep::Wait(why) => {
-                    report::waiting(&decision.entry, why);
-                    return self.commit_run(found, decision.entry).await;
+                    self.commit_run(found, &entry).await?;
+                    report::waiting(&entry, why);
+                    return Ok(());
                 }
-                RunStep::Done => return self.commit_run(found, decision.entry).await,
+                RunStep::Done => return self.commit_run(found, &entry).await,
                 RunStep::Ask(order) => {
-                    self.commit_run(found, decision.entry.clone()).await?;
-                    let asked = Versioned { record: decision.entry, version: after(found.version) };
-                    return self.ask(asked, &order).await;
+                    self.commit_run(found, &entry).await?;
+                    return self.ask(&entry, &order).await;
                 }
             }
         }
     }
 
+    fn decide(&self, found: &Versioned<RunEntry>, read: &Read) -> RunDecision {
+        let facts = RunFacts {
+            entry: &found.record,
+            run: &read.run,
+            jobs: read.jobs.as_deref(),
+            verdicts: &read.verdicts,
+            causes: &read.causes,
+            newer: read.newer,
+        };
+        run::decide(&facts, self.now(), self.jitter(), &self.settings.rules)
+    }
+
     /// The one POST. Its order is committed already; whatever happens to the answer, the run is
     /// read before anything is repeated.
-    async fn ask(&self, asked: Versioned<RunEntry>, order: &RerunOrder) -> Result<(), WorkError> {
-        let key = asked.record.key.clone();
-        let reply = self.github.rerun(&key.repository, key.run_id, order.target).await;
-        self.metrics.rerun(report::target_word(order.target), report::answer_word(&reply.answer));
-        report::rerun(&key, order, &reply);
-        let now = self.now();
-        let jitter = self.jitter();
+    async fn ask(&self, asked: &RunEntry, order: &RerunOrder) -> Result<(), WorkError> {
+        let key = &asked.key;
+        let reply = self.post(key, order).await;
+        self.metrics.rerun(
+            report::target_word(order.target),
+            report::answer_word(&reply.answer),
+        );
+        report::rerun(key, order, &reply);
+        let (now, jitter) = (self.now(), self.jitter());
         let answered = self
-            .change_run(&key, |entry| {
-                let entry = entry.filter(|entry| is_last(entry, order))?.clone();
+            .change_run(key, |entry| {
+                let entry = entry.filter(|entry| is_last(entry, asked))?.clone();
                 let answer = reply.answer.clone();
                 Some(run::answered(entry, answer, reply.retry_after, now, jitter))
             })
             .await?;
         if let Some(entry) = answered {
-            self.report_changes(&asked.record, &entry);
+            self.report_changes(asked, &entry);
         }
-        self.due.notify_one();
         Ok(())
     }
 
-    /// GitHub could not be read: later, or never where the run is gone for good.
-    async fn unreadable(
+    async fn post(&self, key: &RunKey, order: &RerunOrder) -> RerunReply {
+        let (divisor, factor) = POST_SHARE;
+        let limit = self.settings.rules.unclear_for / divisor * factor;
+        tokio::select! {
+            reply = self.github.rerun(&key.repository, key.run_id, order.target) => reply,
+            () = self.clock.sleep(limit) => unanswered(limit),
+        }
+    }
+
+    /// GitHub does not show the run: later, or never where its no is final.
+    async fn run_is_unreadable(
         &self,
         found: &Versioned<RunEntry>,
         error: PortError,
     ) -> Result<(), WorkError> {
-        let now = self.now();
-        let entry = match error.kind {
-            PortErrorKind::Passing => run::postponed(found.record.clone(), now, self.jitter()),
-            PortErrorKind::NotFound => run::refused(found.record.clone(), refusal(RefusalKind::NotFound, &error), now),
-            PortErrorKind::Denied => {
-                run::refused(found.record.clone(), refusal(RefusalKind::MissingPermission, &error), now)
-            }
+        let Some(refusal) = error.refusal() else {
+            return self.postpone(found, &error).await;
         };
-        warn!(
-            error = &error as &dyn std::error::Error,
-            repository = %found.record.key.repository,
-            run.id = %found.record.key.run_id,
-            "failed to read a run that interrupted jobs wait for"
-        );
-        self.commit_run(found, entry).await
+        complain(&found.record, &error);
+        let entry = run::refused(found.record.clone(), refusal, self.now());
+        self.commit_run(found, &entry).await
+    }
+
+    async fn postpone(
+        &self,
+        found: &Versioned<RunEntry>,
+        error: &PortError,
+    ) -> Result<(), WorkError> {
+        complain(&found.record, error);
+        let (now, jitter) = (self.now(), self.jitter());
+        let entry = run::postponed(found.record.clone(), error.retry_after, now, jitter);
+        self.commit_run(found, &entry).await
     }
 
     async fn commit_run(
         &self,
         found: &Versioned<RunEntry>,
-        entry: RunEntry,
+        entry: &RunEntry,
     ) -> Result<(), WorkError> {
-        if entry == found.record {
+        if *entry == found.record {
             return Ok(());
         }
         let change = self.put_run(entry.clone(), Expect::At(found.version));
         self.store.commit(vec![change]).await?;
-        self.report_changes(&found.record, &entry);
+        self.report_changes(&found.record, entry);
         Ok(())
     }
 
@@ -145,41 +173,44 @@ impl<P: Ports> Controller<P> {
         }
     }
 
+    /// All jobs of the current attempt, and the verdict on each unsuccessful one that the ledger
+    /// does not know. Their hosts are looked at together: one call to EC2 answers for all.
     async fn read_jobs(&self, entry: &RunEntry, read: &mut Read) -> Result<(), WorkError> {
-        let key = &entry.key;
-        let jobs = self.github.jobs(&key.repository, key.run_id, read.run.run_attempt).await?;
-        for job in jobs.iter().filter(|job| job.is_unsuccessful() && !entry.jobs.contains_key(&job.id)) {
-            let verdict = self.judge(&key.repository, job).await?;
+        let repository = &entry.key.repository;
+        let mut attempts = Attempts::new(&self.github, entry.key.clone());
+        let jobs = attempts.jobs(read.run.run_attempt).await?.to_vec();
+        let unknown: Vec<&Job> = jobs
+            .iter()
+            .filter(|job| job.is_unsuccessful() && !entry.jobs.contains_key(&job.id))
+            .collect();
+        let looks = together(unknown.iter().map(|job| self.look(repository, job))).await;
+        for (job, look) in unknown.into_iter().zip(looks) {
+            let verdict = self.conclude(repository, job, look?, &mut attempts).await?;
             read.verdicts.insert(job.id, verdict);
         }
         read.jobs = Some(jobs);
         Ok(())
     }
 
-    async fn read_causes(&self, read: &mut Read, ids: &[JobId]) -> Result<(), WorkError> {
-        let repository = read.run.repository.clone();
+    async fn read_causes(
+        &self,
+        key: &RunKey,
+        read: &mut Read,
+        ids: &[JobId],
+    ) -> Result<(), WorkError> {
+        let jobs = read.jobs.as_deref().unwrap_or_default();
         for id in ids {
-            let check_run = read
-                .jobs
+            let check_run = jobs
                 .iter()
-                .flatten()
                 .find(|job| job.id == *id)
                 .and_then(|job| job.check_run);
-            let cause = self.cause(&repository, check_run).await?;
+            let cause = match check_run {
+                Some(check_run) => self.github.cancel_cause(&key.repository, check_run).await?,
+                None => CancelCause::Unreadable,
+            };
             read.causes.insert(*id, cause);
         }
         Ok(())
-    }
-
-    async fn cause(
-        &self,
-        repository: &Repository,
-        check_run: Option<CheckRunId>,
-    ) -> Result<CancelCause, WorkError> {
-        match check_run {
-            Some(check_run) => Ok(self.github.cancel_cause(repository, check_run).await?),
-            None => Ok(CancelCause::Unreadable),
-        }
     }
 
     async fn read_newer(&self, read: &mut Read) -> Result<(), WorkError> {
@@ -189,29 +220,32 @@ impl<P: Ports> Controller<P> {
         };
         Ok(())
     }
+}
 
-    /// All jobs of an attempt with their keys.
-    pub(crate) async fn jobs_of(
-        &self,
-        repository: &Repository,
-        run: RunId,
-        attempt: RunAttempt,
-    ) -> Result<AttemptJobs, WorkError> {
-        let jobs = self.github.jobs(repository, run, attempt).await?;
-        let keys = keys_of(repository, None, &jobs);
-        Ok(AttemptJobs { jobs, keys })
+/// Whether the record's last re-run is still the one that was asked for.
+fn is_last(entry: &RunEntry, asked: &RunEntry) -> bool {
+    let named = |entry: &RunEntry| {
+        entry
+            .reruns
+            .last()
+            .map(|last| (entry.reruns.len(), last.decided_at, last.order.clone()))
+    };
+    named(entry) == named(asked)
+}
+
+fn unanswered(limit: SignedDuration) -> RerunReply {
+    RerunReply {
+        answer: RerunAnswer::Unclear,
+        retry_after: None,
+        detail: format!("no answer came within {limit:#}"),
     }
 }
 
-fn is_last(entry: &RunEntry, order: &RerunOrder) -> bool {
-    entry.reruns.last().is_some_and(|last| last.order == *order)
-}
-
-/// The version of a record after one more commit.
-fn after(version: Version) -> Version {
-    Version(version.0 + 1)
-}
-
-fn refusal(kind: RefusalKind, error: &PortError) -> Refusal {
-    Refusal { kind, message: error.source.to_string() }
+fn complain(entry: &RunEntry, error: &PortError) {
+    warn!(
+        error = %chain(error),
+        repository = %entry.key.repository,
+        run.id = %entry.key.run_id,
+        "failed to read a run that interrupted jobs wait for"
+    );
 }

@@ -1,0 +1,172 @@
+//! Gathering the facts about a completed job, and asking for the verdict.
+
+use reprise_engine::job::{self, Earlier, Host, JobFacts, JobVerdict, Triage};
+use reprise_model::ids::Repository;
+use reprise_model::instance::{Instance, InstanceSight};
+use reprise_model::job::Job;
+use reprise_model::ledger::{InstanceEntry, RunKey};
+use reprise_model::reason::SettleReason;
+use reprise_model::runner_name::NamedInstance;
+use reprise_store::Store;
+
+use crate::clock::Clock;
+use crate::context::{Controller, WorkError};
+use crate::intake::attempts::Attempts;
+use crate::ports::{Cloud, PortError, Ports};
+
+impl<P: Ports> Controller<P> {
+    /// One look, one verdict. Reads earlier attempts when the decision asks for them.
+    pub(crate) async fn judge(
+        &self,
+        repository: &Repository,
+        job: &Job,
+    ) -> Result<JobVerdict, WorkError> {
+        let look = self.look(repository, job).await?;
+        let key = RunKey {
+            repository: repository.clone(),
+            run_id: job.run_id,
+        };
+        let mut attempts = Attempts::new(&self.github, key);
+        self.conclude(repository, job, look, &mut attempts).await
+    }
+
+    /// A look at the job's host and what follows from it, earlier attempts unread.
+    pub(crate) async fn look(&self, repository: &Repository, job: &Job) -> Result<Look, WorkError> {
+        let allowed = self.allows(repository);
+        if let Triage::Decided(verdict) = job::triage(job, allowed, self.fleet_rule()) {
+            return Ok(Look {
+                verdict,
+                found: Found::None,
+            });
+        }
+        let found = self.find_host(job).await?;
+        let verdict = self.verdict(repository, job, &found, Earlier::Unread);
+        Ok(Look { verdict, found })
+    }
+
+    /// The verdict of a look, with the earlier attempts read where it asks for them.
+    pub(crate) async fn conclude(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        look: Look,
+        attempts: &mut Attempts<'_, P::GitHub>,
+    ) -> Result<JobVerdict, WorkError> {
+        if look.verdict != JobVerdict::ReadEarlier {
+            return Ok(look.verdict);
+        }
+        match attempts.earlier_executions(job).await {
+            Ok(earlier) => Ok(self.verdict(repository, job, &look.found, Earlier::Read(&earlier))),
+            Err(error) => unreadable(error),
+        }
+    }
+
+    /// The instance that the job's runner names.
+    pub(crate) fn named_instance(&self, job: &Job) -> Option<NamedInstance> {
+        self.settings.runner_name.read(job.runner_name.as_ref()?)
+    }
+
+    fn verdict(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        found: &Found,
+        earlier: Earlier<'_>,
+    ) -> JobVerdict {
+        let facts = JobFacts {
+            job,
+            repository,
+            repository_allowed: self.allows(repository),
+            host: found.as_host(),
+            earlier,
+            policy: self.policy_of(repository, job),
+            fleet: self.fleet_rule(),
+        };
+        job::completed(&facts, &self.settings.rules, self.clock.now())
+    }
+
+    /// Looks for the instance that the runner's name tells, in the region that it tells or in
+    /// each of ours.
+    async fn find_host(&self, job: &Job) -> Result<Found, WorkError> {
+        if job.runner_name.is_none() {
+            return Ok(Found::None);
+        }
+        let Some(named) = self.named_instance(job) else {
+            return Ok(Found::NotNamed);
+        };
+        let mut found = Found::ElsewhereRegion;
+        for place in &self.settings.places {
+            if named
+                .region
+                .as_ref()
+                .is_some_and(|region| *region != place.region)
+            {
+                continue;
+            }
+            let instance = Instance {
+                account: place.account.clone(),
+                region: place.region.clone(),
+                id: named.id.clone(),
+            };
+            let sight = self.cloud.look(&place.region, &named.id).await?;
+            let remembered = self
+                .store
+                .instance(&instance)
+                .await?
+                .map(|entry| entry.record);
+            let known = remembered.is_some() || matches!(sight, InstanceSight::Seen(_));
+            found = Found::Looked(Box::new(Looked { sight, remembered }));
+            if known {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// What a look brought.
+pub(crate) struct Look {
+    pub(crate) verdict: JobVerdict,
+    found: Found,
+}
+
+/// What was found of a job's host, owned.
+enum Found {
+    None,
+    NotNamed,
+    ElsewhereRegion,
+    Looked(Box<Looked>),
+}
+
+struct Looked {
+    sight: InstanceSight,
+    remembered: Option<InstanceEntry>,
+}
+
+impl Found {
+    fn as_host(&self) -> Host<'_> {
+        match self {
+            Self::None => Host::None,
+            Self::NotNamed => Host::NotNamed,
+            Self::ElsewhereRegion => Host::ElsewhereRegion,
+            Self::Looked(looked) => Host::Looked {
+                sight: &looked.sight,
+                remembered: looked.remembered.as_ref(),
+            },
+        }
+    }
+}
+
+/// A run that GitHub shows no more, or not to us, is not re-run either: its final no settles the
+/// job. Any other failure passes, and the job is judged again.
+fn unreadable(error: PortError) -> Result<JobVerdict, WorkError> {
+    match error.refusal() {
+        Some(refusal) => Ok(JobVerdict::Settle {
+            reason: SettleReason::Refused(refusal),
+            end: None,
+            ran_on: None,
+            evidence: Vec::new(),
+        }),
+        None => Err(error.into()),
+    }
+}

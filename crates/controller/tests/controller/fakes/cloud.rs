@@ -1,0 +1,204 @@
+//! EC2: instances that are launched, tagged, taken and ended.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
+use reprise_model::ids::{AccountId, InstanceId, Region};
+use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
+use reprise_model::ledger::LaunchAnswer;
+use reprise_model::tags::TagKeys;
+
+use super::passing;
+use super::samples::{ACCOUNT, REGION, STACK};
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeCloud(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    instances: BTreeMap<InstanceId, InstanceView>,
+    by_token: BTreeMap<String, InstanceId>,
+    no_spot: bool,
+    no_looks: bool,
+    no_answers: bool,
+    panics: BTreeSet<InstanceId>,
+    looks: u32,
+}
+
+impl FakeCloud {
+    /// A running instance of our stack.
+    pub(crate) fn add(&self, id: &str, capacity: Capacity) {
+        let tags = BTreeMap::from([(TagKeys::default().stack(), STACK.to_owned())]);
+        let view = view(id.parse().expect("an id"), capacity, tags);
+        self.lock().instances.insert(view.instance.id.clone(), view);
+    }
+
+    /// What the agent does when it has seen a notice.
+    pub(crate) fn tag_interrupted(&self, id: &str) {
+        self.change(id, |view| {
+            view.tags
+                .insert(TagKeys::default().interrupted(), "true".to_owned());
+        });
+    }
+
+    pub(crate) fn remove_tag(&self, id: &str, key: &str) {
+        self.change(id, |view| {
+            view.tags.remove(key);
+        });
+    }
+
+    /// EC2 has ended it.
+    pub(crate) fn take(&self, id: &str) {
+        self.change(id, |view| view.state = InstanceState::Terminated);
+    }
+
+    /// EC2 has no spot capacity.
+    pub(crate) fn no_spot(&self) {
+        self.lock().no_spot = true;
+    }
+
+    /// CreateFleet's answers are lost: nothing is launched, as far as anybody knows.
+    pub(crate) fn no_launch_answers(&self, lost: bool) {
+        self.lock().no_answers = lost;
+    }
+
+    /// DescribeInstances fails, or works again.
+    pub(crate) fn no_looks(&self, fails: bool) {
+        self.lock().no_looks = fails;
+    }
+
+    /// A look at this instance is a defect that panics, or is mended.
+    pub(crate) fn panics_at(&self, id: &str, panics: bool) {
+        let id: InstanceId = id.parse().expect("an id");
+        let mut state = self.lock();
+        if panics {
+            state.panics.insert(id);
+        } else {
+            state.panics.remove(&id);
+        }
+    }
+
+    /// What was launched, in the order of the launches.
+    pub(crate) fn launched(&self) -> Vec<Capacity> {
+        let state = self.lock();
+        let launched = state.by_token.values();
+        launched.map(|id| state.instances[id].capacity).collect()
+    }
+
+    /// The id of the only launched instance.
+    pub(crate) fn only_launched(&self) -> String {
+        let state = self.lock();
+        let mut ids = state.by_token.values();
+        let id = ids.next().expect("one was launched").to_string();
+        assert_eq!(ids.next(), None, "more than one was launched");
+        id
+    }
+
+    pub(crate) fn state_of(&self, id: &str) -> InstanceState {
+        let id: InstanceId = id.parse().expect("an id");
+        self.lock().instances[&id].state
+    }
+
+    /// How many calls asked about an instance.
+    pub(crate) fn looks(&self) -> u32 {
+        self.lock().looks
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut InstanceView)) {
+        let id: InstanceId = id.parse().expect("an id");
+        change(self.lock().instances.get_mut(&id).expect("it is there"));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+impl Cloud for FakeCloud {
+    async fn look(&self, _: &Region, id: &InstanceId) -> Result<InstanceSight, PortError> {
+        // A call takes a while, so that things can happen during it.
+        tokio::task::yield_now().await;
+        let mut state = self.lock();
+        state.looks += 1;
+        assert!(!state.panics.contains(id), "a defect at {id}");
+        if state.no_looks {
+            return Err(passing("describe an instance"));
+        }
+        Ok(match state.instances.get(id) {
+            Some(view) => InstanceSight::Seen(view.clone()),
+            None => InstanceSight::Absent,
+        })
+    }
+
+    async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
+        tokio::task::yield_now().await;
+        let mut state = self.lock();
+        if let Some(id) = state.by_token.get(&order.client_token) {
+            let capacity = state.instances[id].capacity;
+            return LaunchAnswer::Launched {
+                instance: id.clone(),
+                capacity,
+            };
+        }
+        if state.no_answers {
+            return LaunchAnswer::Unclear {
+                message: "no answer came".to_owned(),
+            };
+        }
+        if state.no_spot && order.capacity == Capacity::Spot {
+            return LaunchAnswer::NoCapacity {
+                codes: vec!["InsufficientInstanceCapacity".to_owned()],
+            };
+        }
+        let number = state.by_token.len() + 1;
+        let id: InstanceId = format!("i-000000000000000{number:02}")
+            .parse()
+            .expect("an id");
+        let view = view(id.clone(), order.capacity, order.tags.clone());
+        state.instances.insert(id.clone(), view);
+        state
+            .by_token
+            .insert(order.client_token.clone(), id.clone());
+        LaunchAnswer::Launched {
+            instance: id,
+            capacity: order.capacity,
+        }
+    }
+
+    async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
+        let mut state = self.lock();
+        if let Some(view) = state.instances.get_mut(&instance.id) {
+            view.state = InstanceState::Terminated;
+        }
+        Ok(())
+    }
+
+    async fn list_stack(
+        &self,
+        _: &Region,
+        tag_key: &str,
+        stack: &str,
+    ) -> Result<Vec<InstanceView>, PortError> {
+        let state = self.lock();
+        let ours = |view: &&InstanceView| view.tags.get(tag_key).map(String::as_str) == Some(stack);
+        Ok(state.instances.values().filter(ours).cloned().collect())
+    }
+}
+
+fn view(id: InstanceId, capacity: Capacity, tags: BTreeMap<String, String>) -> InstanceView {
+    InstanceView {
+        instance: Instance {
+            account: AccountId::new(ACCOUNT),
+            region: Region::new(REGION),
+            id,
+        },
+        capacity,
+        state: InstanceState::Running,
+        state_reason: None,
+        tags,
+        instance_type: "c7a.large".to_owned(),
+        zone: None,
+        launched_at: None,
+    }
+}

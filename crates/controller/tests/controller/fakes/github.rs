@@ -1,0 +1,280 @@
+//! GitHub: runs whose re-runs clone every job, and which refuse a re-run while they are active.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_controller::ports::{GitHub, PortError, PortErrorKind, RerunReply};
+use reprise_model::ids::{CheckRunId, JobId, Repository, RunAttempt, RunId};
+use reprise_model::job::{Conclusion, Job, JobStatus};
+use reprise_model::ledger::{RerunAnswer, RerunTarget};
+use reprise_model::run::{CancelCause, Run, RunStatus};
+
+use super::samples::{a_run, repository};
+use super::{failure, passing};
+
+/// What is added to a job's id with each attempt.
+const NEXT_ATTEMPT: u64 = 1_000;
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeGitHub(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    runs: BTreeMap<RunId, FakeRun>,
+    accepted: Vec<RerunTarget>,
+    posts: u32,
+    jobs_reads: u32,
+    reads: Option<Fault>,
+    next_post: Option<PostFault>,
+}
+
+#[derive(Debug)]
+struct FakeRun {
+    attempts: Vec<Vec<Job>>,
+    active: bool,
+    listed: usize,
+}
+
+/// What reads of runs and jobs answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    Down,
+    RateLimited(SignedDuration),
+    Gone,
+}
+
+/// What happens to the next re-run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PostFault {
+    /// 500, and nothing was done.
+    Lost,
+    /// 500, though it was done.
+    Done,
+    /// 403, although the run shows as completed: GitHub's parts disagree for a while.
+    StillRunning,
+    /// No answer ever comes, and nothing was done.
+    Hangs,
+}
+
+impl FakeGitHub {
+    /// A run that is under way, with these jobs in its first attempt.
+    pub(crate) fn begin(&self, jobs: &[Job]) {
+        let run = jobs.first().expect("a job").run_id;
+        let fake = FakeRun {
+            attempts: vec![jobs.to_vec()],
+            active: true,
+            listed: usize::MAX,
+        };
+        self.lock().runs.insert(run, fake);
+    }
+
+    /// Replaces a job's record in the latest attempt.
+    pub(crate) fn put(&self, job: &Job) {
+        let mut state = self.lock();
+        let run = state.runs.get_mut(&job.run_id).expect("it is there");
+        let jobs = run.attempts.last_mut().expect("an attempt");
+        let known = jobs.iter_mut().find(|known| known.id == job.id);
+        *known.expect("it is there") = job.clone();
+    }
+
+    pub(crate) fn complete(&self, run: RunId) {
+        self.lock().runs.get_mut(&run).expect("it is there").active = false;
+    }
+
+    /// Only so many jobs of the latest attempt are listed yet.
+    pub(crate) fn list_only(&self, run: RunId, jobs: usize) {
+        self.lock().runs.get_mut(&run).expect("it is there").listed = jobs;
+    }
+
+    pub(crate) fn fail_reads(&self, fault: Option<Fault>) {
+        self.lock().reads = fault;
+    }
+
+    pub(crate) fn fail_next_post(&self, fault: PostFault) {
+        self.lock().next_post = Some(fault);
+    }
+
+    /// A re-run whose POST nobody heard an answer to takes place after all.
+    pub(crate) fn rerun_now(&self, run: RunId, target: RerunTarget) {
+        let reply = self.lock().rerun(run, target);
+        assert_eq!(reply.answer, RerunAnswer::Accepted);
+    }
+
+    /// The re-runs that took place.
+    pub(crate) fn accepted(&self) -> Vec<RerunTarget> {
+        self.lock().accepted.clone()
+    }
+
+    /// How many re-runs were asked for, whatever became of them.
+    pub(crate) fn posts(&self) -> u32 {
+        self.lock().posts
+    }
+
+    /// How often a list of jobs was read.
+    pub(crate) fn jobs_reads(&self) -> u32 {
+        self.lock().jobs_reads
+    }
+
+    /// The jobs of the latest attempt.
+    pub(crate) fn latest(&self, run: RunId) -> Vec<Job> {
+        let state = self.lock();
+        state.runs[&run]
+            .attempts
+            .last()
+            .expect("an attempt")
+            .clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+impl State {
+    fn may_read(&self, operation: &'static str) -> Result<(), PortError> {
+        let kind = PortErrorKind::Passing;
+        match self.reads {
+            None => Ok(()),
+            Some(Fault::Down) => Err(passing(operation)),
+            Some(Fault::RateLimited(pause)) => Err(failure(operation, kind, Some(pause))),
+            Some(Fault::Gone) => Err(failure(operation, PortErrorKind::NotFound, None)),
+        }
+    }
+
+    fn rerun(&mut self, run: RunId, target: RerunTarget) -> RerunReply {
+        let Some(fake) = self.runs.get_mut(&run) else {
+            return reply(RerunAnswer::Unclear);
+        };
+        if fake.active {
+            return reply(RerunAnswer::NotNow);
+        }
+        let next = fake.next_attempt(target);
+        fake.attempts.push(next);
+        fake.active = true;
+        self.accepted.push(target);
+        reply(RerunAnswer::Accepted)
+    }
+}
+
+impl FakeRun {
+    fn next_attempt(&self, target: RerunTarget) -> Vec<Job> {
+        let before = self.attempts.last().expect("an attempt");
+        let attempt = before.first().expect("a job").run_attempt.next();
+        before
+            .iter()
+            .map(|job| {
+                let again = match target {
+                    RerunTarget::Job(id) => job.id == id,
+                    RerunTarget::FailedJobs => job.is_unsuccessful(),
+                };
+                let carried_over = Job {
+                    id: JobId(job.id.0 + NEXT_ATTEMPT),
+                    run_attempt: attempt,
+                    ..job.clone()
+                };
+                if again {
+                    queued(carried_over)
+                } else {
+                    carried_over
+                }
+            })
+            .collect()
+    }
+}
+
+fn queued(job: Job) -> Job {
+    Job {
+        status: JobStatus::Queued,
+        conclusion: None,
+        runner_name: None,
+        started_at: None,
+        completed_at: None,
+        ..job
+    }
+}
+
+impl GitHub for FakeGitHub {
+    async fn run(&self, _: &Repository, run: RunId) -> Result<Run, PortError> {
+        tokio::task::yield_now().await;
+        let state = self.lock();
+        state.may_read("read a run")?;
+        let fake = &state.runs[&run];
+        let attempt = u32::try_from(fake.attempts.len())
+            .ok()
+            .and_then(RunAttempt::new);
+        Ok(Run {
+            run_attempt: attempt.expect("not none"),
+            status: if fake.active {
+                RunStatus::InProgress
+            } else {
+                RunStatus::Completed
+            },
+            conclusion: (!fake.active).then_some(Conclusion::Failure),
+            ..a_run(run, started(fake))
+        })
+    }
+
+    async fn jobs(
+        &self,
+        _: &Repository,
+        run: RunId,
+        attempt: RunAttempt,
+    ) -> Result<Vec<Job>, PortError> {
+        tokio::task::yield_now().await;
+        let mut state = self.lock();
+        state.jobs_reads += 1;
+        state.may_read("read the jobs of a run")?;
+        let fake = &state.runs[&run];
+        let index = usize::try_from(attempt.get()).expect("small") - 1;
+        let latest = index + 1 == fake.attempts.len();
+        let listed = if latest { fake.listed } else { usize::MAX };
+        Ok(fake.attempts[index].iter().take(listed).cloned().collect())
+    }
+
+    async fn rerun(&self, _: &Repository, run: RunId, target: RerunTarget) -> RerunReply {
+        tokio::task::yield_now().await;
+        let fault = {
+            let mut state = self.lock();
+            state.posts += 1;
+            state.next_post.take()
+        };
+        match fault {
+            None => self.lock().rerun(run, target),
+            Some(PostFault::Lost) => reply(RerunAnswer::Unclear),
+            Some(PostFault::Done) => RerunReply {
+                answer: RerunAnswer::Unclear,
+                ..self.lock().rerun(run, target)
+            },
+            Some(PostFault::StillRunning) => reply(RerunAnswer::NotNow),
+            Some(PostFault::Hangs) => std::future::pending().await,
+        }
+    }
+
+    async fn cancel_cause(&self, _: &Repository, _: CheckRunId) -> Result<CancelCause, PortError> {
+        Ok(CancelCause::Unreadable)
+    }
+
+    async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
+        assert_eq!(run.repository, repository());
+        Ok(None)
+    }
+
+    fn rate_remaining(&self) -> Option<u64> {
+        Some(4_321)
+    }
+}
+
+fn started(run: &FakeRun) -> Timestamp {
+    let jobs = run.attempts.last().expect("an attempt");
+    let created = jobs.iter().filter_map(|job| job.created_at).min();
+    created.expect("a time")
+}
+
+fn reply(answer: RerunAnswer) -> RerunReply {
+    RerunReply {
+        answer,
+        retry_after: None,
+        detail: "so the fake GitHub says".to_owned(),
+    }
+}

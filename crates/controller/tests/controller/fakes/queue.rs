@@ -1,0 +1,213 @@
+//! SQS: messages that are hidden while somebody has them, and come back.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use reprise_controller::ports::{Message, PortError, Queue};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::passing;
+
+/// How long the queue itself hides a message that was received.
+const VISIBILITY: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FakeQueue {
+    state: Arc<Mutex<State>>,
+    changed: Arc<Notify>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    messages: Vec<Stored>,
+    numbers: u64,
+    broken: bool,
+    /// The most messages that were hidden at once.
+    most_hidden: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Stored {
+    body: String,
+    attributes: BTreeMap<String, String>,
+    hidden_until: Option<Instant>,
+    received: u32,
+    receipt: u64,
+}
+
+impl FakeQueue {
+    /// The bodies of all messages, hidden ones included.
+    pub(crate) fn bodies(&self) -> Vec<String> {
+        let state = self.lock();
+        state
+            .messages
+            .iter()
+            .map(|message| message.body.clone())
+            .collect()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.lock().messages.is_empty()
+    }
+
+    /// How many messages could be received now.
+    pub(crate) fn visible(&self) -> usize {
+        let now = Instant::now();
+        self.lock()
+            .messages
+            .iter()
+            .filter(|message| message.is_visible(now))
+            .count()
+    }
+
+    /// How often the only message was received.
+    pub(crate) fn receives(&self) -> u32 {
+        let state = self.lock();
+        assert_eq!(state.messages.len(), 1);
+        state.messages[0].received
+    }
+
+    pub(crate) fn most_hidden(&self) -> usize {
+        self.lock().most_hidden
+    }
+
+    /// The queue answers nobody, or does again.
+    pub(crate) fn break_down(&self, broken: bool) {
+        self.lock().broken = broken;
+        self.changed.notify_waiters();
+    }
+
+    pub(crate) fn put(&self, body: &str, attributes: BTreeMap<String, String>) {
+        self.lock().messages.push(Stored {
+            body: body.to_owned(),
+            attributes,
+            hidden_until: None,
+            received: 0,
+            receipt: 0,
+        });
+        self.changed.notify_waiters();
+    }
+
+    fn take(&self, most: usize) -> Result<Vec<Message<u64>>, PortError> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        if state.broken {
+            return Err(passing("receive messages"));
+        }
+        let mut numbers = state.numbers;
+        let visible = state
+            .messages
+            .iter_mut()
+            .filter(|message| message.is_visible(now));
+        let taken: Vec<Message<u64>> = visible
+            .take(most)
+            .map(|message| {
+                numbers += 1;
+                message.receipt = numbers;
+                message.received += 1;
+                message.hidden_until = Some(now + VISIBILITY);
+                message.as_received()
+            })
+            .collect();
+        state.numbers = numbers;
+        let hidden = state
+            .messages
+            .iter()
+            .filter(|message| !message.is_visible(now))
+            .count();
+        state.most_hidden = state.most_hidden.max(hidden);
+        Ok(taken)
+    }
+
+    fn next_visible(&self) -> Option<Instant> {
+        let state = self.lock();
+        state
+            .messages
+            .iter()
+            .filter_map(|message| message.hidden_until)
+            .min()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
+    }
+}
+
+impl Stored {
+    fn is_visible(&self, now: Instant) -> bool {
+        self.hidden_until.is_none_or(|until| until <= now)
+    }
+
+    fn as_received(&self) -> Message<u64> {
+        Message {
+            body: self.body.clone(),
+            attributes: self.attributes.clone(),
+            receipt: self.receipt,
+            receive_count: self.received,
+            sent_at: None,
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the fake's own virtual time")]
+impl Queue for FakeQueue {
+    type Receipt = u64;
+
+    async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Message<u64>>, PortError> {
+        let deadline = Instant::now() + wait;
+        loop {
+            let changed = self.changed.notified();
+            let taken = self.take(most)?;
+            let now = Instant::now();
+            if !taken.is_empty() || now >= deadline {
+                return Ok(taken);
+            }
+            let next = self
+                .next_visible()
+                .filter(|next| *next > now)
+                .unwrap_or(deadline);
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep_until(next.min(deadline)) => {}
+            }
+        }
+    }
+
+    async fn delete(&self, receipt: &u64) -> Result<(), PortError> {
+        self.lock()
+            .messages
+            .retain(|message| message.receipt != *receipt);
+        Ok(())
+    }
+
+    async fn hide(&self, receipt: &u64, visibility: Duration) -> Result<(), PortError> {
+        let until = Instant::now() + visibility;
+        let mut state = self.lock();
+        let held = state
+            .messages
+            .iter_mut()
+            .find(|message| message.receipt == *receipt);
+        if let Some(message) = held {
+            message.hidden_until = Some(until);
+        }
+        drop(state);
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    async fn send(
+        &self,
+        body: &str,
+        attributes: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        if self.lock().broken {
+            return Err(passing("send a message"));
+        }
+        self.put(body, attributes.clone());
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! Jobs, runs and settings for the tests.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_controller::context::{FleetSettings, Place, Settings};
+use reprise_engine::launch::FleetOffer;
+use reprise_engine::rules::Rules;
+use reprise_engine::types::InstanceType;
+use reprise_model::ids::{
+    AccountId, JobId, Region, Repository, RunAttempt, RunId, RunnerName, Sha, StackName, WorkflowId,
+};
+use reprise_model::instance::Instance;
+use reprise_model::job::{Conclusion, Job, JobStatus};
+use reprise_model::run::{Run, RunStatus};
+use reprise_model::runner_name::RunnerNamePattern;
+use wildmatch::WildMatch;
+
+use super::clock::TestClock;
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const REGION: &str = "eu-west-1";
+pub(crate) const STACK: &str = "demo";
+pub(crate) const HOST: &str = "i-0123456789abcdef0";
+pub(crate) const RUN: RunId = RunId(900);
+
+pub(crate) fn repository() -> Repository {
+    "acme/shop".parse().expect("valid")
+}
+
+pub(crate) fn secs(seconds: i64) -> SignedDuration {
+    SignedDuration::from_secs(seconds)
+}
+
+pub(crate) fn instance(id: &str) -> Instance {
+    Instance {
+        account: AccountId::new(ACCOUNT),
+        region: Region::new(REGION),
+        id: id.parse().expect("an id"),
+    }
+}
+
+/// A queued job of the first attempt of [`RUN`].
+pub(crate) fn queued(id: u64, name: &str) -> Job {
+    let start: Timestamp = TestClock::START.parse().expect("a time");
+    Job {
+        id: JobId(id),
+        run_id: RUN,
+        run_attempt: RunAttempt::FIRST,
+        name: name.to_owned(),
+        workflow_name: Some("ci".to_owned()),
+        status: JobStatus::Queued,
+        conclusion: None,
+        labels: vec!["runs-on=900/family=c7a".to_owned()],
+        runner_name: None,
+        created_at: Some(start),
+        started_at: None,
+        completed_at: None,
+        head_sha: Sha::new("0123abc"),
+        head_branch: Some("main".to_owned()),
+        check_run: None,
+    }
+}
+
+/// The job on an instance, since `at`.
+pub(crate) fn running(job: Job, host: &str, at: Timestamp) -> Job {
+    Job {
+        status: JobStatus::InProgress,
+        runner_name: Some(RunnerName::new(format!("reprise--{host}--{}", job.id))),
+        started_at: Some(at),
+        ..job
+    }
+}
+
+pub(crate) fn ended(job: Job, conclusion: Conclusion, at: Timestamp) -> Job {
+    Job {
+        status: JobStatus::Completed,
+        conclusion: Some(conclusion),
+        completed_at: Some(at),
+        ..job
+    }
+}
+
+/// A run as GitHub shows it, but for what changes with time.
+pub(crate) fn a_run(id: RunId, started: Timestamp) -> Run {
+    Run {
+        id,
+        repository: repository(),
+        run_attempt: RunAttempt::FIRST,
+        status: RunStatus::InProgress,
+        conclusion: None,
+        workflow_id: WorkflowId(7),
+        workflow_name: Some("ci".to_owned()),
+        path: Some(".github/workflows/ci.yml".to_owned()),
+        event: "push".to_owned(),
+        head_sha: Sha::new("0123abc"),
+        head_branch: Some("main".to_owned()),
+        created_at: started,
+        run_started_at: Some(started),
+    }
+}
+
+pub(crate) fn settings(with_fleet: bool) -> Settings {
+    Settings {
+        rules: Rules::default(),
+        repositories: vec![WildMatch::new("acme/*")],
+        policies: Vec::new(),
+        runner_name: RunnerNamePattern::default(),
+        places: vec![Place {
+            region: Region::new(REGION),
+            account: AccountId::new(ACCOUNT),
+        }],
+        fleet: with_fleet.then(fleet),
+    }
+}
+
+fn fleet() -> FleetSettings {
+    FleetSettings {
+        stack: StackName::new(STACK),
+        offer: FleetOffer {
+            region: Region::new(REGION),
+            types: vec![InstanceType {
+                name: "c7a.large".to_owned(),
+                cpu: 2,
+                ram: 4,
+            }],
+            images: BTreeMap::new(),
+        },
+        launch_template: "runners".to_owned(),
+        launch_template_version: "$Default".to_owned(),
+        subnets: vec!["subnet-a".to_owned()],
+    }
+}

@@ -1,0 +1,81 @@
+//! The ledger, shared by the controllers of one test, with faults where a test wants them.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use reprise_model::ids::RunId;
+use reprise_model::instance::Instance;
+use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
+use reprise_store::{Change, DueKey, SqliteStore, Store, StoreError, Versioned};
+
+#[derive(Debug, Clone)]
+pub(crate) struct SharedStore {
+    store: Arc<SqliteStore>,
+    broken: Arc<Mutex<BTreeSet<RunId>>>,
+    first: Arc<Mutex<Option<Change>>>,
+}
+
+impl SharedStore {
+    pub(crate) fn new() -> Self {
+        Self {
+            store: Arc::new(SqliteStore::in_memory().expect("a store")),
+            broken: Arc::default(),
+            first: Arc::default(),
+        }
+    }
+
+    /// The record of this run can be listed and not read.
+    pub(crate) fn break_run(&self, run: RunId) {
+        self.broken.lock().expect("no poison").insert(run);
+    }
+
+    /// Another replica writes this right before the next commit.
+    pub(crate) fn write_before_next_commit(&self, change: Change) {
+        *self.first.lock().expect("no poison") = Some(change);
+    }
+}
+
+impl Store for SharedStore {
+    async fn instance(
+        &self,
+        key: &Instance,
+    ) -> Result<Option<Versioned<InstanceEntry>>, StoreError> {
+        self.store.instance(key).await
+    }
+
+    async fn run(&self, key: &RunKey) -> Result<Option<Versioned<RunEntry>>, StoreError> {
+        if self.broken.lock().expect("no poison").contains(&key.run_id) {
+            return Err(StoreError::NewerRecord {
+                key: key.to_string(),
+                found: 9,
+                known: 1,
+            });
+        }
+        self.store.run(key).await
+    }
+
+    async fn claim(&self, key: &ClaimKey) -> Result<Option<Versioned<LaunchClaim>>, StoreError> {
+        self.store.claim(key).await
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        let first = self.first.lock().expect("no poison").take();
+        if let Some(first) = first {
+            self.store.commit(vec![first]).await?;
+        }
+        self.store.commit(changes).await
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+        self.store.due(now, limit).await
+    }
+
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        self.store.next_due(now).await
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.store.expire(now).await
+    }
+}

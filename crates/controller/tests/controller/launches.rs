@@ -1,0 +1,124 @@
+//! Queued jobs get machines.
+
+use reprise_model::ids::RunAttempt;
+use reprise_model::instance::Capacity;
+use reprise_model::job::Job;
+use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim};
+use reprise_model::webhook::JobAction;
+use reprise_store::Store;
+
+use crate::fakes::house::House;
+use crate::fakes::samples::{queued, repository, settings};
+
+#[tokio::test(start_paused = true)]
+async fn a_queued_job_is_launched_once_though_it_is_delivered_twice() {
+    let house = House::new();
+    let running = house.start();
+    let job = queued(1, "build");
+    house.send_job(JobAction::Queued, &job);
+    house.send_job(JobAction::Queued, &job);
+    house.until_quiet().await;
+    house
+        .until("launched", async || is_launched(&house, 1).await)
+        .await;
+    house.pass(60).await;
+    assert_eq!(house.cloud.launched(), [Capacity::Spot]);
+    assert!(house.webhooks.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_spot_has_no_capacity_on_demand_takes_its_place() {
+    let house = House::new();
+    house.cloud.no_spot();
+    let running = house.start();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house
+        .until("launched", async || is_launched(&house, 1).await)
+        .await;
+    assert_eq!(house.cloud.launched(), [Capacity::OnDemand]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_attempt_is_launched_on_demand() {
+    let house = House::new();
+    let running = house.start();
+    let again = Job {
+        run_attempt: RunAttempt::FIRST.next(),
+        ..queued(1_001, "build")
+    };
+    house.send_job(JobAction::Queued, &again);
+    house
+        .until("launched", async || is_launched(&house, 1_001).await)
+        .await;
+    assert_eq!(house.cloud.launched(), [Capacity::OnDemand]);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_was_committed_before_a_crash_is_launched_after_it() {
+    let house = House::new();
+    house.cloud.no_launch_answers(true);
+    let first = house.start();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house.until_quiet().await;
+    first.crash().await;
+    house.cloud.no_launch_answers(false);
+    let second = house.start();
+    house
+        .until("launched", async || is_launched(&house, 1).await)
+        .await;
+    assert_eq!(house.cloud.launched(), [Capacity::Spot]);
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_label_that_cannot_be_understood_launches_nothing_and_is_no_loop() {
+    let house = House::new();
+    let running = house.start();
+    let mistaken = Job {
+        labels: vec!["runs-on=900/familly=c7a".to_owned()],
+        ..queued(1, "build")
+    };
+    house.send_job(JobAction::Queued, &mistaken);
+    house.until_quiet().await;
+    assert!(house.cloud.launched().is_empty());
+    assert!(claim(&house, 1).await.is_none());
+    assert!(
+        running.shows(r#"reprise_messages_total{outcome="launch-refused",queue="webhooks"} 1"#)
+    );
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_left_over_from_a_fleet_is_given_up_in_retry_only_mode() {
+    let house = House::new();
+    house.cloud.no_launch_answers(true);
+    let with_fleet = house.start();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house.until_quiet().await;
+    with_fleet.crash().await;
+    house.cloud.no_launch_answers(false);
+    let retry_only = house.start_with(settings(false), 10);
+    house.pass(60).await;
+    let claim = claim(&house, 1).await.expect("it is kept");
+    assert!(matches!(claim.state, ClaimState::GivenUp { .. }));
+    assert_eq!(claim.due, None);
+    assert!(house.cloud.launched().is_empty());
+    retry_only.stop().await;
+}
+
+async fn is_launched(house: &House, job: u64) -> bool {
+    let claim = claim(house, job).await;
+    claim.is_some_and(|claim| matches!(claim.state, ClaimState::Launched { .. }))
+}
+
+async fn claim(house: &House, job: u64) -> Option<LaunchClaim> {
+    let key = ClaimKey {
+        repository: repository(),
+        job_id: reprise_model::ids::JobId(job),
+    };
+    let found = house.store.claim(&key).await.expect("readable");
+    found.map(|found| found.record)
+}

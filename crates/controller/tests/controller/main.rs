@@ -1,0 +1,17 @@
+//! The controller's loops over a small world that holds state, by virtual time. What is asserted is
+//! where everything stands in the end: the ledger, EC2, the re-runs that took place, the queues.
+
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "the helpers of a test fail it where they stand"
+)]
+
+mod failures;
+mod fakes;
+mod inputs;
+mod interruptions;
+mod launches;
+mod pumps;
+mod serving;
+mod sweeps;

@@ -1,0 +1,162 @@
+//! What events did not say is found without them.
+
+use std::slice;
+
+use reprise_model::ids::JobId;
+use reprise_model::instance::Capacity;
+use reprise_model::job::{Conclusion, Job};
+use reprise_model::ledger::{RerunTarget, TrackedState};
+use reprise_model::webhook::JobAction;
+
+use crate::fakes::github::Fault;
+use crate::fakes::house::{House, Running};
+use crate::fakes::samples::{HOST, RUN, queued, running, secs};
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_job_whose_events_were_all_lost_comes_back() {
+    let house = House::new();
+    let controller = house.start();
+    let (job, host) = launched(&house).await;
+    house.cloud.tag_interrupted(&host);
+    house.pass(30).await;
+    house.cloud.take(&host);
+    house.end_silently(job, Conclusion::Failure);
+    house.github.complete(RUN);
+    let before = house.now();
+    house
+        .until("asked", async || !house.github.accepted().is_empty())
+        .await;
+    assert_eq!(house.github.accepted(), [RerunTarget::Job(JobId(1))]);
+    assert!(house.now().duration_since(before) < secs(240));
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_end_was_lost_after_a_warning_comes_back() {
+    let house = House::new();
+    let controller = house.start();
+    let (job, host) = launched(&house).await;
+    house.send_warning(&host);
+    house.until_quiet().await;
+    house.cloud.tag_interrupted(&host);
+    house.end_silently(job, Conclusion::Failure);
+    house.github.complete(RUN);
+    house
+        .until("asked", async || !house.github.accepted().is_empty())
+        .await;
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tag_that_shows_after_the_verdict_reopens_the_job_with_the_next_sweep() {
+    let house = House::new();
+    let controller = house.start();
+    let job = house.job_on_spot(1, "build");
+    house.end(job, Conclusion::Failure);
+    house.github.complete(RUN);
+    house.until_quiet().await;
+    house.cloud.tag_interrupted(HOST);
+    house.pass(70).await;
+    assert_eq!(house.github.accepted(), [RerunTarget::Job(JobId(1))]);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_judged_is_not_judged_with_every_sweep() {
+    let house = House::new();
+    let controller = house.start();
+    let (job, host) = launched(&house).await;
+    house.cloud.tag_interrupted(&host);
+    house.end(job, Conclusion::Failure);
+    house.end_run(RUN);
+    house.until("asked", async || house.is_asked().await).await;
+    house.pass(60).await;
+    let second = house.github.latest(RUN).remove(0);
+    house.cloud.add(HOST, Capacity::OnDemand);
+    house.end(running(second, HOST, house.now()), Conclusion::Success);
+    house.end_run(RUN);
+    house
+        .until("settled", async || house.reason(1).await.is_some())
+        .await;
+    let reads = house.github.jobs_reads();
+    house.pass(3_600).await;
+    assert_eq!(house.github.jobs_reads(), reads);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_instance_without_a_job_is_asked_about_less_and_less() {
+    let house = House::new();
+    let controller = house.start();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house
+        .until("launched", async || !house.cloud.launched().is_empty())
+        .await;
+    house.github.begin(&[queued(1, "build")]);
+    house.cloud.tag_interrupted(&house.cloud.only_launched());
+    house.pass(3_600).await;
+    assert!(
+        house.github.jobs_reads() <= 16,
+        "{}",
+        house.github.jobs_reads()
+    );
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_github_never_ends_is_given_up_once() {
+    let house = House::new();
+    let controller = house.start();
+    let (_, host) = launched(&house).await;
+    house.cloud.tag_interrupted(&host);
+    house.pass(120).await;
+    house.cloud.take(&host);
+    house.pass(600).await;
+    assert!(!gave_up(&controller), "GitHub may end it yet");
+    house.pass(3_600).await;
+    assert!(gave_up(&controller));
+    assert_eq!(house.github.posts(), 0, "nothing is cancelled by force");
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_that_fails_is_counted_and_the_next_one_finds_what_it_missed() {
+    let house = House::new();
+    let controller = house.start();
+    let (job, host) = launched(&house).await;
+    house.cloud.tag_interrupted(&host);
+    house.end_silently(job, Conclusion::Failure);
+    house.github.complete(RUN);
+    house.github.fail_reads(Some(Fault::Down));
+    house.pass(300).await;
+    assert_eq!(house.record().await, None);
+    assert!(
+        controller
+            .metrics()
+            .contains(r#"reprise_sweeps_total{result="failed"}"#)
+    );
+    house.github.fail_reads(None);
+    house.until("asked", async || house.is_asked().await).await;
+    assert!(matches!(
+        house.state(1).await,
+        Some(TrackedState::Asked { .. })
+    ));
+    controller.stop().await;
+}
+
+/// A job of ours that runs on the spot instance that was launched for it.
+async fn launched(house: &House) -> (Job, String) {
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house
+        .until("launched", async || !house.cloud.launched().is_empty())
+        .await;
+    let host = house.cloud.only_launched();
+    let job = running(queued(1, "build"), &host, house.now());
+    house.github.begin(slice::from_ref(&job));
+    house.pass(10).await;
+    (job, host)
+}
+
+fn gave_up(controller: &Running) -> bool {
+    controller.shows(r#"reprise_job_verdicts_total{reason="never-completed"} 1"#)
+}
