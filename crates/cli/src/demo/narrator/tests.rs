@@ -49,9 +49,18 @@ fn a_wait_is_told_once_however_often_the_run_is_read() {
 #[test]
 fn a_later_attempt_says_why_it_has_its_capacity() {
     let mut narrator = Narrator::default();
-    narrator.controller(&log("launch", r#","capacity":"on-demand","reason":"later-attempt""#));
-    narrator.controller(&log("settled", r#","reason":"succeeded","detail":"it passed""#));
-    assert_eq!(narrator.why(&row(2)), "on-demand: every attempt above 1 is; it passed");
+    narrator.controller(&log(
+        "launch",
+        r#","capacity":"on-demand","reason":"later-attempt""#,
+    ));
+    narrator.controller(&log(
+        "settled",
+        r#","reason":"succeeded","detail":"it passed""#,
+    ));
+    assert_eq!(
+        narrator.why(&row(2)),
+        "on-demand: every attempt above 1 is; it passed"
+    );
     assert_eq!(narrator.why(&row(1)), "it passed");
 }
 
@@ -63,7 +72,10 @@ fn what_goes_wrong_in_a_program_is_told_and_the_rest_of_its_log_is_not() {
     assert_eq!(narrator.controller(fine), None);
     assert_eq!(
         narrator.controller(wrong),
-        Some(("controller", "ERROR: failed to receive; tried again: refused".to_owned()))
+        Some((
+            "controller",
+            "ERROR: failed to receive; tried again: refused".to_owned()
+        ))
     );
     assert_eq!(narrator.controller("thread 'main' panicked"), None);
 }
@@ -72,7 +84,10 @@ fn what_goes_wrong_in_a_program_is_told_and_the_rest_of_its_log_is_not() {
 fn the_table_says_of_an_interrupted_job_that_it_was() {
     let mut narrator = Narrator::default();
     let instance: InstanceId = "i-0123456789abcdef0".parse().expect("an id");
-    let row = JobRow { instance: Some(instance.clone()), ..row(1) };
+    let row = JobRow {
+        instance: Some(instance.clone()),
+        ..row(1)
+    };
     assert_eq!(narrator.what_happened(&row), "failure");
     narrator.noticed.insert(instance);
     assert_eq!(narrator.what_happened(&row), "interrupted, failure");

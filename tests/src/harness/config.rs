@@ -1,0 +1,130 @@
+//! What an operator writes for the controller.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use reprise_model::ids::{AccountId, Region, StackName};
+use reprise_world::server::RunningWorld;
+use reprise_world::world::Queue;
+
+/// The world's webhook secret. Nobody else knows this world, so it need not be one.
+pub const WEBHOOK_SECRET: &str = "fake-webhook-secret-of-the-tests";
+
+/// Where everything is that a controller speaks to.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// GitHub's REST API.
+    pub github_url: String,
+    /// The App's number.
+    pub app_id: u64,
+    /// EC2's endpoint.
+    pub ec2_url: String,
+    /// SQS's endpoint.
+    pub sqs_url: String,
+    /// The queue of webhooks.
+    pub webhooks: String,
+    /// Its dead letters.
+    pub webhooks_dead: String,
+    /// The queue of EC2 events.
+    pub ec2_events: String,
+    /// Its dead letters.
+    pub ec2_events_dead: String,
+    /// The account.
+    pub account: AccountId,
+    /// The region.
+    pub region: Region,
+    /// The stack's name.
+    pub stack: StackName,
+    /// The launch template.
+    pub launch_template: String,
+    /// Its version.
+    pub launch_template_version: &'static str,
+    /// One subnet a zone.
+    pub subnets: Vec<String>,
+}
+
+impl Places {
+    /// Everything in the world itself.
+    pub fn of(world: &RunningWorld) -> Self {
+        let urls = [Queue::Webhooks, Queue::Ec2Events]
+            .map(|queue| (world.queue_url(queue), world.dead_letter_url(queue)));
+        let [(webhooks, webhooks_dead), (ec2_events, ec2_events_dead)] = urls;
+        world.with(|inside, _| {
+            let settings = inside.settings();
+            Self {
+                github_url: world.github_url().to_owned(),
+                app_id: settings.github.app_id,
+                ec2_url: world.aws_url().to_owned(),
+                sqs_url: world.aws_url().to_owned(),
+                webhooks,
+                webhooks_dead,
+                ec2_events,
+                ec2_events_dead,
+                account: settings.account.clone(),
+                region: settings.region.clone(),
+                stack: settings.stack.clone(),
+                launch_template: settings.launch_template.clone(),
+                launch_template_version: "$Default",
+                subnets: inside.ec2().settings().subnets.keys().cloned().collect(),
+            }
+        })
+    }
+
+    /// Writes the configuration; `appended` are further sections.
+    pub(super) fn write(&self, folder: &Path, appended: &str) -> Result<()> {
+        let text = format!("{}{appended}", self.text(folder));
+        std::fs::write(folder.join("controller.toml"), text)
+            .context("failed to write the configuration")
+    }
+
+    fn text(&self, folder: &Path) -> String {
+        format!(
+            r#"[github]
+base_url = "{github}"
+app_id = {app}
+private_key_file = "{key}"
+webhook_secrets = ["{WEBHOOK_SECRET}"]
+
+[[aws.regions]]
+region = "{region}"
+account = "{account}"
+
+[queues]
+webhooks = "{webhooks}"
+webhooks_dead_letters = "{webhooks_dead}"
+ec2_events = "{ec2_events}"
+ec2_events_dead_letters = "{ec2_events_dead}"
+
+[store]
+path = "{store}"
+
+[http]
+listen = "127.0.0.1:0"
+
+[fleet]
+stack = "{stack}"
+launch_template = "{template}"
+launch_template_version = "{version}"
+subnets = {subnets:?}
+types = [
+  {{ name = "c7a.large", cpu = 2, ram = 4 }},
+  {{ name = "m7a.large", cpu = 2, ram = 8 }},
+]
+"#,
+            github = self.github_url,
+            app = self.app_id,
+            key = folder.join("app-key.pem").display(),
+            region = self.region,
+            account = self.account,
+            webhooks = self.webhooks,
+            webhooks_dead = self.webhooks_dead,
+            ec2_events = self.ec2_events,
+            ec2_events_dead = self.ec2_events_dead,
+            store = folder.join("ledger.db").display(),
+            stack = self.stack,
+            template = self.launch_template,
+            version = self.launch_template_version,
+            subnets = self.subnets,
+        )
+    }
+}

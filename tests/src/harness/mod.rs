@@ -1,0 +1,14 @@
+//! The whole loop: the real programs as processes, around a simulated world.
+//!
+//! A [`Stage`](stage::Stage) is a world on loopback with an agent process on every instance that is
+//! up; controllers are started, ended and killed by the tests. Outcomes are read from the world's
+//! state, from the queues and from what an operator sees (log lines, `/metrics`), never from inside.
+
+pub mod agents;
+pub mod config;
+pub mod controller;
+pub mod elsewhere;
+pub mod messages;
+pub mod program;
+pub mod stage;
+pub mod story;

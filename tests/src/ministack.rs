@@ -1,0 +1,84 @@
+//! ministack: SQS with its time-outs, receipts and dead letters.
+
+use anyhow::{Context, Result};
+use reprise_model::ids::Region;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::process::Server;
+use crate::sqs_suite::{MAX_RECEIVE_COUNT, SqsPlace};
+use crate::{peers, raw_aws};
+
+/// A running ministack.
+#[derive(Debug)]
+pub struct Ministack {
+    server: Server,
+    region: Region,
+}
+
+impl Ministack {
+    /// Starts it with SQS alone, on loopback alone.
+    pub async fn start() -> Result<Self> {
+        let program = peers::python_program("ministack")?;
+        let region = Region::new("eu-west-1");
+        let server = Server::start("ministack", |port, _| {
+            let mut command = Command::new(&program);
+            command
+                .env("BIND_HOST", "127.0.0.1")
+                .env("GATEWAY_PORT", port.to_string())
+                .env("MINISTACK_REGION", region.as_str())
+                .env("SERVICES", "sqs")
+                // On by default, each on a port of its own.
+                .env("IOT_MTLS_ENABLED", "0")
+                .env("SFTP_ENABLED", "0");
+            command
+        });
+        Ok(Self {
+            server: server.await?,
+            region: region.clone(),
+        })
+    }
+
+    /// Its endpoint.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Makes a queue with dead letters.
+    pub async fn place(&self) -> Result<SqsPlace> {
+        self.queues("suite").await
+    }
+
+    /// Makes a queue of this name, and one for its dead letters.
+    pub async fn queues(&self, name: &str) -> Result<SqsPlace> {
+        let dead = self.queue(&format!("{name}-dead"), json!({})).await?;
+        let asked = json!({ "QueueUrl": dead, "AttributeNames": ["QueueArn"] });
+        let known = self.ask("GetQueueAttributes", &asked).await?;
+        let redrive = json!({
+            "deadLetterTargetArn": known["Attributes"]["QueueArn"],
+            "maxReceiveCount": MAX_RECEIVE_COUNT,
+        });
+        let attributes = json!({ "RedrivePolicy": redrive.to_string() });
+        Ok(SqsPlace {
+            region: self.region.clone(),
+            queue_url: self.queue(name, attributes).await?,
+            dead_letters_url: dead,
+        })
+    }
+
+    async fn queue(&self, name: &str, attributes: Value) -> Result<String> {
+        let asked = json!({ "QueueName": name, "Attributes": attributes });
+        let made = self.ask("CreateQueue", &asked).await?;
+        let url = made["QueueUrl"].as_str().context("no queue was made")?;
+        // It names itself by a host that need not resolve; what counts is the path.
+        let path = url
+            .splitn(4, '/')
+            .nth(3)
+            .context("no path in the queue's URL")?;
+        Ok(format!("{}/{path}", self.url()))
+    }
+
+    async fn ask(&self, action: &str, body: &Value) -> Result<Value> {
+        raw_aws::sqs(&self.url(), self.region.as_str(), action, body).await
+    }
+}

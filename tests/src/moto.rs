@@ -1,0 +1,88 @@
+//! moto: EC2 as the people who test boto3 know it.
+//!
+//! It knows no shortage of capacity, no notice and no client token; what it does know it answers
+//! with EC2's own shapes.
+
+use anyhow::{Context, Result};
+use reprise_model::ids::{AccountId, Region};
+use tokio::process::Command;
+
+use crate::ec2_suite::Ec2Place;
+use crate::process::Server;
+use crate::{peers, raw_aws};
+
+/// The account that owns everything in moto.
+const ACCOUNT: &str = "123456789012";
+
+/// The template that runners are launched from.
+const TEMPLATE: &str = "reprise-runner";
+
+/// A running moto.
+#[derive(Debug)]
+pub struct Moto {
+    server: Server,
+    region: Region,
+}
+
+impl Moto {
+    /// Starts it, with the usual network of a new account.
+    pub async fn start() -> Result<Self> {
+        let program = peers::python_program("moto_server")?;
+        let server = Server::start("moto", |port, _| {
+            let mut command = Command::new(&program);
+            command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            command
+        });
+        Ok(Self {
+            server: server.await?,
+            region: Region::new("eu-west-1"),
+        })
+    }
+
+    /// Its endpoint.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// Makes a launch template and a subnet in each of two zones.
+    pub async fn place(&self) -> Result<Ec2Place> {
+        let data = [
+            ("LaunchTemplateName", TEMPLATE),
+            ("LaunchTemplateData.ImageId", "ami-0123456789abcdef0"),
+            ("LaunchTemplateData.InstanceType", "m7i.large"),
+        ];
+        let made = self.ask("CreateLaunchTemplate", &data).await?;
+        let vpc = self
+            .ask("CreateVpc", &[("CidrBlock", "10.0.0.0/16")])
+            .await?;
+        let vpc = raw_aws::element(&vpc, "vpcId")?;
+        let subnets = vec![
+            self.subnet(vpc, "a", "10.0.0.0/20").await?,
+            self.subnet(vpc, "b", "10.0.16.0/20").await?,
+        ];
+        Ok(Ec2Place {
+            endpoint: self.url(),
+            account: AccountId::new(ACCOUNT),
+            region: self.region.clone(),
+            launch_template: TEMPLATE.to_owned(),
+            launch_template_id: raw_aws::element(&made, "launchTemplateId")?.to_owned(),
+            subnets,
+        })
+    }
+
+    async fn subnet(&self, vpc: &str, zone: &str, block: &str) -> Result<String> {
+        let zone = format!("{}{zone}", self.region);
+        let asked = [
+            ("VpcId", vpc),
+            ("CidrBlock", block),
+            ("AvailabilityZone", zone.as_str()),
+        ];
+        let made = self.ask("CreateSubnet", &asked).await?;
+        let id = raw_aws::element(&made, "subnetId").context("no subnet was made")?;
+        Ok(id.to_owned())
+    }
+
+    async fn ask(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+        raw_aws::ec2(&self.url(), self.region.as_str(), action, parameters).await
+    }
+}

@@ -1,0 +1,39 @@
+//! Waiting for something that another process does.
+//!
+//! The only place of the tests that lets real time pass: it looks again and again until there is
+//! something to see, and says what never came.
+
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+/// How often to look.
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Looks until there is something, `patience` long at most.
+pub async fn until<T>(
+    what: &str,
+    patience: Duration,
+    mut look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    let looking = async {
+        loop {
+            if let Some(found) = look().await? {
+                return Ok(found);
+            }
+            pause().await;
+        }
+    };
+    match tokio::time::timeout(patience, looking).await {
+        Ok(found) => found,
+        Err(_) => bail!("{what} did not come within {} s", patience.as_secs()),
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "other processes run by the wall clock"
+)]
+async fn pause() {
+    tokio::time::sleep(PAUSE).await;
+}

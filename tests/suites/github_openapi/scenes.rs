@@ -1,0 +1,311 @@
+//! What is played, so that every route answers in every way that it knows.
+
+use anyhow::Result;
+use jiff::SignedDuration;
+use reprise_model::ids::{JobId, RunId};
+use reprise_model::job::Conclusion;
+use reprise_world::github::{Concurrency, Faults, JobSpec, RunSpec};
+
+use super::talk::{LABELS, Talk, repository};
+
+const ACTIONS: &str = "/repos/acme/shop/actions";
+
+/// Everything.
+pub(crate) fn play(talk: &mut Talk) -> Result<()> {
+    credentials(talk)?;
+    let run = a_run_is_interrupted_and_comes_back(talk)?;
+    lists_have_pages_and_filters(talk, run)?;
+    what_is_not_there(talk, run)?;
+    every_conclusion(talk)?;
+    cancels(talk)?;
+    a_run_without_branch_and_jobs(talk)?;
+    a_newer_run_supersedes(talk)?;
+    a_host_is_lost(talk)?;
+    refusals_for_reasons_of_the_app(talk, run)?;
+    refusals_for_reasons_of_time(talk, run)
+}
+
+fn job(name: &str) -> JobSpec {
+    JobSpec::new(name, LABELS)
+}
+
+fn spec(jobs: Vec<JobSpec>) -> Result<RunSpec> {
+    Ok(RunSpec::new(repository()?, jobs))
+}
+
+fn credentials(talk: &mut Talk) -> Result<()> {
+    let app = talk.app.clone();
+    let tokens = "/app/installations/42/access_tokens";
+    let made = talk.ask_as(&app, "POST", tokens, 201)?;
+    talk.token = made["token"].as_str().unwrap_or_default().to_owned();
+    talk.ask_as("no-token", "POST", tokens, 401)?;
+    talk.ask_as(&app, "POST", "/app/installations/43/access_tokens", 404)?;
+    talk.ask_as(&app, "GET", "/app", 200)?;
+    talk.ask_as("no-token", "GET", "/app", 401)?;
+    talk.ask_as(&app, "GET", "/repos/acme/shop/installation", 200)?;
+    talk.ask_as(&app, "GET", "/repos/acme/attic/installation", 404)?;
+    talk.ask("GET", "/rate_limit", 200)?;
+    talk.ask_as("no-token", "GET", "/rate_limit", 401)?;
+    Ok(())
+}
+
+/// A matrix whose one job is interrupted and takes its sibling along, a job that succeeds and is
+/// carried over, and one that waits for the matrix.
+fn a_run_is_interrupted_and_comes_back(talk: &mut Talk) -> Result<RunId> {
+    let jobs = vec![
+        job("test (1)").matrix("test", true),
+        job("test (2)").matrix("test", true),
+        job("lint"),
+        job("report").needs(["test"]),
+    ];
+    let run = talk.push(spec(jobs)?);
+    look_at_all(talk, run, 1, &[])?;
+    let (first, second, lint) = (talk.take()?, talk.take()?, talk.take()?);
+    look_at_all(talk, run, 1, &[first, second, lint])?;
+    talk.finish(lint, Conclusion::Success)?;
+    talk.finish(first, Conclusion::Failure)?;
+    refused_while_active(talk, run, first)?;
+    talk.wait(SignedDuration::from_secs(30));
+    look_at_all(talk, run, 1, &[first, second, lint])?;
+
+    rerun_job(talk, first, 201)?;
+    rerun_job(talk, first, 403)?;
+    look_at_all(talk, run, 2, &[first])?;
+    talk.work_off(&Conclusion::Failure)?;
+    talk.wait(SignedDuration::from_secs(30));
+    talk.ask(
+        "POST",
+        &format!("{ACTIONS}/runs/{run}/rerun-failed-jobs"),
+        201,
+    )?;
+    look_at_all(talk, run, 3, &[])?;
+    talk.work_off(&Conclusion::Success)?;
+    talk.ask("POST", &format!("{ACTIONS}/runs/{run}/rerun"), 201)?;
+    talk.work_off(&Conclusion::Success)?;
+    look_at_all(talk, run, 4, &[])?;
+    Ok(run)
+}
+
+fn refused_while_active(talk: &mut Talk, run: RunId, job: JobId) -> Result<()> {
+    rerun_job(talk, job, 403)?;
+    talk.ask(
+        "POST",
+        &format!("{ACTIONS}/runs/{run}/rerun-failed-jobs"),
+        403,
+    )?;
+    talk.ask("POST", &format!("{ACTIONS}/runs/{run}/rerun"), 403)?;
+    Ok(())
+}
+
+fn look_at_all(talk: &mut Talk, run: RunId, attempts: u32, jobs: &[JobId]) -> Result<()> {
+    let base = format!("{ACTIONS}/runs/{run}");
+    talk.ask("GET", &base, 200)?;
+    talk.ask("GET", &format!("{base}/jobs"), 200)?;
+    talk.ask("GET", &format!("{base}/jobs?filter=all"), 200)?;
+    for number in 1..=attempts {
+        talk.ask("GET", &format!("{base}/attempts/{number}"), 200)?;
+        talk.ask(
+            "GET",
+            &format!("{base}/attempts/{number}/jobs?per_page=100"),
+            200,
+        )?;
+    }
+    for job in jobs {
+        talk.ask("GET", &format!("{ACTIONS}/jobs/{job}"), 200)?;
+        talk.ask(
+            "GET",
+            &format!("/repos/acme/shop/check-runs/{job}/annotations"),
+            200,
+        )?;
+    }
+    Ok(())
+}
+
+fn rerun_job(talk: &mut Talk, job: JobId, status: u16) -> Result<()> {
+    talk.ask("POST", &format!("{ACTIONS}/jobs/{job}/rerun"), status)?;
+    Ok(())
+}
+
+fn lists_have_pages_and_filters(talk: &mut Talk, run: RunId) -> Result<()> {
+    let jobs = format!("{ACTIONS}/runs/{run}/jobs?filter=all&per_page=3");
+    for page in ["1", "2", "99"] {
+        talk.ask("GET", &format!("{jobs}&page={page}"), 200)?;
+    }
+    let runs = format!("{ACTIONS}/workflows/ci.yml/runs");
+    for filter in [
+        "",
+        "?status=completed",
+        "?branch=main&event=push",
+        "?branch=none",
+        "?created=%3E%3D2026-01-01",
+    ] {
+        talk.ask("GET", &format!("{runs}{filter}"), 200)?;
+    }
+    Ok(())
+}
+
+fn what_is_not_there(talk: &mut Talk, run: RunId) -> Result<()> {
+    let base = format!("{ACTIONS}/runs/{run}");
+    for path in [
+        format!("{ACTIONS}/runs/1"),
+        format!("{ACTIONS}/runs/1/jobs"),
+        format!("{base}/attempts/99"),
+        format!("{base}/attempts/99/jobs"),
+        format!("{ACTIONS}/jobs/1"),
+        format!("{ACTIONS}/workflows/none.yml/runs"),
+        "/repos/acme/shop/check-runs/1/annotations".to_owned(),
+    ] {
+        talk.ask("GET", &path, 404)?;
+    }
+    for path in [
+        "jobs/1/rerun",
+        "runs/1/rerun",
+        "runs/1/rerun-failed-jobs",
+        "runs/1/cancel",
+    ] {
+        talk.ask("POST", &format!("{ACTIONS}/{path}"), 404)?;
+    }
+    talk.ask_as("no-token", "GET", &base, 401)?;
+    talk.ask_as(
+        "no-token",
+        "POST",
+        &format!("{base}/rerun-failed-jobs"),
+        401,
+    )?;
+    Ok(())
+}
+
+fn every_conclusion(talk: &mut Talk) -> Result<()> {
+    for conclusion in [
+        Conclusion::Success,
+        Conclusion::Failure,
+        Conclusion::Cancelled,
+        Conclusion::Skipped,
+        Conclusion::Neutral,
+        Conclusion::TimedOut,
+        Conclusion::ActionRequired,
+    ] {
+        let run = talk.push(spec(vec![job("build")])?);
+        let build = talk.take()?;
+        talk.finish(build, conclusion)?;
+        look_at_all(talk, run, 1, &[build])?;
+    }
+    Ok(())
+}
+
+fn cancels(talk: &mut Talk) -> Result<()> {
+    let jobs = vec![job("build"), job("clean up").needs(["build"]).always()];
+    let run = talk.push(spec(jobs)?);
+    let build = talk.take()?;
+    let cancel = format!("{ACTIONS}/runs/{run}/cancel");
+    talk.ask("POST", &cancel, 202)?;
+    talk.wait(SignedDuration::from_secs(30));
+    talk.work_off(&Conclusion::Success)?;
+    talk.wait(SignedDuration::from_secs(30));
+    look_at_all(talk, run, 1, &[build])?;
+    talk.ask("POST", &cancel, 409)?;
+    Ok(())
+}
+
+/// As a schedule or a deleted branch leaves it, and as a workflow file that is not understood.
+fn a_run_without_branch_and_jobs(talk: &mut Talk) -> Result<()> {
+    let mut lost = spec(vec![job("build")])?;
+    lost.head_branch = None;
+    lost.event = "schedule".to_owned();
+    let run = talk.push(lost);
+    talk.work_off(&Conclusion::Success)?;
+    look_at_all(talk, run, 1, &[])?;
+
+    let run = talk.push(spec(Vec::new())?);
+    look_at_all(talk, run, 1, &[])?;
+    talk.ask(
+        "POST",
+        &format!("{ACTIONS}/runs/{run}/rerun-failed-jobs"),
+        403,
+    )?;
+    Ok(())
+}
+
+fn a_newer_run_supersedes(talk: &mut Talk) -> Result<()> {
+    let mut spec = spec(vec![job("deploy")])?;
+    spec.event = "pull_request".to_owned();
+    spec.concurrency = Some(Concurrency {
+        group: "deploy".to_owned(),
+        cancel_in_progress: true,
+    });
+    let old = talk.push(spec.clone());
+    let deploy = talk.take()?;
+    let new = talk.push(spec);
+    look_at_all(talk, new, 1, &[])?;
+    talk.wait(SignedDuration::from_secs(30));
+    talk.work_off(&Conclusion::Success)?;
+    look_at_all(talk, old, 1, &[deploy])?;
+    look_at_all(talk, new, 1, &[])
+}
+
+fn a_host_is_lost(talk: &mut Talk) -> Result<()> {
+    let run = talk.push(spec(vec![job("build")])?);
+    let build = talk.take()?;
+    let now = talk.now();
+    talk.github.lose_runner(now, build)?;
+    talk.wait(SignedDuration::from_mins(11));
+    look_at_all(talk, run, 1, &[build])
+}
+
+fn refusals_for_reasons_of_the_app(talk: &mut Talk, run: RunId) -> Result<()> {
+    let (read, change) = (
+        format!("{ACTIONS}/runs/{run}"),
+        format!("{ACTIONS}/runs/{run}/rerun"),
+    );
+    let faults = |talk: &mut Talk, faults: Faults| *talk.github.faults_mut() = faults;
+    let now = talk.now();
+    faults(
+        talk,
+        Faults {
+            no_actions_write: true,
+            no_checks_read: true,
+            ..Faults::default()
+        },
+    );
+    talk.ask("POST", &change, 403)?;
+    let job = talk
+        .github
+        .run(run)
+        .and_then(|run| run.current().jobs.keys().next().copied());
+    let job = job.unwrap_or(JobId(1));
+    rerun_job(talk, job, 403)?;
+    talk.ask(
+        "GET",
+        &format!("/repos/acme/shop/check-runs/{job}/annotations"),
+        403,
+    )?;
+    faults(
+        talk,
+        Faults {
+            secondary_limit_until: Some(now + SignedDuration::from_mins(1)),
+            ..Faults::default()
+        },
+    );
+    talk.ask("GET", &read, 403)?;
+    talk.ask("POST", &change, 403)?;
+    faults(
+        talk,
+        Faults {
+            fail_before_acting: 1,
+            ..Faults::default()
+        },
+    );
+    talk.ask("POST", &change, 500)?;
+    Ok(())
+}
+
+fn refusals_for_reasons_of_time(talk: &mut Talk, run: RunId) -> Result<()> {
+    talk.wait(SignedDuration::from_hours(31 * 24));
+    let change = format!("{ACTIONS}/runs/{run}/rerun");
+    talk.ask("POST", &change, 401)?;
+    let app = talk.app.clone();
+    let made = talk.ask_as(&app, "POST", "/app/installations/42/access_tokens", 201)?;
+    talk.token = made["token"].as_str().unwrap_or_default().to_owned();
+    talk.ask("POST", &change, 403)?;
+    Ok(())
+}
