@@ -1,6 +1,6 @@
 //! What the world did.
 
-use reprise_world::ec2::{Caller, EndReason};
+use reprise_world::ec2::{Caller, EndReason, InterruptionAction};
 use reprise_world::story::{Asked, NamedInstance, NamedJob, NamedRun, Tale};
 
 use super::{Narrator, Said, job_text};
@@ -8,138 +8,154 @@ use super::{Narrator, Said, job_text};
 impl Narrator {
     /// The line of something that happened, if it deserves one.
     pub(in crate::demo) fn tale(&mut self, tale: &Tale) -> Option<Said> {
-        match tale {
-            Tale::RunStarted { .. }
-            | Tale::JobQueued { .. }
-            | Tale::JobStarted { .. }
-            | Tale::JobCompleted { .. }
-            | Tale::RunCompleted { .. }
-            | Tale::RunCancelled { .. }
-            | Tale::RerunAccepted { .. }
-            | Tale::RerunRefused { .. } => self.github(tale),
-            Tale::Launched { .. }
-            | Tale::LaunchRefused { .. }
-            | Tale::InstanceRunning(_)
-            | Tale::RunnerRegistered { .. }
-            | Tale::Notice { .. }
-            | Tale::RebalanceRecommended(_)
-            | Tale::Tagged { .. }
-            | Tale::ShuttingDown { .. }
-            | Tale::Stopped(_)
-            | Tale::Terminated { .. } => self.ec2(tale),
-        }
-    }
-
-    fn github(&mut self, tale: &Tale) -> Option<Said> {
-        let text = match tale {
+        self.follow(tale);
+        Some(match tale {
             Tale::RunStarted { run, event, actor } => {
-                format!("{event} by {actor} starts {}", run_text(run))
+                github(format!("{event} by {actor} starts {}", run_text(run)))
             }
             Tale::JobQueued { job, labels } => {
-                self.queued.insert(job.id);
-                format!("{} is queued: {}", named(job), labels.join(" "))
+                github(format!("{} is queued: {}", named(job), labels.join(" ")))
             }
             Tale::JobStarted { job, runner, .. } => {
-                self.queued.remove(&job.id);
-                self.running.insert(job.id);
-                return Some(("runner", format!("{runner} takes {}", named(job))));
+                ("runner", format!("{runner} takes {}", named(job)))
             }
             Tale::JobCompleted {
-                carried_over: true, ..
-            } => return None,
-            Tale::JobCompleted {
-                job, conclusion, ..
-            } => {
-                self.queued.remove(&job.id);
-                self.running.remove(&job.id);
-                format!("{} ends: {}", named(job), conclusion.as_str())
+                job,
+                conclusion,
+                carried_over: false,
+                ..
+            } => github(format!("{} ends: {}", named(job), conclusion.as_str())),
+            Tale::RunCompleted { run, conclusion } => github(format!(
+                "{} completes: {}",
+                run_text(run),
+                conclusion.as_str()
+            )),
+            Tale::RunCancelled { run, by } => {
+                github(format!("{} is cancelled by {by}", run_text(run)))
             }
-            Tale::RunCompleted { run, conclusion } => {
-                format!("{} completes: {}", run_text(run), conclusion.as_str())
-            }
-            Tale::RunCancelled { run, by } => format!("{} is cancelled by {by}", run_text(run)),
-            Tale::RerunAccepted { run, asked, by } => {
-                format!(
-                    "201 for {by}: {} again, as {}",
-                    asked_text(asked),
-                    run_text(run)
-                )
-            }
+            Tale::RerunAccepted { run, asked, by } => github(format!(
+                "201 for {by}: {} again, as {}",
+                asked_text(asked),
+                run_text(run)
+            )),
             Tale::RerunRefused {
                 run,
                 asked,
                 by,
                 refusal,
-            } => {
-                format!(
-                    "403 for {by}: {} of {}: {refusal:?}",
-                    asked_text(asked),
-                    run_text(run)
-                )
-            }
-            _ => return None,
-        };
-        Some(("github", text))
-    }
-
-    fn ec2(&mut self, tale: &Tale) -> Option<Said> {
-        let text = match tale {
-            Tale::Launched { instance, zone, .. } => {
-                self.instances.insert(instance.id.clone());
-                let NamedInstance {
-                    id,
-                    capacity,
-                    instance_type,
-                    ..
-                } = instance;
-                format!("launches {id}, {instance_type} {capacity} in {zone}")
-            }
+            } => github(format!(
+                "403 for {by}: {} of {}: {refusal:?}",
+                asked_text(asked),
+                run_text(run)
+            )),
+            Tale::Launched { instance, zone, .. } => ec2(launched_text(instance, zone)),
             Tale::LaunchRefused {
                 instance_type,
                 zone,
                 capacity,
                 code,
-            } => {
-                format!("has no {capacity} {instance_type} in {zone}: {code}")
-            }
+            } => ec2(format!(
+                "has no {capacity} {instance_type} in {zone}: {code}"
+            )),
             Tale::Notice {
                 instance, action, ..
-            } => {
-                self.noticed.insert(instance.id.clone());
-                let victim = instance
-                    .job
-                    .as_ref()
-                    .map_or_else(String::new, |job| format!(" under {}", named(job)));
-                format!(
-                    "takes {} back{victim}: notice to {} in two minutes",
-                    instance.id,
-                    action.as_str()
-                )
-            }
+            } => ec2(notice_text(instance, *action)),
             Tale::Tagged {
                 instance,
                 by: Caller::Instance(_),
                 key,
                 value,
-            } => {
-                return Some((
-                    "agent",
-                    format!("tags its own {} {key}={value}", instance.id),
-                ));
+            } => (
+                "agent",
+                format!("tags its own {} {key}={value}", instance.id),
+            ),
+            Tale::ShuttingDown { instance, reason } => ec2(format!(
+                "shuts {} down{}",
+                instance.id,
+                reason_text(*reason)
+            )),
+            Tale::RebalanceRecommended(instance) => {
+                ec2(format!("recommends to leave {}", instance.id))
             }
-            Tale::ShuttingDown { instance, reason } => {
-                format!("shuts {} down{}", instance.id, reason_text(*reason))
+            Tale::Stopped(instance) => ec2(format!("has stopped {}", instance.id)),
+            Tale::JobCompleted {
+                carried_over: true, ..
+            }
+            | Tale::InstanceRunning(_)
+            | Tale::RunnerRegistered { .. }
+            | Tale::Tagged {
+                by: Caller::Account(_),
+                ..
+            }
+            | Tale::Terminated { .. } => return None,
+        })
+    }
+
+    /// Keeps count of what lives, waits and runs, and of what was interrupted.
+    fn follow(&mut self, tale: &Tale) {
+        match tale {
+            Tale::JobQueued { job, .. } => {
+                self.queued.insert(job.id);
+            }
+            Tale::JobStarted { job, .. } => {
+                self.queued.remove(&job.id);
+                self.running.insert(job.id);
+            }
+            Tale::JobCompleted { job, .. } => {
+                self.queued.remove(&job.id);
+                self.running.remove(&job.id);
+            }
+            Tale::Launched { instance, .. } => {
+                self.instances.insert(instance.id.clone());
+            }
+            Tale::Notice { instance, .. } => {
+                self.noticed.insert(instance.id.clone());
             }
             Tale::Terminated { instance, .. } => {
                 self.instances.remove(&instance.id);
-                return None;
             }
-            Tale::RebalanceRecommended(instance) => format!("recommends to leave {}", instance.id),
-            Tale::Stopped(instance) => format!("has stopped {}", instance.id),
-            _ => return None,
-        };
-        Some(("ec2", text))
+            Tale::RunStarted { .. }
+            | Tale::RunCompleted { .. }
+            | Tale::RunCancelled { .. }
+            | Tale::RerunAccepted { .. }
+            | Tale::RerunRefused { .. }
+            | Tale::LaunchRefused { .. }
+            | Tale::InstanceRunning(_)
+            | Tale::RunnerRegistered { .. }
+            | Tale::RebalanceRecommended(_)
+            | Tale::Tagged { .. }
+            | Tale::ShuttingDown { .. }
+            | Tale::Stopped(_) => {}
+        }
     }
+}
+
+fn github(text: String) -> Said {
+    ("github", text)
+}
+
+fn ec2(text: String) -> Said {
+    ("ec2", text)
+}
+
+fn launched_text(instance: &NamedInstance, zone: &str) -> String {
+    let NamedInstance {
+        id,
+        capacity,
+        instance_type,
+        ..
+    } = instance;
+    format!("launches {id}, {instance_type} {capacity} in {zone}")
+}
+
+fn notice_text(instance: &NamedInstance, action: InterruptionAction) -> String {
+    let victim = instance.job.as_ref();
+    let victim = victim.map_or_else(String::new, |job| format!(" under {}", named(job)));
+    let action = action.as_str();
+    format!(
+        "takes {} back{victim}: notice to {action} in two minutes",
+        instance.id
+    )
 }
 
 fn named(job: &NamedJob) -> String {
