@@ -89,10 +89,11 @@ pub async fn throttled(place: &Ec2Place) -> Result<()> {
     let fleet = Fleet::of(place).await;
     let spot = fleet.request("busy", Capacity::Spot, STACK);
     let answer = fleet.ec2.launch(&spot).await;
-    ensure!(
-        answer == LaunchAnswer::Throttled,
-        "too many requests: {answer:?}"
-    );
+    // Nothing was decided about the request, so it is repeated with the same client token.
+    let LaunchAnswer::Unclear { message } = &answer else {
+        bail!("too many requests: {answer:?}");
+    };
+    ensure!(message.contains("RequestLimitExceeded"), "{message}");
     Ok(())
 }
 

@@ -109,7 +109,7 @@ fn explains(row: &[String]) -> Result<()> {
     };
     let wanted = match (job.as_str(), attempt.as_str(), what.as_str()) {
         (_, "2", _) => "on-demand: every attempt above 1 is; it passed",
-        ("preview", _, _) => "it was interrupted, and its label says retry=false",
+        ("preview", _, _) => "it was interrupted, and its policy is retry=false",
         (_, _, "interrupted, failure") => "re-run by Reprise",
         (_, _, "failure") => "it failed and nothing shows that EC2 took its instance",
         _ => "it passed",

@@ -33,17 +33,35 @@ pub(crate) async fn controller(arguments: ControllerArguments) -> Result<()> {
     let config = Config::load(&arguments.config, &environment())?;
     reprise_controller::logging::start(config.log_format);
     let clock = arguments.clock.clock()?;
-    daemon::run(config, clock, arguments.seed, daemon::stop_signal()).await
+    daemon::run(config, clock, arguments.seed, told_to_stop()).await
 }
 
 pub(crate) async fn agent(arguments: AgentArguments) -> Result<()> {
     let settings = reprise_agent::Settings::load(None, &environment())?;
     reprise_agent::logging::start(settings.log_format, settings.log_level)
         .map_err(|error| anyhow::anyhow!("failed to start logging: {error}"))?;
-    reprise_agent::run_agent(settings, arguments.clock.clock()?, daemon::stop_signal()).await?;
+    reprise_agent::run_agent(settings, arguments.clock.clock()?, told_to_stop()).await?;
     Ok(())
 }
 
+/// Other programs' variables may be no text; ours are.
 fn environment() -> BTreeMap<String, String> {
-    std::env::vars().collect()
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// A signal, or the end of the demo that started this part, however it ended: its end of our
+/// standard input is closed then.
+async fn told_to_stop() {
+    let (gone, demo_gone) = tokio::sync::oneshot::channel();
+    // A thread of its own, which the end of the process does not wait for.
+    std::thread::spawn(move || {
+        std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
+        gone.send(()).ok();
+    });
+    tokio::select! {
+        () = daemon::stop_signal() => {}
+        _ = demo_gone => {}
+    }
 }

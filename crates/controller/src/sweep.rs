@@ -14,7 +14,7 @@ use reprise_engine::job::{JobVerdict, overdue};
 use reprise_model::evidence::{self, Evidence};
 use reprise_model::instance::{Instance, InstanceView};
 use reprise_model::job::{Job, JobStatus};
-use reprise_model::ledger::{ClaimKey, Due, InstanceEntry, RunKey, UnexplainedJob};
+use reprise_model::ledger::{ClaimKey, Due, InstanceEntry, RunKey};
 use reprise_model::reason::SettleReason;
 use reprise_store::Store;
 use tracing::{debug, error, info};
@@ -124,7 +124,7 @@ impl<P: Ports> Controller<P> {
         runs: &mut Runs<'a, P>,
     ) -> Result<bool, WorkError> {
         if let Some(late) = self.store_evidence(&view.instance, borne).await? {
-            return self.reopen(&late).await;
+            return self.judge_late(&late).await;
         }
         let Some(known) = self.store.instance(&view.instance).await? else {
             return Ok(false);
@@ -171,17 +171,6 @@ impl<P: Ports> Controller<P> {
         let outcome = self.carry_out(&key.repository, job, verdict).await?;
         debug!(outcome = outcome.as_str(), "a sweep judged a job");
         self.explain(job, &view.instance, &known.evidence).await?;
-        Ok(true)
-    }
-
-    /// Judges a job again that was settled as not interrupted, now that there is evidence.
-    async fn reopen(&self, late: &UnexplainedJob) -> Result<bool, WorkError> {
-        let verdict = self.judge(&late.repository, &late.job).await?;
-        if !matches!(verdict, JobVerdict::Await { .. }) {
-            return Ok(false);
-        }
-        let outcome = self.carry_out(&late.repository, &late.job, verdict).await?;
-        debug!(outcome = outcome.as_str(), "a sweep reopened a job");
         Ok(true)
     }
 

@@ -106,7 +106,7 @@ impl fmt::Display for SettleReason {
             Self::NotInterrupted => "it failed and nothing shows that EC2 took its instance",
             Self::EvidenceExpired => "EC2 has forgotten its instance and nothing was stored of it",
             Self::EvidenceTooLate => "evidence of an interruption came after the run had moved on",
-            Self::OptedOut => "it was interrupted, and its label says retry=false",
+            Self::OptedOut => "it was interrupted, and its policy is retry=false",
             Self::AttemptLimit => {
                 "it was interrupted, and was already re-run as often as its policy allows"
             }

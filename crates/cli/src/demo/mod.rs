@@ -15,10 +15,12 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::SignedDuration;
+use reprise_model::ids::InstanceId;
 use reprise_world::clock::ScaledClock;
 use reprise_world::invariants::{self, Broken};
 use reprise_world::scenario::{self, Scenario};
 use reprise_world::server::{self, HostEvent, RunningWorld};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use narrator::Narrator;
@@ -33,6 +35,9 @@ const PACE: f64 = 50.0;
 /// A story that has not come to rest by then never will: GitHub itself gives up on a lost host
 /// after ten minutes.
 const LONGEST: SignedDuration = SignedDuration::from_mins(45);
+
+/// The exit code of a program that was ended by Ctrl-C, as shells have it.
+const STOPPED: u8 = 130;
 
 /// How often the screen is brought up to date, in the story's time.
 const TICK: SignedDuration = SignedDuration::from_secs(1);
@@ -71,7 +76,38 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let scenario = scenario::find(&arguments.scenario)?.varied(arguments.seed);
-    play(&arguments, &scenario).await
+    tokio::select! {
+        played = play(&arguments, &scenario) => played,
+        // What the story had started is ended as it is dropped.
+        () = stopped() => {
+            eprintln!("stopped before the end; nothing is left running");
+            Ok(ExitCode::from(STOPPED))
+        }
+    }
+}
+
+/// Ends when a person or a system wants the demo to end.
+async fn stopped() {
+    let signals = [
+        SignalKind::interrupt(),
+        SignalKind::terminate(),
+        SignalKind::hangup(),
+    ];
+    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+    for kind in signals {
+        let sender = sender.clone();
+        // A signal that cannot be listened for ends the process as it always did.
+        let Ok(mut signal) = signal(kind) else {
+            continue;
+        };
+        tokio::spawn(async move {
+            signal.recv().await;
+            sender.send(()).await.ok();
+        });
+    }
+    // It holds a sender itself, so that this never ends for want of one.
+    receiver.recv().await;
+    drop(sender);
 }
 
 async fn play(arguments: &Arguments, scenario: &Scenario) -> Result<ExitCode> {
@@ -157,9 +193,16 @@ impl Play {
         }
     }
 
+    fn is_up(&self, instance: &InstanceId) -> bool {
+        self.world
+            .with(|world, _| world.hosts_up().any(|up| up == instance))
+    }
+
     fn heard(&mut self, heard: Heard) -> Result<()> {
         let said = match heard {
             Heard::Controller(line) => self.narrator.controller(&line),
+            // On a machine that is being switched off, everything fails.
+            Heard::Agent(instance, _) if !self.is_up(&instance) => None,
             Heard::Agent(instance, line) => self.narrator.agent(&instance, &line),
             Heard::ControllerSilent => bail!(self.processes.last_words()),
         };

@@ -169,7 +169,8 @@ impl Processes {
             .env("AWS_ENDPOINT_URL", &self.aws_url)
             .env("AWS_REGION", &self.region)
             .kill_on_drop(true)
-            .stdin(Stdio::null());
+            // Held open for as long as this process lives; its end is the part's end too.
+            .stdin(Stdio::piped());
         Ok(command)
     }
 }

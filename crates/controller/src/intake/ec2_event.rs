@@ -66,10 +66,10 @@ impl<P: Ports> Controller<P> {
             source = EvidenceSource::InterruptionWarning.as_str(),
             "EC2 warned that it takes an instance; stored"
         );
-        match late {
-            Some(job) => self.completed(&job.repository, &job.job).await,
-            None => Ok(Outcome::EvidenceStored),
+        if let Some(late) = late {
+            self.judge_late(&late).await?;
         }
+        Ok(Outcome::EvidenceStored)
     }
 }
 

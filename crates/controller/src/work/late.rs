@@ -21,7 +21,9 @@ impl<P: Ports> Controller<P> {
             return Ok(());
         }
         match &found.record.unexplained {
-            Some(unexplained) => self.judge_late(unexplained).await?,
+            Some(unexplained) => {
+                self.judge_late(unexplained).await?;
+            }
             None => self.end_outlived(&found.record).await?,
         }
         self.change_instance(instance, |entry| entry.cloned().and_then(job::looked_late))
@@ -29,19 +31,22 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    /// A verdict that says nothing new is not told again: the job was counted when it was settled.
-    async fn judge_late(&self, unexplained: &UnexplainedJob) -> Result<(), WorkError> {
+    /// Judges a job again that was settled as not interrupted. Whether the verdict is a new one: the
+    /// old one was told and counted when the job was settled.
+    pub(crate) async fn judge_late(&self, unexplained: &UnexplainedJob) -> Result<bool, WorkError> {
         let UnexplainedJob { repository, job } = unexplained;
         let verdict = self.judge(repository, job).await?;
         match &verdict {
             JobVerdict::Settle { evidence, end, .. } if evidence.is_empty() => {
-                self.end_if_any(end.as_ref()).await
+                self.end_if_any(end.as_ref()).await?;
+                Ok(false)
             }
-            JobVerdict::Settle { .. }
-            | JobVerdict::Await { .. }
-            | JobVerdict::Ignore(_)
-            | JobVerdict::LookAgain { .. }
-            | JobVerdict::ReadEarlier => self.carry_out(repository, job, verdict).await.map(drop),
+            JobVerdict::Settle { .. } | JobVerdict::Await { .. } => {
+                self.carry_out(repository, job, verdict).await.map(|_| true)
+            }
+            JobVerdict::Ignore(_) | JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => {
+                Ok(false)
+            }
         }
     }
 

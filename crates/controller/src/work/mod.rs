@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use reprise_model::ledger::Due;
 use reprise_store::{DueKey, Store, StoreError};
 use tokio::task::{JoinError, JoinSet};
-use tracing::{debug, error};
+use tracing::error;
 
 use self::rests::Rests;
 use crate::clock::Clock;
@@ -77,7 +77,7 @@ impl<P: Ports> Worker<P> {
         let now = self.controller.now();
         self.rests.forget_old(now);
         // What is busy or rests is due all the while; it must not hide what is behind it.
-        let held = self.busy.len() + self.rests.len();
+        let held = self.busy.len() + self.rests.len(now);
         match self.controller.store.due(now, free + held).await {
             Ok(keys) => {
                 let keys: Vec<DueKey> = keys
@@ -119,11 +119,10 @@ impl<P: Ports> Worker<P> {
         let Ok((key, worked)) = ended else { return };
         self.busy.remove(&key);
         match worked {
-            Ok(()) | Err(WorkError::Draining) => self.rests.forget(&key),
-            Err(WorkError::Store(StoreError::Conflict { .. })) => {
-                debug!(?key, "somebody else wrote the record; it is read again");
-                self.rests.conflicted(key, self.controller.now());
+            Ok(()) | Err(WorkError::Store(StoreError::Conflict { .. })) => {
+                self.rests.moved_on(key, self.controller.now());
             }
+            Err(WorkError::Draining) => {}
             Err(failure @ (WorkError::Port(_) | WorkError::Store(_) | WorkError::Panicked(_))) => {
                 self.controller.metrics.work_failed();
                 error!(

@@ -9,11 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::{self, Jitter};
 use reprise_store::DueKey;
 
-/// How many conflicts in a row are taken for the chance that they are.
-const CHANCE_CONFLICTS: u32 = 3;
+/// How often a record may be worked on, or found changed, in quick succession: a launch that falls
+/// back to on-demand is due again at once, and so is a run whose event came meanwhile.
+const QUICK: u32 = 5;
 
-/// The pause after more conflicts than that.
-const CONFLICT_PAUSE: SignedDuration = SignedDuration::from_secs(1);
+/// The pause of a record that is worked on more often than that. It comes of a defect, and must not
+/// keep a processor busy.
+const PAUSE: SignedDuration = SignedDuration::from_secs(1);
+
+/// What makes a succession quick.
+const QUICKLY: SignedDuration = SignedDuration::from_secs(2);
 
 /// After so long without another failure, a record's earlier ones are forgotten.
 const REMEMBERED_FOR: SignedDuration = SignedDuration::from_mins(15);
@@ -25,11 +30,14 @@ pub(super) struct Rests(BTreeMap<DueKey, Rest>);
 struct Rest {
     until: Timestamp,
     failures: u32,
+    moves: u32,
+    forget_at: Timestamp,
 }
 
 impl Rests {
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
+    /// How many records rest.
+    pub(super) fn len(&self, now: Timestamp) -> usize {
+        self.0.values().filter(|rest| rest.until > now).count()
     }
 
     pub(super) fn holds(&self, key: &DueKey, now: Timestamp) -> bool {
@@ -38,11 +46,8 @@ impl Rests {
 
     /// When the first rest ends that has not ended yet.
     pub(super) fn next_end(&self, now: Timestamp) -> Option<Timestamp> {
-        self.0
-            .values()
-            .map(|rest| rest.until)
-            .filter(|until| *until > now)
-            .min()
+        let ends = self.0.values().map(|rest| rest.until);
+        ends.filter(|until| *until > now).min()
     }
 
     pub(super) fn failed(
@@ -52,46 +57,44 @@ impl Rests {
         now: Timestamp,
         jitter: Jitter,
     ) {
-        let failures = self.failures(&key);
+        let failures = self.0.get(&key).map_or(0, |rest| rest.failures);
         let pause = backoff::wait_step(failures, jitter).max(retry_after.unwrap_or_default());
-        self.rest(key, failures, pause, now);
+        let until = after(now, pause);
+        let rest = Rest {
+            until,
+            failures: failures.saturating_add(1),
+            moves: 0,
+            forget_at: after(until, REMEMBERED_FOR),
+        };
+        self.0.insert(key, rest);
     }
 
-    /// Somebody else wrote the record first, so it has moved on: read again at once, unless that
-    /// goes on and on.
-    pub(super) fn conflicted(&mut self, key: DueKey, now: Timestamp) {
-        let failures = self.failures(&key);
-        let pause = if failures < CHANCE_CONFLICTS {
+    /// The record was worked on, or somebody else wrote it first: either way it has moved on, and
+    /// may be due again at once. If that goes on and on, it has not.
+    pub(super) fn moved_on(&mut self, key: DueKey, now: Timestamp) {
+        let moves = self.0.get(&key).map_or(0, |rest| rest.moves);
+        let pause = if moves < QUICK {
             SignedDuration::ZERO
         } else {
-            CONFLICT_PAUSE
+            PAUSE
         };
-        self.rest(key, failures, pause, now);
-    }
-
-    pub(super) fn forget(&mut self, key: &DueKey) {
-        self.0.remove(key);
+        let until = after(now, pause);
+        let rest = Rest {
+            until,
+            failures: 0,
+            moves: moves.saturating_add(1),
+            forget_at: after(until, QUICKLY),
+        };
+        self.0.insert(key, rest);
     }
 
     pub(super) fn forget_old(&mut self, now: Timestamp) {
-        self.0
-            .retain(|_, rest| now.duration_since(rest.until) < REMEMBERED_FOR);
+        self.0.retain(|_, rest| rest.forget_at > now);
     }
+}
 
-    fn failures(&self, key: &DueKey) -> u32 {
-        self.0.get(key).map_or(0, |rest| rest.failures)
-    }
-
-    fn rest(&mut self, key: DueKey, failures: u32, pause: SignedDuration, now: Timestamp) {
-        let until = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
-        self.0.insert(
-            key,
-            Rest {
-                until,
-                failures: failures.saturating_add(1),
-            },
-        );
-    }
+fn after(time: Timestamp, pause: SignedDuration) -> Timestamp {
+    time.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -104,7 +107,7 @@ mod tests {
     const MIDDLE: Jitter = Jitter(0.5);
 
     #[test]
-    fn each_failure_makes_the_rest_longer_and_success_forgets_them() {
+    fn each_failure_makes_the_rest_longer() {
         let mut rests = Rests::default();
         for (now, end) in [(0, 10), (10, 40), (40, 130)] {
             rests.failed(key(), None, at(now), MIDDLE);
@@ -112,9 +115,6 @@ mod tests {
             assert!(!rests.holds(&key(), at(end)), "at {end}");
             assert_eq!(rests.next_end(at(now)), Some(at(end)));
         }
-        rests.forget(&key());
-        rests.failed(key(), None, at(200), MIDDLE);
-        assert_eq!(rests.next_end(at(200)), Some(at(210)));
     }
 
     #[test]
@@ -125,25 +125,35 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_is_no_reason_to_rest_unless_it_goes_on_and_on() {
+    fn a_record_that_moves_on_does_not_rest_unless_that_goes_on_and_on() {
         let mut rests = Rests::default();
-        for _ in 0..3 {
-            rests.conflicted(key(), at(0));
+        for _ in 0..5 {
+            rests.moved_on(key(), at(0));
             assert!(!rests.holds(&key(), at(0)));
         }
-        rests.conflicted(key(), at(0));
+        rests.moved_on(key(), at(0));
         assert!(rests.holds(&key(), at(0)));
         assert!(!rests.holds(&key(), at(1)));
     }
 
     #[test]
-    fn a_record_that_failed_long_ago_is_forgotten() {
+    fn failures_and_successions_are_forgotten() {
         let mut rests = Rests::default();
         rests.failed(key(), None, at(0), MIDDLE);
         rests.forget_old(at(10 + 899));
-        assert_eq!(rests.len(), 1);
+        assert_eq!(rests.0.len(), 1);
         rests.forget_old(at(10 + 900));
-        assert_eq!(rests.len(), 0);
+        assert_eq!(rests.0.len(), 0);
+        rests.moved_on(key(), at(0));
+        rests.forget_old(at(2));
+        assert_eq!(rests.0.len(), 0);
+    }
+
+    #[test]
+    fn only_what_rests_is_counted() {
+        let mut rests = Rests::default();
+        rests.failed(key(), None, at(0), MIDDLE);
+        assert_eq!((rests.len(at(9)), rests.len(at(10))), (1, 0));
     }
 
     fn key() -> DueKey {

@@ -253,6 +253,7 @@ async fn a_handler_that_panics_takes_nothing_with_it() {
         .until("launched", async || !house.cloud.launched().is_empty())
         .await;
     assert_eq!(house.webhooks.receives(), 1, "it waits to come again");
+    assert!(controller.shows(r#"reprise_messages_total{outcome="failed",queue="webhooks"} 1"#));
     house.cloud.panics_at(HOST, false);
     house.until_quiet().await;
     assert_eq!(house.state(1).await, Some(TrackedState::Awaiting));

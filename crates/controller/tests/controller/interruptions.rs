@@ -282,6 +282,37 @@ async fn a_job_that_opted_out_stays_failed_with_its_evidence_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_verdict_on_the_last_job_of_a_run_lets_it_go_on_at_once() {
+    let house = House::new();
+    let controller = house.start();
+    house.cloud.add(HOST, Capacity::Spot);
+    house.cloud.add(SECOND_HOST, Capacity::Spot);
+    let jobs = [
+        running(queued(1, "build"), HOST, house.now()),
+        Job {
+            labels: vec!["runs-on=900/retry=false".to_owned()],
+            ..running(queued(2, "test"), SECOND_HOST, house.now())
+        },
+    ];
+    house.github.begin(&jobs);
+    let [interrupted, looked_at] = jobs;
+    house.cloud.tag_interrupted(HOST);
+    house.end(interrupted, Conclusion::Failure);
+    house.end(looked_at, Conclusion::Failure);
+    house.end_run(RUN);
+    house.pass(7).await;
+    assert_eq!(house.github.posts(), 0, "a job of it is still looked at");
+    let before = house.now();
+    house.send_warning(SECOND_HOST);
+    house
+        .until("asked", async || !house.github.accepted().is_empty())
+        .await;
+    assert!(house.now().duration_since(before) < secs(1));
+    assert_eq!(house.github.accepted(), [RerunTarget::Job(JobId(1))]);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failure_on_demand_is_not_looked_at_for_long_and_not_re_run() {
     let house = House::new();
     let controller = house.start();

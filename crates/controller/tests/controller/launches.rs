@@ -28,6 +28,22 @@ async fn a_queued_job_is_launched_once_though_it_is_delivered_twice() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_replicas_launch_one_machine_for_a_job() {
+    let house = House::new();
+    let replicas = [house.start(), house.start()];
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house
+        .until("launched", async || is_launched(&house, 1).await)
+        .await;
+    house.pass(60).await;
+    assert_eq!(house.cloud.launched(), [Capacity::Spot]);
+    for replica in replicas {
+        replica.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn where_spot_has_no_capacity_on_demand_takes_its_place() {
     let house = House::new();
     house.cloud.no_spot();

@@ -85,6 +85,19 @@ async fn what_was_judged_is_not_judged_with_every_sweep() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn events_have_two_minutes_before_a_sweep_asks_github() {
+    let house = House::new();
+    let controller = house.start();
+    let (_, host) = launched(&house).await;
+    house.cloud.tag_interrupted(&host);
+    house.pass(150).await;
+    assert_eq!(house.github.jobs_reads(), 0);
+    house.pass(60).await;
+    assert!(house.github.jobs_reads() > 0);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_interrupted_instance_without_a_job_is_asked_about_less_and_less() {
     let house = House::new();
     let controller = house.start();

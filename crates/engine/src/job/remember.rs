@@ -24,7 +24,8 @@ pub fn with_evidence(
 }
 
 /// The record once its job was judged with this evidence, whatever the verdict: nothing is left
-/// unexplained, and a sweep that sees the evidence again knows that it is dealt with.
+/// unexplained, and a sweep that sees the evidence again knows that it is dealt with. What is due
+/// for a job that was judged before stays due.
 pub fn explained(
     entry: Option<InstanceEntry>,
     instance: &Instance,
@@ -32,10 +33,13 @@ pub fn explained(
     job: JobId,
 ) -> Option<InstanceEntry> {
     changed(entry, instance, |entry| {
+        let is_told_again = entry.judged == Some(job);
         add(entry, evidence);
         entry.judged = Some(job);
         entry.unexplained = None;
-        entry.due = None;
+        if !is_told_again {
+            entry.due = None;
+        }
     })
 }
 

@@ -37,11 +37,7 @@ impl Narrator {
                 format!("wants {} machine for {job}: {why}", with_article(capacity))
             }
             "launch-refused" | "launch-given-up" => {
-                format!(
-                    "{job} gets no machine: {}{}",
-                    text(log, "detail"),
-                    text(log, "reason")
-                )
+                format!("{job} gets no machine: {}", text(log, "detail"))
             }
             "evidence" => {
                 format!("stores EC2's warning about {}", text(log, "instance.id"))

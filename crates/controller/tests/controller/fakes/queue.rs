@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use reprise_controller::ports::{Message, PortError, Queue};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 
 use super::passing;
@@ -121,6 +121,27 @@ impl FakeQueue {
         Ok(taken)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the fake's own virtual time")]
+    async fn poll(&self, most: usize, wait: Duration) -> Result<Vec<Message<u64>>, PortError> {
+        let deadline = Instant::now() + wait;
+        loop {
+            let changed = self.changed.notified();
+            let taken = self.take(most)?;
+            let now = Instant::now();
+            if !taken.is_empty() || now >= deadline {
+                return Ok(taken);
+            }
+            let next = self
+                .next_visible()
+                .filter(|next| *next > now)
+                .unwrap_or(deadline);
+            tokio::select! {
+                () = changed => {}
+                () = tokio::time::sleep_until(next.min(deadline)) => {}
+            }
+        }
+    }
+
     fn next_visible(&self) -> Option<Instant> {
         let state = self.lock();
         state
@@ -153,28 +174,16 @@ impl Stored {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the fake's own virtual time")]
 impl Queue for FakeQueue {
     type Receipt = u64;
 
+    /// The queue's side of a call goes on when the caller is gone: what it hands out then is heard
+    /// by nobody, and hidden all the same.
     async fn receive(&self, most: usize, wait: Duration) -> Result<Vec<Message<u64>>, PortError> {
-        let deadline = Instant::now() + wait;
-        loop {
-            let changed = self.changed.notified();
-            let taken = self.take(most)?;
-            let now = Instant::now();
-            if !taken.is_empty() || now >= deadline {
-                return Ok(taken);
-            }
-            let next = self
-                .next_visible()
-                .filter(|next| *next > now)
-                .unwrap_or(deadline);
-            tokio::select! {
-                () = changed => {}
-                () = tokio::time::sleep_until(next.min(deadline)) => {}
-            }
-        }
+        let (answer, answered) = oneshot::channel();
+        let queue = self.clone();
+        tokio::spawn(async move { answer.send(queue.poll(most, wait).await) });
+        answered.await.expect("the queue answers")
     }
 
     async fn delete(&self, receipt: &u64) -> Result<(), PortError> {
