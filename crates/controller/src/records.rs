@@ -51,17 +51,19 @@ impl<P: Ports> Controller<P> {
     ) -> Result<Changed, WorkError> {
         for _ in 0..TRIES {
             let found = self.store.instance(instance).await?;
-            let Some(entry) = change(found.as_ref().map(|found| &found.record)) else {
+            let expect = expected(&found);
+            let before = found.map(|found| found.record);
+            let Some(after) = change(before.as_ref()) else {
                 return Ok(Changed {
-                    entry: found.map(|found| found.record),
-                    is_new: false,
+                    before,
+                    after: None,
                 });
             };
-            let put = self.put_instance(entry.clone(), expected(&found));
+            let put = self.put_instance(after.clone(), expect);
             if self.committed(vec![put]).await? {
                 return Ok(Changed {
-                    entry: Some(entry),
-                    is_new: true,
+                    before,
+                    after: Some(after),
                 });
             }
         }
@@ -82,13 +84,14 @@ impl<P: Ports> Controller<P> {
                 job::with_evidence(entry.cloned(), instance, evidence)
             })
             .await?;
-        if changed.is_new {
+        if changed.after.is_some() {
             for one in evidence {
                 self.metrics.evidence(one.source.as_str());
             }
             self.bells.ring(&instance.id);
         }
-        Ok(changed.entry.and_then(|entry| entry.unexplained))
+        let entry = changed.after.or(changed.before);
+        Ok(entry.and_then(|entry| entry.unexplained))
     }
 
     /// An interrupted job waits for its run: the evidence, the job and the due read of the run are
@@ -216,12 +219,12 @@ impl<P: Ports> Controller<P> {
     }
 }
 
-/// An instance's record after a change.
+/// An instance's record around a change.
 pub(crate) struct Changed {
-    /// The record as it is now.
-    pub(crate) entry: Option<InstanceEntry>,
-    /// Whether this change wrote it.
-    pub(crate) is_new: bool,
+    /// The record before it.
+    pub(crate) before: Option<InstanceEntry>,
+    /// The record that was written; `None` where nothing was to be changed.
+    pub(crate) after: Option<InstanceEntry>,
 }
 
 /// What a change of a record that was read must find.

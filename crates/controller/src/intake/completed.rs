@@ -60,8 +60,11 @@ impl<P: Ports> Controller<P> {
                 ran_on,
                 evidence,
             } => {
-                if let Some(instance) = &ran_on {
-                    self.explain(job, instance, &evidence).await?;
+                let has_evidence = !evidence.is_empty();
+                if let Some(instance) = ran_on.filter(|_| has_evidence)
+                    && self.explain(job, &instance, &evidence).await?
+                {
+                    self.settled(repository, job, &reason);
                 }
                 if reason != SettleReason::Succeeded {
                     self.wake_run(repository, job).await?;
@@ -69,7 +72,9 @@ impl<P: Ports> Controller<P> {
                 if let Some(instance) = &end {
                     self.end(instance).await?;
                 }
-                self.settled(repository, job, &reason);
+                if !has_evidence {
+                    self.settled(repository, job, &reason);
+                }
                 Ok(Outcome::Settled(reason))
             }
             JobVerdict::Await {
@@ -111,25 +116,25 @@ impl<P: Ports> Controller<P> {
                 job::unexplained(entry.cloned(), instance, unexplained.clone(), rules, now)
             })
             .await?;
-        Ok(changed
-            .entry
-            .is_some_and(|entry| !entry.evidence.is_empty()))
+        let entry = changed.after.or(changed.before);
+        Ok(entry.is_some_and(|entry| !entry.evidence.is_empty()))
     }
 
-    /// Keeps the evidence by which a job was judged: EC2 forgets it.
+    /// Keeps the evidence by which a job was judged: EC2 forgets it. False when the record says that
+    /// this job was judged by it before, as by an event that was delivered twice or by a sweep.
     pub(crate) async fn explain(
         &self,
         job: &Job,
         instance: &Instance,
         evidence: &[Evidence],
-    ) -> Result<(), WorkError> {
-        if !evidence.is_empty() {
-            self.change_instance(instance, |entry| {
+    ) -> Result<bool, WorkError> {
+        let changed = self
+            .change_instance(instance, |entry| {
                 job::explained(entry.cloned(), instance, evidence, job.id)
             })
             .await?;
-        }
-        Ok(())
+        let judged_before = changed.before.and_then(|entry| entry.judged);
+        Ok(judged_before != Some(job.id))
     }
 
     /// A run that waits for this job's verdict need not wait longer.

@@ -282,6 +282,26 @@ async fn a_job_that_opted_out_stays_failed_with_its_evidence_kept() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_verdict_by_evidence_is_counted_once_however_often_the_end_is_told() {
+    let house = House::new();
+    let controller = house.start();
+    house.cloud.add(HOST, Capacity::Spot);
+    let job = Job {
+        labels: vec!["runs-on=900/retry=false".to_owned()],
+        ..running(queued(1, "build"), HOST, house.now())
+    };
+    house.github.begin(std::slice::from_ref(&job));
+    house.cloud.tag_interrupted(HOST);
+    let job = house.end(job, Conclusion::Failure);
+    house.send_job(JobAction::Completed, &job);
+    house.until_quiet().await;
+    house.send_job(JobAction::Completed, &job);
+    house.until_quiet().await;
+    assert!(shows_verdict(&controller, "opted-out"));
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_verdict_on_the_last_job_of_a_run_lets_it_go_on_at_once() {
     let house = House::new();
     let controller = house.start();
