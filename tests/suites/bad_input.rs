@@ -160,7 +160,7 @@ async fn what_is_not_githubs_word_on_the_webhook_queue_changes_nothing() -> Resu
         case(
             "an EC2 event with GitHub's signature",
             signed("", warning())?,
-            "ignored",
+            "ignored-nothing-to-decide",
         ),
         case(
             "an EC2 event that is called a job",
@@ -187,26 +187,30 @@ async fn what_is_not_githubs_word_on_the_webhook_queue_changes_nothing() -> Resu
             signed("workflow_run", r#"{"a":"#.repeat(DEEP / 5))?,
             "unparsable",
         ),
-        case("an event of another kind", signed("push", "{}")?, "ignored"),
+        case(
+            "an event of another kind",
+            signed("push", "{}")?,
+            "ignored-nothing-to-decide",
+        ),
         case(
             "a job of a foreign repository",
             signed("workflow_job", foreign.queued())?,
-            "ignored",
+            "ignored-repository-not-allowed",
         ),
         case(
             "a failure there",
             signed("workflow_job", foreign.failed())?,
-            "ignored",
+            "ignored-repository-not-allowed",
         ),
         case(
             "a job without a runner",
             signed("workflow_job", job().failed())?,
-            "ignored",
+            "ignored-no-runner",
         ),
         case(
             "a runner that names no instance",
             signed("workflow_job", ran_on("laptop").failed())?,
-            "ignored",
+            "ignored-runner-name-without-instance",
         ),
     ];
     each_changes_nothing(&stage, &mut controller, cases).await
@@ -234,8 +238,16 @@ async fn what_is_not_eventbridges_word_on_the_ec2_queue_changes_nothing() -> Res
         case("no JSON", bare("instance-id=i-1"), "unparsable"),
         case("a body without end", bare("[".repeat(DEEP)), "unparsable"),
         case("an instance that can be none", bare(nameless), "unparsable"),
-        case("an instance of a foreign account", bare(foreign), "ignored"),
-        case("an instance of another region", bare(elsewhere), "ignored"),
+        case(
+            "an instance of a foreign account",
+            bare(foreign),
+            "ignored-foreign-instance",
+        ),
+        case(
+            "an instance of another region",
+            bare(elsewhere),
+            "ignored-foreign-instance",
+        ),
     ];
     each_changes_nothing(&stage, &mut controller, cases).await
 }

@@ -19,12 +19,18 @@ pub(crate) struct ControllerArguments {
     /// Decides its randomness.
     #[arg(long)]
     seed: u64,
+    /// End when standard input ends.
+    #[arg(long)]
+    end_with_stdin: bool,
     #[command(flatten)]
     clock: ClockArguments,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct AgentArguments {
+    /// End when standard input ends.
+    #[arg(long)]
+    end_with_stdin: bool,
     #[command(flatten)]
     clock: ClockArguments,
 }
@@ -33,14 +39,25 @@ pub(crate) async fn controller(arguments: ControllerArguments) -> Result<()> {
     let config = Config::load(&arguments.config, &environment())?;
     reprise_controller::logging::start(config.log_format);
     let clock = arguments.clock.clock()?;
-    daemon::run(config, clock, arguments.seed, told_to_stop()).await
+    daemon::run(
+        config,
+        clock,
+        arguments.seed,
+        told_to_stop(arguments.end_with_stdin),
+    )
+    .await
 }
 
 pub(crate) async fn agent(arguments: AgentArguments) -> Result<()> {
     let settings = reprise_agent::Settings::load(None, &environment())?;
     reprise_agent::logging::start(settings.log_format, settings.log_level)
         .map_err(|error| anyhow::anyhow!("failed to start logging: {error}"))?;
-    reprise_agent::run_agent(settings, arguments.clock.clock()?, told_to_stop()).await?;
+    reprise_agent::run_agent(
+        settings,
+        arguments.clock.clock()?,
+        told_to_stop(arguments.end_with_stdin),
+    )
+    .await?;
     Ok(())
 }
 
@@ -53,7 +70,10 @@ fn environment() -> BTreeMap<String, String> {
 
 /// A signal, or the end of the demo that started this part, however it ended: its end of our
 /// standard input is closed then.
-async fn told_to_stop() {
+async fn told_to_stop(end_with_stdin: bool) {
+    if !end_with_stdin {
+        return daemon::stop_signal().await;
+    }
     let (gone, demo_gone) = tokio::sync::oneshot::channel();
     // A thread of its own, which the end of the process does not wait for.
     std::thread::spawn(move || {

@@ -165,6 +165,7 @@ impl Processes {
         command
             .arg(part)
             .args(&self.clock)
+            .arg("--end-with-stdin")
             .env_clear()
             .env("AWS_ENDPOINT_URL", &self.aws_url)
             .env("AWS_REGION", &self.region)
