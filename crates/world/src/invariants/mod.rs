@@ -18,6 +18,7 @@ use crate::scenario::Scenario;
 use crate::world::World;
 
 pub use quiet::{QUIET_FOR, is_quiet};
+pub use reruns::is_wanted;
 pub use summary::{JobRow, summary};
 
 /// An invariant that does not hold.
