@@ -137,7 +137,7 @@ impl<'a> Accepted<'a> {
 }
 
 /// Whether an automatic re-run of the job is what its policy asks for.
-fn is_wanted(world: &World, job: &Job) -> bool {
+pub fn is_wanted(world: &World, job: &Job) -> bool {
     failed(job) && policy(job) != Some(RetryPolicy::Never) && was_interrupted(world, job)
 }
 
