@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use reprise_model::tags::TRUE;
 
 use super::{DeliveryMode, Outgoing, Queue, Termination, World};
 use crate::ec2::{Ec2Happening, EndReason, Happened};
+use crate::machine::SignKind;
 use crate::sqs::{AttributeValue, MessageAttribute, NewMessage};
 use crate::story::{Tale, Told};
 
@@ -40,6 +42,7 @@ impl World {
             Happened::Notice { id, .. } => {
                 if let Some(machine) = self.machines.get_mut(id) {
                     machine.notice_at = Some(at);
+                    machine.note_sign(at, SignKind::Notice);
                 }
             }
             Happened::ShuttingDown { id, reason } | Happened::Terminated { id, reason } => {
@@ -48,10 +51,14 @@ impl World {
                 }
                 self.machine_ends(at, id, *reason);
             }
-            Happened::LaunchRefused { .. }
-            | Happened::RebalanceRecommended(_)
-            | Happened::Tagged { .. }
-            | Happened::Stopped(_) => {}
+            Happened::Tagged { id, key, value, .. } => {
+                let is_sign = (key, value) == (&self.settings.tags.interrupted(), &TRUE.to_owned());
+                if let Some(machine) = self.machines.get_mut(id).filter(|_| is_sign) {
+                    machine.note_sign(at, SignKind::Tag);
+                }
+            }
+            Happened::Stopped(id) => self.machine_stopped(at, id),
+            Happened::LaunchRefused { .. } | Happened::RebalanceRecommended(_) => {}
         }
     }
 

@@ -8,6 +8,7 @@
 mod carry;
 mod doors;
 mod machines;
+mod people;
 mod pushes;
 mod settings;
 #[cfg(test)]
@@ -27,8 +28,11 @@ use crate::story::Told;
 
 pub use doors::AwsReply;
 pub(crate) use doors::is_for_sqs;
+pub use people::ByHand;
 pub use pushes::Planned;
-pub use settings::{DeliveryMode, Outgoing, Queue, QueueNames, WorldError, WorldSettings};
+pub use settings::{
+    DeliveryMode, Ec2Behaviour, Outgoing, Queue, QueueNames, WorldError, WorldSettings,
+};
 
 /// The simulated world.
 pub struct World {
@@ -40,12 +44,13 @@ pub struct World {
     github: GitHub,
     imds: BTreeMap<InstanceId, Imds>,
     machines: BTreeMap<InstanceId, Machine>,
+    launches: Vec<InstanceId>,
     agenda: BTreeSet<(Timestamp, MachineStep, InstanceId)>,
     idle: BTreeSet<InstanceId>,
     busy: BTreeMap<InstanceId, JobId>,
     terminations: Vec<Termination>,
     planned: Vec<Planned>,
-    plan_of: BTreeMap<RunId, usize>,
+    fates: BTreeMap<RunId, pushes::Fates>,
     story: Vec<Told>,
     outgoing: Vec<Outgoing>,
     last_change: Timestamp,
@@ -79,12 +84,13 @@ impl World {
             github: GitHub::new(github)?,
             imds: BTreeMap::new(),
             machines: BTreeMap::new(),
+            launches: Vec::new(),
             agenda: BTreeSet::new(),
             idle: BTreeSet::new(),
             busy: BTreeMap::new(),
             terminations: Vec::new(),
             planned: Vec::new(),
-            plan_of: BTreeMap::new(),
+            fates: BTreeMap::new(),
             story: Vec::new(),
             outgoing: Vec::new(),
             last_change: now,
@@ -187,6 +193,11 @@ impl World {
         self.machines.get(id)
     }
 
+    /// The instances that were ever launched, in this order.
+    pub fn launches(&self) -> &[InstanceId] {
+        &self.launches
+    }
+
     /// The machine whose runner has this name; the name holds the instance's id.
     pub fn machine_of_runner(&self, runner: &str) -> Option<&Machine> {
         let id = runner.split("--").nth(1)?.parse().ok()?;
@@ -256,7 +267,15 @@ fn new_ec2(settings: &WorldSettings) -> Ec2 {
         settings.seed,
     );
     ec2.instance_may_tag.0 = settings.tags.interrupted();
-    Ec2::new(ec2)
+    let behaviour = settings.ec2;
+    Ec2::new(Ec2Settings {
+        list_delay: behaviour.list_delay,
+        list_delay_varies_by: behaviour.list_delay_varies_by,
+        boot_takes: behaviour.boot_takes,
+        shutdown_takes: behaviour.shutdown_takes,
+        rate_limits: behaviour.rate_limits,
+        ..ec2
+    })
 }
 
 fn new_sqs(settings: &WorldSettings) -> Sqs {
