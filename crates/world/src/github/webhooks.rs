@@ -18,7 +18,7 @@ use super::state::{Attempt, Job, Run};
 pub struct Delivery {
     /// `X-GitHub-Delivery`.
     pub id: DeliveryId,
-    /// `X-GitHub-Event`: `workflow_job` or `workflow_run`.
+    /// `X-GitHub-Event`: `workflow_job`, `workflow_run` or `ping`.
     pub event: &'static str,
     /// The raw body.
     pub body: String,
@@ -61,6 +61,12 @@ impl GitHub {
         ended.conclusion = Some(Conclusion::Failure);
         let body = self.run_body(run, &ended, RunAction::Completed);
         self.deliver(now, "workflow_run", &body);
+    }
+
+    /// Sends `ping`, as GitHub does when a webhook is set up: signed, and of no kind that matters.
+    pub fn send_ping(&mut self, now: Timestamp) {
+        let body = json!({ "zen": "Keep it logically awesome.", "hook_id": 1 });
+        self.deliver(now, "ping", &body);
     }
 
     /// What anybody could write and post who has seen webhooks before: the body of a `completed`

@@ -5,6 +5,7 @@
 //! clock, listen or wait. The invariant: time does not run backwards, and after each call everything
 //! that was due has happened and every message is on its way.
 
+mod appointments;
 mod carry;
 mod doors;
 mod machines;
@@ -26,6 +27,7 @@ use crate::machine::{Machine, MachineStep};
 use crate::sqs::{DeadLetter, QueueSettings, Sqs};
 use crate::story::Told;
 
+pub use appointments::{Deed, When};
 pub use doors::AwsReply;
 pub(crate) use doors::is_for_sqs;
 pub use people::ByHand;
@@ -51,6 +53,9 @@ pub struct World {
     terminations: Vec<Termination>,
     planned: Vec<Planned>,
     fates: BTreeMap<RunId, pushes::Fates>,
+    waiting: Vec<appointments::Waiting>,
+    appointments: BTreeMap<(Timestamp, u64), appointments::Appointment>,
+    appointed: u64,
     story: Vec<Told>,
     outgoing: Vec<Outgoing>,
     last_change: Timestamp,
@@ -91,6 +96,9 @@ impl World {
             terminations: Vec::new(),
             planned: Vec::new(),
             fates: BTreeMap::new(),
+            waiting: Vec::new(),
+            appointments: BTreeMap::new(),
+            appointed: 0,
             story: Vec::new(),
             outgoing: Vec::new(),
             last_change: now,
@@ -110,6 +118,7 @@ impl World {
             self.ec2.advance(self.now);
             self.github.advance(self.now);
             self.push_what_is_due();
+            self.keep_appointments();
             self.step_machines();
             self.settle();
         }
@@ -124,6 +133,7 @@ impl World {
             self.github.next_due(),
             machine,
             self.next_push(),
+            self.next_appointment(),
         ]
         .into_iter()
         .flatten()

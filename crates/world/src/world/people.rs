@@ -50,14 +50,23 @@ impl World {
         by: &str,
     ) -> Result<RunAttempt, Refusal> {
         self.advance(now);
+        let attempt = self.rerun_by_hand(run, what, by);
+        self.settle();
+        attempt
+    }
+
+    pub(super) fn rerun_by_hand(
+        &mut self,
+        run: RunId,
+        what: ByHand,
+        by: &str,
+    ) -> Result<RunAttempt, Refusal> {
         let asked = match what {
             ByHand::Job(place) => Rerun::Job(self.job_at(run, place).ok_or(Refusal::NotFound)?),
             ByHand::FailedJobs => Rerun::FailedJobs(run),
             ByHand::WholeRun => Rerun::WholeRun(run),
         };
-        let attempt = self.github.rerun(self.now, asked, by);
-        self.settle();
-        attempt
+        self.github.rerun(self.now, asked, by)
     }
 
     /// A person cancels a run, on GitHub's pages. Whether there was anything to cancel.

@@ -541,3 +541,53 @@ fn an_instance_is_struck_whatever_it_is_at() {
     assert_eq!(machine.ending, Some((at(5), EndReason::HostFailure)));
     assert_eq!(machine.notice_at, None, "it came too late");
 }
+
+#[test]
+fn a_person_who_waits_for_a_run_acts_soon_after_it_has_ended_and_once() {
+    let (mut world, run, _) = working(testbed::settings(), Capacity::Spot);
+    let rerun = Deed::Rerun(ByHand::WholeRun);
+    let soon = SignedDuration::from_secs(7);
+    world.person_waits(run, When::RunCompletes, soon, rerun, "mona");
+    world.advance(at(96));
+    assert!(
+        world
+            .github()
+            .run(run)
+            .expect("there")
+            .current()
+            .number
+            .is_first()
+    );
+    world.advance(at(97));
+    let current = world.github().run(run).expect("there").current();
+    assert_eq!((current.number.get(), current.started_at), (2, at(97)));
+    launch(&mut world, at(97), &labels(), Capacity::Spot, "reprise");
+    world.advance(at(1_000));
+    let current = world.github().run(run).expect("there").current();
+    assert_eq!(
+        (current.number.get(), current.conclusion.clone()),
+        (2, Some(Conclusion::Success))
+    );
+}
+
+#[test]
+fn a_person_may_cancel_a_run_when_an_instance_of_it_is_struck() {
+    let (mut world, run, _) = working(interrupted(), Capacity::Spot);
+    let soon = SignedDuration::from_secs(5);
+    world.person_waits(run, When::InstanceIsStruck, soon, Deed::Cancel, "mona");
+    world.advance(at(400));
+    assert_eq!(conclusion(&world, run), Some(Conclusion::Cancelled));
+    assert_eq!(completed_at(&world, run), Some(at(40 + 5 + 5)));
+}
+
+#[test]
+fn a_shortage_ends_by_itself() {
+    let mut world = world();
+    world.shortage(at(0), crate::ec2::Pool::of(Capacity::Spot), at(60));
+    launch(&mut world, at(1), &labels(), Capacity::Spot, "reprise");
+    assert_eq!(world.launches().len(), 0);
+    launch(&mut world, at(1), &labels(), Capacity::OnDemand, "reprise");
+    assert_eq!(world.launches().len(), 1);
+    launch(&mut world, at(60), &labels(), Capacity::Spot, "reprise");
+    assert_eq!(world.launches().len(), 2);
+}
