@@ -38,6 +38,7 @@ use sha2::Sha256;
 pub use audit::{Happening, HappeningKind, Mutation, MutationKind};
 pub use keys::{AppKeys, KeyError};
 pub use rerun::{Refusal, Rerun};
+pub use rest::RerunPosted;
 pub use runners::JobError;
 pub use settings::{Faults, Settings, SettingsError};
 pub use spec::{Concurrency, Condition, JobSpec, Matrix, RunSpec};
