@@ -7,7 +7,6 @@
 pub mod adapters;
 mod bells;
 pub mod clock;
-pub mod config;
 pub mod context;
 pub mod daemon;
 pub mod health;
@@ -16,7 +15,6 @@ pub mod intake;
 pub mod logging;
 pub mod metrics;
 mod panics;
-pub mod policies;
 pub mod ports;
 pub mod pump;
 mod records;
