@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use reprise_model::ids::RunId;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
-use reprise_store::{Change, DueKey, SqliteStore, Store, StoreError, Versioned};
+use reprise_store::{
+    Change, DueKey, Fence, HolderId, LeaseName, SqliteStore, Store, StoreError, Versioned,
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct SharedStore {
@@ -73,6 +75,25 @@ impl Store for SharedStore {
 
     async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.store.next_due(now).await
+    }
+
+    async fn take_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Fence>, StoreError> {
+        self.store.take_lease(name, holder, now, until).await
+    }
+
+    async fn release_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        fence: Fence,
+    ) -> Result<(), StoreError> {
+        self.store.release_lease(name, holder, fence).await
     }
 
     async fn expire(&self, now: Timestamp) -> Result<usize, StoreError> {
