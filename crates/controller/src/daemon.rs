@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use reprise_aws::{Ec2, SqsQueue};
+use reprise_aws::{Ec2, RegionSettings, SqsQueue};
+use reprise_config::{Config, GitHubConfig, QueuesConfig, RegionConfig};
 use reprise_model::ids::Region;
 use reprise_store::SqliteStore;
 use tokio::net::TcpListener;
@@ -13,7 +14,6 @@ use tracing::{error, info};
 
 use crate::adapters::Real;
 use crate::clock::Clock;
-use crate::config::{Config, GitHubConfig, QueuesConfig};
 use crate::context::Controller;
 use crate::health::Health;
 use crate::http::routes;
@@ -100,7 +100,8 @@ async fn connect<C: Clock>(
             config.store_path.display()
         )
     })?;
-    let cloud = Ec2::connect(&config.regions).await;
+    let regions: Vec<RegionSettings> = config.regions.into_iter().map(region).collect();
+    let cloud = Ec2::connect(&regions).await;
     let github = connect_github(config.github)?;
     let metrics = Metrics::new().context("failed to register the metrics")?;
     Ok(Controller::new(
@@ -113,6 +114,14 @@ async fn connect<C: Clock>(
         draining,
         seed,
     ))
+}
+
+fn region(config: RegionConfig) -> RegionSettings {
+    RegionSettings {
+        region: config.region,
+        account: config.account,
+        role_arn: config.role_arn,
+    }
 }
 
 fn connect_github(config: GitHubConfig) -> Result<reprise_github::GitHub> {

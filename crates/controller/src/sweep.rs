@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_config::FleetSettings;
 use reprise_engine::backoff::{self, Jitter};
 use reprise_engine::job::{JobVerdict, overdue};
 use reprise_model::evidence::{self, Evidence};
@@ -20,7 +21,7 @@ use reprise_store::Store;
 use tracing::{debug, error, info};
 
 use crate::clock::Clock;
-use crate::context::{Controller, FleetSettings, WorkError};
+use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
 use crate::logging::chain;
 use crate::panics::{Panicked, caught};

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use reprise_config::FleetSettings;
 use reprise_engine::launch;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::Store;
 use tracing::{info, warn};
 
 use crate::claims::Claimed;
-use crate::context::{Controller, FleetSettings, WorkError};
+use crate::context::{Controller, WorkError};
 use crate::ports::{Cloud, LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
-use reprise_controller::context::{Controller, Settings};
+use reprise_config::Settings;
+use reprise_controller::context::Controller;
 use reprise_controller::loops::{Loops, drained};
 use reprise_controller::metrics::Metrics;
 use reprise_controller::ports::Ports;

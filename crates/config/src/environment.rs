@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::error::{ConfigError, explained, malformed};
-use super::file::File;
+use crate::error::{ConfigError, explained, malformed};
+use crate::file::File;
 
 const PREFIX: &str = "REPRISE__";
 
 /// The file's sections with the environment's values in place.
-pub(super) fn overlay(
+pub(crate) fn overlay(
     name: &str,
     text: &str,
     environment: &BTreeMap<String, String>,

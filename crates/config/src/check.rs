@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use jiff::SignedDuration;
-use reprise_aws::RegionSettings;
 use reprise_engine::launch::FleetOffer;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
@@ -16,13 +15,13 @@ use reprise_model::tags::TagKeys;
 use secrecy::{ExposeSecret, SecretString};
 use wildmatch::WildMatch;
 
-use super::checker::Checker;
-use super::error::Problem;
-use super::file::{self, File};
-use super::{Config, GitHubConfig, QueuesConfig};
-use crate::context::{FleetSettings, Place, Settings};
-use crate::logging::LogFormat;
+use crate::checker::Checker;
+use crate::error::Problem;
+use crate::file::{self, File};
 use crate::policies::PolicyRule;
+use crate::{
+    Config, FleetSettings, GitHubConfig, LogFormat, Place, QueuesConfig, RegionConfig, Settings,
+};
 
 const BASE_URL: &str = "https://api.github.com";
 const LISTEN: &str = "127.0.0.1:9464";
@@ -34,7 +33,7 @@ const POLLERS: usize = 2;
 /// serves about a thousand such failures a minute.
 const AT_ONCE: usize = 1_000;
 
-pub(super) fn check(file: File) -> Result<Config, Vec<Problem>> {
+pub(crate) fn check(file: File) -> Result<Config, Vec<Problem>> {
     let mut checker = Checker::default();
     let config = build(&mut checker, file);
     match config {
@@ -166,7 +165,7 @@ fn secret(
     }
 }
 
-fn regions(checker: &mut Checker, section: file::Aws) -> Vec<RegionSettings> {
+fn regions(checker: &mut Checker, section: file::Aws) -> Vec<RegionConfig> {
     if section.regions.is_empty() {
         checker.wrong(
             "aws.regions",
@@ -195,7 +194,7 @@ fn regions(checker: &mut Checker, section: file::Aws) -> Vec<RegionSettings> {
     section
         .regions
         .into_iter()
-        .map(|region| RegionSettings {
+        .map(|region| RegionConfig {
             region: Region::new(region.region),
             account: AccountId::new(region.account),
             role_arn: region.role_arn,
@@ -268,7 +267,7 @@ fn queues_differ(checker: &mut Checker, section: &file::Queues) {
 fn fleet(
     checker: &mut Checker,
     section: file::Fleet,
-    regions: &[RegionSettings],
+    regions: &[RegionConfig],
 ) -> Option<FleetSettings> {
     if !section.enabled.unwrap_or(true) {
         return None;

@@ -10,138 +10,138 @@ use secrecy::SecretString;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::logging::LogFormat;
+use crate::LogFormat;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct File {
-    pub(super) github: GitHub,
-    pub(super) aws: Aws,
-    pub(super) queues: Queues,
-    pub(super) store: StoreSection,
-    pub(super) http: Http,
-    pub(super) fleet: Fleet,
-    pub(super) runner: Runner,
-    pub(super) retry: Retry,
-    pub(super) tags: Tags,
-    pub(super) log: Log,
-    pub(super) policy: Vec<Policy>,
+pub(crate) struct File {
+    pub(crate) github: GitHub,
+    pub(crate) aws: Aws,
+    pub(crate) queues: Queues,
+    pub(crate) store: StoreSection,
+    pub(crate) http: Http,
+    pub(crate) fleet: Fleet,
+    pub(crate) runner: Runner,
+    pub(crate) retry: Retry,
+    pub(crate) tags: Tags,
+    pub(crate) log: Log,
+    pub(crate) policy: Vec<Policy>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct GitHub {
-    pub(super) base_url: Option<String>,
-    pub(super) app_id: Option<u64>,
-    pub(super) private_key: Option<SecretString>,
-    pub(super) private_key_file: Option<PathBuf>,
-    pub(super) webhook_secrets: Secrets,
-    pub(super) webhook_secret_file: Option<PathBuf>,
-    pub(super) repositories: Option<Vec<String>>,
+pub(crate) struct GitHub {
+    pub(crate) base_url: Option<String>,
+    pub(crate) app_id: Option<u64>,
+    pub(crate) private_key: Option<SecretString>,
+    pub(crate) private_key_file: Option<PathBuf>,
+    pub(crate) webhook_secrets: Secrets,
+    pub(crate) webhook_secret_file: Option<PathBuf>,
+    pub(crate) repositories: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Aws {
-    pub(super) regions: Vec<AwsRegion>,
+pub(crate) struct Aws {
+    pub(crate) regions: Vec<AwsRegion>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct AwsRegion {
-    pub(super) region: String,
-    pub(super) account: String,
-    pub(super) role_arn: Option<String>,
+pub(crate) struct AwsRegion {
+    pub(crate) region: String,
+    pub(crate) account: String,
+    pub(crate) role_arn: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Queues {
-    pub(super) region: Option<String>,
-    pub(super) webhooks: Option<String>,
-    pub(super) ec2_events: Option<String>,
-    pub(super) webhooks_dead_letters: Option<String>,
-    pub(super) ec2_events_dead_letters: Option<String>,
-    pub(super) pollers: Option<usize>,
-    pub(super) at_once: Option<usize>,
+pub(crate) struct Queues {
+    pub(crate) region: Option<String>,
+    pub(crate) webhooks: Option<String>,
+    pub(crate) ec2_events: Option<String>,
+    pub(crate) webhooks_dead_letters: Option<String>,
+    pub(crate) ec2_events_dead_letters: Option<String>,
+    pub(crate) pollers: Option<usize>,
+    pub(crate) at_once: Option<usize>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct StoreSection {
-    pub(super) path: Option<PathBuf>,
+pub(crate) struct StoreSection {
+    pub(crate) path: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Http {
-    pub(super) listen: Option<String>,
+pub(crate) struct Http {
+    pub(crate) listen: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Fleet {
-    pub(super) enabled: Option<bool>,
-    pub(super) stack: Option<String>,
-    pub(super) region: Option<String>,
-    pub(super) launch_template: Option<String>,
-    pub(super) launch_template_version: Option<String>,
-    pub(super) subnets: Vec<String>,
-    pub(super) types: Vec<FleetType>,
-    pub(super) images: BTreeMap<String, String>,
-    pub(super) launch_tries: Option<u32>,
+pub(crate) struct Fleet {
+    pub(crate) enabled: Option<bool>,
+    pub(crate) stack: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) launch_template: Option<String>,
+    pub(crate) launch_template_version: Option<String>,
+    pub(crate) subnets: Vec<String>,
+    pub(crate) types: Vec<FleetType>,
+    pub(crate) images: BTreeMap<String, String>,
+    pub(crate) launch_tries: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FleetType {
-    pub(super) name: String,
-    pub(super) cpu: u32,
-    pub(super) ram: u32,
+pub(crate) struct FleetType {
+    pub(crate) name: String,
+    pub(crate) cpu: u32,
+    pub(crate) ram: u32,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Runner {
-    pub(super) name_pattern: Option<String>,
+pub(crate) struct Runner {
+    pub(crate) name_pattern: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Retry {
-    pub(super) look_window: Option<SignedDuration>,
-    pub(super) look_again_after: Option<SignedDuration>,
-    pub(super) on_demand_retries: Option<OnDemandRetries>,
-    pub(super) sweep_every: Option<SignedDuration>,
+pub(crate) struct Retry {
+    pub(crate) look_window: Option<SignedDuration>,
+    pub(crate) look_again_after: Option<SignedDuration>,
+    pub(crate) on_demand_retries: Option<OnDemandRetries>,
+    pub(crate) sweep_every: Option<SignedDuration>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Tags {
-    pub(super) prefix: Option<String>,
+pub(crate) struct Tags {
+    pub(crate) prefix: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Log {
-    pub(super) format: Option<LogFormat>,
+pub(crate) struct Log {
+    pub(crate) format: Option<LogFormat>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Policy {
+pub(crate) struct Policy {
     #[serde(default = "anything")]
-    pub(super) repository: String,
+    pub(crate) repository: String,
     #[serde(default = "anything")]
-    pub(super) workflow: String,
+    pub(crate) workflow: String,
     #[serde(default = "anything")]
-    pub(super) job: String,
-    pub(super) retry: PolicyRetry,
+    pub(crate) job: String,
+    pub(crate) retry: PolicyRetry,
 }
 
 /// A list of secrets, or one secret by itself.
 #[derive(Debug, Default)]
-pub(super) struct Secrets(pub(super) Vec<SecretString>);
+pub(crate) struct Secrets(pub(crate) Vec<SecretString>);
 
 impl<'de> Deserialize<'de> for Secrets {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -173,7 +173,7 @@ impl<'de> Visitor<'de> for SecretsVisitor {
 
 /// The words of `retry`; `false` may stand without quotes.
 #[derive(Debug)]
-pub(super) struct PolicyRetry(pub(super) String);
+pub(crate) struct PolicyRetry(pub(crate) String);
 
 impl<'de> Deserialize<'de> for PolicyRetry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -43,7 +43,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+    pub(crate) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             key: key.into(),
             message: message.into(),
@@ -51,7 +51,7 @@ impl Problem {
     }
 
     /// A key that must be there.
-    pub(super) fn missing(key: &str) -> Self {
+    pub(crate) fn missing(key: &str) -> Self {
         let variable = format!("REPRISE__{}", key.to_ascii_uppercase().replace('.', "__"));
         Self::new(
             key,
@@ -75,7 +75,7 @@ fn listed(name: &str, problems: &[Problem]) -> String {
 }
 
 /// Says where and what, with the nearest known key where one was misspelt.
-pub(super) fn malformed(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+pub(crate) fn malformed(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
     let place = match error.span() {
         Some(span) => {
             let (line, column) = position(text, span.start);
@@ -98,7 +98,7 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
 
 /// What is wrong and what would be right, from serde's sentence. Never with the value itself, which
 /// may be a secret in the wrong place.
-pub(super) fn explained(message: &str) -> String {
+pub(crate) fn explained(message: &str) -> String {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return unknown_key(rest);
     }

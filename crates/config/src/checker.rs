@@ -1,22 +1,22 @@
 //! Mistakes of a configuration, collected.
 
-use super::error::Problem;
+use crate::error::Problem;
 
 /// Collects mistakes while values are read, so that an operator sees them all at once.
 #[derive(Default)]
-pub(super) struct Checker {
-    pub(super) problems: Vec<Problem>,
+pub(crate) struct Checker {
+    pub(crate) problems: Vec<Problem>,
 }
 
 impl Checker {
-    pub(super) fn need<T>(&mut self, key: &str, value: Option<T>) -> Option<T> {
+    pub(crate) fn need<T>(&mut self, key: &str, value: Option<T>) -> Option<T> {
         if value.is_none() {
             self.problems.push(Problem::missing(key));
         }
         value
     }
 
-    pub(super) fn good<T, E: std::fmt::Display>(
+    pub(crate) fn good<T, E: std::fmt::Display>(
         &mut self,
         key: &str,
         value: Result<T, E>,
@@ -26,7 +26,7 @@ impl Checker {
             .ok()
     }
 
-    pub(super) fn wrong(&mut self, key: &str, message: impl Into<String>) {
+    pub(crate) fn wrong(&mut self, key: &str, message: impl Into<String>) {
         self.problems.push(Problem::new(key, message));
     }
 }

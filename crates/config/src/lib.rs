@@ -1,4 +1,7 @@
-//! Configuration: a TOML file, overridden by the environment, checked as a whole.
+//! The controller's configuration: a TOML file, overridden by the environment, checked as a whole.
+//!
+//! It reads that file and the files with secrets that it names, connects to nothing, and knows no
+//! SDK, so that any command may read it and a fuzzer may try it.
 //!
 //! `REPRISE__SECTION__KEY=value` overrides `[section] key`. Every mistake names its place and what
 //! would be right; an unknown key is a mistake, because a misspelt one would silently do nothing.
@@ -8,19 +11,19 @@ mod checker;
 mod environment;
 mod error;
 mod file;
+pub mod policies;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use reprise_aws::RegionSettings;
-use reprise_model::ids::Region;
+use reprise_model::ids::{AccountId, Region};
 use secrecy::SecretString;
+use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
-
-use crate::context::Settings;
-use crate::logging::LogFormat;
+pub use settings::{FleetSettings, Place, Settings};
 
 /// A configuration that was read and found good.
 #[derive(Debug)]
@@ -28,7 +31,7 @@ pub struct Config {
     /// How to reach GitHub.
     pub github: GitHubConfig,
     /// The regions, with the role to take in each.
-    pub regions: Vec<RegionSettings>,
+    pub regions: Vec<RegionConfig>,
     /// The queues.
     pub queues: QueuesConfig,
     /// The ledger's file.
@@ -41,6 +44,27 @@ pub struct Config {
     pub sweep_every: jiff::SignedDuration,
     /// What decisions go by.
     pub settings: Settings,
+}
+
+/// A region to work in, and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionConfig {
+    /// Which region.
+    pub region: Region,
+    /// The account that owns its instances.
+    pub account: AccountId,
+    /// The role to take on for it; `None` uses the program's own credentials.
+    pub role_arn: Option<String>,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// One readable line.
+    Text,
 }
 
 /// How to reach GitHub.
