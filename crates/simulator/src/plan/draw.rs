@@ -176,7 +176,8 @@ fn rates() -> Rates {
             slow_up_to: SignedDuration::from_secs(15),
         },
         store: StoreRates {
-            conflicts: Chance(30),
+            repeats_conflict: Chance(20),
+            transactions_collide: Chance(50),
             fails: Chance(20),
             lost_answers: Chance(20),
             due_lags: Chance(200),

@@ -66,17 +66,19 @@ impl SimStore {
     async fn faulty_commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let (wire, universe) = (&self.0, &self.0.universe);
         let rates = universe.rates().store;
-        if universe.hits(rates.conflicts) {
-            wire.fault("a commit conflicts with nobody");
-            return Err(StoreError::Conflict {
-                key: "something".to_owned(),
-            });
+        if changes.len() > 1 && universe.hits(rates.transactions_collide) {
+            wire.fault("transactions collide");
+            return Err(conflict());
         }
         if universe.hits(rates.fails) {
             wire.fault("the store fails");
             return Err(failed("commit"));
         }
         self.write(changes).await?;
+        if universe.hits(rates.repeats_conflict) {
+            wire.fault("a commit is done and its repeat conflicts");
+            return Err(conflict());
+        }
         if universe.hits(rates.lost_answers) {
             wire.fault("a commit is done and its answer lost");
             return Err(failed("commit"));
@@ -137,6 +139,12 @@ fn key_of(change: &Change) -> DueKey {
         Change::PutInstance { entry, .. } => DueKey::Instance(entry.instance.clone()),
         Change::PutRun { entry, .. } => DueKey::Run(entry.key.clone()),
         Change::PutClaim { claim, .. } => DueKey::Claim(claim.key.clone()),
+    }
+}
+
+fn conflict() -> StoreError {
+    StoreError::Conflict {
+        key: "one that the fault does not name".to_owned(),
     }
 }
 

@@ -121,10 +121,11 @@ impl<'a> Accepted<'a> {
     /// GitHub re-runs one job or all failed ones. Where several are wanted, or a sibling that was
     /// cancelled with one, real failures have to come along.
     fn may_take_others_along(&self, world: &World) -> bool {
-        let roots = self.roots();
-        let wanted = roots.iter().filter(|job| is_wanted(world, job)).count();
+        // Also what GitHub left out: whether it takes cancelled jobs along is known only afterwards.
+        let all: Vec<&Job> = self.from.jobs.values().filter(|job| failed(job)).collect();
+        let wanted = all.iter().filter(|job| is_wanted(world, job)).count();
         let cancelled = |job: &&Job| job.conclusion == Some(Conclusion::Cancelled);
-        let sibling = roots
+        let sibling = all
             .iter()
             .any(|job| cancelled(job) && !is_wanted(world, job));
         wanted > 1 || (wanted == 1 && sibling)
@@ -177,9 +178,9 @@ fn origin(github: &GitHub, job: &Job) -> JobId {
     before.map_or(job.id, |(_, _, job)| origin(github, job))
 }
 
-/// Which execution of its name it was, from 1.
+/// Which execution of its name it was, from 1. Ids grow from attempt to attempt.
 fn number_of(run: &Run, name: &str, execution: JobId) -> u32 {
-    let earlier = run.executions(name).take_while(|job| job.id != execution);
+    let earlier = run.executions(name).filter(|job| job.id < execution);
     u32::try_from(earlier.count())
         .unwrap_or(u32::MAX)
         .saturating_add(1)
