@@ -195,8 +195,10 @@ impl<P: Ports> Controller<P> {
     /// [`WorkError::Draining`] when the controller is ending.
     pub async fn pause_until(&self, time: Timestamp) -> Result<(), WorkError> {
         tokio::select! {
-            () = self.clock.sleep_until(time) => Ok(()),
+            // The end goes first: work that could go on only now would be cut off soon.
+            biased;
             () = self.draining.begun() => Err(WorkError::Draining),
+            () = self.clock.sleep_until(time) => Ok(()),
         }
     }
 }

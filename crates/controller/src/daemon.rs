@@ -19,12 +19,11 @@ use crate::context::Controller;
 use crate::health::Health;
 use crate::http::routes;
 use crate::logging::chain;
+use crate::loops::Loops;
 use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::pump::{Pump, Source};
 use crate::shutdown::{self, Draining};
-use crate::sweep::run_sweeps;
-use crate::work::run_due;
 
 /// How long work under way may take after the end was asked for. ECS kills after 30 s.
 const DRAIN_WITHIN: SignedDuration = SignedDuration::from_secs(20);
@@ -51,13 +50,12 @@ pub async fn run<C: Clock + Clone>(
     let limits = (config.queues.pollers, config.queues.at_once);
     let sweep_every = config.sweep_every;
     let controller = Arc::new(connect(config, clock.clone(), draining.clone(), seed).await?);
-    let mut loops = JoinSet::new();
-    for (pump, pollers) in queues.pumps(&controller, &secrets, limits) {
-        controller.health.silent(pump.source.as_str());
-        loops.spawn(pump.run(pollers));
-    }
-    loops.spawn(run_due(Arc::clone(&controller)));
-    loops.spawn(run_sweeps(Arc::clone(&controller), sweep_every));
+    let loops = Loops {
+        controller: Arc::clone(&controller),
+        pumps: queues.pumps(&controller, &secrets, limits),
+        sweep_every,
+    };
+    let mut loops = loops.spawn();
     let address = listener
         .local_addr()
         .context("failed to read the listening address")?;
@@ -77,6 +75,7 @@ async fn watch(loops: &mut JoinSet<()>, health: &Health, stop: impl Future<Outpu
     tokio::pin!(stop);
     loop {
         tokio::select! {
+            biased;
             () = &mut stop => return,
             Some(ended) = loops.join_next() => {
                 health.loop_ended();
@@ -89,6 +88,7 @@ async fn watch(loops: &mut JoinSet<()>, health: &Health, stop: impl Future<Outpu
 async fn finish<C: Clock>(clock: &C, mut loops: JoinSet<()>) {
     let all = async { while loops.join_next().await.is_some() {} };
     tokio::select! {
+        biased;
         () = all => {}
         () = clock.sleep(DRAIN_WITHIN) => {
             warn!("work was still under way at the end of the drain; it comes again");
@@ -202,6 +202,7 @@ pub async fn stop_signal() {
     ) {
         (Ok(mut terminate), Ok(mut interrupt)) => {
             tokio::select! {
+                biased;
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }

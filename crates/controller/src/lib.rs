@@ -14,6 +14,7 @@ pub mod health;
 pub mod http;
 pub mod intake;
 pub mod logging;
+pub mod loops;
 pub mod metrics;
 mod panics;
 pub mod policies;

@@ -34,13 +34,16 @@ const EVENTS_FIRST: SignedDuration = SignedDuration::from_mins(2);
 pub async fn run_sweeps<P: Ports>(controller: Arc<Controller<P>>, every: SignedDuration) {
     while !controller.draining.has_begun() {
         tokio::select! {
+            // A sweep that is done at the very end is still told of.
+            biased;
             swept = caught(controller.sweep()) => controller.swept(swept),
             // Whatever it was at, the next sweep begins anew.
             () = controller.draining.begun() => return,
         }
         tokio::select! {
-            () = controller.clock.sleep(every) => {}
+            biased;
             () = controller.draining.begun() => {}
+            () = controller.clock.sleep(every) => {}
         }
     }
 }

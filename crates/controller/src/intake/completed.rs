@@ -32,6 +32,8 @@ impl<P: Ports> Controller<P> {
             let verdict = self.judge(repository, job).await?;
             if let JobVerdict::LookAgain { at, .. } = verdict {
                 tokio::select! {
+                    // The pause first: it tells of the end.
+                    biased;
                     paused = self.pause_until(at) => paused?,
                     () = heard(rung) => {}
                 }

@@ -47,10 +47,12 @@ pub async fn run_due<P: Ports>(controller: Arc<Controller<P>>) {
         worker.begin_due().await;
         let pause = worker.pause().await;
         tokio::select! {
-            () = woken => {}
-            () = controller.clock.sleep(pause) => {}
+            // What has ended makes room before more is begun.
+            biased;
             () = controller.draining.begun() => {}
             Some(ended) = worker.tasks.join_next() => worker.ended(ended),
+            () = woken => {}
+            () = controller.clock.sleep(pause) => {}
         }
     }
     while let Some(ended) = worker.tasks.join_next().await {

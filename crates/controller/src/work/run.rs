@@ -122,6 +122,8 @@ impl<P: Ports> Controller<P> {
         let (divisor, factor) = POST_SHARE;
         let limit = self.settings.rules.unclear_for / divisor * factor;
         tokio::select! {
+            // An answer that came in time counts, however late it is looked at.
+            biased;
             reply = self.github.rerun(&key.repository, key.run_id, order.target) => reply,
             () = self.clock.sleep(limit) => unanswered(limit),
         }

@@ -7,12 +7,11 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use reprise_controller::context::{Controller, Settings};
+use reprise_controller::loops::Loops;
 use reprise_controller::metrics::Metrics;
 use reprise_controller::ports::Ports;
 use reprise_controller::pump::{Pump, Source};
 use reprise_controller::shutdown::{self, Drain};
-use reprise_controller::sweep::run_sweeps;
-use reprise_controller::work::run_due;
 use reprise_model::ec2_event::{self, Ec2Event, Ec2EventKind, InterruptAction};
 use reprise_model::ids::{AccountId, JobId, Region, Repository, RunId};
 use reprise_model::instance::Capacity;
@@ -99,30 +98,26 @@ impl House {
             draining,
             7,
         ));
-        let mut loops = JoinSet::new();
         let webhooks = Source::Webhooks(vec![SecretString::from(SECRET)]);
-        for (source, queue) in [
-            (webhooks, &self.webhooks),
-            (Source::Ec2Events, &self.ec2_events),
-        ] {
-            let pump = Pump {
-                controller: Arc::clone(&controller),
-                queue: Arc::new(queue.clone()),
-                dead_letters: Some(Arc::new(self.dead_letters.clone())),
-                source,
-                at_once,
-            };
-            loops.spawn(pump.run(2));
-        }
-        loops.spawn(run_due(Arc::clone(&controller)));
-        loops.spawn(run_sweeps(
-            Arc::clone(&controller),
-            SignedDuration::from_secs(60),
-        ));
+        let pump = |source, queue: &FakeQueue| Pump {
+            controller: Arc::clone(&controller),
+            queue: Arc::new(queue.clone()),
+            dead_letters: Some(Arc::new(self.dead_letters.clone())),
+            source,
+            at_once,
+        };
+        let loops = Loops {
+            controller: Arc::clone(&controller),
+            pumps: vec![
+                (pump(webhooks, &self.webhooks), 2),
+                (pump(Source::Ec2Events, &self.ec2_events), 2),
+            ],
+            sweep_every: SignedDuration::from_secs(60),
+        };
         Running {
             controller,
             drain,
-            loops,
+            loops: loops.spawn(),
         }
     }
 
