@@ -1,6 +1,7 @@
 //! A message of the queue that only EventBridge may write to.
 
 use jiff::Timestamp;
+use reprise_engine::job;
 use reprise_model::ec2_event::{self, Ec2Event, Ec2EventKind};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::InstanceId;
@@ -68,6 +69,8 @@ impl<P: Ports> Controller<P> {
         );
         if let Some(late) = late {
             self.judge_late(&late).await?;
+        } else if job::may_be_late(event.time, self.now(), &self.settings.rules) {
+            self.reopen(&instance).await?;
         }
         Ok(Outcome::EvidenceStored)
     }
