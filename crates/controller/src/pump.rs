@@ -140,7 +140,7 @@ impl<P: Ports> Pump<P> {
             // What was received is hidden from others, so it is heard whenever it came.
             biased;
             answer = self.queue.receive(most, wait) => answer,
-            () = self.over_since(LAST_ANSWER_WITHIN) => return None,
+            () = self.controller.draining_for(LAST_ANSWER_WITHIN) => return None,
         };
         let (controller, source) = (&self.controller, self.source.as_str());
         match answer {
@@ -200,7 +200,7 @@ impl<P: Ports> Pump<P> {
             handled = handled => handled.unwrap_or_else(|Panicked(words)| {
                 Err(WorkError::Panicked(words))
             }),
-            () = self.over_since(FINISH_WITHIN) => Err(WorkError::Draining),
+            () = self.controller.draining_for(FINISH_WITHIN) => Err(WorkError::Draining),
         }
     }
 
@@ -285,14 +285,16 @@ impl<P: Ports> Pump<P> {
         }
     }
 
-    /// Ends that long after the end of the controller was asked for.
-    async fn over_since(&self, pause: SignedDuration) {
-        self.controller.draining.begun().await;
-        self.controller.clock.sleep(pause).await;
-    }
-
     fn log_outcome(&self, message: &Received<P>, outcome: &Outcome) {
         let (queue, id, outcome_word) = (self.source.as_str(), delivery(message), outcome.as_str());
+        debug!(
+            target: "reprise::decision",
+            decision = "message",
+            reason = outcome_word,
+            queue,
+            message.id = id,
+            "a message has its outcome"
+        );
         match outcome {
             Outcome::Forged(_) => warn!(
                 queue,
@@ -307,12 +309,7 @@ impl<P: Ports> Pump<P> {
                 problem,
                 "a message cannot be read"
             ),
-            Outcome::Ignored(reason) if is_routine(*reason) => debug!(
-                queue,
-                message.id = id,
-                outcome = outcome_word,
-                "a message asks for nothing"
-            ),
+            Outcome::Ignored(reason) if is_routine(*reason) => {}
             Outcome::Ignored(_)
             | Outcome::Settled(_)
             | Outcome::Awaiting

@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::SignedDuration;
+use reprise_config::FleetSettings;
 use reprise_model::instance::{Instance, InstanceView};
 use reprise_model::ledger::RunKey;
 use reprise_store::Store;
@@ -24,7 +25,7 @@ use tracing::{debug, error};
 pub(crate) use self::patience::Patience;
 use self::turn::Turn;
 use crate::clock::Clock;
-use crate::context::{Controller, FleetSettings, WorkError};
+use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
 use crate::logging::chain;
 use crate::panics::{Panicked, caught};

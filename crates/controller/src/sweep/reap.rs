@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use reprise_config::FleetSettings;
 use reprise_engine::reap::{self, GitHubWords, KeepReason, LedgerWords, Question, Reap, ReapFacts};
 use reprise_engine::tenant::RunSeen;
 use reprise_model::evidence::Evidence;
@@ -14,7 +15,7 @@ use tracing::{debug, warn};
 
 use super::Runs;
 use super::interrupted::run_key;
-use crate::context::{Controller, FleetSettings, WorkError};
+use crate::context::{Controller, WorkError};
 use crate::ports::Ports;
 
 /// What was read about an instance so far.

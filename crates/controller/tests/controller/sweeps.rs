@@ -169,7 +169,7 @@ async fn an_interrupted_instance_without_a_job_is_asked_about_less_and_less() {
     house.cloud.tag_interrupted(&house.cloud.only_launched());
     house.pass(3_600).await;
     assert!(
-        house.github.jobs_reads() <= 16,
+        house.github.jobs_reads() <= 24,
         "{}",
         house.github.jobs_reads()
     );
