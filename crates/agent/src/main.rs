@@ -44,6 +44,7 @@ async fn watch(settings: Settings) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let shutdown = async move {
         tokio::select! {
+            biased;
             _ = terminate.recv() => (),
             _ = interrupt.recv() => (),
         }

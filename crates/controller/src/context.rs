@@ -3,67 +3,24 @@
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_config::Settings;
+use reprise_config::policies::policy_of;
 use reprise_engine::backoff::Jitter;
 use reprise_engine::job::FleetRule;
-use reprise_engine::launch::FleetOffer;
-use reprise_engine::rules::Rules;
-use reprise_model::ids::{AccountId, Region, Repository, StackName};
+use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::policy::RetryPolicy;
-use reprise_model::runner_name::RunnerNamePattern;
-use reprise_store::StoreError;
+use reprise_store::{HolderId, StoreError};
 use tokio::sync::Notify;
-use wildmatch::WildMatch;
 
 use crate::bells::Bells;
+use crate::claims::Own;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::policies::{PolicyRule, policy_of};
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::Patience;
-
-/// What configuration decided, in the words of the domain.
-#[derive(Debug)]
-pub struct Settings {
-    /// The numbers that decisions go by.
-    pub rules: Rules,
-    /// Repositories that are served; `*` stands for any text.
-    pub repositories: Vec<WildMatch>,
-    /// `[[policy]]`.
-    pub policies: Vec<PolicyRule>,
-    /// How a runner's name tells its instance.
-    pub runner_name: RunnerNamePattern,
-    /// Where instances are looked for, in order.
-    pub places: Vec<Place>,
-    /// What is launched; `None` in retry-only mode.
-    pub fleet: Option<FleetSettings>,
-}
-
-/// A region of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The region.
-    pub region: Region,
-    /// The account.
-    pub account: AccountId,
-}
-
-/// What is launched, and how.
-#[derive(Debug)]
-pub struct FleetSettings {
-    /// The stack's name.
-    pub stack: StackName,
-    /// What jobs may choose from.
-    pub offer: FleetOffer,
-    /// The launch template's name or id.
-    pub launch_template: String,
-    /// Its version.
-    pub launch_template_version: String,
-    /// Subnets, one a zone.
-    pub subnets: Vec<String>,
-}
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -87,7 +44,14 @@ pub struct Controller<P: Ports> {
     pub due: Notify,
     /// Evidence was stored: whoever looks for some looks again at once.
     pub(crate) bells: Bells,
+    /// When the job of an interrupted instance is looked for again.
     pub(crate) patience: Patience,
+    /// When an instance that was kept is asked about again.
+    pub(crate) kept: Patience,
+    /// Launches that this process holds the claims of.
+    pub(crate) own: Own,
+    /// This process, among all that share the store.
+    pub holder: HolderId,
     random: Mutex<fastrand::Rng>,
 }
 
@@ -119,7 +83,8 @@ impl WorkError {
 }
 
 impl<P: Ports> Controller<P> {
-    /// A controller over these ports. `seed` decides all its randomness.
+    /// A controller over these ports. `seed` decides all its randomness, and its name among the
+    /// holders of leases: no two processes on one store may have the same.
     #[expect(
         clippy::too_many_arguments,
         reason = "one argument a port; a builder would say no more"
@@ -134,6 +99,8 @@ impl<P: Ports> Controller<P> {
         draining: Draining,
         seed: u64,
     ) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let holder = HolderId::new(format!("{:016x}", random.u64(..)));
         Self {
             clock,
             store,
@@ -146,7 +113,10 @@ impl<P: Ports> Controller<P> {
             due: Notify::new(),
             bells: Bells::default(),
             patience: Patience::default(),
-            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+            kept: Patience::default(),
+            own: Own::default(),
+            holder,
+            random: Mutex::new(random),
         }
     }
 
@@ -189,14 +159,22 @@ impl<P: Ports> Controller<P> {
         }
     }
 
+    /// Ends that long after the end of the controller was asked for.
+    pub(crate) async fn draining_for(&self, pause: SignedDuration) {
+        self.draining.begun().await;
+        self.clock.sleep(pause).await;
+    }
+
     /// Sleeps, but not into the end.
     ///
     /// # Errors
     /// [`WorkError::Draining`] when the controller is ending.
     pub async fn pause_until(&self, time: Timestamp) -> Result<(), WorkError> {
         tokio::select! {
-            () = self.clock.sleep_until(time) => Ok(()),
+            // The end goes first: work that could go on only now would be cut off soon.
+            biased;
             () = self.draining.begun() => Err(WorkError::Draining),
+            () = self.clock.sleep_until(time) => Ok(()),
         }
     }
 }

@@ -3,36 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use jiff::SignedDuration;
-use reprise_aws::{Ec2, SqsQueue};
+use anyhow::{Context, Result, bail};
+use reprise_aws::{Ec2, RegionSettings, SqsQueue};
+use reprise_config::{Config, GitHubConfig, QueuesConfig, RegionConfig, StoreConfig};
 use reprise_model::ids::Region;
 use reprise_store::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::adapters::Real;
 use crate::clock::Clock;
-use crate::config::{Config, GitHubConfig, QueuesConfig};
 use crate::context::Controller;
 use crate::health::Health;
 use crate::http::routes;
 use crate::logging::chain;
+use crate::loops::{Loops, drained};
 use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::pump::{Pump, Source};
 use crate::shutdown::{self, Draining};
-use crate::sweep::run_sweeps;
-use crate::work::run_due;
-
-/// How long work under way may take after the end was asked for. ECS kills after 30 s.
-const DRAIN_WITHIN: SignedDuration = SignedDuration::from_secs(20);
 
 /// How long one request to GitHub may take.
 const GITHUB_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Runs the controller until `stop` ends, then drains it. `seed` decides its randomness.
+/// Runs the controller until `stop` ends, then drains it. `seed` decides its randomness and its name
+/// among the replicas.
 ///
 /// # Errors
 /// When something that must be there at the start is not.
@@ -51,13 +47,12 @@ pub async fn run<C: Clock + Clone>(
     let limits = (config.queues.pollers, config.queues.at_once);
     let sweep_every = config.sweep_every;
     let controller = Arc::new(connect(config, clock.clone(), draining.clone(), seed).await?);
-    let mut loops = JoinSet::new();
-    for (pump, pollers) in queues.pumps(&controller, &secrets, limits) {
-        controller.health.silent(pump.source.as_str());
-        loops.spawn(pump.run(pollers));
-    }
-    loops.spawn(run_due(Arc::clone(&controller)));
-    loops.spawn(run_sweeps(Arc::clone(&controller), sweep_every));
+    let loops = Loops {
+        controller: Arc::clone(&controller),
+        pumps: queues.pumps(&controller, &secrets, limits),
+        sweep_every,
+    };
+    let mut loops = loops.spawn();
     let address = listener
         .local_addr()
         .context("failed to read the listening address")?;
@@ -65,8 +60,7 @@ pub async fn run<C: Clock + Clone>(
     info!(http.address = %address, version = env!("CARGO_PKG_VERSION"), "the controller has started");
     watch(&mut loops, &controller.health, stop).await;
     info!("the controller drains: no new messages, what is under way is finished or handed back");
-    drain.begin();
-    finish(&clock, loops).await;
+    drained(&clock, &drain, loops).await;
     server.abort();
     info!("the controller has ended");
     Ok(())
@@ -77,21 +71,12 @@ async fn watch(loops: &mut JoinSet<()>, health: &Health, stop: impl Future<Outpu
     tokio::pin!(stop);
     loop {
         tokio::select! {
+            biased;
             () = &mut stop => return,
             Some(ended) = loops.join_next() => {
                 health.loop_ended();
                 error!(failed = ended.is_err(), "a loop of the controller has ended; restart it");
             }
-        }
-    }
-}
-
-async fn finish<C: Clock>(clock: &C, mut loops: JoinSet<()>) {
-    let all = async { while loops.join_next().await.is_some() {} };
-    tokio::select! {
-        () = all => {}
-        () = clock.sleep(DRAIN_WITHIN) => {
-            warn!("work was still under way at the end of the drain; it comes again");
         }
     }
 }
@@ -109,13 +94,9 @@ async fn connect<C: Clock>(
     draining: Draining,
     seed: u64,
 ) -> Result<Controller<Real<C>>> {
-    let store = SqliteStore::open(&config.store_path).with_context(|| {
-        format!(
-            "failed to open the store {}; set store.path",
-            config.store_path.display()
-        )
-    })?;
-    let cloud = Ec2::connect(&config.regions).await;
+    let store = open_store(&config.store)?;
+    let regions: Vec<RegionSettings> = config.regions.into_iter().map(region).collect();
+    let cloud = Ec2::connect(&regions).await;
     let github = connect_github(config.github)?;
     let metrics = Metrics::new().context("failed to register the metrics")?;
     Ok(Controller::new(
@@ -128,6 +109,28 @@ async fn connect<C: Clock>(
         draining,
         seed,
     ))
+}
+
+fn open_store(config: &StoreConfig) -> Result<SqliteStore> {
+    match config {
+        StoreConfig::Sqlite { path } => SqliteStore::open(path).with_context(|| {
+            format!(
+                "failed to open the store {}; set store.path",
+                path.display()
+            )
+        }),
+        StoreConfig::DynamoDb { table, .. } => bail!(
+            "failed to open the table {table}: DynamoDB is not built in yet; set store.kind to \"sqlite\""
+        ),
+    }
+}
+
+fn region(config: RegionConfig) -> RegionSettings {
+    RegionSettings {
+        region: config.region,
+        account: config.account,
+        role_arn: config.role_arn,
+    }
 }
 
 fn connect_github(config: GitHubConfig) -> Result<reprise_github::GitHub> {
@@ -202,6 +205,7 @@ pub async fn stop_signal() {
     ) {
         (Ok(mut terminate), Ok(mut interrupt)) => {
             tokio::select! {
+                biased;
                 _ = terminate.recv() => {}
                 _ = interrupt.recv() => {}
             }

@@ -6,17 +6,17 @@
 
 pub mod adapters;
 mod bells;
+mod claims;
 pub mod clock;
-pub mod config;
 pub mod context;
 pub mod daemon;
 pub mod health;
 pub mod http;
 pub mod intake;
 pub mod logging;
+pub mod loops;
 pub mod metrics;
 mod panics;
-pub mod policies;
 pub mod ports;
 pub mod pump;
 mod records;

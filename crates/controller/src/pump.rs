@@ -23,6 +23,7 @@ use crate::intake::{Outcome, signature};
 use crate::logging::chain;
 use crate::panics::{Panicked, caught};
 use crate::ports::{Message, Ports, Queue};
+use crate::together::together;
 
 /// How long a message is hidden from others with each renewal; renewed at a third of that.
 const HIDDEN_FOR: SignedDuration = SignedDuration::from_secs(60);
@@ -91,11 +92,7 @@ impl<P: Ports> Pump<P> {
     pub async fn run(self, pollers: usize) {
         let pump = Arc::new(self);
         let places = Arc::new(Semaphore::new(pump.at_once));
-        let mut loops = JoinSet::new();
-        for _ in 0..pollers {
-            loops.spawn(Arc::clone(&pump).poll(Arc::clone(&places)));
-        }
-        while loops.join_next().await.is_some() {}
+        together((0..pollers).map(|_| Arc::clone(&pump).poll(Arc::clone(&places)))).await;
     }
 
     async fn poll(self: Arc<Self>, places: Arc<Semaphore>) {
@@ -140,8 +137,10 @@ impl<P: Ports> Pump<P> {
     /// One receive call, heard to its end. `None` when the end has begun and no answer came.
     async fn receive(&self, most: usize, wait: Duration) -> Option<Vec<Received<P>>> {
         let answer = tokio::select! {
+            // What was received is hidden from others, so it is heard whenever it came.
+            biased;
             answer = self.queue.receive(most, wait) => answer,
-            () = self.over_since(LAST_ANSWER_WITHIN) => return None,
+            () = self.controller.draining_for(LAST_ANSWER_WITHIN) => return None,
         };
         let (controller, source) = (&self.controller, self.source.as_str());
         match answer {
@@ -155,8 +154,9 @@ impl<P: Ports> Pump<P> {
                 controller.metrics.receive_failed(source);
                 error!(error = %chain(&error), queue = source, "failed to receive; tried again");
                 tokio::select! {
-                    () = controller.clock.sleep(REST_AFTER_FAILURE) => Some(Vec::new()),
+                    biased;
                     () = controller.draining.begun() => None,
+                    () = controller.clock.sleep(REST_AFTER_FAILURE) => Some(Vec::new()),
                 }
             }
         }
@@ -195,10 +195,12 @@ impl<P: Ports> Pump<P> {
         }
         let handled = self.hidden_while(message, caught(self.handle(message)));
         tokio::select! {
+            // What is done is done, and would only be done again.
+            biased;
             handled = handled => handled.unwrap_or_else(|Panicked(words)| {
                 Err(WorkError::Panicked(words))
             }),
-            () = self.over_since(FINISH_WITHIN) => Err(WorkError::Draining),
+            () = self.controller.draining_for(FINISH_WITHIN) => Err(WorkError::Draining),
         }
     }
 
@@ -215,6 +217,7 @@ impl<P: Ports> Pump<P> {
 
     async fn hidden_while<T>(&self, message: &Received<P>, work: impl Future<Output = T>) -> T {
         tokio::select! {
+            biased;
             done = work => done,
             never = self.keep_hidden(message) => match never {},
         }
@@ -282,14 +285,16 @@ impl<P: Ports> Pump<P> {
         }
     }
 
-    /// Ends that long after the end of the controller was asked for.
-    async fn over_since(&self, pause: SignedDuration) {
-        self.controller.draining.begun().await;
-        self.controller.clock.sleep(pause).await;
-    }
-
     fn log_outcome(&self, message: &Received<P>, outcome: &Outcome) {
         let (queue, id, outcome_word) = (self.source.as_str(), delivery(message), outcome.as_str());
+        debug!(
+            target: "reprise::decision",
+            decision = "message",
+            reason = outcome_word,
+            queue,
+            message.id = id,
+            "a message has its outcome"
+        );
         match outcome {
             Outcome::Forged(_) => warn!(
                 queue,
@@ -304,12 +309,7 @@ impl<P: Ports> Pump<P> {
                 problem,
                 "a message cannot be read"
             ),
-            Outcome::Ignored(reason) if is_routine(*reason) => debug!(
-                queue,
-                message.id = id,
-                outcome = outcome_word,
-                "a message asks for nothing"
-            ),
+            Outcome::Ignored(reason) if is_routine(*reason) => {}
             Outcome::Ignored(_)
             | Outcome::Settled(_)
             | Outcome::Awaiting

@@ -20,9 +20,20 @@ pub struct Versioned<R> {
     pub version: Version,
 }
 
-/// The version of a record, counted from 1 with each commit. It is only ever compared.
+/// The version of a record, counted from 1 with each commit: whoever commits knows it unread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u64);
+
+impl Version {
+    /// That of a record which was just written for the first time.
+    pub const FIRST: Self = Self(1);
+
+    /// That of the record after the next commit.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
 
 /// What a change expects to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
-use reprise_controller::context::{Controller, Settings};
+use reprise_config::Settings;
+use reprise_controller::context::Controller;
+use reprise_controller::loops::{Loops, drained};
 use reprise_controller::metrics::Metrics;
 use reprise_controller::ports::Ports;
 use reprise_controller::pump::{Pump, Source};
 use reprise_controller::shutdown::{self, Drain};
-use reprise_controller::sweep::run_sweeps;
-use reprise_controller::work::run_due;
 use reprise_model::ec2_event::{self, Ec2Event, Ec2EventKind, InterruptAction};
 use reprise_model::ids::{AccountId, JobId, Region, Repository, RunId};
 use reprise_model::instance::Capacity;
@@ -61,6 +62,8 @@ pub(crate) struct House {
     pub(crate) webhooks: FakeQueue,
     pub(crate) ec2_events: FakeQueue,
     pub(crate) dead_letters: FakeQueue,
+    /// How many controllers were started: each gets a seed of its own.
+    started: AtomicU64,
 }
 
 /// A controller at work.
@@ -72,14 +75,16 @@ pub(crate) struct Running {
 
 impl House {
     pub(crate) fn new() -> Self {
+        let clock = TestClock::new();
         Self {
-            clock: TestClock::new(),
+            clock,
             store: SharedStore::new(),
-            cloud: FakeCloud::default(),
+            cloud: FakeCloud::new(clock),
             github: FakeGitHub::default(),
             webhooks: FakeQueue::default(),
             ec2_events: FakeQueue::default(),
             dead_letters: FakeQueue::default(),
+            started: AtomicU64::new(7),
         }
     }
 
@@ -97,32 +102,28 @@ impl House {
             settings,
             Metrics::new().expect("metrics"),
             draining,
-            7,
+            self.started.fetch_add(1, Ordering::Relaxed),
         ));
-        let mut loops = JoinSet::new();
         let webhooks = Source::Webhooks(vec![SecretString::from(SECRET)]);
-        for (source, queue) in [
-            (webhooks, &self.webhooks),
-            (Source::Ec2Events, &self.ec2_events),
-        ] {
-            let pump = Pump {
-                controller: Arc::clone(&controller),
-                queue: Arc::new(queue.clone()),
-                dead_letters: Some(Arc::new(self.dead_letters.clone())),
-                source,
-                at_once,
-            };
-            loops.spawn(pump.run(2));
-        }
-        loops.spawn(run_due(Arc::clone(&controller)));
-        loops.spawn(run_sweeps(
-            Arc::clone(&controller),
-            SignedDuration::from_secs(60),
-        ));
+        let pump = |source, queue: &FakeQueue| Pump {
+            controller: Arc::clone(&controller),
+            queue: Arc::new(queue.clone()),
+            dead_letters: Some(Arc::new(self.dead_letters.clone())),
+            source,
+            at_once,
+        };
+        let loops = Loops {
+            controller: Arc::clone(&controller),
+            pumps: vec![
+                (pump(webhooks, &self.webhooks), 2),
+                (pump(Source::Ec2Events, &self.ec2_events), 2),
+            ],
+            sweep_every: SignedDuration::from_secs(60),
+        };
         Running {
             controller,
             drain,
-            loops,
+            loops: loops.spawn(),
         }
     }
 
@@ -268,6 +269,11 @@ impl Running {
         while let Some(ended) = self.loops.join_next().await {
             ended.expect("no loop panics");
         }
+    }
+
+    /// Asks for the end as the program does, which does not wait for ever.
+    pub(crate) async fn stop_as_asked(self) {
+        drained(&self.controller.clock, &self.drain, self.loops).await;
     }
 
     pub(crate) fn begin_drain(&self) {

@@ -1,0 +1,67 @@
+//! The loops of a controller, over whatever ports it has.
+//!
+//! Nothing is connected and no signal is heard here: whoever starts the loops brings the ports and
+//! ends them. What a loop starts lives no longer than the loop itself.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+use tracing::warn;
+
+use crate::clock::Clock;
+use crate::context::Controller;
+use crate::ports::Ports;
+use crate::pump::Pump;
+use crate::shutdown::Drain;
+use crate::sweep::run_sweeps;
+use crate::work::run_due;
+
+/// How long work under way may take after the end was asked for. ECS kills after 30 s, and some of
+/// that belongs to what comes after the loops.
+const DRAIN_WITHIN: SignedDuration = SignedDuration::from_secs(20);
+
+/// All that a controller does by itself, not yet begun.
+pub struct Loops<P: Ports> {
+    /// The controller.
+    pub controller: Arc<Controller<P>>,
+    /// How each queue is read, and by how many receive calls at once.
+    pub pumps: Vec<(Pump<P>, usize)>,
+    /// The pause between two sweeps.
+    pub sweep_every: SignedDuration,
+}
+
+impl<P: Ports> Loops<P> {
+    /// Begins. The loops end when the controller drains; dropping the set ends them, and all that
+    /// they have under way, as a crash would.
+    #[must_use]
+    pub fn spawn(self) -> JoinSet<()> {
+        let Self {
+            controller,
+            pumps,
+            sweep_every,
+        } = self;
+        let mut loops = JoinSet::new();
+        for (pump, pollers) in pumps {
+            controller.health.silent(pump.source.as_str());
+            loops.spawn(pump.run(pollers));
+        }
+        loops.spawn(run_due(Arc::clone(&controller)));
+        loops.spawn(run_sweeps(controller, sweep_every));
+        loops
+    }
+}
+
+/// Asks for the end and waits for it, as long as there is time. What is under way then is dropped
+/// as by a crash: it is in the store or in its queue, and comes again.
+pub async fn drained<C: Clock>(clock: &C, drain: &Drain, mut loops: JoinSet<()>) {
+    drain.begin();
+    let all = async { while loops.join_next().await.is_some() {} };
+    tokio::select! {
+        biased;
+        () = all => {}
+        () = clock.sleep(DRAIN_WITHIN) => {
+            warn!("work was still under way at the end of the drain; it comes again");
+        }
+    }
+}
