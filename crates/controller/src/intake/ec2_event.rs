@@ -64,7 +64,7 @@ impl<P: Ports> Controller<P> {
             decision = "evidence",
             instance.id = %instance.id,
             instance.region = %instance.region,
-            source = EvidenceSource::InterruptionWarning.as_str(),
+            reason = EvidenceSource::InterruptionWarning.as_str(),
             "EC2 warned that it takes an instance; stored"
         );
         if let Some(late) = late {
