@@ -44,7 +44,10 @@ pub struct Controller<P: Ports> {
     pub due: Notify,
     /// Evidence was stored: whoever looks for some looks again at once.
     pub(crate) bells: Bells,
+    /// When the job of an interrupted instance is looked for again.
     pub(crate) patience: Patience,
+    /// When an instance that was kept is asked about again.
+    pub(crate) kept: Patience,
     /// Launches that this process holds the claims of.
     pub(crate) own: Own,
     /// This process, among all that share the store.
@@ -110,6 +113,7 @@ impl<P: Ports> Controller<P> {
             due: Notify::new(),
             bells: Bells::default(),
             patience: Patience::default(),
+            kept: Patience::default(),
             own: Own::default(),
             holder,
             random: Mutex::new(random),

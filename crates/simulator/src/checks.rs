@@ -98,8 +98,12 @@ fn is_eligible(world: &World, run: &Run, job: &Job) -> bool {
 
 /// Which execution of its name it was, from 1.
 fn number_of(run: &Run, job: &Job) -> u32 {
-    let earlier = run.executions(&job.name).take_while(|other| other.id != job.id);
-    u32::try_from(earlier.count()).unwrap_or(u32::MAX).saturating_add(1)
+    let earlier = run
+        .executions(&job.name)
+        .take_while(|other| other.id != job.id);
+    u32::try_from(earlier.count())
+        .unwrap_or(u32::MAX)
+        .saturating_add(1)
 }
 
 fn came_back(run: &Run, attempt: &Attempt, job: &Job) -> bool {

@@ -109,7 +109,10 @@ fn put(world: &mut World, now: Timestamp, message: Outgoing) {
 
 fn told(what: &'static str, message: &Outgoing) {
     trace::reached("post", what);
-    let named = message.attributes.iter().find(|(name, _)| name == "X-GitHub-Event");
+    let named = message
+        .attributes
+        .iter()
+        .find(|(name, _)| name == "X-GitHub-Event");
     let kind = named.map_or("ec2 event", |(_, event)| event);
     trace::line(Who::Post, format!("{what}: {kind} {}", gist(&message.body)));
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::ids::RunId;
 use reprise_store::Store;
 use reprise_world::ec2::Interruption;
 use reprise_world::github::Rerun;
-use reprise_model::ids::RunId;
 use reprise_world::invariants::{self, Broken};
 use reprise_world::machine::Activity;
 use reprise_world::scenario::Scenario;
@@ -23,6 +23,7 @@ use crate::checks::{self, Watch};
 use crate::plan::{Action, Dice, Plan, Step};
 use crate::post::Post;
 use crate::replica::Replica;
+use crate::tell::tell;
 use crate::trace::{self, Trace, Who};
 use crate::universe::Universe;
 
@@ -191,14 +192,14 @@ impl<'a> Driver<'a> {
     /// Carries on what has happened, and tells what is wrong.
     fn look(&mut self) -> Vec<Broken> {
         let universe = Arc::clone(&self.universe);
-        let (broken, mail, up) = universe.look(|world, now| {
+        let (mut broken, mail, up) = universe.look(|world, now| {
             world.advance(now);
             for message in world.take_outgoing() {
                 self.post.take(now, message);
             }
             let mail = self.post.deliver(world, now);
             for told in world.take_story() {
-                trace::line_at(told.at, Who::World, format!("{:?}", told.what));
+                trace::line_at(told.at, Who::World, tell(&told.what));
             }
             (self.watch.check(world), mail, agents::hosts(world))
         });
@@ -206,6 +207,8 @@ impl<'a> Driver<'a> {
             universe.mail_came();
         }
         self.agents.follow(&universe, &up);
+        let complaints = universe.take_complaints().into_iter();
+        broken.extend(complaints.map(|what| Broken { invariant: 0, what }));
         broken
     }
 
@@ -225,7 +228,10 @@ impl<'a> Driver<'a> {
     /// When nothing will have happened for long enough.
     fn quiet_at(&self) -> Timestamp {
         let changed = self.universe.look(|world, _| world.last_change());
-        let last = self.universe.last_write().map_or(changed, |write| write.max(changed));
+        let last = self
+            .universe
+            .last_write()
+            .map_or(changed, |write| write.max(changed));
         last.checked_add(QUIET_FOR).unwrap_or(Timestamp::MAX)
     }
 
@@ -247,7 +253,9 @@ impl<'a> Driver<'a> {
         let world = self.universe.look(|world, _| world.next_due());
         let look_again = now + QUIET_FOR;
         let quiet = Some(self.quiet_at()).filter(|at| *at > now);
-        let all = [step, calm, world, quiet, self.post.next()].into_iter().flatten();
+        let all = [step, calm, world, quiet, self.post.next()]
+            .into_iter()
+            .flatten();
         all.min().map_or(look_again, |at| at.min(look_again))
     }
 }
@@ -262,7 +270,11 @@ fn change(world: &mut World, now: Timestamp, action: &Action) -> String {
                 runs: vec![(**run).clone()],
             };
             world.play(now, &scenario);
-            format!("pushes {} jobs to {}", run.spec.jobs.len(), run.spec.repository)
+            format!(
+                "pushes {} jobs to {}",
+                run.spec.jobs.len(),
+                run.spec.repository
+            )
         }
         Action::CancelByPerson { run } => match pushed(world, *run) {
             Some(run) => {

@@ -74,7 +74,11 @@ pub fn controller(world: &WorldSettings) -> Settings {
 }
 
 fn fleet(world: &WorldSettings) -> FleetSettings {
-    let types = [("c7a.large", 2, 4), ("c7i.large", 2, 4), ("c7a.xlarge", 4, 8)];
+    let types = [
+        ("c7a.large", 2, 4),
+        ("c7i.large", 2, 4),
+        ("c7a.xlarge", 4, 8),
+    ];
     let types = types.map(|(name, cpu, ram)| InstanceType {
         name: name.to_owned(),
         cpu,

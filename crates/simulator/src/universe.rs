@@ -30,6 +30,7 @@ pub struct Universe {
     no_faults: Rates,
     calm: AtomicBool,
     written: Mutex<BTreeMap<DueKey, Timestamp>>,
+    complaints: Mutex<Vec<String>>,
     mail: Notify,
     stirred: Notify,
 }
@@ -49,6 +50,7 @@ impl Universe {
             no_faults: Rates::default(),
             calm: AtomicBool::new(false),
             written: Mutex::default(),
+            complaints: Mutex::default(),
             mail: Notify::new(),
             stirred: Notify::new(),
         })
@@ -134,6 +136,17 @@ impl Universe {
     /// Ends when the world has changed since this was last awaited.
     pub fn stirred(&self) -> Notified<'_> {
         self.stirred.notified()
+    }
+
+    /// Something is wrong that the world does not show.
+    pub fn complain(&self, what: String) {
+        lock(&self.complaints).push(what);
+        self.stirred.notify_one();
+    }
+
+    /// What was complained of since the last call.
+    pub fn take_complaints(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.complaints))
     }
 
     /// A record was written now.

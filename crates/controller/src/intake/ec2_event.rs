@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use reprise_config::Place;
+use reprise_engine::job;
 use reprise_model::ec2_event::{self, Ec2Event, Ec2EventKind};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::InstanceId;
@@ -69,6 +70,8 @@ impl<P: Ports> Controller<P> {
         );
         if let Some(late) = late {
             self.judge_late(&late).await?;
+        } else if job::may_be_late(event.time, self.now(), &self.settings.rules) {
+            self.reopen(&instance).await?;
         }
         Ok(Outcome::EvidenceStored)
     }

@@ -47,9 +47,8 @@ impl Dice {
 
     /// A duration, in whole milliseconds.
     pub fn between(&mut self, least: SignedDuration, most: SignedDuration) -> SignedDuration {
-        let millis = |duration: SignedDuration| {
-            i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-        };
+        let millis =
+            |duration: SignedDuration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
         let (least, most) = (millis(least), millis(most));
         SignedDuration::from_millis(self.0.i64(least..=most.max(least)))
     }
@@ -77,7 +76,11 @@ pub(super) fn plan(seed: u64) -> Plan {
         world: world(&mut dice),
         rates: if faulty { rates() } else { Rates::default() },
         post: if faulty { post() } else { PostRates::default() },
-        agents: if faulty { agents() } else { AgentRates::default() },
+        agents: if faulty {
+            agents()
+        } else {
+            AgentRates::default()
+        },
         replicas: u32::try_from(replicas).unwrap_or(1),
         calm_after: steps.last().map_or(SignedDuration::ZERO, |step| step.at)
             + SignedDuration::from_mins(30),
@@ -176,7 +179,8 @@ fn rates() -> Rates {
             slow_up_to: SignedDuration::from_secs(15),
         },
         store: StoreRates {
-            conflicts: Chance(30),
+            repeats_conflict: Chance(20),
+            transactions_collide: Chance(50),
             fails: Chance(20),
             lost_answers: Chance(20),
             due_lags: Chance(200),

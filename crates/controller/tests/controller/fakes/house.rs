@@ -75,10 +75,11 @@ pub(crate) struct Running {
 
 impl House {
     pub(crate) fn new() -> Self {
+        let clock = TestClock::new();
         Self {
-            clock: TestClock::new(),
+            clock,
             store: SharedStore::new(),
-            cloud: FakeCloud::default(),
+            cloud: FakeCloud::new(clock),
             github: FakeGitHub::default(),
             webhooks: FakeQueue::default(),
             ec2_events: FakeQueue::default(),
