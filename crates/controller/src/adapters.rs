@@ -87,6 +87,7 @@ impl Queue for SqsQueue {
         Ok(messages
             .into_iter()
             .map(|message| Message {
+                id: message.id,
                 body: message.body,
                 attributes: message.attributes,
                 receipt: message.receipt,
