@@ -1,14 +1,23 @@
 //! Mistakes of a configuration, collected.
 
+use crate::ReadFile;
 use crate::error::Problem;
 
 /// Collects mistakes while values are read, so that an operator sees them all at once.
-#[derive(Default)]
-pub(crate) struct Checker {
+pub(crate) struct Checker<'a> {
     pub(crate) problems: Vec<Problem>,
+    /// Reads the files with secrets.
+    pub(crate) read: ReadFile<'a>,
 }
 
-impl Checker {
+impl<'a> Checker<'a> {
+    pub(crate) fn new(read: ReadFile<'a>) -> Self {
+        Self {
+            problems: Vec::new(),
+            read,
+        }
+    }
+
     pub(crate) fn need<T>(&mut self, key: &str, value: Option<T>) -> Option<T> {
         if value.is_none() {
             self.problems.push(Problem::missing(key));
@@ -24,6 +33,13 @@ impl Checker {
         value
             .map_err(|error| self.wrong(key, error.to_string()))
             .ok()
+    }
+
+    /// A text that may not be empty; `right` is what to write.
+    pub(crate) fn filled(&mut self, key: &str, text: &str, right: &str) {
+        if text.trim().is_empty() {
+            self.wrong(key, format!("is empty; {right}"));
+        }
     }
 
     pub(crate) fn wrong(&mut self, key: &str, message: impl Into<String>) {

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use crate::error::{ConfigError, explained, malformed};
+use crate::error::{ConfigError, explained, malformed, shortened};
 use crate::file::File;
+use crate::keys::{self, PREFIX};
 
-const PREFIX: &str = "REPRISE__";
+/// So much of a variable's name is shown; the longest of ours has 39 characters.
+const LONGEST_NAME: usize = 100;
 
 /// The file's sections with the environment's values in place.
 pub(crate) fn overlay(
@@ -24,6 +26,8 @@ pub(crate) fn overlay(
     for (variable, value) in environment {
         if let Some(path) = variable.strip_prefix(PREFIX) {
             file = set(&mut table, variable, path, value)?;
+        } else if let Some(meant) = keys::meant(variable) {
+            return Err(wrong(variable, &format!("is not read; write {meant}")));
         }
     }
     Ok(file)
@@ -35,7 +39,8 @@ fn set(table: &mut Table, variable: &str, path: &str, text: &str) -> Result<File
         .split_once("__")
         .filter(|(section, _)| !section.is_empty())
     else {
-        return Err(wrong(variable, "names no key; write REPRISE__SECTION__KEY"));
+        let right = keys::meant(variable).unwrap_or_else(|| format!("{PREFIX}SECTION__KEY"));
+        return Err(wrong(variable, &format!("names no key; write {right}")));
     };
     let mut mistake = None;
     for value in readings(text) {
@@ -97,7 +102,7 @@ fn parsed(text: &str) -> Option<Value> {
 
 fn wrong(variable: &str, message: &str) -> ConfigError {
     ConfigError::Malformed {
-        place: format!("environment variable {variable}"),
+        place: format!("environment variable {}", shortened(variable, LONGEST_NAME)),
         message: message.to_owned(),
     }
 }

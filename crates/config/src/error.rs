@@ -3,6 +3,18 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::keys;
+
+/// The most mistakes that are told at once: nobody reads more, and a list of policies has no end.
+const MOST_TOLD: usize = 50;
+
+/// The longest that one mistake may be, in characters. An expression for runner names is shown twice
+/// with its mistake; every other is a sentence.
+const LONGEST_MESSAGE: usize = 2_000;
+
+/// So much of what an operator wrote is repeated to show what is meant.
+const LONGEST_SHOWN: usize = 60;
+
 /// Why a configuration is not good.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -46,13 +58,13 @@ impl Problem {
     pub(crate) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             key: key.into(),
-            message: message.into(),
+            message: shortened(&message.into(), LONGEST_MESSAGE),
         }
     }
 
     /// A key that must be there.
     pub(crate) fn missing(key: &str) -> Self {
-        let variable = format!("REPRISE__{}", key.to_ascii_uppercase().replace('.', "__"));
+        let variable = keys::variable(key);
         Self::new(
             key,
             format!("is missing; set it in the file or by {variable}"),
@@ -67,11 +79,26 @@ impl fmt::Display for Problem {
 }
 
 fn listed(name: &str, problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(|problem| format!("{name}: {problem}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    let told = problems.iter().take(MOST_TOLD);
+    let mut lines: Vec<String> = told.map(|problem| format!("{name}: {problem}")).collect();
+    if problems.len() > MOST_TOLD {
+        let untold = problems.len() - MOST_TOLD;
+        lines.push(format!("{name}: and {untold} more mistakes"));
+    }
+    lines.join("\n")
+}
+
+/// The beginning of a text that may have no end.
+pub(crate) fn shortened(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// What an operator wrote, in quotes.
+pub(crate) fn shown(text: &str) -> String {
+    format!("{:?}", shortened(text, LONGEST_SHOWN))
 }
 
 /// Says where and what, with the nearest known key where one was misspelt.
@@ -102,6 +129,9 @@ pub(crate) fn explained(message: &str) -> String {
     if let Some(rest) = message.strip_prefix("unknown field ") {
         return unknown_key(rest);
     }
+    if let Some(rest) = message.strip_prefix("unknown variant ") {
+        return unknown_word(rest);
+    }
     if let Some(rest) = message.strip_prefix("invalid type: ") {
         return wrong_type(rest);
     }
@@ -114,26 +144,53 @@ pub(crate) fn explained(message: &str) -> String {
     if message.contains("duration") {
         return "no length of time; write one as \"60s\" or \"5m\"".to_owned();
     }
-    message.to_owned()
+    shortened(message, LONGEST_MESSAGE)
 }
 
-/// "`x`, expected one of `a`, `b`".
 fn unknown_key(sentence: &str) -> String {
-    let mut words = sentence.split('`').skip(1).step_by(2);
-    let unknown = words.next().unwrap_or_default();
-    let known: Vec<&str> = words.collect();
-    let nearest = known
-        .iter()
-        .map(|word| (strsim::damerau_levenshtein(unknown, word), *word))
-        .min()
-        .filter(|(distance, word)| *distance <= word.len().div_ceil(2));
-    match nearest {
-        Some((_, word)) => format!("unknown key \"{unknown}\"; did you mean \"{word}\"?"),
+    let (unknown, known) = told(sentence);
+    let key = shown(unknown);
+    match nearest(unknown, &known) {
+        Some(word) => format!("unknown key {key}; did you mean \"{word}\"?"),
+        None => format!("unknown key {key}; known here are: {}", known.join(", ")),
+    }
+}
+
+fn unknown_word(sentence: &str) -> String {
+    let (unknown, known) = told(sentence);
+    match nearest(unknown, &known) {
+        Some(word) => format!("a word that is not known here; did you mean \"{word}\"?"),
         None => format!(
-            "unknown key \"{unknown}\"; known here are: {}",
+            "a word that is not known here; known are: {}",
             known.join(", ")
         ),
     }
+}
+
+/// What was found and what is known, of "`x`, expected one of `a`, `b`". What was found may be any
+/// text, so serde's own words are looked for from the end.
+fn told(sentence: &str) -> (&str, Vec<&str>) {
+    let (unknown, known) = sentence
+        .rsplit_once("`, expected ")
+        .unwrap_or((sentence, ""));
+    let known = known.split('`').skip(1).step_by(2).collect();
+    (unknown.trim_start_matches('`'), known)
+}
+
+/// The known word that differs least, where it differs in half of its letters at most.
+fn nearest<'a>(unknown: &str, known: &[&'a str]) -> Option<&'a str> {
+    /// The comparison takes time by length, and none of our words is half as long.
+    const LONGEST: usize = 60;
+    if unknown.len() > LONGEST {
+        return None;
+    }
+    let distances = known
+        .iter()
+        .map(|word| (strsim::damerau_levenshtein(unknown, word), *word));
+    distances
+        .min()
+        .filter(|(distance, word)| *distance <= word.len().div_ceil(2))
+        .map(|(_, word)| word)
 }
 
 /// "string \"x\", expected a sequence".

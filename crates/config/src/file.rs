@@ -69,7 +69,17 @@ pub(crate) struct Queues {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StoreSection {
+    pub(crate) kind: Option<StoreKind>,
     pub(crate) path: Option<PathBuf>,
+    pub(crate) table: Option<String>,
+    pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StoreKind {
+    Sqlite,
+    DynamoDb,
 }
 
 #[derive(Debug, Default, Deserialize)]

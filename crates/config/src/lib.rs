@@ -11,10 +11,13 @@ mod checker;
 mod environment;
 mod error;
 mod file;
+mod keys;
 pub mod policies;
 mod settings;
+mod url;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -34,8 +37,8 @@ pub struct Config {
     pub regions: Vec<RegionConfig>,
     /// The queues.
     pub queues: QueuesConfig,
-    /// The ledger's file.
-    pub store_path: PathBuf,
+    /// The ledger.
+    pub store: StoreConfig,
     /// Where `/metrics` and the health answers are served.
     pub listen: SocketAddr,
     /// How logs are written.
@@ -80,6 +83,23 @@ pub struct GitHubConfig {
     pub webhook_secrets: Vec<SecretString>,
 }
 
+/// Where the ledger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// In a file, for one controller on one machine.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// In a table, for any number of controllers.
+    DynamoDb {
+        /// The table's name.
+        table: String,
+        /// Its region.
+        region: Region,
+    },
+}
+
 /// The queues.
 #[derive(Debug)]
 pub struct QueuesConfig {
@@ -99,6 +119,9 @@ pub struct QueuesConfig {
     pub at_once: usize,
 }
 
+/// Reads a file with a secret.
+pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+
 impl Config {
     /// Reads the file, lays the environment over it and checks the result.
     ///
@@ -109,10 +132,14 @@ impl Config {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&path.display().to_string(), &text, environment)
+        let name = path.display().to_string();
+        Self::parse(&name, &text, environment, &|path| {
+            std::fs::read_to_string(path)
+        })
     }
 
-    /// The same for a text. `name` stands for the file in mistakes.
+    /// The same for a text. `name` stands for the file in mistakes, and `read` is asked for the files
+    /// that it names.
     ///
     /// # Errors
     /// All mistakes that were found, each with its place.
@@ -120,9 +147,10 @@ impl Config {
         name: &str,
         text: &str,
         environment: &BTreeMap<String, String>,
+        read: ReadFile<'_>,
     ) -> Result<Self, ConfigError> {
         let file = environment::overlay(name, text, environment)?;
-        check::check(file).map_err(|problems| ConfigError::Wrong {
+        check::check(file, read).map_err(|problems| ConfigError::Wrong {
             name: name.to_owned(),
             problems,
         })

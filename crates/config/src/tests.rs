@@ -6,7 +6,10 @@ use std::path::Path;
 use reprise_model::policy::{OnDemandRetries, RetryPolicy};
 use secrecy::ExposeSecret;
 
+use super::keys::KEYS;
 use super::*;
+
+mod useless;
 
 const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nnot-a-real-key\n-----END RSA PRIVATE KEY-----";
 
@@ -43,7 +46,7 @@ fn the_least_configuration_gets_the_documented_defaults() {
     assert_eq!((config.queues.pollers, config.queues.at_once), (2, 1_000));
     assert_eq!(config.queues.region.as_str(), "eu-west-1");
     assert_eq!(config.sweep_every, jiff::SignedDuration::from_secs(60));
-    assert_eq!(config.store_path, Path::new("reprise.db"));
+    assert_eq!(config.store, sqlite("reprise.db"));
     let fleet = config.settings.fleet.expect("a fleet");
     assert_eq!(fleet.launch_template_version, "$Default");
     assert_eq!(fleet.offer.region.as_str(), "eu-west-1");
@@ -84,16 +87,8 @@ fn the_example_is_good_and_shows_the_defaults_as_they_are() {
 #[test]
 fn the_example_names_every_key() {
     let example = std::fs::read_to_string(example_path("controller.toml")).expect("readable");
-    // Our own sentence about an unknown key lists the known ones.
-    for section in [
-        "github", "aws", "queues", "store", "http", "fleet", "runner", "retry", "tags", "log",
-    ] {
-        let text = format!("[{section}]\nzzzzzzzzzzzzzzzz = 1\n");
-        let error = bad(&text, &[]);
-        let (_, known) = error
-            .split_once("known here are: ")
-            .expect("the known keys");
-        for key in known.trim().split(", ") {
+    for (section, keys) in KEYS {
+        for key in keys {
             let named = [
                 format!("{key} = "),
                 format!("[[{section}.{key}]]"),
@@ -105,6 +100,24 @@ fn the_example_names_every_key() {
             );
         }
     }
+}
+
+#[test]
+fn the_list_of_keys_is_of_those_that_are_read() {
+    for (section, keys) in KEYS {
+        // Our own sentence about an unknown key lists the known ones.
+        let text = format!("[{section}]\nzzzzzzzzzzzzzzzz = 1\n");
+        let error = bad(&text, &[]);
+        let (_, known) = error
+            .split_once("known here are: ")
+            .expect("the known keys");
+        let known: Vec<&str> = known.trim().split(", ").collect();
+        assert_eq!(keys, known, "[{section}]");
+    }
+    let error = bad("zzzzzzzzzzzzzzzz = 1", &[]);
+    let sections: Vec<&str> = KEYS.iter().map(|(section, _)| *section).collect();
+    let known = format!("known here are: {}, policy", sections.join(", "));
+    assert!(error.ends_with(&known), "{error}");
 }
 
 #[test]
@@ -334,7 +347,7 @@ fn a_text_from_the_environment_stays_a_text() {
     let fleet = config.settings.fleet.expect("a fleet");
     assert_eq!(fleet.stack.as_str(), "2027");
     assert_eq!(fleet.launch_template_version, "3");
-    assert_eq!(config.store_path, Path::new("true"));
+    assert_eq!(config.store, sqlite("true"));
 }
 
 #[test]
@@ -393,7 +406,13 @@ fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError>
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    Config::parse("controller.toml", text, &environment)
+    Config::parse("controller.toml", text, &environment, &|path| {
+        std::fs::read_to_string(path)
+    })
+}
+
+fn sqlite(path: &str) -> StoreConfig {
+    StoreConfig::Sqlite { path: path.into() }
 }
 
 fn good(text: &str, environment: &[(&str, &str)]) -> Config {
