@@ -115,6 +115,11 @@ impl GitHub {
         &self.settings
     }
 
+    /// The faults as they are.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     /// The faults, to switch them on and off.
     pub fn faults_mut(&mut self) -> &mut Faults {
         &mut self.faults
