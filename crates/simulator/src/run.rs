@@ -15,7 +15,7 @@ use reprise_world::github::Rerun;
 use reprise_world::invariants::{self, Broken};
 use reprise_world::machine::Activity;
 use reprise_world::scenario::Scenario;
-use reprise_world::world::World;
+use reprise_world::world::{Queue, World};
 use tokio::task::JoinSet;
 
 use crate::agents::{self, Agents};
@@ -118,7 +118,7 @@ impl<'a> Driver<'a> {
                 return Ok(checks::check_at_rest(&self.universe).await?);
             }
             if self.universe.now() >= end {
-                return Ok(vec![never_quiet()]);
+                return Ok(vec![self.never_quiet().await?]);
             }
             self.wait().await?;
         }
@@ -223,6 +223,18 @@ impl<'a> Driver<'a> {
         }
         let due = universe.store.due(now, 1).await?;
         Ok(due.is_empty() && universe.store.next_due(now).await?.is_none())
+    }
+
+    /// What keeps the world from its rest.
+    async fn never_quiet(&self) -> Result<Broken> {
+        let (universe, now) = (&self.universe, self.universe.now());
+        let mut why = universe.look(|world, _| restless(world));
+        let due = universe.store.due(now, 3).await?;
+        why.extend(due.iter().map(|key| format!("{key:?} is due")));
+        Ok(Broken {
+            invariant: 0,
+            what: format!("the world never comes to rest: {}", why.join(", ")),
+        })
     }
 
     /// When nothing will have happened for long enough.
@@ -336,9 +348,13 @@ fn working(world: &World, nth: usize) -> Option<reprise_model::ids::InstanceId> 
     working.get(index).cloned()
 }
 
-fn never_quiet() -> Broken {
-    Broken {
-        invariant: 0,
-        what: "the world never comes to rest".to_owned(),
-    }
+fn restless(world: &World) -> Vec<String> {
+    let active = world.github().runs().filter(|run| run.is_active());
+    let active = active.map(|run| format!("run {} is active", run.id));
+    let alive = world.ec2().instances().filter(|one| one.is_alive());
+    let alive = alive.map(|one| format!("{} is alive", one.id));
+    let queues = [Queue::Webhooks, Queue::Ec2Events].into_iter();
+    let full = queues.filter(|queue| !world.is_queue_empty(*queue));
+    let full = full.map(|queue| format!("{queue:?} is not empty"));
+    active.chain(alive).chain(full).collect()
 }
