@@ -33,9 +33,7 @@ impl SimClock {
     /// The time.
     pub fn time(&self) -> Timestamp {
         let elapsed = SignedDuration::try_from(self.start.elapsed()).unwrap_or_default();
-        self.epoch
-            .checked_add(elapsed)
-            .unwrap_or(Timestamp::MAX)
+        self.epoch.checked_add(elapsed).unwrap_or(Timestamp::MAX)
     }
 
     /// How much time has passed since the beginning.

@@ -24,7 +24,10 @@ impl Coverage {
     /// How often it was reached.
     pub fn of(&self, kind: &str, name: &str) -> u64 {
         let names = self.counts.get(kind);
-        names.and_then(|names| names.get(name)).copied().unwrap_or_default()
+        names
+            .and_then(|names| names.get(name))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Adds what another simulation reached.

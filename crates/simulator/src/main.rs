@@ -82,7 +82,9 @@ fn explain(seed: u64) -> anyhow::Result<()> {
         Some((steps, played)) => {
             tell(&plan.prefix(steps), &played);
             let all = plan.steps.len();
-            println!("seed {seed} fails with the first {steps} of its {all} steps; to see it again:");
+            println!(
+                "seed {seed} fails with the first {steps} of its {all} steps; to see it again:"
+            );
             println!("    cargo xtask simulate --seed {seed} --steps {steps}");
         }
         None => println!("seed {seed} does not fail again: the simulation is not deterministic"),
@@ -91,7 +93,7 @@ fn explain(seed: u64) -> anyhow::Result<()> {
 }
 
 fn tell(plan: &Plan, played: &Played) {
-    println!("{plan:#?}\n");
+    println!("{plan}\n");
     let mut lines: Vec<_> = played.trace.lines.iter().collect();
     lines.sort_by_key(|line| line.at);
     for line in lines {
@@ -101,5 +103,8 @@ fn tell(plan: &Plan, played: &Played) {
         println!("\nbroken: {broken}");
     }
     let took = played.took;
-    println!("\nseed {} took {took:#} of virtual time; trace {:016x}", plan.seed, played.trace.hash);
+    println!(
+        "\nseed {} took {took:#} of virtual time; trace {:016x}",
+        plan.seed, played.trace.hash
+    );
 }

@@ -121,7 +121,9 @@ impl Replica {
             life: Arc::clone(life),
             replica: self.number,
         };
-        let settings = self.universe.look(|world, _| setting::controller(world.settings()));
+        let settings = self
+            .universe
+            .look(|world, _| setting::controller(world.settings()));
         let seed = self.universe.throw(crate::plan::Dice::number);
         let controller = Arc::new(Controller::new(
             self.universe.clock,
@@ -150,7 +152,10 @@ impl Replica {
     ) -> Pump<SimPorts> {
         let (name, dead) = self.universe.look(|world, _| {
             let names = &world.settings().queues;
-            (names.of(queue).to_owned(), names.dead_letters_of(queue).to_owned())
+            (
+                names.of(queue).to_owned(),
+                names.dead_letters_of(queue).to_owned(),
+            )
         });
         let reach = |name| {
             let wire = wire.clone();

@@ -50,13 +50,18 @@ pub fn play_all(seeds: Range<u64>, threads: Option<usize>, keep_going: bool) -> 
     let usual = || thread::available_parallelism().map_or(1, usize::from);
     let threads = threads.unwrap_or_else(usual);
     thread::scope(|scope| {
-        let players: Vec<_> = (0..threads).map(|_| scope.spawn(|| shared.work())).collect();
+        let players: Vec<_> = (0..threads)
+            .map(|_| scope.spawn(|| shared.work()))
+            .collect();
         let ended = players.into_iter().map(|player| player.join());
         ended
             .map(|ended| ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a simulation panicked"))))
             .collect::<Result<()>>()
     })?;
-    let mut report = shared.report.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut report = shared
+        .report
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     report.failed.sort();
     Ok(report)
 }

@@ -90,7 +90,9 @@ impl Cloud for SimCloud {
     async fn look(&self, _: &Region, id: &InstanceId) -> Result<InstanceSight, PortError> {
         let filter = Filter::new("instance-id", [id.as_str()]);
         let mut seen = self.describe("describe an instance", filter).await?;
-        Ok(seen.pop().map_or(InstanceSight::Absent, InstanceSight::Seen))
+        Ok(seen
+            .pop()
+            .map_or(InstanceSight::Absent, InstanceSight::Seen))
     }
 
     async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {

@@ -1,6 +1,7 @@
 //! GitHub, as a replica reaches it: late, failing, and sometimes silent.
 
 use jiff::SignedDuration;
+use jiff::Timestamp;
 use reprise_controller::ports::{GitHub, PortError, PortErrorKind, RerunReply};
 use reprise_model::ids::{CheckRunId, Repository, RunAttempt, RunId};
 use reprise_model::job::Job;
@@ -9,7 +10,6 @@ use reprise_model::reason::{Refusal, RefusalKind};
 use reprise_model::run::{CancelCause, Run};
 use reprise_world::github::{Refusal as Refused, Rerun, RerunPosted};
 use reprise_world::world::World;
-use jiff::Timestamp;
 
 use super::{Wire, failure, passing};
 

@@ -95,7 +95,8 @@ impl Store for SimStore {
     }
 
     async fn run(&self, key: &RunKey) -> Result<Option<Versioned<RunEntry>>, StoreError> {
-        self.read("read a run", self.0.universe.store.run(key)).await
+        self.read("read a run", self.0.universe.store.run(key))
+            .await
     }
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Versioned<LaunchClaim>>, StoreError> {
