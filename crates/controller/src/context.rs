@@ -11,11 +11,12 @@ use reprise_model::ids::{AccountId, Region, Repository, StackName};
 use reprise_model::job::Job;
 use reprise_model::policy::RetryPolicy;
 use reprise_model::runner_name::RunnerNamePattern;
-use reprise_store::StoreError;
+use reprise_store::{HolderId, StoreError};
 use tokio::sync::Notify;
 use wildmatch::WildMatch;
 
 use crate::bells::Bells;
+use crate::claims::Own;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -88,6 +89,10 @@ pub struct Controller<P: Ports> {
     /// Evidence was stored: whoever looks for some looks again at once.
     pub(crate) bells: Bells,
     pub(crate) patience: Patience,
+    /// Launches that this process holds the claims of.
+    pub(crate) own: Own,
+    /// This process, among all that share the store.
+    pub holder: HolderId,
     random: Mutex<fastrand::Rng>,
 }
 
@@ -119,7 +124,8 @@ impl WorkError {
 }
 
 impl<P: Ports> Controller<P> {
-    /// A controller over these ports. `seed` decides all its randomness.
+    /// A controller over these ports. `seed` decides all its randomness, and its name among the
+    /// holders of leases: no two processes on one store may have the same.
     #[expect(
         clippy::too_many_arguments,
         reason = "one argument a port; a builder would say no more"
@@ -134,6 +140,8 @@ impl<P: Ports> Controller<P> {
         draining: Draining,
         seed: u64,
     ) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let holder = HolderId::new(format!("{:016x}", random.u64(..)));
         Self {
             clock,
             store,
@@ -146,7 +154,9 @@ impl<P: Ports> Controller<P> {
             due: Notify::new(),
             bells: Bells::default(),
             patience: Patience::default(),
-            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+            own: Own::default(),
+            holder,
+            random: Mutex::new(random),
         }
     }
 
@@ -187,6 +197,12 @@ impl<P: Ports> Controller<P> {
             },
             None => FleetRule::Foreign,
         }
+    }
+
+    /// Ends that long after the end of the controller was asked for.
+    pub(crate) async fn draining_for(&self, pause: SignedDuration) {
+        self.draining.begun().await;
+        self.clock.sleep(pause).await;
     }
 
     /// Sleeps, but not into the end.

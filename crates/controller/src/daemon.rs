@@ -4,13 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use jiff::SignedDuration;
 use reprise_aws::{Ec2, SqsQueue};
 use reprise_model::ids::Region;
 use reprise_store::SqliteStore;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::adapters::Real;
 use crate::clock::Clock;
@@ -19,19 +18,17 @@ use crate::context::Controller;
 use crate::health::Health;
 use crate::http::routes;
 use crate::logging::chain;
-use crate::loops::Loops;
+use crate::loops::{Loops, drained};
 use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::pump::{Pump, Source};
 use crate::shutdown::{self, Draining};
 
-/// How long work under way may take after the end was asked for. ECS kills after 30 s.
-const DRAIN_WITHIN: SignedDuration = SignedDuration::from_secs(20);
-
 /// How long one request to GitHub may take.
 const GITHUB_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Runs the controller until `stop` ends, then drains it. `seed` decides its randomness.
+/// Runs the controller until `stop` ends, then drains it. `seed` decides its randomness and its name
+/// among the replicas.
 ///
 /// # Errors
 /// When something that must be there at the start is not.
@@ -63,8 +60,7 @@ pub async fn run<C: Clock + Clone>(
     info!(http.address = %address, version = env!("CARGO_PKG_VERSION"), "the controller has started");
     watch(&mut loops, &controller.health, stop).await;
     info!("the controller drains: no new messages, what is under way is finished or handed back");
-    drain.begin();
-    finish(&clock, loops).await;
+    drained(&clock, &drain, loops).await;
     server.abort();
     info!("the controller has ended");
     Ok(())
@@ -81,17 +77,6 @@ async fn watch(loops: &mut JoinSet<()>, health: &Health, stop: impl Future<Outpu
                 health.loop_ended();
                 error!(failed = ended.is_err(), "a loop of the controller has ended; restart it");
             }
-        }
-    }
-}
-
-async fn finish<C: Clock>(clock: &C, mut loops: JoinSet<()>) {
-    let all = async { while loops.join_next().await.is_some() {} };
-    tokio::select! {
-        biased;
-        () = all => {}
-        () = clock.sleep(DRAIN_WITHIN) => {
-            warn!("work was still under way at the end of the drain; it comes again");
         }
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod adapters;
 mod bells;
+mod claims;
 pub mod clock;
 pub mod config;
 pub mod context;

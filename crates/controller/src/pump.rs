@@ -140,7 +140,7 @@ impl<P: Ports> Pump<P> {
             // What was received is hidden from others, so it is heard whenever it came.
             biased;
             answer = self.queue.receive(most, wait) => answer,
-            () = self.over_since(LAST_ANSWER_WITHIN) => return None,
+            () = self.controller.draining_for(LAST_ANSWER_WITHIN) => return None,
         };
         let (controller, source) = (&self.controller, self.source.as_str());
         match answer {
@@ -200,7 +200,7 @@ impl<P: Ports> Pump<P> {
             handled = handled => handled.unwrap_or_else(|Panicked(words)| {
                 Err(WorkError::Panicked(words))
             }),
-            () = self.over_since(FINISH_WITHIN) => Err(WorkError::Draining),
+            () = self.controller.draining_for(FINISH_WITHIN) => Err(WorkError::Draining),
         }
     }
 
@@ -283,12 +283,6 @@ impl<P: Ports> Pump<P> {
                 "failed to change how long a message is hidden"
             );
         }
-    }
-
-    /// Ends that long after the end of the controller was asked for.
-    async fn over_since(&self, pause: SignedDuration) {
-        self.controller.draining.begun().await;
-        self.controller.clock.sleep(pause).await;
     }
 
     fn log_outcome(&self, message: &Received<P>, outcome: &Outcome) {

@@ -203,7 +203,7 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    fn put_instance(&self, entry: InstanceEntry, expect: Expect) -> Change {
+    pub(crate) fn put_instance(&self, entry: InstanceEntry, expect: Expect) -> Change {
         Change::PutInstance {
             entry,
             expect,

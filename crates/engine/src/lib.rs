@@ -10,6 +10,7 @@
 
 pub mod backoff;
 pub mod capacity;
+pub mod due;
 pub mod job;
 pub mod launch;
 pub mod rules;

@@ -8,22 +8,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use reprise_controller::context::Controller;
-use reprise_controller::loops::Loops;
+use reprise_controller::loops::{self, Loops};
 use reprise_controller::metrics::Metrics;
 use reprise_controller::pump::{Pump, Source};
 use reprise_controller::shutdown::{self, Draining};
 use reprise_world::world::Queue;
 use secrecy::SecretString;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 
 use crate::ports::{Life, SimCloud, SimGitHub, SimPorts, SimQueue, SimStore, Wire};
 use crate::setting::{self, AT_ONCE, SECRET, SWEEP_EVERY};
 use crate::trace::{self, Who};
 use crate::universe::Universe;
 
-/// After how long the program itself gives up what is still under way.
-const GIVES_UP_AFTER: SignedDuration = SignedDuration::from_secs(20);
+/// How long a replica may take to drain: ECS kills after 30 s.
+const DRAINS_WITHIN: SignedDuration = SignedDuration::from_secs(25);
 
 /// How long a replica is away at most.
 const AWAY_AT_MOST: SignedDuration = SignedDuration::from_secs(90);
@@ -84,35 +83,30 @@ impl Replica {
         let life = Arc::new(Life::default());
         *self.life.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&life);
         let (drain, draining) = shutdown::channel();
-        let mut loops = self.loops(&life, draining)?.spawn();
+        let mut running = self.loops(&life, draining)?.spawn();
         tokio::select! {
             biased;
             () = life.ended() => {
-                loops.shutdown().await;
+                running.shutdown().await;
                 return Ok(End::Died);
             }
             () = self.drain.notified() => {}
         }
         self.tell("is asked to end");
-        drain.begin();
-        let end = self.finish(&life, &mut loops).await;
-        life.end();
-        loops.shutdown().await;
-        Ok(end)
-    }
-
-    /// As the program does it.
-    async fn finish(&self, life: &Life, loops: &mut JoinSet<()>) -> End {
-        let all = async { while loops.join_next().await.is_some() {} };
-        tokio::select! {
+        let asked_at = self.universe.now();
+        let end = tokio::select! {
             biased;
             () = life.ended() => End::Died,
-            () = all => End::Drained,
-            () = self.universe.clock.pause(GIVES_UP_AFTER) => {
-                self.tell("still had work at the end of its drain");
-                End::Drained
-            }
+            () = loops::drained(&self.universe.clock, &drain, running) => End::Drained,
+        };
+        // Whatever is left of the process is dropped with its loops.
+        life.end();
+        let took = self.universe.now().duration_since(asked_at);
+        if took > DRAINS_WITHIN {
+            self.universe
+                .complain(format!("replica {} drained for {took:#}", self.number));
         }
+        Ok(end)
     }
 
     fn loops(&self, life: &Arc<Life>, draining: Draining) -> Result<Loops<SimPorts>> {

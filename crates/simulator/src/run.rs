@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
-use reprise_store::Store;
+use reprise_store::{DueKey, Store};
 use reprise_world::invariants::{self, Broken, Watch};
 use tokio::task::JoinSet;
 
@@ -190,7 +190,7 @@ impl<'a> Driver<'a> {
     /// Carries on what has happened, and tells what is wrong.
     fn look(&mut self) -> Vec<Broken> {
         let universe = Arc::clone(&self.universe);
-        let (broken, mail, up) = universe.look(|world, now| {
+        let (mut broken, mail, up) = universe.look(|world, now| {
             world.advance(now);
             for message in world.take_outgoing() {
                 self.post.take(now, message);
@@ -205,6 +205,8 @@ impl<'a> Driver<'a> {
             universe.mail_came();
         }
         self.agents.follow(&universe, &up);
+        let complaints = universe.take_complaints().into_iter();
+        broken.extend(complaints.map(|what| Broken { invariant: 0, what }));
         broken
     }
 
@@ -217,8 +219,37 @@ impl<'a> Driver<'a> {
         if !universe.look(|world, now| invariants::is_quiet(world, now)) {
             return Ok(false);
         }
-        let due = universe.store.due(now, 1).await?;
-        Ok(due.is_empty() && universe.store.next_due(now).await?.is_none())
+        for key in universe.written() {
+            if !self.is_stuck(&key) && self.is_due_some_day(&key).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn is_due_some_day(&self, key: &DueKey) -> Result<bool> {
+        let store = &self.universe.store;
+        let due = match key {
+            DueKey::Instance(key) => store
+                .instance(key)
+                .await?
+                .and_then(|found| found.record.due),
+            DueKey::Run(key) => store.run(key).await?.and_then(|found| found.record.due),
+            DueKey::Claim(key) => store.claim(key).await?.and_then(|found| found.record.due),
+        };
+        Ok(due.is_some())
+    }
+
+    /// Whether a record waits for a job that GitHub never ends; it is looked at for a month.
+    fn is_stuck(&self, key: &DueKey) -> bool {
+        let run = match key {
+            DueKey::Run(run) => run.run_id,
+            DueKey::Instance(_) | DueKey::Claim(_) => return false,
+        };
+        self.universe.look(|world, _| {
+            let run = world.github().run(run);
+            run.is_some_and(|run| invariants::is_stuck(world, run))
+        })
     }
 
     /// When nothing will have happened for long enough.
@@ -226,7 +257,7 @@ impl<'a> Driver<'a> {
         let changed = self.universe.look(|world, _| world.last_change());
         let last = self
             .universe
-            .last_write()
+            .last_write(|key| !self.is_stuck(key))
             .map_or(changed, |write| write.max(changed));
         last.checked_add(QUIET_FOR).unwrap_or(Timestamp::MAX)
     }

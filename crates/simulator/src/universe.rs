@@ -30,6 +30,7 @@ pub struct Universe {
     no_faults: Rates,
     calm: AtomicBool,
     written: Mutex<BTreeMap<DueKey, Timestamp>>,
+    complaints: Mutex<Vec<String>>,
     mail: Notify,
     stirred: Notify,
 }
@@ -49,6 +50,7 @@ impl Universe {
             no_faults: Rates::default(),
             calm: AtomicBool::new(false),
             written: Mutex::default(),
+            complaints: Mutex::default(),
             mail: Notify::new(),
             stirred: Notify::new(),
         })
@@ -136,6 +138,17 @@ impl Universe {
         self.stirred.notified()
     }
 
+    /// Something is wrong that the world does not show.
+    pub fn complain(&self, what: String) {
+        lock(&self.complaints).push(what);
+        self.stirred.notify_one();
+    }
+
+    /// What was complained of since the last call.
+    pub fn take_complaints(&self) -> Vec<String> {
+        std::mem::take(&mut *lock(&self.complaints))
+    }
+
     /// A record was written now.
     pub fn wrote(&self, key: DueKey) {
         lock(&self.written).insert(key, self.now());
@@ -147,9 +160,20 @@ impl Universe {
         lock(&self.written).get(key).copied()
     }
 
-    /// When any record was last written.
-    pub fn last_write(&self) -> Option<Timestamp> {
-        lock(&self.written).values().copied().max()
+    /// All records that were ever written.
+    pub fn written(&self) -> Vec<DueKey> {
+        lock(&self.written).keys().cloned().collect()
+    }
+
+    /// When any record that counts was last written.
+    pub fn last_write(&self, counts: impl Fn(&DueKey) -> bool) -> Option<Timestamp> {
+        let mut all: Vec<(Timestamp, DueKey)> = lock(&self.written)
+            .iter()
+            .map(|(key, at)| (*at, key.clone()))
+            .collect();
+        all.sort();
+        let last = all.iter().rev().find(|(_, key)| counts(key));
+        last.map(|(at, _)| *at)
     }
 }
 

@@ -9,6 +9,8 @@ use jiff::Timestamp;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
+use crate::lease::{Fence, HolderId, LeaseName};
+
 /// A record and the version that a change of it must name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Versioned<R> {
@@ -18,9 +20,20 @@ pub struct Versioned<R> {
     pub version: Version,
 }
 
-/// The version of a record, counted from 1 with each commit. It is only ever compared.
+/// The version of a record, counted from 1 with each commit: whoever commits knows it unread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u64);
+
+impl Version {
+    /// That of a record which was just written for the first time.
+    pub const FIRST: Self = Self(1);
+
+    /// That of the record after the next commit.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
 
 /// What a change expects to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +44,7 @@ pub enum Expect {
     At(Version),
 }
 
-/// One record to write, on condition.
+/// One record to write, on condition, or the condition alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::large_enum_variant,
@@ -65,6 +78,14 @@ pub enum Change {
         /// When it may be deleted.
         expires_at: Timestamp,
     },
+    /// Write nothing, and let the commit conflict unless the lease is still held with this fence.
+    /// Its time is not looked at: a holder that is late and whom nobody has replaced harms nobody.
+    Guard {
+        /// Which lease.
+        lease: LeaseName,
+        /// What [`take_lease`](Store::take_lease) gave for it.
+        fence: Fence,
+    },
 }
 
 /// A record that is due.
@@ -86,6 +107,10 @@ pub enum DueKey {
 /// rounded up, so that nothing is handed out too early.
 ///
 /// **Keys.** Repositories are the same in upper and lower case.
+///
+/// **Leases.** A lease is held by one holder until a time, which the callers' clocks judge: they must
+/// agree better than the lease is long. What must not be done twice is committed together with a
+/// [`Change::Guard`], which needs no clock at all.
 ///
 /// **Formats.** A record that an earlier version wrote is upgraded as it is read. One that a later
 /// version wrote is refused with [`StoreError::NewerRecord`].
@@ -110,7 +135,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Writes all changes in one transaction, or none: [`StoreError::Conflict`] when one of them
     /// did not find what it expected. It is durable when this returns. A commit names each record
-    /// at most once.
+    /// and each lease at most once.
     fn commit(&self, changes: Vec<Change>) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// The keys of records due at `now`, longest due first, at most `limit`. The records are not
@@ -127,6 +152,27 @@ pub trait Store: Send + Sync + 'static {
         &self,
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
+
+    /// Takes the lease until `until` if it is free, released or has run out by `now`, or renews it if
+    /// `holder` holds it. `None`: another one holds it. The fence grows whenever the lease comes to
+    /// another holder, or to the same one after a release; a renewal keeps it, also a late one that
+    /// nobody was faster than.
+    fn take_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> impl Future<Output = Result<Option<Fence>, StoreError>> + Send;
+
+    /// Gives the lease up, so that others need not wait for its end. Nothing happens unless `holder`
+    /// still holds it with this fence.
+    fn release_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        fence: Fence,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Deletes records that have expired by `now`; the number of them.
     fn expire(&self, now: Timestamp) -> impl Future<Output = Result<usize, StoreError>> + Send;

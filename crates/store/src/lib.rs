@@ -2,15 +2,18 @@
 //!
 //! One contract ([`Store`]) for every backend. A record is read with its version and committed on
 //! condition that nobody else has written it since; several changes of one commit happen together
-//! or not at all. Due work stands in the records, found by an index on its time.
+//! or not at all. Due work stands in the records, found by an index on its time. A lease says which
+//! process alone may do a thing, and fences off one that is late.
 //!
 //! No decision is made here and no clock is read: the store learns the time from its callers.
 
 mod contract;
 mod format;
+mod lease;
 mod record;
 mod sqlite;
 
 pub use contract::{Change, DueKey, Expect, Store, StoreError, Version, Versioned};
 pub use format::FORMAT;
+pub use lease::{Fence, HolderId, LeaseName};
 pub use sqlite::{OpenError, SqliteStore};

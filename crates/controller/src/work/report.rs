@@ -6,7 +6,8 @@ use reprise_model::ledger::{
     RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, TrackedJob, TrackedState,
 };
 use reprise_model::reason::SettleReason;
-use tracing::{info, warn};
+use reprise_store::DueKey;
+use tracing::{debug, info, warn};
 
 use crate::ports::RerunReply;
 
@@ -19,6 +20,17 @@ pub(super) fn waiting(entry: &RunEntry, why: WaitReason) {
         reason = wait_word(why),
         due_at = entry.due.map(|due| tracing::field::display(due.at)),
         "a run with interrupted jobs is waited for"
+    );
+}
+
+/// Not an error: one of several had to lose, or an event came in between.
+pub(super) fn lost(key: &DueKey) {
+    debug!(
+        target: "reprise::decision",
+        decision = "left-alone",
+        reason = "changed-by-another",
+        ?key,
+        "a due record was claimed or changed by somebody else first"
     );
 }
 

@@ -7,11 +7,13 @@
     reason = "the helpers of a test fail it where they stand"
 )]
 
+mod drains;
 mod failures;
 mod fakes;
 mod inputs;
 mod interruptions;
 mod launches;
 mod pumps;
+mod replicas;
 mod serving;
 mod sweeps;

@@ -33,8 +33,10 @@ pub struct LatencyRates {
 /// The store's faults.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoreRates {
-    /// A commit conflicts although nobody wrote.
-    pub conflicts: Chance,
+    /// A commit is done, its answer is lost, and the client's own repeat conflicts with it.
+    pub repeats_conflict: Chance,
+    /// A commit of several records is refused because another transaction was at one of them.
+    pub transactions_collide: Chance,
     /// A call fails and does nothing.
     pub fails: Chance,
     /// A commit is done and its answer is lost.

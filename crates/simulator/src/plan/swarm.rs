@@ -46,7 +46,8 @@ impl Swarm {
                 slow_up_to: dice.seconds(1, 20),
             },
             store: StoreRates {
-                conflicts: self.up_to(dice, 60),
+                repeats_conflict: self.up_to(dice, 60),
+                transactions_collide: self.up_to(dice, 150),
                 fails: self.up_to(dice, 50),
                 lost_answers: self.up_to(dice, 60),
                 due_lags: self.up_to(dice, 400),

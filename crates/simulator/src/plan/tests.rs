@@ -122,7 +122,14 @@ fn every_fault_is_switched_on_in_many_seeds_and_off_in_many() {
     let drawn = |rate: &dyn Fn(&Plan) -> Chance| on(&|plan| rate(plan).0 > 0);
     let counts = [
         ("slow", drawn(&|plan| plan.rates.latency.slow)),
-        ("store conflicts", drawn(&|plan| plan.rates.store.conflicts)),
+        (
+            "store repeats",
+            drawn(&|plan| plan.rates.store.repeats_conflict),
+        ),
+        (
+            "store collides",
+            drawn(&|plan| plan.rates.store.transactions_collide),
+        ),
         ("store fails", drawn(&|plan| plan.rates.store.fails)),
         ("store lost", drawn(&|plan| plan.rates.store.lost_answers)),
         ("due lags", drawn(&|plan| plan.rates.store.due_lags)),

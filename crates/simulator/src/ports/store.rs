@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
-use reprise_store::{Change, DueKey, Store, StoreError, Versioned};
+use reprise_store::{Change, DueKey, Fence, HolderId, LeaseName, Store, StoreError, Versioned};
 
 use super::Wire;
 
@@ -15,7 +15,7 @@ const USUAL: SignedDuration = SignedDuration::from_millis(15);
 pub struct SimStore(pub Wire);
 
 impl SimStore {
-    /// A call that reads.
+    /// A call that fails or is carried out.
     async fn read<T>(
         &self,
         operation: &'static str,
@@ -57,7 +57,7 @@ impl SimStore {
 
     async fn write(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let universe = &self.0.universe;
-        let keys: Vec<DueKey> = changes.iter().map(key_of).collect();
+        let keys: Vec<DueKey> = changes.iter().filter_map(key_of).collect();
         universe.store.commit(changes).await?;
         keys.into_iter().for_each(|key| universe.wrote(key));
         Ok(())
@@ -66,22 +66,30 @@ impl SimStore {
     async fn faulty_commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let (wire, universe) = (&self.0, &self.0.universe);
         let rates = universe.rates().store;
-        if universe.hits(rates.conflicts) {
-            wire.fault("a commit conflicts with nobody");
-            return Err(StoreError::Conflict {
-                key: "something".to_owned(),
-            });
+        if changes.len() > 1 && universe.hits(rates.transactions_collide) {
+            wire.fault("transactions collide");
+            return Err(conflict());
         }
         if universe.hits(rates.fails) {
             wire.fault("the store fails");
             return Err(failed("commit"));
         }
         self.write(changes).await?;
-        if universe.hits(rates.lost_answers) {
-            wire.fault("a commit is done and its answer lost");
-            return Err(failed("commit"));
+        if universe.hits(rates.repeats_conflict) {
+            wire.fault("a commit is done and its repeat conflicts");
+            return Err(conflict());
         }
-        Ok(())
+        self.unless_lost("commit", ())
+    }
+
+    /// The answer of a call that was carried out.
+    fn unless_lost<T>(&self, operation: &'static str, answer: T) -> Result<T, StoreError> {
+        let universe = &self.0.universe;
+        if universe.hits(universe.rates().store.lost_answers) {
+            self.0.fault("the store does it and its answer is lost");
+            return Err(failed(operation));
+        }
+        Ok(answer)
     }
 }
 
@@ -127,17 +135,47 @@ impl Store for SimStore {
             .await
     }
 
+    async fn take_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Fence>, StoreError> {
+        let taken = self.0.universe.store.take_lease(name, holder, now, until);
+        let fence = self.read("take a lease", taken).await?;
+        self.unless_lost("take a lease", fence)
+    }
+
+    async fn release_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        fence: Fence,
+    ) -> Result<(), StoreError> {
+        let released = self.0.universe.store.release_lease(name, holder, fence);
+        self.read("release a lease", released).await?;
+        self.unless_lost("release a lease", ())
+    }
+
     async fn expire(&self, now: Timestamp) -> Result<usize, StoreError> {
         self.read("expire records", self.0.universe.store.expire(now))
             .await
     }
 }
 
-fn key_of(change: &Change) -> DueKey {
+fn key_of(change: &Change) -> Option<DueKey> {
     match change {
-        Change::PutInstance { entry, .. } => DueKey::Instance(entry.instance.clone()),
-        Change::PutRun { entry, .. } => DueKey::Run(entry.key.clone()),
-        Change::PutClaim { claim, .. } => DueKey::Claim(claim.key.clone()),
+        Change::PutInstance { entry, .. } => Some(DueKey::Instance(entry.instance.clone())),
+        Change::PutRun { entry, .. } => Some(DueKey::Run(entry.key.clone())),
+        Change::PutClaim { claim, .. } => Some(DueKey::Claim(claim.key.clone())),
+        Change::Guard { .. } => None,
+    }
+}
+
+fn conflict() -> StoreError {
+    StoreError::Conflict {
+        key: "one that the fault does not name".to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Commits are durable when they return (WAL with `synchronous=FULL`), and optimistic: a write
 //! names the version it replaces and the database compares.
 
+mod lease;
 mod read;
 mod schema;
 #[cfg(test)]
@@ -19,7 +20,8 @@ use rusqlite::Connection;
 
 pub use self::schema::OpenError;
 use crate::contract::{Change, DueKey, Store, StoreError, Versioned};
-use crate::record::{Record, RecordKey, Write};
+use crate::lease::{Fence, HolderId, LeaseName};
+use crate::record::{Record, RecordKey, Step};
 
 /// The ledger in a SQLite database.
 ///
@@ -100,13 +102,13 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        let writes = changes
+        let steps = changes
             .iter()
-            .map(Write::try_from)
+            .map(Step::try_from)
             .collect::<Result<Vec<_>, _>>()?;
         let mut inner = self.lock();
         let time = inner.time;
-        write::all_or_nothing(&mut inner.connection, &writes, time)
+        write::all_or_nothing(&mut inner.connection, &steps, time)
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
@@ -121,6 +123,28 @@ impl Store for SqliteStore {
         let next = read::next_due(&inner.connection, Millis::passed(now), inner.time)
             .map_err(failed_to("read when the next record is due"))?;
         Ok(next.map(Millis::timestamp))
+    }
+
+    async fn take_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Fence>, StoreError> {
+        let (now, until) = (Millis::passed(now), Millis::reached(until));
+        lease::take(&self.lock().connection, name, holder, now, until)
+            .map_err(failed_to("take a lease"))
+    }
+
+    async fn release_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        fence: Fence,
+    ) -> Result<(), StoreError> {
+        lease::release(&self.lock().connection, name, holder, fence)
+            .map_err(failed_to("release a lease"))
     }
 
     async fn expire(&self, now: Timestamp) -> Result<usize, StoreError> {

@@ -19,7 +19,10 @@ const SWITCH_TRIES: u32 = 100;
 
 /// The schema of version `n + 1`, `n` being the place in the list. Files that have been released
 /// are never edited.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_records.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/0001_records.sql"),
+    include_str!("../../migrations/0002_leases.sql"),
+];
 
 /// The schema that this version works with.
 const SCHEMA: u32 = MIGRATIONS.len() as u32;

@@ -3,10 +3,10 @@
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, named_params};
 use tracing::warn;
 
-use super::{Millis, failed_to};
+use super::{Millis, failed_to, lease};
 use crate::contract::{Expect, StoreError, Version};
 use crate::format::FORMAT;
-use crate::record::Write;
+use crate::record::{Step, Write};
 
 /// A record that has expired counts as absent, so a new one may take its place. It takes the next
 /// version, so that nobody who has read the old one can overwrite it.
@@ -30,18 +30,16 @@ pub(super) const DELETE: &str = "DELETE FROM records WHERE expires_at <= :now";
 /// Dropped without its commit, the transaction undoes what was written before a conflict.
 pub(super) fn all_or_nothing(
     connection: &mut Connection,
-    writes: &[Write],
+    steps: &[Step],
     time: Millis,
 ) -> Result<(), StoreError> {
     let failed = || failed_to("commit a change");
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed())?;
-    for write in writes {
-        if apply(&transaction, write, time).map_err(failed())? == 0 {
-            return Err(StoreError::Conflict {
-                key: write.key.to_string(),
-            });
+    for step in steps {
+        if !apply(&transaction, step, time).map_err(failed())? {
+            return Err(StoreError::Conflict { key: step.key() });
         }
     }
     transaction.commit().map_err(failed())
@@ -69,7 +67,15 @@ pub(super) fn expire(connection: &mut Connection, now: Millis) -> rusqlite::Resu
     Ok(deleted)
 }
 
-fn apply(transaction: &Transaction<'_>, write: &Write, time: Millis) -> rusqlite::Result<usize> {
+/// Whether it found what it expected.
+fn apply(transaction: &Transaction<'_>, step: &Step, time: Millis) -> rusqlite::Result<bool> {
+    match step {
+        Step::Write(write) => Ok(put(transaction, write, time)? > 0),
+        Step::Guard { lease, fence } => lease::holds(transaction, *lease, *fence),
+    }
+}
+
+fn put(transaction: &Transaction<'_>, write: &Write, time: Millis) -> rusqlite::Result<usize> {
     match write.expect {
         Expect::Absent => {
             let mut statement = transaction.prepare_cached(INSERT)?;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
 use reprise_model::ids::{AccountId, InstanceId, Region};
@@ -9,8 +10,8 @@ use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, 
 use reprise_model::ledger::LaunchAnswer;
 use reprise_model::tags::TagKeys;
 
-use super::passing;
 use super::samples::{ACCOUNT, REGION, STACK};
+use super::{passing, takes};
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct FakeCloud(Arc<Mutex<State>>);
@@ -24,6 +25,9 @@ struct State {
     no_answers: bool,
     panics: BTreeSet<InstanceId>,
     looks: u32,
+    launch_calls: u32,
+    launches_take: Duration,
+    looks_take: Duration,
 }
 
 impl FakeCloud {
@@ -79,6 +83,21 @@ impl FakeCloud {
         }
     }
 
+    /// How long a CreateFleet call takes until EC2 acts.
+    pub(crate) fn launches_take(&self, time: Duration) {
+        self.lock().launches_take = time;
+    }
+
+    /// How long a DescribeInstances call takes.
+    pub(crate) fn looks_take(&self, time: Duration) {
+        self.lock().looks_take = time;
+    }
+
+    /// How many CreateFleet calls were begun.
+    pub(crate) fn launch_calls(&self) -> u32 {
+        self.lock().launch_calls
+    }
+
     /// What was launched, in the order of the launches.
     pub(crate) fn launched(&self) -> Vec<Capacity> {
         let state = self.lock();
@@ -117,8 +136,8 @@ impl FakeCloud {
 
 impl Cloud for FakeCloud {
     async fn look(&self, _: &Region, id: &InstanceId) -> Result<InstanceSight, PortError> {
-        // A call takes a while, so that things can happen during it.
-        tokio::task::yield_now().await;
+        let time = self.lock().looks_take;
+        takes(time).await;
         let mut state = self.lock();
         state.looks += 1;
         assert!(!state.panics.contains(id), "a defect at {id}");
@@ -132,7 +151,12 @@ impl Cloud for FakeCloud {
     }
 
     async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
-        tokio::task::yield_now().await;
+        let time = {
+            let mut state = self.lock();
+            state.launch_calls += 1;
+            state.launches_take
+        };
+        takes(time).await;
         let mut state = self.lock();
         if let Some(id) = state.by_token.get(&order.client_token) {
             let capacity = state.instances[id].capacity;
@@ -152,9 +176,7 @@ impl Cloud for FakeCloud {
             };
         }
         let number = state.by_token.len() + 1;
-        let id: InstanceId = format!("i-000000000000000{number:02}")
-            .parse()
-            .expect("an id");
+        let id: InstanceId = format!("i-{number:017}").parse().expect("an id");
         let view = view(id.clone(), order.capacity, order.tags.clone());
         state.instances.insert(id.clone(), view);
         state

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use reprise_controller::context::{Controller, Settings};
-use reprise_controller::loops::Loops;
+use reprise_controller::loops::{Loops, drained};
 use reprise_controller::metrics::Metrics;
 use reprise_controller::ports::Ports;
 use reprise_controller::pump::{Pump, Source};
@@ -60,6 +61,8 @@ pub(crate) struct House {
     pub(crate) webhooks: FakeQueue,
     pub(crate) ec2_events: FakeQueue,
     pub(crate) dead_letters: FakeQueue,
+    /// How many controllers were started: each gets a seed of its own.
+    started: AtomicU64,
 }
 
 /// A controller at work.
@@ -79,6 +82,7 @@ impl House {
             webhooks: FakeQueue::default(),
             ec2_events: FakeQueue::default(),
             dead_letters: FakeQueue::default(),
+            started: AtomicU64::new(7),
         }
     }
 
@@ -96,7 +100,7 @@ impl House {
             settings,
             Metrics::new().expect("metrics"),
             draining,
-            7,
+            self.started.fetch_add(1, Ordering::Relaxed),
         ));
         let webhooks = Source::Webhooks(vec![SecretString::from(SECRET)]);
         let pump = |source, queue: &FakeQueue| Pump {
@@ -263,6 +267,11 @@ impl Running {
         while let Some(ended) = self.loops.join_next().await {
             ended.expect("no loop panics");
         }
+    }
+
+    /// Asks for the end as the program does, which does not wait for ever.
+    pub(crate) async fn stop_as_asked(self) {
+        drained(&self.controller.clock, &self.drain, self.loops).await;
     }
 
     pub(crate) fn begin_drain(&self) {

@@ -1,19 +1,24 @@
 //! The ledger, shared by the controllers of one test, with faults where a test wants them.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use reprise_model::ids::RunId;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
-use reprise_store::{Change, DueKey, SqliteStore, Store, StoreError, Versioned};
+use reprise_store::{
+    Change, DueKey, Fence, HolderId, LeaseName, SqliteStore, Store, StoreError, Versioned,
+};
 
 #[derive(Debug, Clone)]
 pub(crate) struct SharedStore {
     store: Arc<SqliteStore>,
     broken: Arc<Mutex<BTreeSet<RunId>>>,
     first: Arc<Mutex<Option<Change>>>,
+    writes: Arc<AtomicUsize>,
+    hangs: Arc<AtomicBool>,
 }
 
 impl SharedStore {
@@ -22,12 +27,24 @@ impl SharedStore {
             store: Arc::new(SqliteStore::in_memory().expect("a store")),
             broken: Arc::default(),
             first: Arc::default(),
+            writes: Arc::default(),
+            hangs: Arc::default(),
         }
     }
 
     /// The record of this run can be listed and not read.
     pub(crate) fn break_run(&self, run: RunId) {
         self.broken.lock().expect("no poison").insert(run);
+    }
+
+    /// How many records were written.
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    /// Commits are never answered.
+    pub(crate) fn hang(&self) {
+        self.hangs.store(true, Ordering::Relaxed);
     }
 
     /// Another replica writes this right before the next commit.
@@ -64,7 +81,13 @@ impl Store for SharedStore {
         if let Some(first) = first {
             self.store.commit(vec![first]).await?;
         }
-        self.store.commit(changes).await
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        let records = changes.len();
+        self.store.commit(changes).await?;
+        self.writes.fetch_add(records, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
@@ -73,6 +96,25 @@ impl Store for SharedStore {
 
     async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         self.store.next_due(now).await
+    }
+
+    async fn take_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Fence>, StoreError> {
+        self.store.take_lease(name, holder, now, until).await
+    }
+
+    async fn release_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        fence: Fence,
+    ) -> Result<(), StoreError> {
+        self.store.release_lease(name, holder, fence).await
     }
 
     async fn expire(&self, now: Timestamp) -> Result<usize, StoreError> {

@@ -3,9 +3,12 @@
 //! A backend runs them all with `conformance_of!(name, fresh)`, where the expression `fresh` makes
 //! an empty store and whatever must live as long, as a folder. A new rule is added to the list in the macro.
 
+mod leases;
+
 use jiff::{SignedDuration, Timestamp};
 use reprise_store::{DueKey, Expect, Store, StoreError, Version, Versioned};
 
+pub(crate) use self::leases::*;
 use crate::samples::{self, Sample, at, claim, interrupted, run};
 
 /// One test for each rule, in a module of the backend's name.
@@ -34,6 +37,18 @@ macro_rules! conformance_of {
             a_later_change_puts_expiry_off
             a_repository_in_another_case_is_the_same_record
             the_largest_ids_come_back_as_they_were
+            a_lease_has_a_single_owner
+            a_renewal_keeps_the_fence_and_moves_the_end
+            a_lease_that_ran_out_is_taken_over_with_a_greater_fence
+            a_lease_ends_at_its_time_and_not_a_moment_before
+            a_guard_with_the_fence_of_the_holder_lets_the_commit_through
+            a_guard_with_an_old_fence_conflicts_and_nothing_of_its_commit_is_written
+            a_guard_of_a_lease_that_nobody_ever_took_conflicts
+            a_guard_that_conflicts_names_the_lease
+            a_released_lease_is_free_at_once_and_its_fence_is_old
+            only_its_holder_releases_a_lease
+            of_holders_that_race_for_a_lease_one_wins
+            a_lease_is_no_record_and_does_not_expire
         );
     };
     (@each $backend:ident, $fresh:expr, $($rule:ident)*) => {
