@@ -93,7 +93,7 @@ fn explain(seed: u64) -> anyhow::Result<()> {
 }
 
 fn tell(plan: &Plan, played: &Played) {
-    println!("{plan:#?}\n");
+    println!("{plan}\n");
     let mut lines: Vec<_> = played.trace.lines.iter().collect();
     lines.sort_by_key(|line| line.at);
     for line in lines {

@@ -4,16 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_world::sqs::{AttributeValue, MessageAttribute, NewMessage};
-use reprise_world::world::{Outgoing, World};
+use reprise_world::world::{Outgoing, Queue, World};
 
-use crate::plan::{Dice, PostRates};
+use crate::plan::{Chance, Dice, PostRates};
 use crate::trace::{self, Who};
 
 /// How long a message takes that nothing befalls.
 const USUAL: SignedDuration = SignedDuration::from_millis(900);
-
-/// How much later a message's double comes at most.
-const DOUBLE_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// Messages on their way.
 #[derive(Debug)]
@@ -43,13 +40,18 @@ impl Post {
     /// Takes a message in.
     pub fn take(&mut self, now: Timestamp, message: Outgoing) {
         let rates = self.rates;
-        if self.dice.hits(rates.lost_for_good) {
+        let lost_for_good = match message.queue {
+            Queue::Webhooks if is_vital(&message) => Chance(0),
+            Queue::Webhooks => rates.lost_for_good,
+            Queue::Ec2Events => rates.ec2_lost_for_good,
+        };
+        if self.dice.hits(lost_for_good) {
             told("lost for good", &message);
             return;
         }
         if self.dice.hits(rates.doubled) {
             told("doubled", &message);
-            let later = USUAL + self.dice.up_to(DOUBLE_WITHIN);
+            let later = USUAL + self.dice.up_to(rates.doubled_within);
             self.carry(now, later, message.clone());
         }
         let takes = if self.dice.hits(rates.lost) {
@@ -105,6 +107,11 @@ fn put(world: &mut World, now: Timestamp, message: Outgoing) {
     if let Err(error) = world.sqs_mut(now).send(now, &queue, message) {
         trace::line(Who::Post, format!("{queue} refuses a message: {error}"));
     }
+}
+
+/// Without it nobody would ever hear of the job.
+fn is_vital(message: &Outgoing) -> bool {
+    message.body.contains("\"action\":\"queued\"")
 }
 
 fn told(what: &'static str, message: &Outgoing) {

@@ -8,18 +8,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
-use reprise_model::ids::RunId;
-use reprise_store::Store;
-use reprise_world::ec2::Interruption;
-use reprise_world::github::Rerun;
-use reprise_world::invariants::{self, Broken};
-use reprise_world::machine::Activity;
-use reprise_world::scenario::Scenario;
+use reprise_store::{DueKey, Store};
+use reprise_world::invariants::{self, Broken, Watch};
 use reprise_world::world::{Queue, World};
 use tokio::task::JoinSet;
 
 use crate::agents::{self, Agents};
-use crate::checks::{self, Watch};
+use crate::checks;
 use crate::plan::{Action, Dice, Plan, Step};
 use crate::post::Post;
 use crate::replica::Replica;
@@ -175,10 +170,15 @@ impl<'a> Driver<'a> {
             Action::Push(_)
             | Action::CancelByPerson { .. }
             | Action::RerunByPerson { .. }
-            | Action::Interrupt { .. }
-            | Action::HostDies { .. } => {
-                let done = self.universe.look(|world, now| change(world, now, action));
-                trace::line(Who::Plan, done);
+            | Action::PersonWaits { .. }
+            | Action::Strike { .. }
+            | Action::Rebalance { .. }
+            | Action::Shortage { .. }
+            | Action::EarlyCompleted { .. }
+            | Action::Ping
+            | Action::Forge(_) => {
+                let done = self.universe.look(|world, now| action.apply(world, now));
+                trace::line(Who::Plan, format!("{action}; {done}"));
             }
         }
     }
@@ -201,7 +201,7 @@ impl<'a> Driver<'a> {
             for told in world.take_story() {
                 trace::line_at(told.at, Who::World, tell(&told.what));
             }
-            (self.watch.check(world), mail, agents::hosts(world))
+            (self.watch.look(world), mail, agents::hosts(world))
         });
         if mail {
             universe.mail_came();
@@ -221,8 +221,37 @@ impl<'a> Driver<'a> {
         if !universe.look(|world, now| invariants::is_quiet(world, now)) {
             return Ok(false);
         }
-        let due = universe.store.due(now, 1).await?;
-        Ok(due.is_empty() && universe.store.next_due(now).await?.is_none())
+        for key in universe.written() {
+            if !self.is_stuck(&key) && self.is_due_some_day(&key).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    async fn is_due_some_day(&self, key: &DueKey) -> Result<bool> {
+        let store = &self.universe.store;
+        let due = match key {
+            DueKey::Instance(key) => store
+                .instance(key)
+                .await?
+                .and_then(|found| found.record.due),
+            DueKey::Run(key) => store.run(key).await?.and_then(|found| found.record.due),
+            DueKey::Claim(key) => store.claim(key).await?.and_then(|found| found.record.due),
+        };
+        Ok(due.is_some())
+    }
+
+    /// Whether a record waits for a job that GitHub never ends; it is looked at for a month.
+    fn is_stuck(&self, key: &DueKey) -> bool {
+        let run = match key {
+            DueKey::Run(run) => run.run_id,
+            DueKey::Instance(_) | DueKey::Claim(_) => return false,
+        };
+        self.universe.look(|world, _| {
+            let run = world.github().run(run);
+            run.is_some_and(|run| invariants::is_stuck(world, run))
+        })
     }
 
     /// What keeps the world from its rest.
@@ -242,7 +271,7 @@ impl<'a> Driver<'a> {
         let changed = self.universe.look(|world, _| world.last_change());
         let last = self
             .universe
-            .last_write()
+            .last_write(|key| !self.is_stuck(key))
             .map_or(changed, |write| write.max(changed));
         last.checked_add(QUIET_FOR).unwrap_or(Timestamp::MAX)
     }
@@ -270,82 +299,6 @@ impl<'a> Driver<'a> {
             .flatten();
         all.min().map_or(look_again, |at| at.min(look_again))
     }
-}
-
-/// Changes the world as the plan says; what was done.
-fn change(world: &mut World, now: Timestamp, action: &Action) -> String {
-    match action {
-        Action::Push(run) => {
-            let scenario = Scenario {
-                name: "drawn",
-                about: "drawn by a seed",
-                runs: vec![(**run).clone()],
-            };
-            world.play(now, &scenario);
-            format!(
-                "pushes {} jobs to {}",
-                run.spec.jobs.len(),
-                run.spec.repository
-            )
-        }
-        Action::CancelByPerson { run } => match pushed(world, *run) {
-            Some(run) => {
-                let done = world.github_mut(now).cancel_run(now, run, "mona");
-                format!("mona cancels run {run}: {done}")
-            }
-            None => "nothing to cancel yet".to_owned(),
-        },
-        Action::RerunByPerson { run, only_failed } => match pushed(world, *run) {
-            Some(run) => {
-                let asked = if *only_failed {
-                    Rerun::FailedJobs(run)
-                } else {
-                    Rerun::WholeRun(run)
-                };
-                let done = world.github_mut(now).rerun(now, asked, "mona");
-                format!("mona re-runs run {run}: {done:?}")
-            }
-            None => "nothing to re-run yet".to_owned(),
-        },
-        Action::Interrupt {
-            nth,
-            action,
-            notice,
-        } => match working(world, *nth) {
-            Some(id) => {
-                let interruption = Interruption {
-                    action: *action,
-                    ..Interruption::terminate(*notice)
-                };
-                let done = world.ec2_mut(now).interrupt(now, &id, interruption);
-                format!("EC2 takes {id}: {done:?}")
-            }
-            None => "nothing to take".to_owned(),
-        },
-        Action::HostDies { nth } => match working(world, *nth) {
-            Some(id) => {
-                let done = world.ec2_mut(now).host_dies(now, &id);
-                format!("the host of {id} dies: {done:?}")
-            }
-            None => "no host to die".to_owned(),
-        },
-        Action::Crash { .. } | Action::Drain { .. } => String::new(),
-    }
-}
-
-fn pushed(world: &World, nth: usize) -> Option<RunId> {
-    world.planned().get(nth)?.run
-}
-
-/// The machines that work, counted round.
-fn working(world: &World, nth: usize) -> Option<reprise_model::ids::InstanceId> {
-    let working: Vec<_> = world
-        .machines()
-        .filter(|machine| machine.activity == Activity::Working)
-        .map(|machine| machine.id.clone())
-        .collect();
-    let index = nth.checked_rem(working.len())?;
-    working.get(index).cloned()
 }
 
 fn restless(world: &World) -> Vec<String> {

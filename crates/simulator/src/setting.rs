@@ -11,7 +11,7 @@ use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
 use reprise_model::runner_name::RunnerNamePattern;
 use reprise_world::github::{self, AppKeys, KeyError};
-use reprise_world::world::{DeliveryMode, World, WorldSettings};
+use reprise_world::world::{DeliveryMode, Ec2Behaviour, World, WorldSettings};
 use wildmatch::WildMatch;
 
 use crate::plan::Plan;
@@ -42,6 +42,12 @@ pub fn world(plan: &Plan) -> Result<World> {
     let mut world = World::new(WorldSettings {
         delivery: DeliveryMode::Elsewhere,
         max_receive_count: plan.world.max_receive_count,
+        ec2: Ec2Behaviour {
+            list_delay: plan.world.list_delay,
+            list_delay_varies_by: plan.world.list_delay_varies_by,
+            boot_takes: plan.world.boot_takes,
+            ..usual.ec2
+        },
         machines: reprise_world::machine::MachineSettings {
             when_taken: plan.world.when_taken,
             ..usual.machines.clone()
@@ -50,8 +56,10 @@ pub fn world(plan: &Plan) -> Result<World> {
     })
     .context("failed to make the world")?;
     let now = world.now();
-    world.ec2_mut(now).set_list_delay(plan.world.list_delay);
-    world.github_mut(now).faults_mut().job_lists_lag = plan.world.job_lists_lag;
+    let faults = world.github_mut(now).faults_mut();
+    faults.job_lists_lag = plan.world.job_lists_lag;
+    faults.no_checks_read = plan.world.no_checks_read;
+    faults.no_actions_write = plan.world.no_actions_write;
     Ok(world)
 }
 

@@ -160,9 +160,20 @@ impl Universe {
         lock(&self.written).get(key).copied()
     }
 
-    /// When any record was last written.
-    pub fn last_write(&self) -> Option<Timestamp> {
-        lock(&self.written).values().copied().max()
+    /// All records that were ever written.
+    pub fn written(&self) -> Vec<DueKey> {
+        lock(&self.written).keys().cloned().collect()
+    }
+
+    /// When any record that counts was last written.
+    pub fn last_write(&self, counts: impl Fn(&DueKey) -> bool) -> Option<Timestamp> {
+        let mut all: Vec<(Timestamp, DueKey)> = lock(&self.written)
+            .iter()
+            .map(|(key, at)| (*at, key.clone()))
+            .collect();
+        all.sort();
+        let last = all.iter().rev().find(|(_, key)| counts(key));
+        last.map(|(at, _)| *at)
     }
 }
 

@@ -1,23 +1,35 @@
 //! What is going to happen in one simulation, as data that a seed draws.
 //!
-//! Nothing here plays it. The invariant: a plan depends on its seed alone, and a prefix of a plan
-//! plays like the whole up to its last step.
+//! Nothing here plays it, but each action can be done to a world ([`Action::apply`]). The invariant: a
+//! plan depends on its seed alone, and a prefix of a plan plays like the whole up to its last step.
 
+mod act;
+mod dice;
 mod draw;
+mod fates;
+mod happenings;
+mod rates;
+mod swarm;
+#[cfg(test)]
+mod tests;
+mod words;
+mod workload;
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_world::ec2::InterruptionAction;
+use reprise_model::job::Conclusion;
+use reprise_world::ec2::Pool;
+use reprise_world::fate::{Fate, Stroke};
+use reprise_world::github::RunSpec;
 use reprise_world::machine::WhenTaken;
-use reprise_world::scenario::PlannedRun;
+use reprise_world::world::{ByHand, Deed, When};
 
-pub use draw::Dice;
-
-/// How often something happens, in thousandths.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Chance(pub u16);
+pub use dice::Dice;
+pub use rates::{
+    AgentRates, Chance, Ec2Rates, GitHubRates, LatencyRates, PostRates, Rates, SqsRates, StoreRates,
+};
 
 /// One simulation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// What drew it, and what its dice at play are seeded with.
     pub seed: u64,
@@ -44,6 +56,10 @@ pub struct WorldPlan {
     pub start: Timestamp,
     /// How far EC2's descriptions lag behind.
     pub list_delay: SignedDuration,
+    /// Up to so much further, each by its own.
+    pub list_delay_varies_by: SignedDuration,
+    /// From an instance's launch to its state `running`.
+    pub boot_takes: SignedDuration,
     /// What becomes of a job whose operating system shuts down.
     pub when_taken: WhenTaken,
     /// How often a message is received before it is a dead letter.
@@ -52,10 +68,14 @@ pub struct WorldPlan {
     pub rerun_failed_takes_cancelled: bool,
     /// For how long the job list of a re-run's attempt lacks a record.
     pub job_lists_lag: SignedDuration,
+    /// The App may not read why jobs were cancelled.
+    pub no_checks_read: bool,
+    /// The App may not re-run.
+    pub no_actions_write: bool,
 }
 
 /// Something that is done at a time.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// When, from the beginning.
     pub at: SignedDuration,
@@ -63,11 +83,12 @@ pub struct Step {
     pub what: Action,
 }
 
-/// What can be done. A run is named by its place among the plan's pushes.
-#[derive(Debug, Clone)]
+/// What can be done. A run is named by its place among the plan's pushes, a job by its place in the
+/// workflow file; what is not there yet befalls nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Somebody pushes.
-    Push(Box<PlannedRun>),
+    Push(Box<Push>),
     /// A person cancels a run.
     CancelByPerson {
         /// Which.
@@ -77,23 +98,52 @@ pub enum Action {
     RerunByPerson {
         /// Which.
         run: usize,
-        /// Whether only its failed jobs.
-        only_failed: bool,
+        /// What of it.
+        what: ByHand,
     },
-    /// EC2 takes a spot instance that works, if there is one.
-    Interrupt {
-        /// Which, counted round among those that work.
-        nth: usize,
-        /// What EC2 does to it.
-        action: InterruptionAction,
-        /// After which notice.
-        notice: SignedDuration,
+    /// A person does something about a run as soon as something else has happened to it.
+    PersonWaits {
+        /// Which run.
+        run: usize,
+        /// For what.
+        when: When,
+        /// How long after that the person acts.
+        then_after: SignedDuration,
+        /// What the person does.
+        deed: Deed,
     },
-    /// A host dies without a word.
-    HostDies {
-        /// Which, counted round among those that work.
-        nth: usize,
+    /// Something strikes the instance that a job runs, or ran, on.
+    Strike {
+        /// Whose job.
+        run: usize,
+        /// Which of its jobs.
+        place: usize,
+        /// What strikes it.
+        stroke: Stroke,
     },
+    /// EC2 recommends to move on from the instance that a job runs on.
+    Rebalance {
+        /// Whose job.
+        run: usize,
+        /// Which of its jobs.
+        place: usize,
+    },
+    /// Pools run out of capacity for a while.
+    Shortage {
+        /// Which.
+        pool: Pool,
+        /// For how long.
+        lasts: SignedDuration,
+    },
+    /// GitHub says that a run has completed although it may not have.
+    EarlyCompleted {
+        /// Which.
+        run: usize,
+    },
+    /// GitHub sends a signed event of a kind that does not matter.
+    Ping,
+    /// A stranger posts something to the address of the webhooks.
+    Forge(Forgery),
     /// A controller's process dies.
     Crash {
         /// Which.
@@ -110,124 +160,63 @@ pub enum Action {
     },
 }
 
-/// How often a controller's surroundings fail, and how long they take.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rates {
-    /// How long calls take.
-    pub latency: LatencyRates,
-    /// The store.
-    pub store: StoreRates,
-    /// GitHub.
-    pub github: GitHubRates,
-    /// EC2.
-    pub ec2: Ec2Rates,
-    /// SQS.
-    pub sqs: SqsRates,
+/// A run that is pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Push {
+    /// What is pushed.
+    pub spec: RunSpec,
+    /// What befalls its jobs, by their places: a fate an execution, of which the last repeats.
+    pub fates: Vec<Vec<Fate>>,
 }
 
-/// How long a call takes, beside the milliseconds that each takes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct LatencyRates {
-    /// A call that takes much longer.
-    pub slow: Chance,
-    /// How long at most.
-    pub slow_up_to: SignedDuration,
+/// What a stranger posts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forgery {
+    /// What it says.
+    pub says: Lie,
+    /// How it is signed. A stranger does not know the secret.
+    pub signed: Signed,
 }
 
-/// The store's faults.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StoreRates {
-    /// A commit is done, its answer is lost, and the client's own repeat conflicts with it.
-    pub repeats_conflict: Chance,
-    /// A commit of several records is refused because another transaction was at one of them.
-    pub transactions_collide: Chance,
-    /// A call fails and does nothing.
-    pub fails: Chance,
-    /// A commit is done and its answer is lost.
-    pub lost_answers: Chance,
-    /// What is due is read from an index that lags behind.
-    pub due_lags: Chance,
-    /// By how much.
-    pub due_lag: SignedDuration,
+/// What a forged webhook says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lie {
+    /// A job has ended so.
+    Completed {
+        /// Whose job.
+        run: usize,
+        /// Which of its jobs.
+        place: usize,
+        /// How.
+        conclusion: Conclusion,
+    },
+    /// A job waits for a machine that does not exist.
+    Queued {
+        /// Of which run.
+        run: usize,
+        /// With the labels of which job.
+        place: usize,
+    },
+    /// EC2 takes the instance that a job runs on: an event of EC2's, posted as a webhook.
+    Warning {
+        /// Whose job.
+        run: usize,
+        /// Which of its jobs.
+        place: usize,
+    },
+    /// Nothing that can be read.
+    Garbage,
 }
 
-/// GitHub's faults.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct GitHubRates {
-    /// A call is answered 5xx and does nothing.
-    pub fails: Chance,
-    /// A re-run is answered 5xx although it was carried out.
-    pub fails_after_acting: Chance,
-    /// A call's answer never comes; whether it was carried out is as likely as not.
-    pub lost_answers: Chance,
-    /// The secondary limit refuses a call.
-    pub limited: Chance,
-    /// How long it asks to wait.
-    pub retry_after: SignedDuration,
-    /// A run that was just made is not found.
-    pub fresh_not_found: Chance,
-}
-
-/// EC2's faults.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ec2Rates {
-    /// A call is throttled.
-    pub throttled: Chance,
-    /// There is no spot capacity.
-    pub no_spot: Chance,
-    /// There is no on-demand capacity.
-    pub no_on_demand: Chance,
-    /// A launch's answer is lost; whether it was carried out is as likely as not.
-    pub lost_answers: Chance,
-    /// A termination fails.
-    pub terminate_fails: Chance,
-}
-
-/// SQS's faults.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct SqsRates {
-    /// A receive fails; whether it hid messages is as likely as not.
-    pub receive_fails: Chance,
-    /// A received message stays visible to others.
-    pub received_twice: Chance,
-    /// A delete or a change of visibility fails and does nothing.
-    pub fails: Chance,
-    /// A delete is done and its answer is lost.
-    pub lost_answers: Chance,
-}
-
-/// How messages travel from GitHub and EventBridge to the queues.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct PostRates {
-    /// A message is lost at first and redelivered later.
-    pub lost: Chance,
-    /// How much later at most.
-    pub redelivered_within: SignedDuration,
-    /// A message is lost for ever.
-    pub lost_for_good: Chance,
-    /// A message comes twice.
-    pub doubled: Chance,
-    /// A message comes late, and so after others that were sent later.
-    pub delayed: Chance,
-    /// How late at most.
-    pub delayed_up_to: SignedDuration,
-}
-
-/// How agents do, decided once an instance.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct AgentRates {
-    /// There is none.
-    pub missing: Chance,
-    /// It dies some time after the boot.
-    pub dies: Chance,
-    /// How long after the boot at most.
-    pub dies_within: SignedDuration,
-    /// Its calls to EC2 take long.
-    pub slow: Chance,
-    /// How long at most.
-    pub slow_up_to: SignedDuration,
-    /// A call to EC2 fails.
-    pub tag_fails: Chance,
+/// How a forged webhook is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Signed {
+    /// Not at all.
+    Not,
+    /// With text that is no signature.
+    Malformed,
+    /// With another secret.
+    Wrongly,
 }
 
 impl Plan {

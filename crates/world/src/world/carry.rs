@@ -122,6 +122,12 @@ impl World {
         }
     }
 
+    /// Somebody posts a message to the address behind a queue.
+    pub fn post(&mut self, now: Timestamp, message: Outgoing) {
+        self.advance(now);
+        self.send(message);
+    }
+
     /// Adds a line to the story.
     pub(crate) fn tell(&mut self, at: Timestamp, what: Tale) {
         self.changes += 1;
