@@ -11,6 +11,8 @@ use reprise_model::job::{Conclusion, Job, JobStatus};
 use reprise_model::ledger::{RerunOrder, RerunTarget, Sibling};
 use reprise_model::run::{CancelCause, Run};
 
+use crate::mutant;
+
 /// The order for the interrupted jobs `wanted`; `None` when there is none.
 pub(super) fn order(
     run: &Run,
@@ -19,9 +21,10 @@ pub(super) fn order(
     causes: &BTreeMap<JobId, CancelCause>,
 ) -> Option<RerunOrder> {
     let attempt = Attempt::new(jobs, wanted, causes);
+    let is_alone = mutant!(ForgetSiblings => true, attempt.siblings.is_empty());
     let target = match wanted {
         [] => return None,
-        [only] if attempt.siblings.is_empty() => RerunTarget::Job(*only),
+        [only] if mutant!(RerunAllForOne => false, is_alone) => RerunTarget::Job(*only),
         _ => RerunTarget::FailedJobs,
     };
     let (along, siblings) = match target {
