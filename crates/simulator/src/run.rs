@@ -111,7 +111,7 @@ impl<'a> Driver<'a> {
                 return Ok(checks::check_at_rest(&self.universe).await?);
             }
             if self.universe.now() >= end {
-                return Ok(vec![never_quiet()]);
+                return self.never_quiet().await;
             }
             self.wait().await?;
         }
@@ -285,11 +285,19 @@ impl<'a> Driver<'a> {
             .flatten();
         all.min().map_or(look_again, |at| at.min(look_again))
     }
-}
 
-fn never_quiet() -> Broken {
-    Broken {
-        invariant: 0,
-        what: "the world never comes to rest".to_owned(),
+    /// What is restless still.
+    async fn never_quiet(&self) -> Result<Vec<Broken>> {
+        let mut restless = self.universe.look(|world, _| invariants::unrest(world));
+        for key in self.universe.written() {
+            if !self.is_stuck(&key) && self.is_due_some_day(&key).await? {
+                restless.push(format!("{key:?} is due"));
+            }
+        }
+        let restless = restless.join("; ");
+        Ok(vec![Broken {
+            invariant: 0,
+            what: format!("the world never comes to rest: {restless}"),
+        }])
     }
 }
