@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use reprise_controller::config::Config;
+use reprise_config::Config;
 use reprise_controller::daemon;
 
 use crate::clock::ClockArguments;

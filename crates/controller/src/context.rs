@@ -3,68 +3,24 @@
 use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_config::Settings;
+use reprise_config::policies::policy_of;
 use reprise_engine::backoff::Jitter;
 use reprise_engine::job::FleetRule;
-use reprise_engine::launch::FleetOffer;
-use reprise_engine::rules::Rules;
-use reprise_model::ids::{AccountId, Region, Repository, StackName};
+use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::policy::RetryPolicy;
-use reprise_model::runner_name::RunnerNamePattern;
 use reprise_store::{HolderId, StoreError};
 use tokio::sync::Notify;
-use wildmatch::WildMatch;
 
 use crate::bells::Bells;
 use crate::claims::Own;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::policies::{PolicyRule, policy_of};
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::Patience;
-
-/// What configuration decided, in the words of the domain.
-#[derive(Debug)]
-pub struct Settings {
-    /// The numbers that decisions go by.
-    pub rules: Rules,
-    /// Repositories that are served; `*` stands for any text.
-    pub repositories: Vec<WildMatch>,
-    /// `[[policy]]`.
-    pub policies: Vec<PolicyRule>,
-    /// How a runner's name tells its instance.
-    pub runner_name: RunnerNamePattern,
-    /// Where instances are looked for, in order.
-    pub places: Vec<Place>,
-    /// What is launched; `None` in retry-only mode.
-    pub fleet: Option<FleetSettings>,
-}
-
-/// A region of ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// The region.
-    pub region: Region,
-    /// The account.
-    pub account: AccountId,
-}
-
-/// What is launched, and how.
-#[derive(Debug)]
-pub struct FleetSettings {
-    /// The stack's name.
-    pub stack: StackName,
-    /// What jobs may choose from.
-    pub offer: FleetOffer,
-    /// The launch template's name or id.
-    pub launch_template: String,
-    /// Its version.
-    pub launch_template_version: String,
-    /// Subnets, one a zone.
-    pub subnets: Vec<String>,
-}
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -88,7 +44,10 @@ pub struct Controller<P: Ports> {
     pub due: Notify,
     /// Evidence was stored: whoever looks for some looks again at once.
     pub(crate) bells: Bells,
+    /// When the job of an interrupted instance is looked for again.
     pub(crate) patience: Patience,
+    /// When an instance that was kept is asked about again.
+    pub(crate) kept: Patience,
     /// Launches that this process holds the claims of.
     pub(crate) own: Own,
     /// This process, among all that share the store.
@@ -154,6 +113,7 @@ impl<P: Ports> Controller<P> {
             due: Notify::new(),
             bells: Bells::default(),
             patience: Patience::default(),
+            kept: Patience::default(),
             own: Own::default(),
             holder,
             random: Mutex::new(random),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
-use reprise_aws::{Ec2, SqsQueue};
+use anyhow::{Context, Result, bail};
+use reprise_aws::{Ec2, RegionSettings, SqsQueue};
+use reprise_config::{Config, GitHubConfig, QueuesConfig, RegionConfig, StoreConfig};
 use reprise_model::ids::Region;
 use reprise_store::SqliteStore;
 use tokio::net::TcpListener;
@@ -13,7 +14,6 @@ use tracing::{error, info};
 
 use crate::adapters::Real;
 use crate::clock::Clock;
-use crate::config::{Config, GitHubConfig, QueuesConfig};
 use crate::context::Controller;
 use crate::health::Health;
 use crate::http::routes;
@@ -94,13 +94,9 @@ async fn connect<C: Clock>(
     draining: Draining,
     seed: u64,
 ) -> Result<Controller<Real<C>>> {
-    let store = SqliteStore::open(&config.store_path).with_context(|| {
-        format!(
-            "failed to open the store {}; set store.path",
-            config.store_path.display()
-        )
-    })?;
-    let cloud = Ec2::connect(&config.regions).await;
+    let store = open_store(&config.store)?;
+    let regions: Vec<RegionSettings> = config.regions.into_iter().map(region).collect();
+    let cloud = Ec2::connect(&regions).await;
     let github = connect_github(config.github)?;
     let metrics = Metrics::new().context("failed to register the metrics")?;
     Ok(Controller::new(
@@ -113,6 +109,28 @@ async fn connect<C: Clock>(
         draining,
         seed,
     ))
+}
+
+fn open_store(config: &StoreConfig) -> Result<SqliteStore> {
+    match config {
+        StoreConfig::Sqlite { path } => SqliteStore::open(path).with_context(|| {
+            format!(
+                "failed to open the store {}; set store.path",
+                path.display()
+            )
+        }),
+        StoreConfig::DynamoDb { table, .. } => bail!(
+            "failed to open the table {table}: DynamoDB is not built in yet; set store.kind to \"sqlite\""
+        ),
+    }
+}
+
+fn region(config: RegionConfig) -> RegionSettings {
+    RegionSettings {
+        region: config.region,
+        account: config.account,
+        role_arn: config.role_arn,
+    }
 }
 
 fn connect_github(config: GitHubConfig) -> Result<reprise_github::GitHub> {

@@ -3,22 +3,12 @@
 use std::error::Error;
 use std::fmt;
 
-use serde::Deserialize;
+use reprise_config::LogFormat;
 use tracing_subscriber::EnvFilter;
 
 /// Ours from `info` on (`reprise::decision`, `reprise_controller` and so on begin with `reprise`);
 /// of others what went wrong.
 const DEFAULT_FILTER: &str = "warn,reprise=info";
-
-/// How logs are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum LogFormat {
-    /// One JSON object a line.
-    Json,
-    /// One readable line.
-    Text,
-}
 
 /// Starts logging to standard output. `RUST_LOG` chooses what; by default everything of ours from
 /// `info` on. A second call changes nothing.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use reprise_config::Config;
 use reprise_controller::clock::SystemClock;
-use reprise_controller::config::Config;
 use reprise_controller::{daemon, logging};
 
 /// Brings GitHub Actions jobs back after EC2 Spot took their machine.

@@ -287,6 +287,14 @@ impl<P: Ports> Pump<P> {
 
     fn log_outcome(&self, message: &Received<P>, outcome: &Outcome) {
         let (queue, id, outcome_word) = (self.source.as_str(), delivery(message), outcome.as_str());
+        debug!(
+            target: "reprise::decision",
+            decision = "message",
+            reason = outcome_word,
+            queue,
+            message.id = id,
+            "a message has its outcome"
+        );
         match outcome {
             Outcome::Forged(_) => warn!(
                 queue,
@@ -301,12 +309,7 @@ impl<P: Ports> Pump<P> {
                 problem,
                 "a message cannot be read"
             ),
-            Outcome::Ignored(reason) if is_routine(*reason) => debug!(
-                queue,
-                message.id = id,
-                outcome = outcome_word,
-                "a message asks for nothing"
-            ),
+            Outcome::Ignored(reason) if is_routine(*reason) => {}
             Outcome::Ignored(_)
             | Outcome::Settled(_)
             | Outcome::Awaiting

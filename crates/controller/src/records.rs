@@ -167,6 +167,7 @@ impl<P: Ports> Controller<P> {
         info!(
             target: "reprise::decision",
             decision = "awaiting",
+            reason = "interrupted",
             repository = %key.repository,
             run.id = %key.run_id,
             run.attempt = %job.run_attempt,

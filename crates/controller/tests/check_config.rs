@@ -60,7 +60,7 @@ fn example(name: &str, folder: &Path) -> PathBuf {
     std::fs::write(folder.join("app-key.pem"), key).expect("written");
     std::fs::write(folder.join("webhook-secret"), "a-fake-secret\n").expect("written");
     let source = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("examples")
+        .join("../config/examples")
         .join(name);
     let text = std::fs::read_to_string(source).expect("readable");
     let folder_text = folder.display().to_string();

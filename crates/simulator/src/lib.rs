@@ -18,5 +18,6 @@ pub mod run;
 pub mod seeds;
 pub mod setting;
 pub mod shrink;
+pub mod tell;
 pub mod trace;
 pub mod universe;

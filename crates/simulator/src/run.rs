@@ -17,6 +17,7 @@ use crate::checks;
 use crate::plan::{Action, Dice, Plan, Step};
 use crate::post::Post;
 use crate::replica::Replica;
+use crate::tell::tell;
 use crate::trace::{self, Trace, Who};
 use crate::universe::Universe;
 
@@ -197,7 +198,7 @@ impl<'a> Driver<'a> {
             }
             let mail = self.post.deliver(world, now);
             for told in world.take_story() {
-                trace::line_at(told.at, Who::World, format!("{:?}", told.what));
+                trace::line_at(told.at, Who::World, tell(&told.what));
             }
             (self.watch.look(world), mail, agents::hosts(world))
         });

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
-use reprise_controller::context::{FleetSettings, Place, Settings};
+use reprise_config::{FleetSettings, Place, Settings};
 use reprise_engine::launch::FleetOffer;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;

@@ -144,6 +144,14 @@ pub fn line_at(at: Timestamp, who: Who, text: impl Into<String>) {
     });
 }
 
+/// Adds a line that is for people alone: whether it is kept changes nothing of the story.
+fn remark(who: Who, text: String) {
+    with_sink(|sink| {
+        let at = sink.clock.elapsed();
+        sink.keep(at, who, text);
+    });
+}
+
 /// Something was reached.
 pub fn reached(kind: &'static str, name: &str) {
     with_sink(|sink| sink.coverage.count(kind, name));
@@ -156,6 +164,10 @@ fn with_sink(what: impl FnOnce(&mut Sink)) {
 impl Sink {
     fn add(&mut self, at: SignedDuration, who: Who, text: String) {
         (at.as_nanos(), who, &text).hash(&mut self.hasher);
+        self.keep(at, who, text);
+    }
+
+    fn keep(&mut self, at: SignedDuration, who: Who, text: String) {
         if self.keep {
             self.kept.push(Line { at, who, text });
         }
@@ -191,14 +203,26 @@ impl Subscriber for Listener {
     fn event(&self, event: &Event<'_>) {
         let mut words = Words::default();
         event.record(&mut words);
-        let decision = event.metadata().target() == DECISIONS;
-        let text = words.into_text(*event.metadata().level(), decision);
-        line(SPEAKER.get(), text);
+        let (who, metadata) = (speaker(event.metadata()), event.metadata());
+        if metadata.target() == DECISIONS {
+            line(who, words.into_decision());
+        } else {
+            remark(who, words.into_remark(*metadata.level()));
+        }
     }
 
     fn enter(&self, _: &Id) {}
 
     fn exit(&self, _: &Id) {}
+}
+
+/// A controller is who was last at its ports: whatever wakes it, it then asks for something.
+fn speaker(metadata: &Metadata<'_>) -> Who {
+    if metadata.target().starts_with("reprise_agent") {
+        Who::Agents
+    } else {
+        SPEAKER.get()
+    }
 }
 
 /// What people want to know beside decisions.
@@ -218,21 +242,24 @@ struct Words {
 }
 
 impl Words {
-    fn into_text(self, level: Level, decision: bool) -> String {
+    fn into_decision(self) -> String {
         let Self {
             message,
-            decision: word,
+            decision,
             reason,
             rest,
         } = self;
-        if !decision {
-            return format!("{level}: {message};{rest}");
+        reached("decision", &decision);
+        if reason.is_empty() {
+            return format!("{decision}: {message};{rest}");
         }
-        reached("decision", &word);
-        if !reason.is_empty() {
-            reached("reason", &format!("{word}: {reason}"));
-        }
-        format!("{word} {reason}: {message};{rest}")
+        reached("reason", &format!("{decision}: {reason}"));
+        format!("{decision} ({reason}): {message};{rest}")
+    }
+
+    fn into_remark(self, level: Level) -> String {
+        let Self { message, rest, .. } = self;
+        format!("{level}: {message};{rest}")
     }
 
     fn take(&mut self, field: &Field, value: fmt::Arguments<'_>) {

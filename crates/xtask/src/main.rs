@@ -4,6 +4,7 @@ mod command;
 mod deny;
 mod peers;
 mod purity;
+mod simulate;
 mod test;
 
 use std::process::ExitCode;
@@ -30,6 +31,13 @@ enum Task {
     Peers,
     /// Check that the engine depends on nothing that could read a clock or do I/O.
     Purity,
+    /// Play seeds of the simulator; `--help` after the command names its options.
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// What the simulator is told.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check licences, banned crates and sources with cargo-deny.
     Deny,
 }
@@ -39,6 +47,7 @@ fn main() -> ExitCode {
         Task::Test { hermetic } => test::run(hermetic),
         Task::Peers => peers::install().map(|_| ()),
         Task::Purity => purity::check(),
+        Task::Simulate { arguments } => simulate::run(&arguments),
         Task::Deny => deny::check(),
     };
     match done {

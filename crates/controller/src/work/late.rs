@@ -5,6 +5,7 @@ use reprise_engine::due;
 use reprise_engine::job::{self, JobVerdict};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{InstanceEntry, UnexplainedJob};
+use reprise_model::reason::EndReason;
 use reprise_store::{Store, StoreError};
 
 use crate::claims::{Claimed, DueRecord};
@@ -66,7 +67,7 @@ impl<P: Ports> Controller<P> {
         let verdict = self.judge(repository, job).await?;
         match &verdict {
             JobVerdict::Settle { evidence, end, .. } if evidence.is_empty() => {
-                self.end_if_any(end.as_ref()).await?;
+                self.end_if_any(end.as_ref(), EndReason::JobEnded).await?;
                 Ok(false)
             }
             JobVerdict::Settle { .. } | JobVerdict::Await { .. } => {
@@ -84,12 +85,17 @@ impl<P: Ports> Controller<P> {
         let sight = self.cloud.look(region, id).await?;
         let (fleet, rules) = (self.fleet_rule(), &self.settings.rules);
         let outlived = job::outlived(entry, &sight, fleet, rules, self.clock.now());
-        self.end_if_any(outlived.as_ref()).await
+        self.end_if_any(outlived.as_ref(), EndReason::NotTaken)
+            .await
     }
 
-    async fn end_if_any(&self, instance: Option<&Instance>) -> Result<(), WorkError> {
+    async fn end_if_any(
+        &self,
+        instance: Option<&Instance>,
+        why: EndReason,
+    ) -> Result<(), WorkError> {
         match instance {
-            Some(instance) => self.end(instance).await,
+            Some(instance) => self.end(instance, why).await,
             None => Ok(()),
         }
     }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use reprise_config::FleetSettings;
 use reprise_engine::launch;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::Store;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::claims::Claimed;
-use crate::context::{Controller, FleetSettings, WorkError};
+use crate::context::{Controller, WorkError};
 use crate::ports::{Cloud, LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {
@@ -124,13 +125,22 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
         LaunchAnswer::NoCapacity { .. }
         | LaunchAnswer::Throttled
         | LaunchAnswer::Refused { .. }
-        | LaunchAnswer::Unclear { .. } => warn!(
+        | LaunchAnswer::Unclear { .. } => {
+            debug!(
+                target: "reprise::decision",
+                decision = "not-launched",
+                reason = answer_word(answer),
+                job.id = %claim.key.job_id,
+                "a launch goes on"
+            );
+            warn!(
             repository = %claim.key.repository,
             job.id = %claim.key.job_id,
             capacity = %claim.spec.capacity,
             ?answer,
             "a launch brought no instance"
-        ),
+            );
+        }
     }
 }
 

@@ -83,7 +83,8 @@ impl<P: Ports> Controller<P> {
         match step {
             RunStep::Wait(why) => report::waiting(&entry, why),
             RunStep::Ask(order) => self.ask(&entry, &order).await?,
-            RunStep::Done | RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer => {}
+            RunStep::Done => report::done(&entry),
+            RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer => {}
         }
         Ok(())
     }

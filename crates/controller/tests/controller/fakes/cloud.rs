@@ -10,11 +10,15 @@ use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, 
 use reprise_model::ledger::LaunchAnswer;
 use reprise_model::tags::TagKeys;
 
+use super::clock::TestClock;
 use super::samples::{ACCOUNT, REGION, STACK};
 use super::{passing, takes};
 
-#[derive(Debug, Clone, Default)]
-pub(crate) struct FakeCloud(Arc<Mutex<State>>);
+#[derive(Debug, Clone)]
+pub(crate) struct FakeCloud {
+    state: Arc<Mutex<State>>,
+    clock: TestClock,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -25,16 +29,24 @@ struct State {
     no_answers: bool,
     panics: BTreeSet<InstanceId>,
     looks: u32,
+    lists: u32,
     launch_calls: u32,
     launches_take: Duration,
     looks_take: Duration,
 }
 
 impl FakeCloud {
+    pub(crate) fn new(clock: TestClock) -> Self {
+        Self {
+            state: Arc::default(),
+            clock,
+        }
+    }
+
     /// A running instance of our stack.
     pub(crate) fn add(&self, id: &str, capacity: Capacity) {
         let tags = BTreeMap::from([(TagKeys::default().stack(), STACK.to_owned())]);
-        let view = view(id.parse().expect("an id"), capacity, tags);
+        let view = self.view(id.parse().expect("an id"), capacity, tags);
         self.lock().instances.insert(view.instance.id.clone(), view);
     }
 
@@ -124,13 +136,42 @@ impl FakeCloud {
         self.lock().looks
     }
 
+    fn view(
+        &self,
+        id: InstanceId,
+        capacity: Capacity,
+        tags: BTreeMap<String, String>,
+    ) -> InstanceView {
+        InstanceView {
+            instance: Instance {
+                account: AccountId::new(ACCOUNT),
+                region: Region::new(REGION),
+                id,
+            },
+            capacity,
+            state: InstanceState::Running,
+            state_reason: None,
+            tags,
+            instance_type: "c7a.large".to_owned(),
+            zone: None,
+            launched_at: Some(self.clock.time()),
+        }
+    }
+
+    /// How often the instances of the stack were listed.
+    pub(crate) fn lists(&self) -> u32 {
+        self.lock().lists
+    }
+
     fn change(&self, id: &str, change: impl FnOnce(&mut InstanceView)) {
         let id: InstanceId = id.parse().expect("an id");
         change(self.lock().instances.get_mut(&id).expect("it is there"));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+        self.state
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
     }
 }
 
@@ -177,7 +218,7 @@ impl Cloud for FakeCloud {
         }
         let number = state.by_token.len() + 1;
         let id: InstanceId = format!("i-{number:017}").parse().expect("an id");
-        let view = view(id.clone(), order.capacity, order.tags.clone());
+        let view = self.view(id.clone(), order.capacity, order.tags.clone());
         state.instances.insert(id.clone(), view);
         state
             .by_token
@@ -202,25 +243,9 @@ impl Cloud for FakeCloud {
         tag_key: &str,
         stack: &str,
     ) -> Result<Vec<InstanceView>, PortError> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.lists += 1;
         let ours = |view: &&InstanceView| view.tags.get(tag_key).map(String::as_str) == Some(stack);
         Ok(state.instances.values().filter(ours).cloned().collect())
-    }
-}
-
-fn view(id: InstanceId, capacity: Capacity, tags: BTreeMap<String, String>) -> InstanceView {
-    InstanceView {
-        instance: Instance {
-            account: AccountId::new(ACCOUNT),
-            region: Region::new(REGION),
-            id,
-        },
-        capacity,
-        state: InstanceState::Running,
-        state_reason: None,
-        tags,
-        instance_type: "c7a.large".to_owned(),
-        zone: None,
-        launched_at: None,
     }
 }

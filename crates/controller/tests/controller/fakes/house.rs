@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
-use reprise_controller::context::{Controller, Settings};
+use reprise_config::Settings;
+use reprise_controller::context::Controller;
 use reprise_controller::loops::{Loops, drained};
 use reprise_controller::metrics::Metrics;
 use reprise_controller::ports::Ports;
@@ -74,10 +75,11 @@ pub(crate) struct Running {
 
 impl House {
     pub(crate) fn new() -> Self {
+        let clock = TestClock::new();
         Self {
-            clock: TestClock::new(),
+            clock,
             store: SharedStore::new(),
-            cloud: FakeCloud::default(),
+            cloud: FakeCloud::new(clock),
             github: FakeGitHub::default(),
             webhooks: FakeQueue::default(),
             ec2_events: FakeQueue::default(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_controller::context::{FleetSettings, Place, Settings};
+use reprise_config::{FleetSettings, Place, Settings};
 use reprise_engine::launch::FleetOffer;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;

@@ -1,0 +1,146 @@
+//! From the file to a configuration that can be worked with; all mistakes at once.
+
+mod aws;
+mod fleet;
+mod github;
+mod queues;
+mod rules;
+mod store;
+
+use std::net::SocketAddr;
+
+use reprise_model::policy::RetryPolicy;
+use reprise_model::runner_name::RunnerNamePattern;
+use wildmatch::WildMatch;
+
+use crate::checker::Checker;
+use crate::error::{Problem, shown};
+use crate::file::{self, File};
+use crate::policies::PolicyRule;
+use crate::{Config, LogFormat, Place, ReadFile, RegionConfig, Settings};
+
+const LISTEN: &str = "127.0.0.1:9464";
+
+/// Longer than any expression over names of 64 characters, and short enough to be shown.
+const LONGEST_PATTERN: usize = 500;
+
+pub(crate) fn check(file: File, read: ReadFile<'_>) -> Result<Config, Vec<Problem>> {
+    let mut checker = Checker::new(read);
+    let config = build(&mut checker, file);
+    match config {
+        Some(config) if checker.problems.is_empty() => Ok(config),
+        Some(_) | None => Err(checker.problems),
+    }
+}
+
+fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
+    let regions = aws::regions(checker, file.aws);
+    let first_region = regions.first().map(|one| one.region.clone());
+    let github = github::github(checker, &file.github);
+    let repositories = github::repositories(checker, file.github.repositories);
+    let queues = queues::queues(checker, file.queues, first_region);
+    let region = queues.as_ref().map(|queues| &queues.region);
+    let store = store::store(checker, file.store, region);
+    let rules = rules::rules(checker, &file.retry, file.fleet.launch_tries, file.tags);
+    let sweep_every = rules::sweep_every(checker, &file.retry);
+    let fleet = fleet::fleet(checker, file.fleet, &regions);
+    let policies = policies(checker, file.policy);
+    let runner_name = runner_name(checker, file.runner);
+    let listen = listen(checker, file.http);
+    Some(Config {
+        github: github?,
+        queues: queues?,
+        store: store?,
+        listen: listen?,
+        log_format: file.log.format.unwrap_or(LogFormat::Json),
+        sweep_every,
+        settings: Settings {
+            rules,
+            repositories,
+            policies,
+            runner_name: runner_name?,
+            places: regions.iter().map(place).collect(),
+            fleet,
+        },
+        regions,
+    })
+}
+
+fn place(region: &RegionConfig) -> Place {
+    Place {
+        region: region.region.clone(),
+        account: region.account.clone(),
+    }
+}
+
+fn listen(checker: &mut Checker<'_>, section: file::Http) -> Option<SocketAddr> {
+    let text = section.listen.unwrap_or_else(|| LISTEN.to_owned());
+    let problem = format!(
+        "is {}, which is no address and port; write {LISTEN}",
+        shown(&text)
+    );
+    checker.good("http.listen", text.parse().map_err(|_| problem))
+}
+
+fn policies(checker: &mut Checker<'_>, section: Vec<file::Policy>) -> Vec<PolicyRule> {
+    let numbered = (1..).zip(section);
+    numbered
+        .filter_map(|(number, policy)| rule(checker, number, &policy))
+        .collect()
+}
+
+fn rule(checker: &mut Checker<'_>, number: usize, policy: &file::Policy) -> Option<PolicyRule> {
+    for (key, pattern) in [
+        ("policy.workflow", &policy.workflow),
+        ("policy.job", &policy.job),
+    ] {
+        if pattern.is_empty() {
+            let problem = format!("of [[policy]] number {number} is empty");
+            checker.wrong(key, format!("{problem}; leave it out to match everything"));
+        }
+    }
+    if !github::may_match(&policy.repository) {
+        let problem = format!(
+            "of [[policy]] number {number} is {}, which no repository is called; write owner/name",
+            shown(&policy.repository)
+        );
+        checker.wrong("policy.repository", problem);
+    }
+    Some(PolicyRule {
+        repository: WildMatch::new(&policy.repository.to_ascii_lowercase()),
+        workflow: WildMatch::new(&policy.workflow),
+        job: WildMatch::new(&policy.job),
+        retry: retry(checker, number, &policy.retry.0)?,
+    })
+}
+
+fn retry(checker: &mut Checker<'_>, number: usize, word: &str) -> Option<RetryPolicy> {
+    match word {
+        "when-interrupted" => Some(RetryPolicy::WhenInterrupted),
+        "false" => Some(RetryPolicy::Never),
+        other => {
+            let problem = format!(
+                "of [[policy]] number {number} is {}; known are \"when-interrupted\" and false",
+                shown(other)
+            );
+            checker.wrong("policy.retry", problem);
+            None
+        }
+    }
+}
+
+fn runner_name(checker: &mut Checker<'_>, section: file::Runner) -> Option<RunnerNamePattern> {
+    let Some(pattern) = section.name_pattern else {
+        return Some(RunnerNamePattern::default());
+    };
+    if pattern.chars().count() > LONGEST_PATTERN {
+        let problem = format!("is longer than {LONGEST_PATTERN} characters; shorten it");
+        checker.wrong("runner.name_pattern", problem);
+        return None;
+    }
+    let read = RunnerNamePattern::try_from(pattern);
+    checker.good(
+        "runner.name_pattern",
+        read.map_err(|error| format!("cannot be used: {error}")),
+    )
+}

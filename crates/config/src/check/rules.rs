@@ -1,0 +1,107 @@
+//! The numbers that decisions go by: `[retry]`, `[tags]`, and how often a launch is tried.
+
+use jiff::SignedDuration;
+use reprise_engine::rules::Rules;
+use reprise_model::tags::TagKeys;
+
+use crate::checker::Checker;
+use crate::file;
+
+/// Sweeps are few calls, and what they find has waited long enough.
+const SWEEP_EVERY: SignedDuration = SignedDuration::from_secs(60);
+
+/// The sweep finds what events missed; later than this a lost event would be as good as forgotten.
+const MOST_SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// The longest key that EC2 takes for a tag is 128 characters, and ours add up to 24 to the prefix.
+const LONGEST_PREFIX: usize = 100;
+
+pub(super) fn rules(
+    checker: &mut Checker<'_>,
+    retry: &file::Retry,
+    launch_tries: Option<u32>,
+    tags: file::Tags,
+) -> Rules {
+    let defaults = Rules::default();
+    times(checker, retry);
+    look(checker, retry, &defaults);
+    if launch_tries == Some(0) {
+        checker.wrong(
+            "fleet.launch_tries",
+            "is 0, so that nothing would be launched",
+        );
+    }
+    Rules {
+        look_window: retry.look_window.unwrap_or(defaults.look_window),
+        look_again_after: retry.look_again_after.unwrap_or(defaults.look_again_after),
+        on_demand_retries: retry.on_demand_retries.unwrap_or_default(),
+        tags: tag_keys(checker, tags),
+        launch_tries: launch_tries.unwrap_or(defaults.launch_tries),
+        ..defaults
+    }
+}
+
+pub(super) fn sweep_every(checker: &mut Checker<'_>, retry: &file::Retry) -> SignedDuration {
+    let every = retry.sweep_every.unwrap_or(SWEEP_EVERY);
+    if every > MOST_SWEEP_EVERY {
+        let problem = format!("must not be longer than {MOST_SWEEP_EVERY:#}");
+        checker.wrong("retry.sweep_every", problem);
+    }
+    every
+}
+
+fn times(checker: &mut Checker<'_>, retry: &file::Retry) {
+    for (key, value) in [
+        ("retry.look_window", retry.look_window),
+        ("retry.look_again_after", retry.look_again_after),
+        ("retry.sweep_every", retry.sweep_every),
+    ] {
+        if value.is_some_and(|value| !value.is_positive()) {
+            checker.wrong(key, "must be longer than nothing, as \"60s\"");
+        }
+    }
+}
+
+fn look(checker: &mut Checker<'_>, retry: &file::Retry, defaults: &Rules) {
+    let window = retry.look_window.unwrap_or(defaults.look_window);
+    let again = retry.look_again_after.unwrap_or(defaults.look_again_after);
+    if window > defaults.late_look_after {
+        let problem = format!("must not be longer than {:#}", defaults.late_look_after);
+        checker.wrong("retry.look_window", problem);
+    }
+    if !window.is_positive() || again <= window {
+        return;
+    }
+    if retry.look_again_after.is_some() {
+        let problem = format!(
+            "is longer than retry.look_window, which is {window:#}, so that nothing would be \
+             looked at again"
+        );
+        checker.wrong("retry.look_again_after", problem);
+    } else {
+        let problem = format!(
+            "is shorter than retry.look_again_after, which is {again:#}, so that nothing would be \
+             looked at again"
+        );
+        checker.wrong("retry.look_window", problem);
+    }
+}
+
+fn tag_keys(checker: &mut Checker<'_>, tags: file::Tags) -> TagKeys {
+    let Some(prefix) = tags.prefix else {
+        return TagKeys::default();
+    };
+    let right = "write what sets our tags apart, as runs-on-, or leave it out";
+    checker.filled("tags.prefix", &prefix, right);
+    if prefix.to_ascii_lowercase().starts_with("aws:") {
+        checker.wrong(
+            "tags.prefix",
+            "begins with aws:, which AWS keeps for itself",
+        );
+    }
+    if prefix.chars().count() > LONGEST_PREFIX {
+        let problem = format!("is longer than {LONGEST_PREFIX} characters");
+        checker.wrong("tags.prefix", format!("{problem}; EC2 takes keys of 128"));
+    }
+    TagKeys::with_prefix(prefix)
+}

@@ -1,0 +1,214 @@
+//! The file as it is written: every key optional, so that the environment may hold it instead.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+use reprise_model::policy::OnDemandRetries;
+use secrecy::SecretString;
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::LogFormat;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct File {
+    pub(crate) github: GitHub,
+    pub(crate) aws: Aws,
+    pub(crate) queues: Queues,
+    pub(crate) store: StoreSection,
+    pub(crate) http: Http,
+    pub(crate) fleet: Fleet,
+    pub(crate) runner: Runner,
+    pub(crate) retry: Retry,
+    pub(crate) tags: Tags,
+    pub(crate) log: Log,
+    pub(crate) policy: Vec<Policy>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct GitHub {
+    pub(crate) base_url: Option<String>,
+    pub(crate) app_id: Option<u64>,
+    pub(crate) private_key: Option<SecretString>,
+    pub(crate) private_key_file: Option<PathBuf>,
+    pub(crate) webhook_secrets: Secrets,
+    pub(crate) webhook_secret_file: Option<PathBuf>,
+    pub(crate) repositories: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Aws {
+    pub(crate) regions: Vec<AwsRegion>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AwsRegion {
+    pub(crate) region: String,
+    pub(crate) account: String,
+    pub(crate) role_arn: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Queues {
+    pub(crate) region: Option<String>,
+    pub(crate) webhooks: Option<String>,
+    pub(crate) ec2_events: Option<String>,
+    pub(crate) webhooks_dead_letters: Option<String>,
+    pub(crate) ec2_events_dead_letters: Option<String>,
+    pub(crate) pollers: Option<usize>,
+    pub(crate) at_once: Option<usize>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct StoreSection {
+    pub(crate) kind: Option<StoreKind>,
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) table: Option<String>,
+    pub(crate) region: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StoreKind {
+    Sqlite,
+    DynamoDb,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Http {
+    pub(crate) listen: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Fleet {
+    pub(crate) enabled: Option<bool>,
+    pub(crate) stack: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) launch_template: Option<String>,
+    pub(crate) launch_template_version: Option<String>,
+    pub(crate) subnets: Vec<String>,
+    pub(crate) types: Vec<FleetType>,
+    pub(crate) images: BTreeMap<String, String>,
+    pub(crate) launch_tries: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FleetType {
+    pub(crate) name: String,
+    pub(crate) cpu: u32,
+    pub(crate) ram: u32,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Runner {
+    pub(crate) name_pattern: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Retry {
+    pub(crate) look_window: Option<SignedDuration>,
+    pub(crate) look_again_after: Option<SignedDuration>,
+    pub(crate) on_demand_retries: Option<OnDemandRetries>,
+    pub(crate) sweep_every: Option<SignedDuration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Tags {
+    pub(crate) prefix: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) format: Option<LogFormat>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Policy {
+    #[serde(default = "anything")]
+    pub(crate) repository: String,
+    #[serde(default = "anything")]
+    pub(crate) workflow: String,
+    #[serde(default = "anything")]
+    pub(crate) job: String,
+    pub(crate) retry: PolicyRetry,
+}
+
+/// A list of secrets, or one secret by itself.
+#[derive(Debug, Default)]
+pub(crate) struct Secrets(pub(crate) Vec<SecretString>);
+
+impl<'de> Deserialize<'de> for Secrets {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SecretsVisitor)
+    }
+}
+
+struct SecretsVisitor;
+
+impl<'de> Visitor<'de> for SecretsVisitor {
+    type Value = Secrets;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of texts")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Secrets, E> {
+        Ok(Secrets(vec![SecretString::from(text)]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Secrets, A::Error> {
+        let mut secrets = Vec::new();
+        while let Some(secret) = list.next_element()? {
+            secrets.push(secret);
+        }
+        Ok(Secrets(secrets))
+    }
+}
+
+/// The words of `retry`; `false` may stand without quotes.
+#[derive(Debug)]
+pub(crate) struct PolicyRetry(pub(crate) String);
+
+impl<'de> Deserialize<'de> for PolicyRetry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PolicyRetryVisitor)
+    }
+}
+
+struct PolicyRetryVisitor;
+
+impl Visitor<'_> for PolicyRetryVisitor {
+    type Value = PolicyRetry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("\"when-interrupted\" or false")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<PolicyRetry, E> {
+        Ok(PolicyRetry(value.to_string()))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<PolicyRetry, E> {
+        Ok(PolicyRetry(text.to_owned()))
+    }
+}
+
+fn anything() -> String {
+    "*".to_owned()
+}

@@ -1,0 +1,161 @@
+//! The controller's configuration: a TOML file, overridden by the environment, checked as a whole.
+//!
+//! It reads that file and the files with secrets that it names, connects to nothing, and knows no
+//! SDK, so that any command may read it and a fuzzer may try it.
+//!
+//! `REPRISE__SECTION__KEY=value` overrides `[section] key`. Every mistake names its place and what
+//! would be right; an unknown key is a mistake, because a misspelt one would silently do nothing.
+
+mod check;
+mod checker;
+mod environment;
+mod error;
+mod file;
+mod keys;
+pub mod policies;
+mod settings;
+mod url;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use reprise_model::ids::{AccountId, Region};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+pub use error::{ConfigError, Problem};
+pub use settings::{FleetSettings, Place, Settings};
+
+/// A configuration that was read and found good.
+#[derive(Debug)]
+pub struct Config {
+    /// How to reach GitHub.
+    pub github: GitHubConfig,
+    /// The regions, with the role to take in each.
+    pub regions: Vec<RegionConfig>,
+    /// The queues.
+    pub queues: QueuesConfig,
+    /// The ledger.
+    pub store: StoreConfig,
+    /// Where `/metrics` and the health answers are served.
+    pub listen: SocketAddr,
+    /// How logs are written.
+    pub log_format: LogFormat,
+    /// How often everything is reconciled.
+    pub sweep_every: jiff::SignedDuration,
+    /// What decisions go by.
+    pub settings: Settings,
+}
+
+/// A region to work in, and how to reach it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegionConfig {
+    /// Which region.
+    pub region: Region,
+    /// The account that owns its instances.
+    pub account: AccountId,
+    /// The role to take on for it; `None` uses the program's own credentials.
+    pub role_arn: Option<String>,
+}
+
+/// How logs are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// One readable line.
+    Text,
+}
+
+/// How to reach GitHub.
+#[derive(Debug)]
+pub struct GitHubConfig {
+    /// The REST API.
+    pub base_url: String,
+    /// The App.
+    pub app_id: u64,
+    /// Its private key.
+    pub private_key: SecretString,
+    /// The webhook secrets that are accepted.
+    pub webhook_secrets: Vec<SecretString>,
+}
+
+/// Where the ledger is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreConfig {
+    /// In a file, for one controller on one machine.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+    /// In a table, for any number of controllers.
+    DynamoDb {
+        /// The table's name.
+        table: String,
+        /// Its region.
+        region: Region,
+    },
+}
+
+/// The queues.
+#[derive(Debug)]
+pub struct QueuesConfig {
+    /// In which region they are.
+    pub region: Region,
+    /// GitHub webhooks.
+    pub webhooks: String,
+    /// EC2 events.
+    pub ec2_events: Option<String>,
+    /// Where unreadable messages of the webhook queue go.
+    pub webhooks_dead_letters: Option<String>,
+    /// Where unreadable messages of the EC2 event queue go.
+    pub ec2_events_dead_letters: Option<String>,
+    /// Long polls at once, a queue.
+    pub pollers: usize,
+    /// Messages under way at once, a queue.
+    pub at_once: usize,
+}
+
+/// Reads a file with a secret.
+pub type ReadFile<'a> = &'a dyn Fn(&Path) -> io::Result<String>;
+
+impl Config {
+    /// Reads the file, lays the environment over it and checks the result.
+    ///
+    /// # Errors
+    /// All mistakes that were found, each with its place.
+    pub fn load(path: &Path, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let name = path.display().to_string();
+        Self::parse(&name, &text, environment, &|path| {
+            std::fs::read_to_string(path)
+        })
+    }
+
+    /// The same for a text. `name` stands for the file in mistakes, and `read` is asked for the files
+    /// that it names.
+    ///
+    /// # Errors
+    /// All mistakes that were found, each with its place.
+    pub fn parse(
+        name: &str,
+        text: &str,
+        environment: &BTreeMap<String, String>,
+        read: ReadFile<'_>,
+    ) -> Result<Self, ConfigError> {
+        let file = environment::overlay(name, text, environment)?;
+        check::check(file, read).map_err(|problems| ConfigError::Wrong {
+            name: name.to_owned(),
+            problems,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! What configuration decided, in the words of the domain.
+
+use reprise_engine::launch::FleetOffer;
+use reprise_engine::rules::Rules;
+use reprise_model::ids::{AccountId, Region, StackName};
+use reprise_model::runner_name::RunnerNamePattern;
+use wildmatch::WildMatch;
+
+use crate::policies::PolicyRule;
+
+/// What decisions go by.
+#[derive(Debug)]
+pub struct Settings {
+    /// The numbers that decisions go by.
+    pub rules: Rules,
+    /// Repositories that are served; `*` stands for any text.
+    pub repositories: Vec<WildMatch>,
+    /// `[[policy]]`.
+    pub policies: Vec<PolicyRule>,
+    /// How a runner's name tells its instance.
+    pub runner_name: RunnerNamePattern,
+    /// Where instances are looked for, in order.
+    pub places: Vec<Place>,
+    /// What is launched; `None` in retry-only mode.
+    pub fleet: Option<FleetSettings>,
+}
+
+/// A region of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The region.
+    pub region: Region,
+    /// The account.
+    pub account: AccountId,
+}
+
+/// What is launched, and how.
+#[derive(Debug)]
+pub struct FleetSettings {
+    /// The stack's name.
+    pub stack: StackName,
+    /// What jobs may choose from.
+    pub offer: FleetOffer,
+    /// The launch template's name or id.
+    pub launch_template: String,
+    /// Its version.
+    pub launch_template_version: String,
+    /// Subnets, one a zone.
+    pub subnets: Vec<String>,
+}

@@ -1,0 +1,180 @@
+//! Configurations that could be read and would do nothing, or not what they say.
+
+use super::*;
+
+#[test]
+fn what_serves_nobody_is_a_mistake() {
+    insta::assert_snapshot!(all_bad(&[
+        &with("github", "repositories = []"),
+        &with("github", "repositories = [\"acme/*\", \"\"]"),
+        &with("github", "repositories = [\"acme\"]"),
+        &with(
+            "github",
+            "repositories = [\"https://github.com/acme/shop\"]"
+        ),
+        &GOOD.replace("app_id = 12345", "app_id = 0"),
+        &policy("repository = \"acme\""),
+        &policy("repository = \"\""),
+        &policy("workflow = \"\""),
+        &policy("job = \"\""),
+    ]));
+    for pattern in [
+        "*",
+        "acme/*",
+        "acme*",
+        "*/shop",
+        "?cme/sh?p",
+        "ACME/.github",
+    ] {
+        good(
+            &with("github", &format!("repositories = [{pattern:?}]")),
+            &[],
+        );
+    }
+}
+
+#[test]
+fn an_address_that_nobody_can_call_is_a_mistake() {
+    insta::assert_snapshot!(all_bad(&[
+        &with("github", "base_url = \"api.github.com\""),
+        &with("github", "base_url = \"\""),
+        &GOOD.replace("https://sqs.example/webhooks", "reprise-webhooks"),
+        &GOOD.replace("https://sqs.example/webhooks", "https://sqs.example"),
+        &with(
+            "queues",
+            "ec2_events = \"arn:aws:sqs:eu-west-1:123456789012:x\""
+        ),
+        &with("queues", "webhooks_dead_letters = \"\""),
+        &with("queues", "ec2_events_dead_letters = \"sqs://x/y\""),
+    ]));
+    let own = good(
+        &with("github", "base_url = \"http://127.0.0.1:80/api/v3\""),
+        &[],
+    );
+    assert_eq!(own.github.base_url, "http://127.0.0.1:80/api/v3");
+}
+
+#[test]
+fn a_name_that_is_empty_or_too_long_is_a_mistake() {
+    let long = "x".repeat(300);
+    insta::assert_snapshot!(all_bad(&[
+        &GOOD.replace("stack = \"demo\"", "stack = \" \""),
+        &GOOD.replace("stack = \"demo\"", &format!("stack = \"{long}\"")),
+        &GOOD.replace("launch_template = \"runners\"", "launch_template = \"\""),
+        &with("fleet", "launch_template_version = \"\""),
+        &GOOD.replace("[\"subnet-a\"]", "[\"subnet-a\", \"\"]"),
+        &GOOD.replace("\"c7a.large\", cpu = 2", "\"\", cpu = 0"),
+        &with("fleet", "images = { ubuntu = \"\" }"),
+        &GOOD.replace(
+            "region = \"eu-west-1\"",
+            "role_arn = \"reprise\"\nregion = \"\""
+        ),
+        &with("queues", "region = \"\""),
+        &format!("{GOOD}\n[tags]\nprefix = \"\""),
+        &format!("{GOOD}\n[tags]\nprefix = \"AWS:reprise-\""),
+        &format!("{GOOD}\n[tags]\nprefix = \"{long}\""),
+        &format!("{GOOD}\n[runner]\nname_pattern = \"{long}{long}\""),
+    ]));
+}
+
+#[test]
+fn a_number_or_time_with_which_nothing_would_happen_is_a_mistake() {
+    insta::assert_snapshot!(all_bad(&[
+        &retry("look_again_after = \"2m\""),
+        &retry("look_window = \"3s\""),
+        &retry("look_window = \"10s\"\nlook_again_after = \"11s\""),
+        &retry("sweep_every = \"2h\""),
+        &retry("sweep_every = \"9999999999999999999h\""),
+        &with("queues", "pollers = 101"),
+        &with("queues", "at_once = 9223372036854775807"),
+    ]));
+    good(
+        &retry("look_window = \"10s\"\nlook_again_after = \"10s\""),
+        &[],
+    );
+}
+
+#[test]
+fn a_variable_with_too_few_underscores_is_told_the_right_name() {
+    let variables = [
+        "REPRISE_STORE_PATH",
+        "REPRISE_GITHUB__APP_ID",
+        "REPRISE__GITHUB_APP_ID",
+        "reprise__http__listen",
+    ];
+    let errors = variables.map(|variable| bad(GOOD, &[(variable, "1")]));
+    insta::assert_snapshot!(errors.join("\n"));
+    good(GOOD, &[("REPRISE_STORE_PORT_80_TCP", "tcp://10.0.0.1:80")]);
+}
+
+#[test]
+fn the_ledger_may_be_a_table() {
+    let table = store("kind = \"dynamodb\"\ntable = \"reprise\"");
+    let in_region = |region: &str| StoreConfig::DynamoDb {
+        table: "reprise".to_owned(),
+        region: Region::new(region),
+    };
+    assert_eq!(good(&table, &[]).store, in_region("eu-west-1"));
+    let queues = ("REPRISE__QUEUES__REGION", "eu-west-2");
+    assert_eq!(good(&table, &[queues]).store, in_region("eu-west-2"));
+    let own = ("REPRISE__STORE__REGION", "eu-west-3");
+    assert_eq!(good(&table, &[queues, own]).store, in_region("eu-west-3"));
+    let file = store("kind = \"sqlite\"\npath = \"/x.db\"");
+    assert_eq!(good(&file, &[]).store, sqlite("/x.db"));
+}
+
+#[test]
+fn what_the_chosen_kind_of_ledger_does_not_know_is_a_mistake() {
+    insta::assert_snapshot!(all_bad(&[
+        &store("kind = \"sqlite\"\ntable = \"reprise\"\nregion = \"eu-west-1\""),
+        &store("table = \"reprise\""),
+        &store("path = \"\""),
+        &store("kind = \"dynamodb\"\npath = \"reprise.db\"\ntable = \"reprise\""),
+        &store("kind = \"dynamodb\""),
+        &store("kind = \"dynamodb\"\ntable = \"re prise\"\nregion = \"\""),
+        &store("kind = \"dynamo\"\ntable = \"reprise\""),
+    ]));
+}
+
+#[test]
+fn a_list_of_mistakes_and_each_of_them_has_an_end() {
+    let text = format!("{GOOD}{}", "\n[[policy]]\nretry = \"x\"".repeat(1_000));
+    let told = bad(&text, &[]);
+    assert_eq!(told.lines().count(), 51);
+    assert!(told.ends_with("and 950 more mistakes"), "{told}");
+    let long = "x".repeat(100_000);
+    for text in [
+        GOOD.replace("123456789012", &long),
+        GOOD.replace("app_id", &long),
+        format!("{GOOD}\n[http]\nlisten = \"{long}\""),
+        format!("{GOOD}\n[log]\nformat = \"{long}\""),
+        format!("{GOOD}\n[retry]\nlook_window = \"{long}\""),
+        format!("{GOOD}\n[[policy]]\nretry = \"{long}\""),
+        format!("{GOOD}\n[fleet.images]\n{long} = \"\""),
+    ] {
+        let told = bad(&text, &[]);
+        assert!(told.len() < 3_000, "{} bytes", told.len());
+    }
+}
+
+#[test]
+fn a_key_with_any_text_in_it_is_told_whole() {
+    let key = "\"a`, expected `b`\" = 1";
+    insta::assert_snapshot!(bad(&format!("[http]\n{key}"), &[]));
+}
+
+fn with(section: &str, line: &str) -> String {
+    GOOD.replace(&format!("[{section}]"), &format!("[{section}]\n{line}"))
+}
+
+fn policy(line: &str) -> String {
+    format!("{GOOD}\n[[policy]]\nretry = false\n{line}")
+}
+
+fn retry(lines: &str) -> String {
+    format!("{GOOD}\n[retry]\n{lines}")
+}
+
+fn store(lines: &str) -> String {
+    format!("{GOOD}\n[store]\n{lines}")
+}
