@@ -156,7 +156,7 @@ async fn is_shown(stage: &Stage, id: &str, letter: &Letter) -> Result<()> {
     ] {
         ensure!(shown.told.contains(words), "{words}: {shown:?}");
     }
-    let raw = ask(stage, &["show", id, "--raw"]).await?;
+    let raw = ask(stage, &["show", DELIVERY, "--raw"]).await?;
     ensure!(raw.told == letter.body, "{raw:?}");
     ask(stage, &["show", UNKNOWN]).await?.fails_with(&[
         UNKNOWN,

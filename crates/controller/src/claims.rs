@@ -61,6 +61,18 @@ impl Claimed<LaunchClaim> {
     }
 }
 
+impl Claimed<InstanceEntry> {
+    /// A due record that is worked on without a claim, where a claim would cost a write and two
+    /// replicas at the same work harm nobody. `None` when it is not due any more.
+    pub(crate) fn unclaimed(found: Versioned<InstanceEntry>, now: Timestamp) -> Option<Self> {
+        due::is_due(found.record.due, now).then_some(Self {
+            record: found.record,
+            version: found.version,
+            deadline: now,
+        })
+    }
+}
+
 impl<P: Ports> Controller<P> {
     /// Claims a record that was read. `None` when it is not due any more.
     ///

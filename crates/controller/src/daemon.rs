@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use reprise_aws::{Ec2, RegionSettings, SqsQueue};
 use reprise_config::{Config, GitHubConfig, QueuesConfig, RegionConfig, StoreConfig};
 use reprise_model::ids::Region;
-use reprise_store::SqliteStore;
+use reprise_store::{AnyStore, DynamoStore, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tracing::{error, info};
@@ -94,7 +94,7 @@ async fn connect<C: Clock>(
     draining: Draining,
     seed: u64,
 ) -> Result<Controller<Real<C>>> {
-    let store = open_store(&config.store)?;
+    let store = open_store(&config.store).await?;
     let regions: Vec<RegionSettings> = config.regions.into_iter().map(region).collect();
     let cloud = Ec2::connect(&regions).await;
     let github = connect_github(config.github)?;
@@ -111,17 +111,26 @@ async fn connect<C: Clock>(
     ))
 }
 
-fn open_store(config: &StoreConfig) -> Result<SqliteStore> {
+async fn open_store(config: &StoreConfig) -> Result<AnyStore> {
     match config {
-        StoreConfig::Sqlite { path } => SqliteStore::open(path).with_context(|| {
-            format!(
-                "failed to open the store {}; set store.path",
-                path.display()
-            )
-        }),
-        StoreConfig::DynamoDb { table, .. } => bail!(
-            "failed to open the table {table}: DynamoDB is not built in yet; set store.kind to \"sqlite\""
-        ),
+        StoreConfig::Sqlite { path } => {
+            SqliteStore::open(path)
+                .map(AnyStore::Sqlite)
+                .with_context(|| {
+                    format!(
+                        "failed to open the store {}; set store.path",
+                        path.display()
+                    )
+                })
+        }
+        StoreConfig::DynamoDb { table, region } => DynamoStore::connect(table, region)
+            .await
+            .map(AnyStore::Dynamo)
+            .with_context(|| {
+                format!(
+                    "failed to open the table {table} in {region}; see store.table and store.region"
+                )
+            }),
     }
 }
 

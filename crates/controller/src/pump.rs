@@ -179,7 +179,8 @@ impl<P: Ports> Pump<P> {
                 error!(
                     error = %chain(&error),
                     queue = source,
-                    message.id = delivery(&message),
+                    message.id = message.id,
+                    webhook.delivery = delivery(&message),
                     receive_count = message.receive_count,
                     "failed to deal with a message; it comes again"
                 );
@@ -286,25 +287,30 @@ impl<P: Ports> Pump<P> {
     }
 
     fn log_outcome(&self, message: &Received<P>, outcome: &Outcome) {
-        let (queue, id, outcome_word) = (self.source.as_str(), delivery(message), outcome.as_str());
+        let (queue, outcome_word) = (self.source.as_str(), outcome.as_str());
+        // The first finds a message in its dead-letter queue, the second among GitHub's deliveries.
+        let (id, delivery) = (message.id.as_str(), delivery(message));
         debug!(
             target: "reprise::decision",
             decision = "message",
             reason = outcome_word,
             queue,
             message.id = id,
+            webhook.delivery = delivery,
             "a message has its outcome"
         );
         match outcome {
             Outcome::Forged(_) => warn!(
                 queue,
                 message.id = id,
+                webhook.delivery = delivery,
                 outcome = outcome_word,
                 "a webhook was not believed; if it is GitHub's, the webhook secret differs from the App's"
             ),
             Outcome::Unparsable { problem } => warn!(
                 queue,
                 message.id = id,
+                webhook.delivery = delivery,
                 outcome = outcome_word,
                 problem,
                 "a message cannot be read"
@@ -321,6 +327,7 @@ impl<P: Ports> Pump<P> {
                 info!(
                     queue,
                     message.id = id,
+                    webhook.delivery = delivery,
                     outcome = outcome_word,
                     "a message was dealt with"
                 );
@@ -347,9 +354,8 @@ fn is_routine(reason: IgnoreReason) -> bool {
     }
 }
 
-fn delivery<R>(message: &Message<R>) -> &str {
-    message
-        .attributes
-        .get(signature::DELIVERY)
-        .map_or("", String::as_str)
+/// GitHub's own id; other messages have none.
+fn delivery<R>(message: &Message<R>) -> Option<&str> {
+    let delivery = message.attributes.get(signature::DELIVERY);
+    delivery.map(String::as_str)
 }

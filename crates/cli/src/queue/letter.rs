@@ -24,6 +24,13 @@ pub(super) struct Letter {
     pub(super) signature: Signature,
 }
 
+/// Whether somebody means this message: by SQS's id, or by GitHub's id of the delivery, since a
+/// message that the controller buried has a new id of SQS's there.
+pub(super) fn is_called(message: &Message, id: &str) -> bool {
+    let delivery = message.attributes.get(signature::DELIVERY);
+    message.id == id || delivery.is_some_and(|delivery| delivery == id)
+}
+
 /// Whether GitHub sent it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signature {

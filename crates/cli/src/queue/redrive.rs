@@ -11,7 +11,7 @@ use clap::Args;
 use reprise_aws::{Message, SqsQueue};
 use tokio::task::JoinSet;
 
-use super::letter::Letter;
+use super::letter::{Letter, is_called};
 use super::places::Place;
 use super::reading::Reading;
 use super::report::{Fate, Report};
@@ -26,7 +26,7 @@ const AT_ONCE: usize = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The messages' ids, as `list` and the controller's log tell them.
+    /// The messages' ids or GitHub's deliveries, as `list` and the controller's log tell them.
     #[arg(required_unless_present = "all", conflicts_with = "all")]
     ids: Vec<String>,
     /// Every message, up to 5000 of each queue.
@@ -42,7 +42,7 @@ pub(super) struct Arguments {
 
 impl Arguments {
     fn wants(&self, message: &Message) -> bool {
-        self.all || self.ids.contains(&message.id)
+        self.all || self.ids.iter().any(|id| is_called(message, id))
     }
 }
 
@@ -123,7 +123,7 @@ async fn gather(
         && let Some(messages) = reading.next().await?
     {
         for message in messages {
-            missing.remove(message.id.as_str());
+            missing.retain(|id| !is_called(&message, id));
             if arguments.wants(&message) {
                 wanted.push(message);
             }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use reprise_aws::Message;
 use reprise_controller::clock::{Clock, SystemClock};
 
-use super::letter::Letter;
+use super::letter::{Letter, is_called};
 use super::list::{age, times_received};
 use super::places::Place;
 use super::reading::Reading;
@@ -18,7 +18,7 @@ use crate::signals::Stop;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The message's id, as `list` and the controller's log tell it.
+    /// The message's id or GitHub's delivery, as `list` and the controller's log tell them.
     id: String,
     /// Only the body, byte for byte.
     #[arg(long)]
@@ -52,7 +52,7 @@ pub(super) async fn run(arguments: &Arguments, places: &[Place], stop: &Stop) ->
 
 async fn find(reading: &mut Reading<'_>, id: &str) -> Result<Option<Message>> {
     while let Some(messages) = reading.next().await? {
-        let found = messages.into_iter().find(|message| message.id == id);
+        let found = messages.into_iter().find(|message| is_called(message, id));
         if found.is_some() {
             return Ok(found);
         }

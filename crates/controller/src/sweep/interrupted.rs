@@ -12,13 +12,14 @@ use reprise_model::job::Job;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunKey};
 use reprise_model::reason::EndReason;
 use reprise_store::Store;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use super::Runs;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
 use crate::intake::attempts::Attempts;
+use crate::logging::chain;
 use crate::ports::{Cloud, Ports};
 
 impl<P: Ports> Controller<P> {
@@ -133,6 +134,8 @@ impl<P: Ports> Controller<P> {
         Ok(true)
     }
 
+    /// The job that the instance took. A run that GitHub refuses for good to show tells of none, and
+    /// could not be re-run either.
     async fn tenant_of(
         &self,
         view: &InstanceView,
@@ -141,7 +144,18 @@ impl<P: Ports> Controller<P> {
     ) -> Result<Option<Job>, WorkError> {
         loop {
             match tenant(view, claim, &self.settings.runner_name, run.seen()) {
-                Tenant::Read(read) => run.read(read).await?,
+                Tenant::Read(read) => match run.read(read).await {
+                    Ok(()) => {}
+                    Err(error) if error.refusal().is_some() => {
+                        warn!(
+                            error = %chain(&error),
+                            instance.id = %view.instance.id,
+                            "GitHub does not show the run of an interrupted instance; it is left alone"
+                        );
+                        return Ok(None);
+                    }
+                    Err(error) => return Err(error.into()),
+                },
                 Tenant::Job(job) => return Ok(Some(job.clone())),
                 Tenant::Nobody => {
                     debug!(instance.id = %view.instance.id, "no job of its run took the instance");

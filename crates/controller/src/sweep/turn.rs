@@ -43,14 +43,14 @@ impl Turn {
         }
     }
 
-    /// Until the turn is to be renewed or tried for, or the next sweep begins.
+    /// Until the turn is to be renewed or tried for, or the next sweep begins. A sweep that should
+    /// have begun by now could not: it waits for the turn like one that is not ours.
     pub(super) fn pause(&self, now: Timestamp) -> SignedDuration {
-        match self.held {
-            Some(_) => self
-                .next
-                .duration_since(now)
-                .clamp(SignedDuration::ZERO, RENEWED_EVERY),
-            None => RENEWED_EVERY,
+        let until_next = self.next.duration_since(now);
+        if self.held.is_some() && until_next.is_positive() {
+            until_next.min(RENEWED_EVERY)
+        } else {
+            RENEWED_EVERY
         }
     }
 
@@ -139,4 +139,31 @@ impl<P: Ports> Controller<P> {
 
 fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
     now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_ends_with_the_renewal_or_the_next_sweep_and_never_at_once() {
+        let pauses = |held: bool, next| {
+            let turn = Turn {
+                held: held.then_some(Held {
+                    fence: Fence(1),
+                    until: at(20),
+                }),
+                next: at(next),
+            };
+            turn.pause(at(10)).as_secs()
+        };
+        assert_eq!(pauses(true, 60), 7);
+        assert_eq!(pauses(true, 13), 3);
+        assert_eq!(pauses(true, 10), 7, "the store did not answer");
+        assert_eq!(pauses(false, 13), 7, "somebody else sweeps");
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).expect("within range")
+    }
 }

@@ -15,10 +15,17 @@ use crate::ports::{Cloud, Ports};
 
 impl<P: Ports> Controller<P> {
     /// The last look at an instance. Its claim is not renewed: whoever takes a slow one over does
-    /// the same once more, and it is harmless.
+    /// the same once more, and it is harmless. A job that failed by itself, as most do, is looked at
+    /// without one: it costs two writes in all.
     pub(super) async fn look_late(&self, instance: &Instance) -> Result<(), WorkError> {
         let found = self.store.instance(instance).await?;
-        let Some(claimed) = self.claim_due(found).await? else {
+        let claimed = match found {
+            Some(found) if found.record.unexplained.is_some() => {
+                Claimed::unclaimed(found, self.now())
+            }
+            found => self.claim_due(found).await?,
+        };
+        let Some(claimed) = claimed else {
             return Ok(());
         };
         let entry = &claimed.record;

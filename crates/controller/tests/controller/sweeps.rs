@@ -109,6 +109,20 @@ async fn evidence_that_comes_after_the_run_has_moved_on_is_too_late() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_late_warning_about_a_run_that_is_gone_is_a_final_outcome() {
+    let house = House::new();
+    let controller = house.start();
+    let warned_at = house.now();
+    let host = failed_by_itself(&house).await;
+    house.github.fail_reads(Some(Fault::Gone));
+    house.deliver_warning(&host, warned_at);
+    house.pass(5).await;
+    assert!(house.ec2_events.is_empty());
+    assert!(!house.known(&host).await.expect("kept").evidence.is_empty());
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_warning_that_comes_in_time_costs_no_question() {
     let house = House::new();
     let controller = house.start();

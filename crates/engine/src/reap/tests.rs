@@ -1,7 +1,8 @@
 //! Which instances are ended, a test a row.
 
+use proptest::prelude::*;
 use reprise_model::evidence::EvidenceSource;
-use reprise_model::ids::RunnerName;
+use reprise_model::ids::{JobId, RunnerName};
 use reprise_model::job::Conclusion;
 
 use super::*;
@@ -268,6 +269,60 @@ fn only_labels_with_the_runs_own_id_bind_a_runner_to_it() {
             "{label}"
         );
     }
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_ended_that_is_young_not_ours_may_be_taken_or_has_a_job_at_work(
+        jobs in prop::collection::vec(any_job(), 0..4),
+        (seconds, is_over, is_ours, sign) in
+            (0_i64..200_000, any::<bool>(), any::<bool>(), prop::option::of(0_i64..200_000)),
+    ) {
+        let mut house = House::read();
+        house.list(1, jobs);
+        if !is_ours {
+            house.view.tags.clear();
+        }
+        if !is_over {
+            house.run = Some(Run { status: RunStatus::InProgress, ..run() });
+        }
+        let signs = sign.map(|sign| evidence(EvidenceSource::InterruptionWarning, sign));
+        house.evidence = signs.into_iter().collect();
+        if let Reap::End(_) = house.at(seconds) {
+            prop_assert!(is_ours);
+            prop_assert!(seconds >= LAUNCHED + 10 * MINUTE);
+            prop_assert!(sign.is_none_or(|sign| seconds - sign > 15 * MINUTE));
+            let here = job(1, "build").runner_name;
+            let jobs = house.lists.values().flatten();
+            for job in jobs.filter(|job| job.runner_name == here) {
+                prop_assert_eq!(&job.status, &JobStatus::Completed);
+            }
+        }
+    }
+}
+
+fn any_job() -> impl Strategy<Value = Job> {
+    let kind = prop::sample::select(vec![
+        job(1, "build"),
+        elsewhere(job(1, "build")),
+        never_ran(job(1, "build")),
+        waiting(job(1, "build")),
+        Job {
+            status: JobStatus::InProgress,
+            conclusion: None,
+            completed_at: None,
+            ..job(1, "build")
+        },
+    ]);
+    (kind, 1_u64..4, any::<bool>()).prop_map(|(kind, id, is_labelled)| Job {
+        id: JobId(id),
+        labels: if is_labelled {
+            kind.labels.clone()
+        } else {
+            vec!["ubuntu-latest".to_owned()]
+        },
+        ..kind
+    })
 }
 
 /// An instance, and what is known of it, owned.

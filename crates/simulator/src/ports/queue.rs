@@ -180,6 +180,7 @@ fn message(received: Received) -> Message<String> {
         AttributeValue::Binary(_) => None,
     });
     Message {
+        id: received.id,
         body: received.body,
         attributes: texts.collect(),
         receipt: received.receipt,
