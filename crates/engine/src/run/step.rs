@@ -298,7 +298,7 @@ fn order(facts: &RunFacts<'_>, jobs: &[Job], candidates: &Candidates) -> Option<
             along: Vec::new(),
             siblings: Vec::new(),
         }),
-        None => classify::order(facts.run, jobs, &candidates.awaiting, facts.causes),
+        None => classify::order(facts, jobs, &candidates.awaiting),
     }
 }
 
