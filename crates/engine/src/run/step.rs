@@ -304,7 +304,7 @@ fn order(
             siblings: Vec::new(),
         }),
         None => {
-            let order = classify::order(facts.run, jobs, &candidates.awaiting, facts.causes)?;
+            let order = classify::order(facts, jobs, &candidates.awaiting)?;
             let refused = ledger::refused_together(entry) == Some(order.from);
             Some(if refused { by_one_job(order) } else { order })
         }

@@ -157,3 +157,18 @@ fn where_github_finds_no_failed_job_an_interrupted_one_is_asked_for_by_itself() 
     world.answer(nothing_failed());
     assert!(is_refused(&world.reason(1), RefusalKind::NotRetryable));
 }
+
+#[test]
+fn a_sibling_that_was_interrupted_itself_and_opted_out_is_no_victim_of_another_interruption() {
+    let opted_out = JobVerdict::Settle {
+        reason: SettleReason::OptedOut,
+        end: None,
+        ran_on: None,
+        evidence: vec![evidence(EvidenceSource::Tag, 200)],
+    };
+    let mut world = World::with(&[job(1, "test (1)"), cancelled(2, "test (2)")]);
+    world.await_jobs(&[1]);
+    world.causes.insert(JobId(2), CancelCause::Unreadable);
+    world.verdicts.insert(JobId(2), opted_out);
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
+}
