@@ -15,10 +15,11 @@ use tokio::process::Command;
 const PLACE: &str = "REPRISE_TEST_PLACE";
 
 /// Set by operators in their own shells; none of it may leak into a test.
-const FOREIGN: [&str; 6] = [
+const FOREIGN: [&str; 7] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_EC2",
     "AWS_ENDPOINT_URL_SQS",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
@@ -34,11 +35,21 @@ pub fn place<P: DeserializeOwned>() -> Result<Option<P>> {
 
 /// Runs the test of this name again, with an environment that leads to `endpoint`.
 pub async fn run_again(test: &str, endpoint: &str, place: &impl Serialize) -> Result<()> {
+    run_again_in(test, endpoint, place, |_| {}).await
+}
+
+/// The same, in an environment that `changed` has its own ideas of.
+pub async fn run_again_in(
+    test: &str,
+    endpoint: &str,
+    place: &impl Serialize,
+    changed: impl FnOnce(&mut Command),
+) -> Result<()> {
     let mut command = Command::new(std::env::current_exe()?);
     for name in FOREIGN {
         command.env_remove(name);
     }
-    let output = command
+    command
         .args([test, "--exact", "--nocapture"])
         .env(PLACE, serde_json::to_string(place)?)
         .env("AWS_ENDPOINT_URL", endpoint)
@@ -48,7 +59,9 @@ pub async fn run_again(test: &str, endpoint: &str, place: &impl Serialize) -> Re
         .env("AWS_CONFIG_FILE", "/dev/null")
         .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
         .stdin(Stdio::null())
-        .kill_on_drop(true)
+        .kill_on_drop(true);
+    changed(&mut command);
+    let output = command
         .output()
         .await
         .context("failed to start the test program again")?;

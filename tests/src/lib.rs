@@ -7,6 +7,7 @@
 pub mod ec2_suite;
 pub mod harness;
 pub mod isolated;
+pub mod microburst;
 pub mod ministack;
 pub mod moto;
 pub mod openapi;

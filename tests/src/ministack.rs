@@ -1,4 +1,4 @@
-//! ministack: SQS with its time-outs, receipts and dead letters.
+//! ministack: SQS with its time-outs, receipts and dead letters, and DynamoDB.
 
 use anyhow::{Context, Result};
 use reprise_model::ids::Region;
@@ -17,7 +17,7 @@ pub struct Ministack {
 }
 
 impl Ministack {
-    /// Starts it with SQS alone, on loopback alone.
+    /// Starts it with SQS and DynamoDB alone, on loopback alone.
     pub async fn start() -> Result<Self> {
         let program = peers::python_program("ministack")?;
         let region = Region::new("eu-west-1");
@@ -27,7 +27,7 @@ impl Ministack {
                 .env("BIND_HOST", "127.0.0.1")
                 .env("GATEWAY_PORT", port.to_string())
                 .env("MINISTACK_REGION", region.as_str())
-                .env("SERVICES", "sqs")
+                .env("SERVICES", "sqs,dynamodb")
                 // On by default, each on a port of its own.
                 .env("IOT_MTLS_ENABLED", "0")
                 .env("SFTP_ENABLED", "0");
@@ -42,6 +42,11 @@ impl Ministack {
     /// Its endpoint.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// The region of all that is in it.
+    pub fn region(&self) -> &Region {
+        &self.region
     }
 
     /// Makes a queue with dead letters.

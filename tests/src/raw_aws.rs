@@ -28,13 +28,13 @@ pub async fn ec2(
 
 /// An action of SQS.
 pub async fn sqs(endpoint: &str, region: &str, action: &str, body: &Value) -> Result<Value> {
-    let request = Request::post(endpoint)
-        .header("authorization", authorization(region, "sqs"))
-        .header("content-type", "application/x-amz-json-1.0")
-        .header("x-amz-target", format!("AmazonSQS.{action}"))
-        .body(body.to_string())?;
-    let answer = sent(action, request).await?;
-    serde_json::from_str(&answer).with_context(|| format!("{action} answered {answer}"))
+    json(endpoint, region, ("sqs", "AmazonSQS"), action, body).await
+}
+
+/// An action of DynamoDB.
+pub async fn dynamodb(endpoint: &str, region: &str, action: &str, body: &Value) -> Result<Value> {
+    let service = ("dynamodb", "DynamoDB_20120810");
+    json(endpoint, region, service, action, body).await
 }
 
 /// What stands between the first `<name>` and its end.
@@ -51,6 +51,23 @@ pub fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     parts
         .into_iter()
         .filter_map(move |part| Some(part.split_once(close.as_str())?.0))
+}
+
+/// An action of a service, by its name in signatures and its name in targets, that speaks JSON.
+async fn json(
+    endpoint: &str,
+    region: &str,
+    (service, target): (&str, &str),
+    action: &str,
+    body: &Value,
+) -> Result<Value> {
+    let request = Request::post(endpoint)
+        .header("authorization", authorization(region, service))
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-target", format!("{target}.{action}"))
+        .body(body.to_string())?;
+    let answer = sent(action, request).await?;
+    serde_json::from_str(&answer).with_context(|| format!("{action} answered {answer}"))
 }
 
 /// Says who asks for which service. None of the servers knows the secret, so none checks it.

@@ -50,6 +50,7 @@ pub async fn run(place: &SqsPlace) -> Result<()> {
     suite.shows_again_what_nobody_deleted().await?;
     suite.keeps_hidden_what_was_extended().await?;
     suite.hands_back_at_once().await?;
+    suite.hides_for_as_long_as_asked_and_counts().await?;
     suite.fails_a_bogus_receipt_alone().await?;
     suite.takes_a_receipt_of_a_message_that_is_gone().await?;
     suite.buries_what_was_received_too_often().await
@@ -148,6 +149,20 @@ impl Suite {
         let messages = self.queue.receive(1, Duration::ZERO).await?;
         ensure!(messages.len() == 1, "it is still hidden");
         self.delete_all(&messages).await?;
+        self.is_empty().await
+    }
+
+    async fn hides_for_as_long_as_asked_and_counts(&self) -> Result<()> {
+        self.send("looked at").await?;
+        let counts = self.queue.counts().await?;
+        ensure!((counts.waiting, counts.hidden) == (1, 0), "{counts:?}");
+        let look = self.queue.receive_hidden(1, PATIENT, A_SECOND).await?;
+        ensure!(look.len() == 1, "{look:?}");
+        let counts = self.queue.counts().await?;
+        ensure!((counts.waiting, counts.hidden) == (0, 1), "{counts:?}");
+        let again = self.one().await.context("it was hidden for longer")?;
+        ensure!(again.id == look[0].id, "{again:?} after {look:?}");
+        self.queue.delete(&again.receipt).await?;
         self.is_empty().await
     }
 

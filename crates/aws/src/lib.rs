@@ -17,4 +17,4 @@ mod sqs;
 pub use connect::RegionSettings;
 pub use ec2::{Ec2, LaunchRequest, LaunchTemplate};
 pub use error::{CallError, Ec2Error, FailureKind, SqsError};
-pub use sqs::{Message, Receipt, SqsQueue};
+pub use sqs::{Counts, Message, Receipt, SqsQueue};

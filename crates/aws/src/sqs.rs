@@ -1,4 +1,4 @@
-//! An SQS queue: receive, delete, extend, send.
+//! An SQS queue: receive, delete, extend, send, count.
 //!
 //! It does not read bodies and keeps nothing: whether a message is done is the caller's word.
 
@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
+use aws_sdk_sqs::operation::receive_message::builders::ReceiveMessageFluentBuilder;
 use aws_sdk_sqs::types::{
     Message as SqsMessage, MessageAttributeValue, MessageSystemAttributeName as System,
+    QueueAttributeName as Attribute,
 };
 use jiff::Timestamp;
 use reprise_model::ids::Region;
@@ -35,7 +37,9 @@ const POLL_MARGIN: Duration = Duration::from_secs(10);
 /// The longest visibility time-out that SQS knows: twelve hours.
 const LONGEST_VISIBILITY: u64 = 43_200;
 
+const RECEIVE: &str = "receive messages";
 const SEND: &str = "send a message";
+const COUNT: &str = "count the messages";
 
 /// A queue; a clone is the same queue.
 #[derive(Debug, Clone)]
@@ -83,6 +87,15 @@ pub struct Message {
     pub sent_at: Option<Timestamp>,
 }
 
+/// How many messages a queue holds; SQS itself calls its numbers approximate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// So many could be received now.
+    pub waiting: u64,
+    /// So many are hidden: somebody received them, or they were sent with a delay.
+    pub hidden: u64,
+}
+
 impl SqsQueue {
     /// Prepares a client from the usual AWS variables. It contacts nobody: a queue that is not
     /// there shows at the first call.
@@ -109,10 +122,30 @@ impl SqsQueue {
         }
     }
 
-    /// Waits up to `wait` (20 seconds at most) for up to `max` messages (10 at most).
+    /// Its address.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Waits up to `wait` (20 seconds at most) for up to `max` messages (10 at most). They are
+    /// hidden for as long as the queue itself says.
     pub async fn receive(&self, max: u32, wait: Duration) -> Result<Vec<Message>, SqsError> {
-        let answer = self
-            .poller
+        received(self.receiving(max, wait)).await
+    }
+
+    /// The same, and hides what it received for `visibility` (12 hours at most).
+    pub async fn receive_hidden(
+        &self,
+        max: u32,
+        wait: Duration,
+        visibility: Duration,
+    ) -> Result<Vec<Message>, SqsError> {
+        let request = self.receiving(max, wait);
+        received(request.visibility_timeout(visibility_seconds(visibility))).await
+    }
+
+    fn receiving(&self, max: u32, wait: Duration) -> ReceiveMessageFluentBuilder {
+        self.poller
             .receive_message()
             .queue_url(&self.url)
             .max_number_of_messages(whole(u64::from(max.clamp(1, 10))))
@@ -121,11 +154,23 @@ impl SqsQueue {
             .message_system_attribute_names(System::ApproximateReceiveCount)
             .message_system_attribute_names(System::ApproximateFirstReceiveTimestamp)
             .message_system_attribute_names(System::SentTimestamp)
+    }
+
+    /// How many messages there are; a number that SQS does not tell counts as zero.
+    pub async fn counts(&self) -> Result<Counts, SqsError> {
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(Attribute::ApproximateNumberOfMessages)
+            .attribute_names(Attribute::ApproximateNumberOfMessagesNotVisible)
+            .attribute_names(Attribute::ApproximateNumberOfMessagesDelayed)
             .send()
             .await
-            .map_err(|error| CallError::from_sdk("receive messages", &error))?;
-        let messages = answer.messages.unwrap_or_default();
-        Ok(messages.into_iter().filter_map(message).collect())
+            .map_err(|error| CallError::from_sdk(COUNT, &error))?;
+        Ok(counts(
+            &answer.attributes.unwrap_or_default().into_iter().collect(),
+        ))
     }
 
     /// Takes a message off the queue for good.
@@ -156,6 +201,27 @@ impl SqsQueue {
         answer
             .map(drop)
             .map_err(|error| CallError::from_sdk(SEND, &error))
+    }
+}
+
+async fn received(request: ReceiveMessageFluentBuilder) -> Result<Vec<Message>, SqsError> {
+    let answer = request
+        .send()
+        .await
+        .map_err(|error| CallError::from_sdk(RECEIVE, &error))?;
+    let messages = answer.messages.unwrap_or_default();
+    Ok(messages.into_iter().filter_map(message).collect())
+}
+
+fn counts(attributes: &BTreeMap<Attribute, String>) -> Counts {
+    let number = |name| {
+        let text = attributes.get(&name);
+        text.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0)
+    };
+    Counts {
+        waiting: number(Attribute::ApproximateNumberOfMessages),
+        hidden: number(Attribute::ApproximateNumberOfMessagesNotVisible)
+            .saturating_add(number(Attribute::ApproximateNumberOfMessagesDelayed)),
     }
 }
 
@@ -247,6 +313,27 @@ mod tests {
         let read = message(raw).expect("delivered");
         assert_eq!((read.body.as_str(), read.receive_count), ("", 1));
         assert_eq!((read.first_received_at, read.sent_at), (None, None));
+    }
+
+    #[test]
+    fn what_is_received_or_delayed_counts_as_hidden_and_what_is_not_told_as_nothing() {
+        let told = BTreeMap::from([
+            (Attribute::ApproximateNumberOfMessages, "3".to_owned()),
+            (
+                Attribute::ApproximateNumberOfMessagesNotVisible,
+                "4".to_owned(),
+            ),
+            (
+                Attribute::ApproximateNumberOfMessagesDelayed,
+                "5".to_owned(),
+            ),
+        ]);
+        let expected = Counts {
+            waiting: 3,
+            hidden: 9,
+        };
+        assert_eq!(counts(&told), expected);
+        assert_eq!(counts(&BTreeMap::new()), Counts::default());
     }
 
     #[test]

@@ -1,15 +1,25 @@
 //! `reprise`: the command line program.
 //!
 //! `reprise demo` runs the whole system on one machine. It starts this same program again as the
-//! controller and as the agents, so that they are processes of their own.
+//! controller and as the agents, so that they are processes of their own. `reprise queue` is for
+//! whoever looks after a running controller.
 
 mod clock;
 mod demo;
+mod output;
 mod parts;
+mod queue;
+mod signals;
+mod terminal;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use output::ReaderGone;
+use signals::{STOPPED, Stopped};
+
+/// The exit code of a program whose reader has gone, as shells have it: 128 and SIGPIPE's number.
+const READER_GONE: u8 = 141;
 
 /// Brings GitHub Actions jobs back after EC2 Spot took their machine.
 #[derive(Debug, Parser)]
@@ -23,6 +33,8 @@ struct Arguments {
 enum Command {
     /// Play a spot interruption and its repair on this machine, against a simulated cloud.
     Demo(demo::Arguments),
+    /// Look after the controller's queues.
+    Queue(queue::Arguments),
     /// The controller, by the demo's clock.
     #[command(hide = true)]
     Controller(parts::ControllerArguments),
@@ -35,13 +47,22 @@ enum Command {
 async fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Queue(arguments) => queue::run(arguments).await,
         Command::Controller(arguments) => parts::controller(arguments)
             .await
             .map(|()| ExitCode::SUCCESS),
         Command::Agent(arguments) => parts::agent(arguments).await.map(|()| ExitCode::SUCCESS),
     };
-    ended.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::FAILURE
-    })
+    ended.unwrap_or_else(|error| failure(&error))
+}
+
+fn failure(error: &anyhow::Error) -> ExitCode {
+    if error.is::<ReaderGone>() {
+        return ExitCode::from(READER_GONE);
+    }
+    output::note(format_args!("error: {error:#}"));
+    if error.is::<Stopped>() {
+        return ExitCode::from(STOPPED);
+    }
+    ExitCode::FAILURE
 }

@@ -11,7 +11,7 @@ use reprise_model::instance::{Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
 use reprise_model::ledger::{LaunchAnswer, RerunTarget};
 use reprise_model::run::{CancelCause, Run};
-use reprise_store::SqliteStore;
+use reprise_store::AnyStore;
 
 use crate::clock::Clock;
 use crate::ports::{
@@ -24,7 +24,7 @@ pub struct Real<C>(PhantomData<C>);
 
 impl<C: Clock> Ports for Real<C> {
     type Clock = C;
-    type Store = SqliteStore;
+    type Store = AnyStore;
     type Cloud = Ec2;
     type GitHub = reprise_github::GitHub;
     type Queue = SqsQueue;
@@ -87,6 +87,7 @@ impl Queue for SqsQueue {
         Ok(messages
             .into_iter()
             .map(|message| Message {
+                id: message.id,
                 body: message.body,
                 attributes: message.attributes,
                 receipt: message.receipt,

@@ -10,10 +10,11 @@ use reprise_engine::job::FleetRule;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::policy::RetryPolicy;
-use reprise_store::StoreError;
+use reprise_store::{HolderId, StoreError};
 use tokio::sync::Notify;
 
 use crate::bells::Bells;
+use crate::claims::Own;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -43,7 +44,14 @@ pub struct Controller<P: Ports> {
     pub due: Notify,
     /// Evidence was stored: whoever looks for some looks again at once.
     pub(crate) bells: Bells,
+    /// When the job of an interrupted instance is looked for again.
     pub(crate) patience: Patience,
+    /// When an instance that was kept is asked about again.
+    pub(crate) kept: Patience,
+    /// Launches that this process holds the claims of.
+    pub(crate) own: Own,
+    /// This process, among all that share the store.
+    pub holder: HolderId,
     random: Mutex<fastrand::Rng>,
 }
 
@@ -75,7 +83,8 @@ impl WorkError {
 }
 
 impl<P: Ports> Controller<P> {
-    /// A controller over these ports. `seed` decides all its randomness.
+    /// A controller over these ports. `seed` decides all its randomness, and its name among the
+    /// holders of leases: no two processes on one store may have the same.
     #[expect(
         clippy::too_many_arguments,
         reason = "one argument a port; a builder would say no more"
@@ -90,6 +99,8 @@ impl<P: Ports> Controller<P> {
         draining: Draining,
         seed: u64,
     ) -> Self {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let holder = HolderId::new(format!("{:016x}", random.u64(..)));
         Self {
             clock,
             store,
@@ -102,7 +113,10 @@ impl<P: Ports> Controller<P> {
             due: Notify::new(),
             bells: Bells::default(),
             patience: Patience::default(),
-            random: Mutex::new(fastrand::Rng::with_seed(seed)),
+            kept: Patience::default(),
+            own: Own::default(),
+            holder,
+            random: Mutex::new(random),
         }
     }
 
@@ -143,6 +157,12 @@ impl<P: Ports> Controller<P> {
             },
             None => FleetRule::Foreign,
         }
+    }
+
+    /// Ends that long after the end of the controller was asked for.
+    pub(crate) async fn draining_for(&self, pause: SignedDuration) {
+        self.draining.begun().await;
+        self.clock.sleep(pause).await;
     }
 
     /// Sleeps, but not into the end.

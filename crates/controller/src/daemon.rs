@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use jiff::SignedDuration;
+use anyhow::{Context, Result};
 use reprise_aws::{Ec2, RegionSettings, SqsQueue};
 use reprise_config::{Config, GitHubConfig, QueuesConfig, RegionConfig, StoreConfig};
 use reprise_model::ids::Region;
-use reprise_store::SqliteStore;
+use reprise_store::{AnyStore, DynamoStore, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::adapters::Real;
 use crate::clock::Clock;
@@ -19,19 +18,17 @@ use crate::context::Controller;
 use crate::health::Health;
 use crate::http::routes;
 use crate::logging::chain;
-use crate::loops::Loops;
+use crate::loops::{Loops, drained};
 use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::pump::{Pump, Source};
 use crate::shutdown::{self, Draining};
 
-/// How long work under way may take after the end was asked for. ECS kills after 30 s.
-const DRAIN_WITHIN: SignedDuration = SignedDuration::from_secs(20);
-
 /// How long one request to GitHub may take.
 const GITHUB_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Runs the controller until `stop` ends, then drains it. `seed` decides its randomness.
+/// Runs the controller until `stop` ends, then drains it. `seed` decides its randomness and its name
+/// among the replicas.
 ///
 /// # Errors
 /// When something that must be there at the start is not.
@@ -63,8 +60,7 @@ pub async fn run<C: Clock + Clone>(
     info!(http.address = %address, version = env!("CARGO_PKG_VERSION"), "the controller has started");
     watch(&mut loops, &controller.health, stop).await;
     info!("the controller drains: no new messages, what is under way is finished or handed back");
-    drain.begin();
-    finish(&clock, loops).await;
+    drained(&clock, &drain, loops).await;
     server.abort();
     info!("the controller has ended");
     Ok(())
@@ -85,17 +81,6 @@ async fn watch(loops: &mut JoinSet<()>, health: &Health, stop: impl Future<Outpu
     }
 }
 
-async fn finish<C: Clock>(clock: &C, mut loops: JoinSet<()>) {
-    let all = async { while loops.join_next().await.is_some() {} };
-    tokio::select! {
-        biased;
-        () = all => {}
-        () = clock.sleep(DRAIN_WITHIN) => {
-            warn!("work was still under way at the end of the drain; it comes again");
-        }
-    }
-}
-
 async fn serve<P: Ports>(listener: TcpListener, controller: Arc<Controller<P>>) {
     if let Err(error) = axum::serve(listener, routes(Arc::clone(&controller))).await {
         controller.health.loop_ended();
@@ -109,7 +94,7 @@ async fn connect<C: Clock>(
     draining: Draining,
     seed: u64,
 ) -> Result<Controller<Real<C>>> {
-    let store = open_store(&config.store)?;
+    let store = open_store(&config.store).await?;
     let regions: Vec<RegionSettings> = config.regions.into_iter().map(region).collect();
     let cloud = Ec2::connect(&regions).await;
     let github = connect_github(config.github)?;
@@ -126,17 +111,26 @@ async fn connect<C: Clock>(
     ))
 }
 
-fn open_store(config: &StoreConfig) -> Result<SqliteStore> {
+async fn open_store(config: &StoreConfig) -> Result<AnyStore> {
     match config {
-        StoreConfig::Sqlite { path } => SqliteStore::open(path).with_context(|| {
-            format!(
-                "failed to open the store {}; set store.path",
-                path.display()
-            )
-        }),
-        StoreConfig::DynamoDb { table, .. } => bail!(
-            "failed to open the table {table}: DynamoDB is not built in yet; set store.kind to \"sqlite\""
-        ),
+        StoreConfig::Sqlite { path } => {
+            SqliteStore::open(path)
+                .map(AnyStore::Sqlite)
+                .with_context(|| {
+                    format!(
+                        "failed to open the store {}; set store.path",
+                        path.display()
+                    )
+                })
+        }
+        StoreConfig::DynamoDb { table, region } => DynamoStore::connect(table, region)
+            .await
+            .map(AnyStore::Dynamo)
+            .with_context(|| {
+                format!(
+                    "failed to open the table {table} in {region}; see store.table and store.region"
+                )
+            }),
     }
 }
 

@@ -6,6 +6,7 @@
 
 pub mod adapters;
 mod bells;
+mod claims;
 pub mod clock;
 pub mod context;
 pub mod daemon;

@@ -7,12 +7,19 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use tokio::task::JoinSet;
+use tracing::warn;
 
+use crate::clock::Clock;
 use crate::context::Controller;
 use crate::ports::Ports;
 use crate::pump::Pump;
+use crate::shutdown::Drain;
 use crate::sweep::run_sweeps;
 use crate::work::run_due;
+
+/// How long work under way may take after the end was asked for. ECS kills after 30 s, and some of
+/// that belongs to what comes after the loops.
+const DRAIN_WITHIN: SignedDuration = SignedDuration::from_secs(20);
 
 /// All that a controller does by itself, not yet begun.
 pub struct Loops<P: Ports> {
@@ -42,5 +49,19 @@ impl<P: Ports> Loops<P> {
         loops.spawn(run_due(Arc::clone(&controller)));
         loops.spawn(run_sweeps(controller, sweep_every));
         loops
+    }
+}
+
+/// Asks for the end and waits for it, as long as there is time. What is under way then is dropped
+/// as by a crash: it is in the store or in its queue, and comes again.
+pub async fn drained<C: Clock>(clock: &C, drain: &Drain, mut loops: JoinSet<()>) {
+    drain.begin();
+    let all = async { while loops.join_next().await.is_some() {} };
+    tokio::select! {
+        biased;
+        () = all => {}
+        () = clock.sleep(DRAIN_WITHIN) => {
+            warn!("work was still under way at the end of the drain; it comes again");
+        }
     }
 }

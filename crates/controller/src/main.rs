@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
+use anyhow::Context;
 use clap::Parser;
 use reprise_config::Config;
 use reprise_controller::clock::SystemClock;
@@ -25,15 +27,28 @@ struct Arguments {
     check_config: bool,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Arguments::parse()).await {
+/// How long the end waits for threads that block, as in looking a name up: the drain is over then,
+/// and what they would answer is heard by nobody.
+const THREADS_END_WITHIN: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    match run_to_the_end(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run_to_the_end(arguments: Arguments) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("failed to start the runtime")?;
+    let ended = runtime.block_on(run(arguments));
+    runtime.shutdown_timeout(THREADS_END_WITHIN);
+    ended
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {

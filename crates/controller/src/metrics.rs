@@ -14,6 +14,7 @@ pub struct Metrics {
     evidence: IntCounterVec,
     launches: IntCounterVec,
     reruns: IntCounterVec,
+    terminations: IntCounterVec,
     work_failures: IntCounter,
     sweeps: IntCounterVec,
     rate_remaining: IntGauge,
@@ -66,6 +67,11 @@ impl Metrics {
             "Re-runs asked for, by target and answer.",
             &["target", "answer"],
         )?;
+        let terminations = counters(
+            "reprise_terminations_total",
+            "Instances ended, by reason.",
+            &["reason"],
+        )?;
         let sweeps = counters("reprise_sweeps_total", "Sweeps by result.", &["result"])?;
         let work_failures = IntCounter::new(
             "reprise_work_failures_total",
@@ -86,6 +92,7 @@ impl Metrics {
             evidence,
             launches,
             reruns,
+            terminations,
             work_failures,
             sweeps,
             rate_remaining,
@@ -129,6 +136,10 @@ impl Metrics {
 
     pub(crate) fn rerun(&self, target: &str, answer: &str) {
         self.reruns.with_label_values(&[target, answer]).inc();
+    }
+
+    pub(crate) fn terminated(&self, reason: &str) {
+        self.terminations.with_label_values(&[reason]).inc();
     }
 
     pub(crate) fn work_failed(&self) {

@@ -206,6 +206,8 @@ pub trait Queue: Send + Sync + 'static {
 /// A received message.
 #[derive(Debug, Clone)]
 pub struct Message<R> {
+    /// The queue's id of it, the same in every delivery.
+    pub id: String,
     /// The body.
     pub body: String,
     /// The message attributes.

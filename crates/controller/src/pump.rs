@@ -140,7 +140,7 @@ impl<P: Ports> Pump<P> {
             // What was received is hidden from others, so it is heard whenever it came.
             biased;
             answer = self.queue.receive(most, wait) => answer,
-            () = self.over_since(LAST_ANSWER_WITHIN) => return None,
+            () = self.controller.draining_for(LAST_ANSWER_WITHIN) => return None,
         };
         let (controller, source) = (&self.controller, self.source.as_str());
         match answer {
@@ -179,7 +179,8 @@ impl<P: Ports> Pump<P> {
                 error!(
                     error = %chain(&error),
                     queue = source,
-                    message.id = delivery(&message),
+                    message.id = message.id,
+                    webhook.delivery = delivery(&message),
                     receive_count = message.receive_count,
                     "failed to deal with a message; it comes again"
                 );
@@ -200,7 +201,7 @@ impl<P: Ports> Pump<P> {
             handled = handled => handled.unwrap_or_else(|Panicked(words)| {
                 Err(WorkError::Panicked(words))
             }),
-            () = self.over_since(FINISH_WITHIN) => Err(WorkError::Draining),
+            () = self.controller.draining_for(FINISH_WITHIN) => Err(WorkError::Draining),
         }
     }
 
@@ -285,34 +286,36 @@ impl<P: Ports> Pump<P> {
         }
     }
 
-    /// Ends that long after the end of the controller was asked for.
-    async fn over_since(&self, pause: SignedDuration) {
-        self.controller.draining.begun().await;
-        self.controller.clock.sleep(pause).await;
-    }
-
     fn log_outcome(&self, message: &Received<P>, outcome: &Outcome) {
-        let (queue, id, outcome_word) = (self.source.as_str(), delivery(message), outcome.as_str());
+        let (queue, outcome_word) = (self.source.as_str(), outcome.as_str());
+        // The first finds a message in its dead-letter queue, the second among GitHub's deliveries.
+        let (id, delivery) = (message.id.as_str(), delivery(message));
+        debug!(
+            target: "reprise::decision",
+            decision = "message",
+            reason = outcome_word,
+            queue,
+            message.id = id,
+            webhook.delivery = delivery,
+            "a message has its outcome"
+        );
         match outcome {
             Outcome::Forged(_) => warn!(
                 queue,
                 message.id = id,
+                webhook.delivery = delivery,
                 outcome = outcome_word,
                 "a webhook was not believed; if it is GitHub's, the webhook secret differs from the App's"
             ),
             Outcome::Unparsable { problem } => warn!(
                 queue,
                 message.id = id,
+                webhook.delivery = delivery,
                 outcome = outcome_word,
                 problem,
                 "a message cannot be read"
             ),
-            Outcome::Ignored(reason) if is_routine(*reason) => debug!(
-                queue,
-                message.id = id,
-                outcome = outcome_word,
-                "a message asks for nothing"
-            ),
+            Outcome::Ignored(reason) if is_routine(*reason) => {}
             Outcome::Ignored(_)
             | Outcome::Settled(_)
             | Outcome::Awaiting
@@ -324,6 +327,7 @@ impl<P: Ports> Pump<P> {
                 info!(
                     queue,
                     message.id = id,
+                    webhook.delivery = delivery,
                     outcome = outcome_word,
                     "a message was dealt with"
                 );
@@ -350,9 +354,8 @@ fn is_routine(reason: IgnoreReason) -> bool {
     }
 }
 
-fn delivery<R>(message: &Message<R>) -> &str {
-    message
-        .attributes
-        .get(signature::DELIVERY)
-        .map_or("", String::as_str)
+/// GitHub's own id; other messages have none.
+fn delivery<R>(message: &Message<R>) -> Option<&str> {
+    let delivery = message.attributes.get(signature::DELIVERY);
+    delivery.map(String::as_str)
 }

@@ -167,6 +167,7 @@ impl<P: Ports> Controller<P> {
         info!(
             target: "reprise::decision",
             decision = "awaiting",
+            reason = "interrupted",
             repository = %key.repository,
             run.id = %key.run_id,
             run.attempt = %job.run_attempt,
@@ -203,7 +204,7 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    fn put_instance(&self, entry: InstanceEntry, expect: Expect) -> Change {
+    pub(crate) fn put_instance(&self, entry: InstanceEntry, expect: Expect) -> Change {
         Change::PutInstance {
             entry,
             expect,

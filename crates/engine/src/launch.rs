@@ -20,9 +20,9 @@ use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 
 use crate::backoff::{Jitter, after, launch_step};
-use crate::capacity;
 use crate::rules::Rules;
 use crate::types::{DEFAULT_CPU, InstanceType, choose};
+use crate::{capacity, due};
 
 /// All that is known when a job is queued.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +68,8 @@ pub enum QueuedVerdict {
     Ignore(IgnoreReason),
     /// It asks for what it cannot have.
     Refuse(LaunchRefusal),
-    /// Commit this claim; its due work is the launch.
+    /// Commit this claim, and launch at once. It is claimed by whoever commits it: only should that
+    /// one not answer for it by its due time, others launch.
     Launch(LaunchClaim),
 }
 
@@ -128,6 +129,13 @@ pub fn answered(
         LaunchAnswer::Throttled => retry.after_a_no(claim, THROTTLED.to_owned()),
         LaunchAnswer::Unclear { message } => retry.of_the_same(claim, message),
     }
+}
+
+/// Whether the claim's next request is made at once, by whoever has just heard the answer to the
+/// one before, with no commit in between. EC2 repeats its no to a client token, so a crash here is
+/// followed by the same two answers.
+pub fn goes_on(claim: &LaunchClaim, now: Timestamp) -> bool {
+    claim.state == ClaimState::Wanted && due::is_due(claim.due, now)
 }
 
 /// The last words of a launch that EC2 kept throttling.
@@ -256,7 +264,7 @@ fn claim(
         why: decision.why,
         generation: 0,
         state: ClaimState::Wanted,
-        due: Some(Due::now(now)),
+        due: Some(due::claimed(Due::now(now), now)),
     })
 }
 

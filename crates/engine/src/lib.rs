@@ -10,10 +10,13 @@
 
 pub mod backoff;
 pub mod capacity;
+pub mod due;
 pub mod job;
 pub mod launch;
+pub mod reap;
 pub mod rules;
 pub mod run;
 #[cfg(test)]
 mod samples;
+pub mod tenant;
 pub mod types;

@@ -28,6 +28,14 @@ pub struct Rules {
     pub most_reruns: u32,
 }
 
+impl Rules {
+    /// How long after its order was written down a re-run may be under way: whoever reads the run to
+    /// find out what became of it must find it over.
+    pub fn post_within(&self) -> SignedDuration {
+        self.unclear_for / 5 * 4
+    }
+}
+
 impl Default for Rules {
     fn default() -> Self {
         Self {
@@ -40,5 +48,17 @@ impl Default for Rules {
             unclear_for: SignedDuration::from_secs(45),
             most_reruns: 50,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_re_run_is_over_before_anybody_reads_what_became_of_it() {
+        let rules = Rules::default();
+        assert_eq!(rules.post_within(), SignedDuration::from_secs(36));
+        assert!(rules.post_within() < rules.unclear_for);
     }
 }

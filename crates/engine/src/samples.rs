@@ -9,7 +9,9 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Job, JobStatus};
-use reprise_model::ledger::{InstanceEntry, RunKey};
+use reprise_model::ledger::{
+    CapacityReason, ClaimKey, ClaimState, InstanceEntry, LaunchClaim, LaunchSpec, RunKey,
+};
 use reprise_model::run::{Run, RunStatus};
 use reprise_model::tags::TagKeys;
 
@@ -98,6 +100,34 @@ pub(crate) fn remembered(evidence: Vec<Evidence>) -> InstanceEntry {
         evidence,
         unexplained: None,
         judged: None,
+        due: None,
+    }
+}
+
+/// The claim by which [`instance`] was launched for job 1 of the first attempt.
+pub(crate) fn claim() -> LaunchClaim {
+    LaunchClaim {
+        key: ClaimKey {
+            repository: repository(),
+            job_id: JobId(1),
+        },
+        run_id: RUN,
+        attempt: RunAttempt::FIRST,
+        job_name: "build".to_owned(),
+        runner_labels: job(1, "build").labels,
+        spec: LaunchSpec {
+            region: Region::new("eu-west-1"),
+            capacity: Capacity::Spot,
+            may_fall_back: true,
+            instance_types: vec!["c7a.large".to_owned()],
+            image: None,
+        },
+        why: CapacityReason::FirstAttempt,
+        generation: 0,
+        state: ClaimState::Launched {
+            instance: instance().id,
+            capacity: Capacity::Spot,
+        },
         due: None,
     }
 }

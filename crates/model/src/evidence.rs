@@ -22,7 +22,7 @@ const SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// How long after the end of a job EC2's warning can still be its cause. The notice and the event
 /// leave EC2 together, and the agent needs a second to see the notice and some to end the job; the
 /// event's own time may lie behind that, but not by half a minute.
-const WARNED_AFTER_END: SignedDuration = SignedDuration::from_secs(30);
+pub const WARNED_AFTER_END: SignedDuration = SignedDuration::from_secs(30);
 
 /// How long evidence is kept: GitHub allows re-runs for 30 days, and five more cover a slow look.
 pub const KEPT_FOR: SignedDuration = SignedDuration::from_hours(35 * 24);

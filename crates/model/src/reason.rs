@@ -168,6 +168,47 @@ impl fmt::Display for Refusal {
     }
 }
 
+/// Why an instance is ended by us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndReason {
+    /// The job that it took has ended.
+    JobEnded,
+    /// Its own tag said that EC2 takes it, and EC2 did not.
+    NotTaken,
+    /// The job that it was launched for ended before any runner took it.
+    NeverNeeded,
+    /// Another runner took the job that it was launched for.
+    JobTakenElsewhere,
+    /// A job waited for it for long, and its runner never came up.
+    NeverRan,
+}
+
+impl EndReason {
+    /// The label value for metrics and logs: one of a fixed set.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::JobEnded => "job-ended",
+            Self::NotTaken => "not-taken",
+            Self::NeverNeeded => "never-needed",
+            Self::JobTakenElsewhere => "job-taken-elsewhere",
+            Self::NeverRan => "never-ran",
+        }
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::JobEnded => "the job that it took has ended",
+            Self::NotTaken => "its own tag said that EC2 takes it, and EC2 did not",
+            Self::NeverNeeded => "the job that it was launched for ended before any runner took it",
+            Self::JobTakenElsewhere => "another runner took the job that it was launched for",
+            Self::NeverRan => "a job waited for it for long, and its runner never came up",
+        })
+    }
+}
+
 /// Why a queued job gets no machine.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LaunchRefusal {

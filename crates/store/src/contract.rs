@@ -1,6 +1,6 @@
 //! What every backend promises, in the words of its callers.
 //!
-//! The promises are checked by one conformance suite (`tests/store/conformance.rs`) that every
+//! The promises are checked by one conformance suite (`tests/store/conformance`) that every
 //! backend passes.
 
 use std::future::Future;
@@ -20,9 +20,20 @@ pub struct Versioned<R> {
     pub version: Version,
 }
 
-/// The version of a record, counted from 1 with each commit. It is only ever compared.
+/// The version of a record, counted from 1 with each commit: whoever commits knows it unread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Version(pub u64);
+
+impl Version {
+    /// That of a record which was just written for the first time.
+    pub const FIRST: Self = Self(1);
+
+    /// That of the record after the next commit.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
 
 /// What a change expects to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +103,11 @@ pub enum DueKey {
 ///
 /// **Time.** A store reads no clock. The latest `now` that [`due`](Store::due) or
 /// [`expire`](Store::expire) named is its time, and a record that had expired by then is absent:
-/// for every read, and for [`Expect`]. Due and expiry times are indexed in whole milliseconds,
-/// rounded up, so that nothing is handed out too early.
+/// for every read, and for [`Expect`]. Due times are indexed in whole milliseconds and expiry times
+/// in milliseconds or seconds, rounded up, so that nothing is handed out or forgotten too early.
+///
+/// **What is due** may be listed a moment late, or a moment longer than it is true: whoever works on
+/// it reads the record first and looks at its own due time.
 ///
 /// **Keys.** Repositories are the same in upper and lower case.
 ///
@@ -163,14 +177,16 @@ pub trait Store: Send + Sync + 'static {
         fence: Fence,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Deletes records that have expired by `now`; the number of them.
+    /// Forgets records that have expired by `now`. The number of those deleted now: a backend that
+    /// deletes by itself counts none.
     fn expire(&self, now: Timestamp) -> impl Future<Output = Result<usize, StoreError>> + Send;
 }
 
 /// Why the store did not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else wrote the record first: read it again and decide again.
+    /// Somebody else wrote the record first: read it again and decide again. What is read may be
+    /// one's own write, if its answer was lost and another write followed.
     #[error("the record {key} was changed by somebody else; read it again")]
     Conflict {
         /// Which record.

@@ -7,13 +7,18 @@
 //!
 //! No decision is made here and no clock is read: the store learns the time from its callers.
 
+mod any;
 mod contract;
+mod dynamo;
 mod format;
 mod lease;
 mod record;
 mod sqlite;
+mod time;
 
+pub use any::AnyStore;
 pub use contract::{Change, DueKey, Expect, Store, StoreError, Version, Versioned};
+pub use dynamo::{DynamoError, DynamoStore};
 pub use format::FORMAT;
 pub use lease::{Fence, HolderId, LeaseName};
 pub use sqlite::{OpenError, SqliteStore};

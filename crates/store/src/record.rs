@@ -5,7 +5,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use reprise_model::ids::{InstanceId, JobId, Repository, RunId};
+use reprise_model::ids::{AccountId, InstanceId, JobId, Region, Repository, RunId};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{
     ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, RunEntry, RunKey, TrackedState,
@@ -90,6 +90,17 @@ impl From<&ClaimKey> for RecordKey {
             text: key.to_string().to_ascii_lowercase(),
         }
     }
+}
+
+/// The instance whose key has this text.
+pub(crate) fn instance(key: &str) -> Option<Instance> {
+    let (account, rest) = key.split_once('/')?;
+    let (region, id) = rest.split_once('/')?;
+    Some(Instance {
+        account: AccountId::new(account),
+        region: Region::new(region),
+        id: id.parse().ok()?,
+    })
 }
 
 /// What of a record stands beside its body.

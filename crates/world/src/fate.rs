@@ -3,6 +3,9 @@
 use jiff::SignedDuration;
 use reprise_model::job::Conclusion;
 
+use crate::ec2::Interruption;
+use crate::machine::WhenTaken;
+
 /// The fate of one execution of a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fate {
@@ -10,8 +13,33 @@ pub struct Fate {
     pub takes: SignedDuration,
     /// How it ends then.
     pub ends: Conclusion,
-    /// When after its start EC2 gives notice, if it runs on spot.
+    /// When after its start its instance is struck.
     pub interrupted_after: Option<SignedDuration>,
+    /// By what. EC2 interrupts spot instances only: on-demand, the job goes on.
+    pub stroke: Stroke,
+    /// When after its start the job puts the tag of an interruption on its own instance: the rights
+    /// of the instance's role are also the job's.
+    pub forges_after: Option<SignedDuration>,
+    /// What becomes of it when its machine is taken, where that is not as usual.
+    pub when_taken: Option<WhenTaken>,
+}
+
+/// What strikes an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stroke {
+    /// EC2 gives two minutes of notice and terminates it.
+    Usual,
+    /// EC2 interrupts it in some other way.
+    Interruption {
+        /// How.
+        interruption: Interruption,
+        /// When after it stopped it is brought back: another boot, with the same tags.
+        resumes_after: Option<SignedDuration>,
+    },
+    /// Its host dies, spot or not: no notice, and no evidence of an interruption.
+    HostDies,
+    /// Its operating system shuts itself down, spot or not.
+    PowersOff,
 }
 
 impl Fate {
@@ -21,6 +49,9 @@ impl Fate {
             takes,
             ends: Conclusion::Success,
             interrupted_after: None,
+            stroke: Stroke::Usual,
+            forges_after: None,
+            when_taken: None,
         }
     }
 
@@ -38,6 +69,12 @@ impl Fate {
             interrupted_after: Some(after),
             ..Self::passes(after + WOULD_GO_ON)
         }
+    }
+
+    /// The same, but struck by something else.
+    #[must_use]
+    pub fn by(self, stroke: Stroke) -> Self {
+        Self { stroke, ..self }
     }
 }
 

@@ -45,6 +45,8 @@ pub enum WhenTaken {
     IsCancelled,
     /// Nobody says a word; GitHub notices when the runner's lease ends.
     IsLost,
+    /// Nobody says a word, and GitHub never ends the job (actions/runner#4309).
+    IsNeverEnded,
 }
 
 impl WhenTaken {
@@ -52,7 +54,7 @@ impl WhenTaken {
         match self {
             Self::Fails => Some(Conclusion::Failure),
             Self::IsCancelled => Some(Conclusion::Cancelled),
-            Self::IsLost => None,
+            Self::IsLost | Self::IsNeverEnded => None,
         }
     }
 }
@@ -72,10 +74,18 @@ pub struct Machine {
     pub instance_type: String,
     /// Whether it had our stack's tag at birth.
     pub ours: bool,
+    /// The queued job that its tags say it was launched for.
+    pub launched_for: Option<JobId>,
     /// When it was launched.
     pub launched_at: Timestamp,
+    /// How often its operating system began to run.
+    pub boots: u32,
     /// When EC2 gave notice.
     pub notice_at: Option<Timestamp>,
+    /// Everything that ever spoke for an interruption of it, earlier boots included.
+    pub signs: Vec<Sign>,
+    /// When after a stop it is brought back.
+    pub(crate) resumes_after: Option<SignedDuration>,
     /// When and why it began to end.
     pub ending: Option<(Timestamp, EndReason)>,
     /// The job that it took.
@@ -112,15 +122,80 @@ impl Machine {
         }
     }
 
-    /// Whether EC2 took it, or said that it would, at a moment that can explain the end of a job
-    /// that ran from `started` to `ended`.
-    pub fn was_interrupted_during(&self, started: Timestamp, ended: Timestamp) -> bool {
-        let taken = self.ending.and_then(|(at, reason)| match reason {
-            EndReason::SpotTermination | EndReason::SpotShutdown => Some(at),
-            EndReason::UserInitiated | EndReason::FromInside | EndReason::HostFailure => None,
+    /// Whether something that had happened by `known` may explain the end of a job that ran on it
+    /// from `started` to `ended`.
+    pub fn may_explain(&self, started: Timestamp, ended: Timestamp, known: Timestamp) -> bool {
+        let signs = self.signs.iter().filter(|sign| sign.at <= known);
+        signs
+            .into_iter()
+            .any(|sign| sign.may_explain(started, ended))
+    }
+
+    pub(crate) fn note_sign(&mut self, at: Timestamp, kind: SignKind) {
+        self.signs.push(Sign { at, kind });
+    }
+
+    /// When EC2 took it from under a job that ran from `started` to `ended`.
+    pub fn was_taken_during(&self, started: Timestamp, ended: Timestamp) -> Option<Timestamp> {
+        let taken = self.signs.iter().filter(|sign| match sign.kind {
+            SignKind::Taken => true,
+            SignKind::Notice | SignKind::Tag => false,
         });
-        let mut signs = self.notice_at.into_iter().chain(taken);
-        signs.any(|at| started <= at && at <= ended)
+        let mut during = taken.map(|sign| sign.at);
+        during.find(|at| started <= *at && *at <= ended)
+    }
+
+    /// Whether it bore the tag of an interruption by then.
+    pub fn was_tagged_by(&self, known: Timestamp) -> bool {
+        let is_tag = |sign: &Sign| sign.kind == SignKind::Tag && sign.at <= known;
+        self.signs.iter().any(is_tag)
+    }
+}
+
+/// One thing that speaks for an interruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sign {
+    /// When it was there first.
+    pub at: Timestamp,
+    /// What it is.
+    pub kind: SignKind,
+}
+
+/// What speaks for an interruption.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SignKind {
+    /// EC2 gave notice, of which EventBridge tells.
+    Notice,
+    /// The tag, whoever set it: it is a claim.
+    Tag,
+    /// EC2 took it, which its state reason says.
+    Taken,
+}
+
+/// How long before a job's start a notice may be: its two minutes, and five seconds for clocks that
+/// differ.
+const NOTICE_BEFORE_START: SignedDuration = SignedDuration::from_secs(125);
+
+/// How long after a job's end a notice may come. One second more than the 30 that count, as GitHub
+/// and EventBridge tell whole seconds.
+const NOTICE_AFTER_END: SignedDuration = SignedDuration::from_secs(31);
+
+/// A job that ended so long after a notice survived it.
+const NOTICE_COUNTS_FOR: SignedDuration = SignedDuration::from_secs(15 * 60 + 1);
+
+impl Sign {
+    /// The reach of each source. A notice is told with its own time. A tag and a state reason count
+    /// from when they are first looked at, which may be long after they were there and after the
+    /// job's end: for them nothing can be excluded from here.
+    fn may_explain(&self, started: Timestamp, ended: Timestamp) -> bool {
+        match self.kind {
+            SignKind::Tag | SignKind::Taken => true,
+            SignKind::Notice => {
+                started.duration_since(self.at) <= NOTICE_BEFORE_START
+                    && self.at.duration_since(ended) <= NOTICE_AFTER_END
+                    && ended.duration_since(self.at) <= NOTICE_COUNTS_FOR
+            }
+        }
     }
 }
 
@@ -129,8 +204,12 @@ impl Machine {
 pub(crate) enum MachineStep {
     /// Its runner registers.
     Register,
-    /// EC2 gives notice.
-    Interrupt,
+    /// Something strikes it.
+    Strike,
+    /// Its job forges the tag of an interruption.
+    Forge,
+    /// It is brought back after a stop.
+    Resume,
     /// Its job ends as its fate says.
     Finish,
     /// Its runner gives up the job as it was told to.

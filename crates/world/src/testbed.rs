@@ -65,6 +65,21 @@ pub(crate) fn launch(
         (keys.labels(), labels.join(" ")),
         (keys.stack(), stack.to_owned()),
     ];
+    launch_with(world, now, capacity, BTreeMap::from(tags));
+}
+
+/// Launches one instance that is tagged as launched for this job.
+pub(crate) fn launch_for(world: &mut World, now: Timestamp, job: JobId, capacity: Capacity) {
+    let tags = [(TagKeys::default().launch(), job.to_string())];
+    launch_with(world, now, capacity, BTreeMap::from(tags));
+}
+
+fn launch_with(
+    world: &mut World,
+    now: Timestamp,
+    capacity: Capacity,
+    tags: BTreeMap<String, String>,
+) {
     let one = FleetTarget {
         count: 1,
         ..FleetTarget::default()
@@ -85,7 +100,7 @@ pub(crate) fn launch(
         }],
         spot,
         on_demand,
-        instance_tags: BTreeMap::from(tags),
+        instance_tags: tags,
     };
     let call = Call::by_account(now);
     world

@@ -5,6 +5,7 @@ mod deny;
 mod fuzz;
 mod peers;
 mod purity;
+mod simulate;
 mod test;
 
 use std::process::ExitCode;
@@ -31,6 +32,13 @@ enum Task {
     Peers,
     /// Check that the engine depends on nothing that could read a clock or do I/O.
     Purity,
+    /// Play seeds of the simulator; `--help` after the command names its options.
+    #[command(disable_help_flag = true)]
+    Simulate {
+        /// What the simulator is told.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Check licences, banned crates and sources with cargo-deny.
     Deny,
     /// Replay the saved fuzz corpus, then fuzz each target for a while.
@@ -46,6 +54,7 @@ fn main() -> ExitCode {
         Task::Test { hermetic } => test::run(hermetic),
         Task::Peers => peers::install().map(|_| ()),
         Task::Purity => purity::check(),
+        Task::Simulate { arguments } => simulate::run(&arguments),
         Task::Deny => deny::check(),
         Task::Fuzz { seconds } => fuzz::check(seconds),
     };

@@ -9,6 +9,7 @@ pub mod config;
 pub mod controller;
 pub mod elsewhere;
 pub mod messages;
+pub mod operator;
 pub mod program;
 pub mod stage;
 pub mod story;

@@ -128,6 +128,11 @@ impl Stage {
         Controller::start(command, &self.log(number)).await
     }
 
+    /// What its controllers are configured by.
+    pub fn config(&self) -> PathBuf {
+        self.folder.path().join("controller.toml")
+    }
+
     /// Pushes what a scenario says.
     pub fn play(&self, scenario: &Scenario) {
         self.with(|world, now| world.play(now, scenario));

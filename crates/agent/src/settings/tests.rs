@@ -14,6 +14,17 @@ fn error(file: &str, variables: &[(&str, &str)]) -> String {
 }
 
 #[test]
+fn the_example_names_every_key_with_its_default() {
+    let example = include_str!("../../examples/agent.toml");
+    let settings = Settings::load(Some(example), &environment(&[])).expect("valid");
+    assert_eq!(settings, Settings::default());
+    for variable in VARIABLES.iter().filter(|name| !name.ends_with("CONFIG")) {
+        let key = variable.replace(PREFIX, "").to_ascii_lowercase();
+        assert!(example.contains(&format!("{key} = ")), "{key}");
+    }
+}
+
+#[test]
 fn without_file_and_environment_the_defaults_hold() {
     let settings = Settings::load(None, &environment(&[])).expect("valid");
     assert_eq!(settings, Settings::default());

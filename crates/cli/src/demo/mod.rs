@@ -20,13 +20,16 @@ use reprise_world::clock::ScaledClock;
 use reprise_world::invariants::{self, Broken};
 use reprise_world::scenario::{self, Scenario};
 use reprise_world::server::{self, HostEvent, RunningWorld};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use narrator::Narrator;
 use processes::{Heard, Processes};
 use screen::Screen;
 use setting::Setting;
+
+use crate::output::{note, say};
+use crate::signals::{STOPPED, stopped};
+use crate::terminal;
 
 /// Seconds of the story that pass in one of the viewer's, at `--speed 1`. At this pace the default
 /// scenario, about nine minutes of a real cloud's time, takes some ten seconds.
@@ -35,9 +38,6 @@ const PACE: f64 = 50.0;
 /// A story that has not come to rest by then never will: GitHub itself gives up on a lost host
 /// after ten minutes.
 const LONGEST: SignedDuration = SignedDuration::from_mins(45);
-
-/// The exit code of a program that was ended by Ctrl-C, as shells have it.
-const STOPPED: u8 = 130;
 
 /// How often the screen is brought up to date, in the story's time.
 const TICK: SignedDuration = SignedDuration::from_secs(1);
@@ -71,7 +71,7 @@ fn speed(text: &str) -> Result<f64, String> {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     if arguments.list {
         for listed in scenario::all() {
-            println!("{:18} {}", listed.name, listed.about);
+            say(format_args!("{:18} {}", listed.name, listed.about))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -80,34 +80,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         played = play(&arguments, &scenario) => played,
         // What the story had started is ended as it is dropped.
         () = stopped() => {
-            eprintln!("stopped before the end; nothing is left running");
+            note("stopped before the end; nothing is left running");
             Ok(ExitCode::from(STOPPED))
         }
     }
-}
-
-/// Ends when a person or a system wants the demo to end.
-async fn stopped() {
-    let signals = [
-        SignalKind::interrupt(),
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-    ];
-    let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
-    for kind in signals {
-        let sender = sender.clone();
-        // A signal that cannot be listened for ends the process as it always did.
-        let Ok(mut signal) = signal(kind) else {
-            continue;
-        };
-        tokio::spawn(async move {
-            signal.recv().await;
-            sender.send(()).await.ok();
-        });
-    }
-    // It holds a sender itself, so that this never ends for want of one.
-    receiver.recv().await;
-    drop(sender);
 }
 
 async fn play(arguments: &Arguments, scenario: &Scenario) -> Result<ExitCode> {
@@ -116,7 +92,7 @@ async fn play(arguments: &Arguments, scenario: &Scenario) -> Result<ExitCode> {
     let world = server::start(setting.world()?, clock).await?;
     let mut processes = Processes::new(&setting, &world);
     let screen = Screen::new(&clock);
-    screen.say("demo", &format!("{}: {}", scenario.name, scenario.about));
+    screen.say("demo", &format!("{}: {}", scenario.name, scenario.about))?;
     screen.wait_for("the controller starts");
     processes.start_controller(&setting.write_config(&world)?)?;
     let mut play = Play {
@@ -173,7 +149,7 @@ impl Play {
         }
         for told in self.world.with(|world, _| world.take_story()) {
             if let Some((who, text)) = self.narrator.tale(&told.what) {
-                self.screen.say_at(told.at, who, &text);
+                self.screen.say_at(told.at, who, &text)?;
             }
         }
         self.screen.wait_for(&self.narrator.waiting_for());
@@ -207,7 +183,7 @@ impl Play {
             Heard::ControllerSilent => bail!(self.processes.last_words()),
         };
         if let Some((who, text)) = said {
-            self.screen.say(who, &text);
+            self.screen.say(who, &text)?;
         }
         Ok(())
     }
@@ -225,33 +201,34 @@ impl Play {
             .context("failed to end the controller")?;
         let rows = self.world.with(|world, _| invariants::summary(world));
         self.screen.finish();
-        println!("\n{}", table::of(&rows, &self.narrator));
-        let code = verdict(scenario, broken);
+        let table = table::of(&rows, &self.narrator, terminal::width());
+        say(format_args!("\n{table}"))?;
+        let code = verdict(scenario, broken)?;
         if let Some(folder) = setting.kept() {
-            println!(
+            say(format_args!(
                 "configuration, ledger and logs are kept in {}",
                 folder.display()
-            );
+            ))?;
         }
         self.world.stop().await;
         Ok(code)
     }
 }
 
-fn verdict(scenario: &Scenario, broken: &[Broken]) -> ExitCode {
+fn verdict(scenario: &Scenario, broken: &[Broken]) -> Result<ExitCode> {
     if broken.is_empty() {
         let runs = scenario.runs.len();
-        println!(
+        say(format_args!(
             "{runs} {} ended as expected, and every invariant held: no job re-run twice, none without an \
              interruption, every second attempt on-demand, no instance left.",
             if runs == 1 { "run" } else { "runs" }
-        );
-        return ExitCode::SUCCESS;
+        ))?;
+        return Ok(ExitCode::SUCCESS);
     }
     for one in broken {
-        eprintln!("error: broken {one}");
+        note(format_args!("error: broken {one}"));
     }
-    ExitCode::FAILURE
+    Ok(ExitCode::FAILURE)
 }
 
 #[cfg(test)]
@@ -265,8 +242,9 @@ mod tests {
             invariant: 3,
             what: "attempt 2 of e2e ran on spot".to_owned(),
         };
-        assert_eq!(verdict(&scenario, &[]), ExitCode::SUCCESS);
-        assert_eq!(verdict(&scenario, &[broken]), ExitCode::FAILURE);
+        let code = |broken| verdict(&scenario, broken).expect("a reader");
+        assert_eq!(code(&[]), ExitCode::SUCCESS);
+        assert_eq!(code(&[broken]), ExitCode::FAILURE);
     }
 
     #[test]

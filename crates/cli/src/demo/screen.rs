@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use anyhow::Result;
 use console::{Style, style};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use reprise_world::clock::ScaledClock;
+
+use crate::output::say;
 
 /// How often the spinner turns.
 const TURN: Duration = Duration::from_millis(120);
@@ -32,17 +35,17 @@ impl Screen {
     }
 
     /// One line, now.
-    pub(super) fn say(&self, who: &str, text: &str) {
-        self.say_at(self.clock.now(), who, text);
+    pub(super) fn say(&self, who: &str, text: &str) -> Result<()> {
+        self.say_at(self.clock.now(), who, text)
     }
 
     /// One line at a time of the story.
-    pub(super) fn say_at(&self, at: Timestamp, who: &str, text: &str) {
+    pub(super) fn say_at(&self, at: Timestamp, who: &str, text: &str) -> Result<()> {
         let seconds = at.duration_since(self.clock.origin().0).as_secs().max(0);
         let time = format!("{:02}:{:02}", seconds / 60, seconds % 60);
         let who = colour_of(who).apply_to(format!("{who:WHO$}"));
         self.spinner
-            .suspend(|| println!("{}  {who}  {text}", style(time).dim()));
+            .suspend(|| say(format_args!("{}  {who}  {text}", style(time).dim())))
     }
 
     /// What is being waited for until the next line.

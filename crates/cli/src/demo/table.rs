@@ -5,8 +5,8 @@ use reprise_world::invariants::JobRow;
 
 use super::narrator::Narrator;
 
-/// One row an execution; a record that was only carried over into a later attempt is no execution.
-pub(super) fn of(rows: &[JobRow], narrator: &Narrator) -> Table {
+/// Within a width, where there is one. One row an execution; a record that was only carried over into a later attempt is no execution.
+pub(super) fn of(rows: &[JobRow], narrator: &Narrator, width: Option<u16>) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_FULL_CONDENSED)
@@ -19,6 +19,9 @@ pub(super) fn of(rows: &[JobRow], narrator: &Narrator) -> Table {
             "what happened",
             "why",
         ]);
+    if let Some(width) = width {
+        table.set_width(width);
+    }
     for row in rows.iter().filter(|row| !row.carried_over) {
         table.add_row([
             row.repository.to_string(),

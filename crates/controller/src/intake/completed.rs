@@ -7,7 +7,7 @@ use reprise_model::ids::Repository;
 use reprise_model::instance::Instance;
 use reprise_model::job::Job;
 use reprise_model::ledger::{RunKey, UnexplainedJob};
-use reprise_model::reason::SettleReason;
+use reprise_model::reason::{EndReason, SettleReason};
 use tracing::info;
 
 use crate::context::{Controller, WorkError};
@@ -72,7 +72,7 @@ impl<P: Ports> Controller<P> {
                     self.wake_run(repository, job).await?;
                 }
                 if let Some(instance) = &end {
-                    self.end(instance).await?;
+                    self.end(instance, EndReason::JobEnded).await?;
                 }
                 if !has_evidence {
                     self.settled(repository, job, &reason);
@@ -91,8 +91,8 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    /// Remembers a job that is settled as not interrupted, so that late evidence reopens it. True
-    /// when evidence stands in the record: it may have come between the look and now, and whoever
+    /// Remembers a job that is settled as not interrupted, where nothing else would tell of it when
+    /// evidence comes late. True when evidence stands in the record: it may have come between the look and now, and whoever
     /// stored it found no job to reopen.
     async fn leave_unexplained(
         &self,
@@ -112,10 +112,11 @@ impl<P: Ports> Controller<P> {
             repository: repository.clone(),
             job: job.clone(),
         };
-        let (rules, now) = (&self.settings.rules, self.now());
+        let (fleet, rules, now) = (self.fleet_rule(), &self.settings.rules, self.now());
         let changed = self
             .change_instance(instance, |entry| {
-                job::unexplained(entry.cloned(), instance, unexplained.clone(), rules, now)
+                let unexplained = unexplained.clone();
+                job::unexplained(entry.cloned(), instance, unexplained, fleet, rules, now)
             })
             .await?;
         let entry = changed.after.or(changed.before);
@@ -156,14 +157,17 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    pub(crate) async fn end(&self, instance: &Instance) -> Result<(), WorkError> {
+    pub(crate) async fn end(&self, instance: &Instance, why: EndReason) -> Result<(), WorkError> {
         self.cloud.terminate(instance).await?;
+        self.metrics.terminated(why.as_str());
         info!(
             target: "reprise::decision",
             decision = "terminate",
             instance.id = %instance.id,
             instance.region = %instance.region,
-            "an instance whose job has ended is terminated"
+            reason = why.as_str(),
+            detail = %why,
+            "an instance is terminated"
         );
         Ok(())
     }

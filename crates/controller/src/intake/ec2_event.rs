@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use reprise_config::Place;
+use reprise_engine::job;
 use reprise_model::ec2_event::{self, Ec2Event, Ec2EventKind};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::InstanceId;
@@ -64,11 +65,13 @@ impl<P: Ports> Controller<P> {
             decision = "evidence",
             instance.id = %instance.id,
             instance.region = %instance.region,
-            source = EvidenceSource::InterruptionWarning.as_str(),
+            reason = EvidenceSource::InterruptionWarning.as_str(),
             "EC2 warned that it takes an instance; stored"
         );
         if let Some(late) = late {
             self.judge_late(&late).await?;
+        } else if job::may_be_late(event.time, self.now(), &self.settings.rules) {
+            self.reopen(&instance).await?;
         }
         Ok(Outcome::EvidenceStored)
     }

@@ -5,14 +5,13 @@ use reprise_model::ids::Repository;
 use reprise_model::instance::{Instance, InstanceSight};
 use reprise_model::job::Job;
 use reprise_model::ledger::{InstanceEntry, RunKey};
-use reprise_model::reason::SettleReason;
 use reprise_model::runner_name::NamedInstance;
 use reprise_store::Store;
 
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
-use crate::ports::{Cloud, PortError, Ports};
+use crate::ports::{Cloud, Ports};
 
 impl<P: Ports> Controller<P> {
     /// One look, one verdict. Reads earlier attempts when the decision asks for them.
@@ -55,9 +54,14 @@ impl<P: Ports> Controller<P> {
         if look.verdict != JobVerdict::ReadEarlier {
             return Ok(look.verdict);
         }
+        let verdict = |earlier| self.verdict(repository, job, &look.found, earlier);
         match attempts.earlier_executions(job).await {
-            Ok(earlier) => Ok(self.verdict(repository, job, &look.found, Earlier::Read(&earlier))),
-            Err(error) => unreadable(error),
+            Ok(earlier) => Ok(verdict(Earlier::Read(&earlier))),
+            // Any failure but a final no passes, and the job is judged again.
+            Err(error) => match error.refusal() {
+                Some(refusal) => Ok(verdict(Earlier::Unreadable(&refusal))),
+                None => Err(error.into()),
+            },
         }
     }
 
@@ -154,19 +158,5 @@ impl Found {
                 remembered: looked.remembered.as_ref(),
             },
         }
-    }
-}
-
-/// A run that GitHub shows no more, or not to us, is not re-run either: its final no settles the
-/// job. Any other failure passes, and the job is judged again.
-fn unreadable(error: PortError) -> Result<JobVerdict, WorkError> {
-    match error.refusal() {
-        Some(refusal) => Ok(JobVerdict::Settle {
-            reason: SettleReason::Refused(refusal),
-            end: None,
-            ran_on: None,
-            evidence: Vec::new(),
-        }),
-        None => Err(error.into()),
     }
 }

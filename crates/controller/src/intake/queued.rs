@@ -10,6 +10,7 @@ use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 use reprise_store::{Expect, Store, StoreError};
 use tracing::{info, warn};
 
+use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
 use crate::ports::Ports;
@@ -58,6 +59,18 @@ impl<P: Ports> Controller<P> {
         Ok(entry.is_some_and(|entry| run::asked_for(&entry.record, job.run_attempt)))
     }
 
+    /// The claim is ours, and durable: whatever becomes of this process, its deadline stands in it.
+    async fn launch_here(&self, claim: LaunchClaim) {
+        let Some(claimed) = Claimed::born(claim) else {
+            return;
+        };
+        match self.own.push(claimed) {
+            Ok(()) => self.due.notify_one(),
+            // The end has come between the message and its commit.
+            Err(claimed) => self.hand_back(&claimed).await,
+        }
+    }
+
     async fn claim(&self, claim: LaunchClaim) -> Result<Outcome, WorkError> {
         match self
             .store
@@ -65,8 +78,8 @@ impl<P: Ports> Controller<P> {
             .await
         {
             Ok(()) => {
-                self.due.notify_one();
                 wanted(&claim);
+                self.launch_here(claim).await;
                 Ok(Outcome::LaunchDue)
             }
             // The same event reached us twice at once, and the other one was faster.

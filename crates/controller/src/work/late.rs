@@ -1,34 +1,70 @@
 //! An instance is looked at once more, long after its job ended: the job was settled as not
 //! interrupted, or awaits a re-run by the instance's own word alone.
 
+use reprise_engine::due;
 use reprise_engine::job::{self, JobVerdict};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{InstanceEntry, UnexplainedJob};
-use reprise_store::Store;
+use reprise_model::reason::EndReason;
+use reprise_store::{Store, StoreError};
 
-use super::is_due;
+use crate::claims::{Claimed, DueRecord};
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::ports::{Cloud, Ports};
 
 impl<P: Ports> Controller<P> {
-    /// The last look at an instance.
+    /// The last look at an instance. Its claim is not renewed: whoever takes a slow one over does
+    /// the same once more, and it is harmless. A job that failed by itself, as most do, is looked at
+    /// without one: it costs two writes in all.
     pub(super) async fn look_late(&self, instance: &Instance) -> Result<(), WorkError> {
-        let Some(found) = self.store.instance(instance).await? else {
+        let found = self.store.instance(instance).await?;
+        let claimed = match found {
+            Some(found) if found.record.unexplained.is_some() => {
+                Claimed::unclaimed(found, self.now())
+            }
+            found => self.claim_due(found).await?,
+        };
+        let Some(claimed) = claimed else {
             return Ok(());
         };
-        if !is_due(found.record.due, self.now()) {
-            return Ok(());
+        let entry = &claimed.record;
+        let looked = match &entry.unexplained {
+            Some(unexplained) => self.judge_late(unexplained).await.map(drop),
+            None => self.end_outlived(entry).await,
+        };
+        let after = match &looked {
+            Ok(()) => job::looked_late(entry.clone()),
+            Err(failure) => self.put_off(entry, failure),
+        };
+        // What the look itself wrote, or an event, stands: it named when to look again, if at all.
+        match self.let_go(&claimed, after).await {
+            Ok(()) | Err(StoreError::Conflict { .. }) => looked,
+            Err(error) => Err(error.into()),
         }
-        match &found.record.unexplained {
-            Some(unexplained) => {
-                self.judge_late(unexplained).await?;
+    }
+
+    async fn let_go(
+        &self,
+        claimed: &Claimed<InstanceEntry>,
+        after: Option<InstanceEntry>,
+    ) -> Result<(), StoreError> {
+        match after {
+            Some(after) => self.conclude_claim(claimed, after).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The record after a look that failed. `None` where its due time had better be the deadline.
+    fn put_off(&self, entry: &InstanceEntry, failure: &WorkError) -> Option<InstanceEntry> {
+        match failure {
+            WorkError::Port(_) => {
+                let at_least = failure.retry_after().unwrap_or_default();
+                let later = due::put_off(entry.due?, at_least, self.now(), self.jitter());
+                Some(entry.clone().due_at(later))
             }
-            None => self.end_outlived(&found.record).await?,
+            WorkError::Store(_) | WorkError::Draining | WorkError::Panicked(_) => None,
         }
-        self.change_instance(instance, |entry| entry.cloned().and_then(job::looked_late))
-            .await?;
-        Ok(())
     }
 
     /// Judges a job again that was settled as not interrupted. Whether the verdict is a new one: the
@@ -38,7 +74,7 @@ impl<P: Ports> Controller<P> {
         let verdict = self.judge(repository, job).await?;
         match &verdict {
             JobVerdict::Settle { evidence, end, .. } if evidence.is_empty() => {
-                self.end_if_any(end.as_ref()).await?;
+                self.end_if_any(end.as_ref(), EndReason::JobEnded).await?;
                 Ok(false)
             }
             JobVerdict::Settle { .. } | JobVerdict::Await { .. } => {
@@ -56,12 +92,17 @@ impl<P: Ports> Controller<P> {
         let sight = self.cloud.look(region, id).await?;
         let (fleet, rules) = (self.fleet_rule(), &self.settings.rules);
         let outlived = job::outlived(entry, &sight, fleet, rules, self.clock.now());
-        self.end_if_any(outlived.as_ref()).await
+        self.end_if_any(outlived.as_ref(), EndReason::NotTaken)
+            .await
     }
 
-    async fn end_if_any(&self, instance: Option<&Instance>) -> Result<(), WorkError> {
+    async fn end_if_any(
+        &self,
+        instance: Option<&Instance>,
+        why: EndReason,
+    ) -> Result<(), WorkError> {
         match instance {
-            Some(instance) => self.end(instance).await,
+            Some(instance) => self.end(instance, why).await,
             None => Ok(()),
         }
     }

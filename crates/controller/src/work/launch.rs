@@ -5,30 +5,39 @@ use std::collections::BTreeMap;
 use reprise_config::FleetSettings;
 use reprise_engine::launch;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
-use reprise_store::{Expect, Store};
-use tracing::{info, warn};
+use reprise_store::Store;
+use tracing::{debug, info, warn};
 
-use super::is_due;
+use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::ports::{Cloud, LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {
+    /// A launch that is due is one that was tried in vain, or whose process has died.
+    pub(super) async fn take_launch_over(&self, key: &ClaimKey) -> Result<(), WorkError> {
+        let found = self.store.claim(key).await?;
+        match self.claim_due(found).await? {
+            Some(claimed) => self.launch_claimed(claimed).await,
+            None => Ok(()),
+        }
+    }
+
     /// Asks EC2 for the instance of a claim and commits what came of it. The client token makes a
     /// repeat after a crash harmless.
-    pub(super) async fn work_on_claim(&self, key: &ClaimKey) -> Result<(), WorkError> {
-        let Some(found) = self.store.claim(key).await? else {
-            return Ok(());
-        };
-        if !is_due(found.record.due, self.now()) {
-            return Ok(());
-        }
+    pub(super) async fn launch_claimed(
+        &self,
+        mut claimed: Claimed<LaunchClaim>,
+    ) -> Result<(), WorkError> {
+        let record = claimed.record.clone();
         let claim = match &self.settings.fleet {
-            Some(fleet) => self.launch(fleet, found.record).await,
+            Some(fleet) => {
+                self.while_claimed(&mut claimed, self.launch(fleet, record))
+                    .await?
+            }
             // Left over from when there was one.
-            None => launch::withdrawn(found.record),
+            None => launch::withdrawn(record),
         };
-        let change = self.put_claim(claim.clone(), Expect::At(found.version));
-        self.store.commit(vec![change]).await?;
+        self.conclude_claim(&claimed, claim.clone()).await?;
         if let ClaimState::GivenUp { why } = &claim.state {
             self.metrics
                 .launch(claim.spec.capacity.as_str(), "given-up");
@@ -37,8 +46,17 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    /// The one call, and the claim after its answer.
+    /// The claim after EC2's answers: one, or two where on-demand takes the place of spot.
     async fn launch(&self, fleet: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
+        let mut claim = self.ask_ec2(fleet, claim).await;
+        while launch::goes_on(&claim, self.now()) {
+            claim = self.ask_ec2(fleet, claim).await;
+        }
+        claim
+    }
+
+    /// One call, and the claim after its answer.
+    async fn ask_ec2(&self, fleet: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
         let order = self.launch_order(fleet, &claim);
         let answer = self.cloud.launch(&order).await;
         self.metrics
@@ -107,13 +125,22 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
         LaunchAnswer::NoCapacity { .. }
         | LaunchAnswer::Throttled
         | LaunchAnswer::Refused { .. }
-        | LaunchAnswer::Unclear { .. } => warn!(
+        | LaunchAnswer::Unclear { .. } => {
+            debug!(
+                target: "reprise::decision",
+                decision = "not-launched",
+                reason = answer_word(answer),
+                job.id = %claim.key.job_id,
+                "a launch goes on"
+            );
+            warn!(
             repository = %claim.key.repository,
             job.id = %claim.key.job_id,
             capacity = %claim.spec.capacity,
             ?answer,
             "a launch brought no instance"
-        ),
+            );
+        }
     }
 }
 

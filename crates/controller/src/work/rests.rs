@@ -1,4 +1,4 @@
-//! Records whose work failed without writing anything: each rests, longer each time.
+//! Records whose work failed: each rests here, longer each time, whatever the others do.
 //!
 //! Kept in memory only. After a restart everything is tried at once again, which is what an operator
 //! who has mended something wants.

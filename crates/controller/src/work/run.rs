@@ -2,27 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reprise_engine::job::JobVerdict;
 use reprise_engine::run::{self, Newer, RunDecision, RunFacts, RunStep};
 use reprise_model::ids::JobId;
 use reprise_model::job::Job;
 use reprise_model::ledger::{RerunAnswer, RerunOrder, RunEntry, RunKey};
 use reprise_model::run::{CancelCause, Run};
-use reprise_store::{Expect, Store, Versioned};
+use reprise_store::Store;
 use tracing::warn;
 
-use super::{is_due, report};
+use super::report;
+use crate::claims::Claimed;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
 use crate::logging::chain;
 use crate::ports::{GitHub, PortError, Ports, RerunReply};
 use crate::together::together;
-
-/// How much of [`reprise_engine::rules::Rules::unclear_for`] a POST may take, as a divisor and a
-/// factor: whoever reads the run to find out what became of it must find it over.
-const POST_SHARE: (i32, i32) = (5, 4);
 
 /// What was read of a run so far.
 struct Read {
@@ -36,25 +33,27 @@ struct Read {
 impl<P: Ports> Controller<P> {
     /// Reads the run and takes the step that the decision names.
     pub(super) async fn work_on_run(&self, key: &RunKey) -> Result<(), WorkError> {
-        let Some(found) = self.store.run(key).await? else {
+        let found = self.store.run(key).await?;
+        let Some(mut claimed) = self.claim_due(found).await? else {
             return Ok(());
         };
-        if !is_due(found.record.due, self.now()) {
-            return Ok(());
-        }
-        let run = match self.github.run(&key.repository, key.run_id).await {
+        let entry = claimed.record.clone();
+        let reading = self.github.run(&key.repository, key.run_id);
+        let run = match self.while_claimed(&mut claimed, reading).await? {
             Ok(run) => run,
-            Err(error) => return self.run_is_unreadable(&found, error).await,
+            Err(error) => return self.run_is_unreadable(&claimed, error).await,
         };
-        match self.step(&found, run).await {
+        let deciding = self.decided(&entry, run);
+        match self.while_claimed(&mut claimed, deciding).await? {
+            Ok(decision) => self.take_step(&claimed, decision).await,
             // The run is there, so what it lacks in the details may come yet.
-            Err(WorkError::Port(error)) => self.postpone(&found, &error).await,
-            other => other,
+            Err(WorkError::Port(error)) => self.postpone(&claimed, &error).await,
+            Err(error) => Err(error),
         }
     }
 
-    async fn step(&self, found: &Versioned<RunEntry>, run: Run) -> Result<(), WorkError> {
-        let key = &found.record.key;
+    /// Reads as much as the decision asks for; its last word.
+    async fn decided(&self, entry: &RunEntry, run: Run) -> Result<RunDecision, WorkError> {
         let mut read = Read {
             run,
             jobs: None,
@@ -63,28 +62,36 @@ impl<P: Ports> Controller<P> {
             newer: Newer::Unread,
         };
         loop {
-            let RunDecision { entry, step } = self.decide(found, &read);
-            match step {
-                RunStep::ReadJobs => self.read_jobs(&found.record, &mut read).await?,
-                RunStep::ReadCauses(ids) => self.read_causes(key, &mut read, &ids).await?,
+            let decision = self.decide(entry, &read);
+            match &decision.step {
+                RunStep::ReadJobs => self.read_jobs(entry, &mut read).await?,
+                RunStep::ReadCauses(ids) => self.read_causes(&entry.key, &mut read, ids).await?,
                 RunStep::ReadNewer => self.read_newer(&mut read).await?,
-                RunStep::Wait(why) => {
-                    self.commit_run(found, &entry).await?;
-                    report::waiting(&entry, why);
-                    return Ok(());
-                }
-                RunStep::Done => return self.commit_run(found, &entry).await,
-                RunStep::Ask(order) => {
-                    self.commit_run(found, &entry).await?;
-                    return self.ask(&entry, &order).await;
-                }
+                RunStep::Wait(_) | RunStep::Done | RunStep::Ask(_) => return Ok(decision),
             }
         }
     }
 
-    fn decide(&self, found: &Versioned<RunEntry>, read: &Read) -> RunDecision {
+    /// Commits the decision on the claim's version, then does what it says. Whoever has lost the
+    /// claim does not get past the commit.
+    async fn take_step(
+        &self,
+        claimed: &Claimed<RunEntry>,
+        RunDecision { entry, step }: RunDecision,
+    ) -> Result<(), WorkError> {
+        self.commit_run(claimed, &entry).await?;
+        match step {
+            RunStep::Wait(why) => report::waiting(&entry, why),
+            RunStep::Ask(order) => self.ask(&entry, &order).await?,
+            RunStep::Done => report::done(&entry),
+            RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer => {}
+        }
+        Ok(())
+    }
+
+    fn decide(&self, entry: &RunEntry, read: &Read) -> RunDecision {
         let facts = RunFacts {
-            entry: &found.record,
+            entry,
             run: &read.run,
             jobs: read.jobs.as_deref(),
             verdicts: &read.verdicts,
@@ -98,7 +105,7 @@ impl<P: Ports> Controller<P> {
     /// read before anything is repeated.
     async fn ask(&self, asked: &RunEntry, order: &RerunOrder) -> Result<(), WorkError> {
         let key = &asked.key;
-        let reply = self.post(key, order).await;
+        let reply = self.post(asked, order).await;
         self.metrics.rerun(
             report::target_word(order.target),
             report::answer_word(&reply.answer),
@@ -107,9 +114,10 @@ impl<P: Ports> Controller<P> {
         let (now, jitter) = (self.now(), self.jitter());
         let answered = self
             .change_run(key, |entry| {
-                let entry = entry.filter(|entry| is_last(entry, asked))?.clone();
+                let entry = entry.filter(|entry| is_last(entry, asked))?;
                 let answer = reply.answer.clone();
-                Some(run::answered(entry, answer, reply.retry_after, now, jitter))
+                let after = run::answered(entry.clone(), answer, reply.retry_after, now, jitter);
+                (after != *entry).then_some(after)
             })
             .await?;
         if let Some(entry) = answered {
@@ -118,53 +126,53 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    async fn post(&self, key: &RunKey, order: &RerunOrder) -> RerunReply {
-        let (divisor, factor) = POST_SHARE;
-        let limit = self.settings.rules.unclear_for / divisor * factor;
+    async fn post(&self, asked: &RunEntry, order: &RerunOrder) -> RerunReply {
+        let (key, limit) = (&asked.key, self.settings.rules.post_within());
+        let written_at = asked
+            .reruns
+            .last()
+            .map_or(self.now(), |last| last.decided_at);
+        let over_at = written_at.saturating_add(limit).unwrap_or(Timestamp::MAX);
         tokio::select! {
-            // An answer that came in time counts, however late it is looked at.
+            // The limit first: where the commit took so long, the POST is not begun at all.
             biased;
+            () = self.clock.sleep_until(over_at) => unanswered(limit),
             reply = self.github.rerun(&key.repository, key.run_id, order.target) => reply,
-            () = self.clock.sleep(limit) => unanswered(limit),
         }
     }
 
     /// GitHub does not show the run: later, or never where its no is final.
     async fn run_is_unreadable(
         &self,
-        found: &Versioned<RunEntry>,
+        claimed: &Claimed<RunEntry>,
         error: PortError,
     ) -> Result<(), WorkError> {
         let Some(refusal) = error.refusal() else {
-            return self.postpone(found, &error).await;
+            return self.postpone(claimed, &error).await;
         };
-        complain(&found.record, &error);
-        let entry = run::refused(found.record.clone(), refusal, self.now());
-        self.commit_run(found, &entry).await
+        complain(&claimed.record, &error);
+        let entry = run::refused(claimed.record.clone(), refusal, self.now());
+        self.commit_run(claimed, &entry).await
     }
 
     async fn postpone(
         &self,
-        found: &Versioned<RunEntry>,
+        claimed: &Claimed<RunEntry>,
         error: &PortError,
     ) -> Result<(), WorkError> {
-        complain(&found.record, error);
+        complain(&claimed.record, error);
         let (now, jitter) = (self.now(), self.jitter());
-        let entry = run::postponed(found.record.clone(), error.retry_after, now, jitter);
-        self.commit_run(found, &entry).await
+        let entry = run::postponed(claimed.record.clone(), error.retry_after, now, jitter);
+        self.commit_run(claimed, &entry).await
     }
 
     async fn commit_run(
         &self,
-        found: &Versioned<RunEntry>,
+        claimed: &Claimed<RunEntry>,
         entry: &RunEntry,
     ) -> Result<(), WorkError> {
-        if *entry == found.record {
-            return Ok(());
-        }
-        let change = self.put_run(entry.clone(), Expect::At(found.version));
-        self.store.commit(vec![change]).await?;
-        self.report_changes(&found.record, entry);
+        self.conclude_claim(claimed, entry.clone()).await?;
+        self.report_changes(&claimed.record, entry);
         Ok(())
     }
 

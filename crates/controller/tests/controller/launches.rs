@@ -1,14 +1,17 @@
 //! Queued jobs get machines.
 
+use std::time::Duration;
+
 use reprise_model::ids::RunAttempt;
 use reprise_model::instance::Capacity;
-use reprise_model::job::Job;
+use reprise_model::job::{Conclusion, Job};
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim};
 use reprise_model::webhook::JobAction;
 use reprise_store::Store;
 
+use crate::fakes::FOR_EVER;
 use crate::fakes::house::House;
-use crate::fakes::samples::{queued, repository, settings};
+use crate::fakes::samples::{HOST, RUN, queued, repository, secs, settings};
 
 #[tokio::test(start_paused = true)]
 async fn a_queued_job_is_launched_once_though_it_is_delivered_twice() {
@@ -87,6 +90,101 @@ async fn a_claim_that_was_committed_before_a_crash_is_launched_after_it() {
         .await;
     assert_eq!(house.cloud.launched(), [Capacity::Spot]);
     second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_not_interrupted_costs_two_writes() {
+    let house = House::new();
+    let replicas = [house.start(), house.start()];
+    let job = queued(1, "build");
+    house.send_job(JobAction::Queued, &job);
+    house
+        .until("launched", async || is_launched(&house, 1).await)
+        .await;
+    let host = house.cloud.only_launched();
+    let job = crate::fakes::samples::running(job, &host, house.now());
+    house.github.begin(std::slice::from_ref(&job));
+    house.send_job(JobAction::InProgress, &job);
+    house.pass(60).await;
+    house.end(job, Conclusion::Success);
+    house.end_run(RUN);
+    house.until_quiet().await;
+    house.pass(600).await;
+    assert_eq!(house.store.writes(), 2, "its claim, and EC2's answer");
+    for replica in replicas {
+        replica.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fall_back_to_on_demand_costs_no_more() {
+    let house = House::new();
+    house.cloud.no_spot();
+    let running = house.start();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house.pass(60).await;
+    assert!(is_launched(&house, 1).await);
+    assert_eq!(house.cloud.launch_calls(), 2);
+    assert_eq!(house.store.writes(), 2);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_whose_process_has_died_is_taken_over_at_its_deadline() {
+    let house = House::new();
+    house.cloud.launches_take(FOR_EVER);
+    let first = house.start();
+    let second = house.start();
+    let claimed_at = house.now();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house
+        .until("begun", async || house.cloud.launch_calls() == 1)
+        .await;
+    first.crash().await;
+    house.cloud.launches_take(Duration::ZERO);
+    house
+        .until("launched", async || is_launched(&house, 1).await)
+        .await;
+    let waited = house.now().duration_since(claimed_at);
+    assert!(waited <= secs(36), "{waited:#}");
+    assert_eq!(house.cloud.launched(), [Capacity::Spot]);
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn launches_that_wait_past_their_deadline_for_a_place_are_taken_over_and_made_once() {
+    let house = House::new();
+    let running = house.start();
+    house.cloud.launches_take(Duration::from_secs(20));
+    for number in 1..=200 {
+        house.send_job(JobAction::Queued, &queued(number, "build"));
+    }
+    house
+        .until("launched", async || house.cloud.launched().len() == 200)
+        .await;
+    house.pass(120).await;
+    assert_eq!(house.cloud.launched().len(), 200);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_launches_do_not_keep_a_re_run_waiting() {
+    let house = House::new();
+    let running = house.start();
+    house.cloud.launches_take(FOR_EVER);
+    for number in 101..=200 {
+        house.send_job(JobAction::Queued, &queued(number, "build"));
+    }
+    house.until_quiet().await;
+    let job = house.job_on_spot(1, "build");
+    house.cloud.tag_interrupted(HOST);
+    house.end(job, Conclusion::Failure);
+    house.until_quiet().await;
+    let before = house.now();
+    house.end_run(RUN);
+    house.until("asked", async || house.is_asked().await).await;
+    assert!(house.now().duration_since(before) <= secs(1));
+    running.stop_as_asked().await;
 }
 
 #[tokio::test(start_paused = true)]

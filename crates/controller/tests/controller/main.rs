@@ -7,11 +7,16 @@
     reason = "the helpers of a test fail it where they stand"
 )]
 
+mod drains;
 mod failures;
 mod fakes;
 mod inputs;
 mod interruptions;
 mod launches;
 mod pumps;
+mod reaps;
+mod replicas;
 mod serving;
 mod sweeps;
+mod turns;
+mod writes;

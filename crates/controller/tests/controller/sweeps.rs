@@ -48,16 +48,90 @@ async fn a_job_whose_end_was_lost_after_a_warning_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tag_that_shows_after_the_verdict_reopens_the_job_with_the_next_sweep() {
+async fn a_tag_that_shows_after_the_verdict_reopens_the_job() {
     let house = House::new();
     let controller = house.start();
-    let job = house.job_on_spot(1, "build");
-    house.end(job, Conclusion::Failure);
-    house.github.complete(RUN);
-    house.until_quiet().await;
-    house.cloud.tag_interrupted(HOST);
-    house.pass(70).await;
+    let host = failed_by_itself(&house).await;
+    assert_eq!(house.known(&host).await, None);
+    house.cloud.tag_interrupted(&host);
+    house.pass(240).await;
     assert_eq!(house.github.accepted(), [RerunTarget::Job(JobId(1))]);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_that_is_delivered_after_the_verdict_reopens_the_job_at_once() {
+    let house = House::new();
+    let controller = house.start();
+    let warned_at = house.now();
+    let host = failed_by_itself(&house).await;
+    let before = house.now();
+    house.deliver_warning(&host, warned_at);
+    house
+        .until("asked", async || !house.github.accepted().is_empty())
+        .await;
+    assert!(house.now().duration_since(before) < secs(5));
+    assert_eq!(house.github.accepted(), [RerunTarget::Job(JobId(1))]);
+    let known = house.known(&host).await.expect("remembered");
+    assert_eq!(known.judged, Some(JobId(1)));
+    house.pass(600).await;
+    assert_eq!(house.github.posts(), 1);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn evidence_that_comes_after_the_run_has_moved_on_is_too_late() {
+    for by_event in [true, false] {
+        let house = House::new();
+        let controller = house.start();
+        let warned_at = house.now();
+        let host = failed_by_itself(&house).await;
+        house.github.rerun_now(RUN, RerunTarget::FailedJobs);
+        house.pass(60).await;
+        if by_event {
+            house.deliver_warning(&host, warned_at);
+        } else {
+            house.cloud.tag_interrupted(&host);
+        }
+        house
+            .until("settled", async || house.reason(1).await.is_some())
+            .await;
+        // A warning bears its own time: EC2 gave it before anybody re-ran the run.
+        let reason = if by_event {
+            "already-rerun"
+        } else {
+            "evidence-too-late"
+        };
+        assert_eq!(house.reason(1).await, Some(reason));
+        assert_eq!(house.github.posts(), 0);
+        controller.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_warning_about_a_run_that_is_gone_is_a_final_outcome() {
+    let house = House::new();
+    let controller = house.start();
+    let warned_at = house.now();
+    let host = failed_by_itself(&house).await;
+    house.github.fail_reads(Some(Fault::Gone));
+    house.deliver_warning(&host, warned_at);
+    house.pass(5).await;
+    assert!(house.ec2_events.is_empty());
+    assert!(!house.known(&host).await.expect("kept").evidence.is_empty());
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_that_comes_in_time_costs_no_question() {
+    let house = House::new();
+    let controller = house.start();
+    let (_, host) = launched(&house).await;
+    let looks = house.cloud.looks();
+    house.send_warning(&host);
+    house.until_quiet().await;
+    assert_eq!(house.cloud.looks(), looks);
+    assert_eq!(house.github.jobs_reads(), 0);
     controller.stop().await;
 }
 
@@ -109,7 +183,7 @@ async fn an_interrupted_instance_without_a_job_is_asked_about_less_and_less() {
     house.cloud.tag_interrupted(&house.cloud.only_launched());
     house.pass(3_600).await;
     assert!(
-        house.github.jobs_reads() <= 16,
+        house.github.jobs_reads() <= 24,
         "{}",
         house.github.jobs_reads()
     );
@@ -168,6 +242,16 @@ async fn launched(house: &House) -> (Job, String) {
     house.github.begin(slice::from_ref(&job));
     house.pass(10).await;
     (job, host)
+}
+
+/// The host of a job of ours that failed without any evidence, in a run that has completed.
+async fn failed_by_itself(house: &House) -> String {
+    let (job, host) = launched(house).await;
+    house.end(job, Conclusion::Failure);
+    house.end_run(RUN);
+    house.until_quiet().await;
+    assert_eq!(house.record().await, None);
+    host
 }
 
 fn gave_up(controller: &Running) -> bool {

@@ -12,7 +12,7 @@ use reprise_model::reason::SettleReason;
 /// GitHub fails a job whose runner is silent after about ten minutes. A quarter of an hour after
 /// the first sign of the interruption the evidence counts no more, so an end that came then would
 /// bring nothing back. Nothing is cancelled by force.
-pub fn overdue(
+pub(super) fn overdue(
     job: &Job,
     state: InstanceState,
     evidence: &[Evidence],

@@ -68,13 +68,21 @@ pub fn awaited(
 /// The record with a job that was settled as not interrupted: evidence that comes late reopens it,
 /// and at a set time after its end it is looked at once more. After that time it is not remembered
 /// again, so the last look is the last.
+///
+/// Where the fleet is ours nothing is remembered: most jobs that fail do so by themselves, and the
+/// few that come into question later are found by the tags of their instance and its launch claim.
 pub fn unexplained(
     entry: Option<InstanceEntry>,
     instance: &Instance,
     job: UnexplainedJob,
+    fleet: FleetRule<'_>,
     rules: &Rules,
     now: Timestamp,
 ) -> Option<InstanceEntry> {
+    match fleet {
+        FleetRule::Ours { .. } => return None,
+        FleetRule::Foreign => {}
+    }
     let look_at = after(job.job.completed_at.unwrap_or(now), rules.late_look_after);
     if look_at <= now {
         return None;

@@ -22,7 +22,14 @@ fn a_queued_job_is_claimed_with_exactly_its_own_labels() {
     assert!(claim.spec.may_fall_back);
     assert_eq!(claim.why, CapacityReason::FirstAttempt);
     assert_eq!(claim.state, ClaimState::Wanted);
-    assert_eq!(claim.due, Some(Due::now(at(0))));
+    assert_eq!(
+        claim.due,
+        Some(Due {
+            at: at(30),
+            tries: 0
+        }),
+        "whoever commits it launches"
+    );
     assert_eq!(claim.spec.image, None);
 }
 
@@ -158,6 +165,16 @@ fn spot_that_ec2_has_not_becomes_on_demand_at_once_under_a_new_token() {
     assert_eq!(claim.why, CapacityReason::NoSpotCapacity);
     assert_eq!(claim.due.map(|due| due.at), Some(at(0)));
     assert_ne!(claim.client_token(), before.client_token());
+}
+
+#[test]
+fn only_a_fall_back_goes_on_with_the_next_request_at_once() {
+    assert!(goes_on(&answer(spot_claim(), no_spot()), at(0)));
+    let without_spot = answer(spot_claim(), no_spot());
+    for answered in [launched(), no_spot(), unclear(), refused()] {
+        assert!(!goes_on(&answer(without_spot.clone(), answered), at(0)));
+    }
+    assert!(!goes_on(&spot_claim(), at(0)), "nothing was answered yet");
 }
 
 #[test]

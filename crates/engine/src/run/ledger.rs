@@ -10,7 +10,8 @@ use reprise_model::ledger::{
 };
 use reprise_model::reason::SettleReason;
 
-use crate::backoff::{Jitter, after, wait_step};
+use crate::backoff::Jitter;
+use crate::due;
 
 /// Whether something may still have to be done about it.
 pub(super) fn is_open(job: &TrackedJob) -> bool {
@@ -219,11 +220,8 @@ pub(super) fn back_off(
     now: Timestamp,
     jitter: Jitter,
 ) {
-    let tries = entry.due.map_or(0, |due| due.tries);
-    entry.due = Some(Due {
-        at: after(now, wait_step(tries, jitter).max(at_least)),
-        tries: tries.saturating_add(1),
-    });
+    let due = entry.due.unwrap_or(Due::now(now));
+    entry.due = Some(due::put_off(due, at_least, now, jitter));
 }
 
 /// Something has moved: the backoff begins anew.

@@ -2,8 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
 
-use super::Millis;
 use crate::lease::{Fence, HolderId, LeaseName};
+use crate::time::Millis;
 
 /// A renewal keeps the fence; every other holder gets the next one.
 const TAKE: &str = "INSERT INTO leases (name, holder, fence, held_until)

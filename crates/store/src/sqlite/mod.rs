@@ -22,6 +22,7 @@ pub use self::schema::OpenError;
 use crate::contract::{Change, DueKey, Store, StoreError, Versioned};
 use crate::lease::{Fence, HolderId, LeaseName};
 use crate::record::{Record, RecordKey, Step};
+use crate::time::Millis;
 
 /// The ledger in a SQLite database.
 ///
@@ -161,29 +162,3 @@ fn failed_to(operation: &'static str) -> impl FnOnce(rusqlite::Error) -> StoreEr
         source: error.into(),
     }
 }
-
-/// A time as the indexes keep it: milliseconds since 1970.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Millis(i64);
-
-impl Millis {
-    /// The last whole millisecond that has passed at `now`.
-    fn passed(now: Timestamp) -> Self {
-        let floor = now.as_nanosecond().div_euclid(NANOS_A_MILLI);
-        Self(floor as i64)
-    }
-
-    /// The first whole millisecond that is not before `time`.
-    fn reached(time: Timestamp) -> Self {
-        let ceiling = -(-time.as_nanosecond()).div_euclid(NANOS_A_MILLI);
-        Self(ceiling as i64)
-    }
-
-    /// A number beyond all times means never.
-    fn timestamp(self) -> Timestamp {
-        Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::MAX)
-    }
-}
-
-/// All timestamps fit into 64 bits once divided by it.
-const NANOS_A_MILLI: i128 = 1_000_000;

@@ -1,15 +1,14 @@
 //! The reading statements.
 
-use reprise_model::ids::{AccountId, JobId, Region, RunId};
-use reprise_model::instance::Instance;
+use reprise_model::ids::{JobId, RunId};
 use reprise_model::ledger::{ClaimKey, RunKey};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use tracing::error;
 
-use super::Millis;
 use crate::contract::{DueKey, StoreError, Version, Versioned};
 use crate::format;
-use crate::record::{Kind, Record, RecordKey};
+use crate::record::{self, Kind, Record, RecordKey};
+use crate::time::Millis;
 
 pub(super) const RECORD: &str = "SELECT version, format, body FROM records
      WHERE kind = :kind AND key = :key AND expires_at > :time";
@@ -108,7 +107,7 @@ fn due_key(row: &Row<'_>, kind: &str, key: &str) -> rusqlite::Result<Option<DueK
     let run_id = row.get::<_, Option<i64>>(3)?.map(id);
     let job_id = row.get::<_, Option<i64>>(4)?.map(id);
     Ok(match Kind::parse(kind) {
-        Some(Kind::Instance) => instance(key).map(DueKey::Instance),
+        Some(Kind::Instance) => record::instance(key).map(DueKey::Instance),
         Some(Kind::Run) => repository.zip(run_id).map(|(repository, run_id)| {
             let run_id = RunId(run_id);
             DueKey::Run(RunKey { repository, run_id })
@@ -118,16 +117,6 @@ fn due_key(row: &Row<'_>, kind: &str, key: &str) -> rusqlite::Result<Option<DueK
             DueKey::Claim(ClaimKey { repository, job_id })
         }),
         None => None,
-    })
-}
-
-fn instance(key: &str) -> Option<Instance> {
-    let (account, rest) = key.split_once('/')?;
-    let (region, id) = rest.split_once('/')?;
-    Some(Instance {
-        account: AccountId::new(account),
-        region: Region::new(region),
-        id: id.parse().ok()?,
     })
 }
 

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tracing::info;
 
@@ -113,6 +114,9 @@ pub(super) fn prepare(mut connection: Connection, path: &Path) -> Result<Connect
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     switch_to_wal(connection)?;
+    // Without it SQLite prepares a statement anew whenever a value bound to it might let the planner
+    // choose a partial index; that took longer than all the statements themselves.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)
 }

@@ -102,25 +102,6 @@ fn the_statements_asked_most_use_an_index() {
     }
 }
 
-#[test]
-fn a_time_is_indexed_so_that_nothing_is_early() {
-    for (time, passed, reached) in [
-        ("1970-01-01T00:00:01Z", 1000, 1000),
-        ("1970-01-01T00:00:00.000000001Z", 0, 1),
-        ("1970-01-01T00:00:00.001999999Z", 1, 2),
-        ("1969-12-31T23:59:59.999999999Z", -1, 0),
-    ] {
-        let time: Timestamp = time.parse().expect("a time");
-        assert_eq!(Millis::passed(time).0, passed, "{time}");
-        assert_eq!(Millis::reached(time).0, reached, "{time}");
-    }
-    assert_eq!(
-        Millis::reached(Timestamp::MAX).timestamp(),
-        Timestamp::MAX,
-        "never stays never"
-    );
-}
-
 /// An instance without evidence whose record is about `size` bytes long.
 fn put(number: u8, size: usize) -> Change {
     let mut entry = InstanceEntry {

@@ -3,10 +3,11 @@
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, named_params};
 use tracing::warn;
 
-use super::{Millis, failed_to, lease};
+use super::{failed_to, lease};
 use crate::contract::{Expect, StoreError, Version};
 use crate::format::FORMAT;
 use crate::record::{Step, Write};
+use crate::time::Millis;
 
 /// A record that has expired counts as absent, so a new one may take its place. It takes the next
 /// version, so that nobody who has read the old one can overwrite it.

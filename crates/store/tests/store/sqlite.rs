@@ -66,6 +66,17 @@ async fn of_two_handles_that_read_the_same_version_one_conflicts() {
     assert_eq!(due, [claim(1).key()], "the first write stays");
 }
 
+#[tokio::test]
+async fn expiry_deletes_and_counts_what_has_passed() {
+    let store = SqliteStore::in_memory().expect("opens");
+    for (id, seconds) in [(1, 99), (2, 100), (3, 101)] {
+        let change = claim(id).put_until(Expect::Absent, at(seconds));
+        store.commit(vec![change]).await.expect("commits");
+    }
+    assert_eq!(store.expire(at(100)).await.expect("deletes"), 2);
+    assert_eq!(store.expire(at(100)).await.expect("deletes"), 0);
+}
+
 #[test]
 fn handles_that_write_at_the_same_time_lose_no_write() {
     const WRITES: u32 = 50;

@@ -52,8 +52,8 @@ impl Ec2 {
         call: &Call,
         request: &DescribeInstances,
     ) -> Result<InstancePage, Ec2Error> {
-        let selected = self.select_instances(call, request)?;
         let moment = self.moment_shown(call.now);
+        let selected = self.select_instances(call, moment, request)?;
         let instances = selected
             .items
             .iter()
@@ -69,6 +69,7 @@ impl Ec2 {
     pub(super) fn select_instances(
         &mut self,
         call: &Call,
+        moment: Timestamp,
         request: &DescribeInstances,
     ) -> Result<Page<InstanceId>, Ec2Error> {
         let action = Action::DescribeInstances;
@@ -82,7 +83,6 @@ impl Ec2 {
         self.called(call, action, &[(bucket, 1)], |ec2| {
             check_lengths(&request.filters)?;
             check_page_size(request)?;
-            let moment = ec2.moment_shown(call.now);
             ec2.check_listed(&request.ids, moment)?;
             let matching = ec2.matching(request, moment)?;
             call.unless_dry()?;
@@ -96,8 +96,20 @@ impl Ec2 {
         self.settings.list_delay = delay;
     }
 
-    pub(super) fn moment_shown(&self, now: Timestamp) -> Timestamp {
-        moment_shown(now, self.settings.list_delay)
+    /// From now on descriptions lag behind by up to so much more, each by its own.
+    pub fn vary_list_delay(&mut self, by: SignedDuration) {
+        self.settings.list_delay_varies_by = by;
+    }
+
+    /// The moment that a description made now shows.
+    pub(super) fn moment_shown(&mut self, now: Timestamp) -> Timestamp {
+        let most = self.settings.list_delay_varies_by.as_secs().max(0);
+        let further = match most {
+            0 => 0,
+            most => self.rng.i64(0..=most),
+        };
+        let delay = self.settings.list_delay + SignedDuration::from_secs(further);
+        moment_shown(now, delay)
     }
 
     fn check_listed(&self, ids: &[InstanceId], moment: Timestamp) -> Result<(), Ec2Error> {

@@ -28,8 +28,8 @@ impl Ec2 {
             max_results: params.number("MaxResults")?,
             next_token: params.get("NextToken").map(str::to_owned),
         };
-        let page = self.select_instances(call, &request)?;
         let moment = self.moment_shown(call.now);
+        let page = self.select_instances(call, moment, &request)?;
         let mut reservations: BTreeMap<&str, Vec<&Ec2Instance>> = BTreeMap::new();
         for instance in page.items.iter().filter_map(|id| self.instances.get(id)) {
             let reservation = reservations.entry(&instance.reservation).or_default();

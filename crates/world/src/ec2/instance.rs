@@ -57,8 +57,10 @@ pub struct Notice {
     pub action: InterruptionAction,
     /// Since when it stands.
     pub since: Timestamp,
-    /// When EC2 acts.
+    /// When EC2 says that it acts.
     pub time: Timestamp,
+    /// When it does.
+    pub(super) acts_at: Option<Timestamp>,
 }
 
 /// The request behind a spot instance.

@@ -88,6 +88,20 @@ pub struct Interruption {
     pub cause: InterruptionCause,
     /// How long before: two minutes by best effort. `None` is an interruption without any notice.
     pub notice: Option<SignedDuration>,
+    /// Whether EC2 keeps to the time that it told.
+    pub carried_out: CarriedOut,
+}
+
+/// When EC2 does what its notice says. The notice is best effort, and its time may pass without an
+/// end (the metadata service then tells a time in the past).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CarriedOut {
+    /// At the time told.
+    AtItsTime,
+    /// So long after the notice, whatever time it told.
+    After(SignedDuration),
+    /// Not at all: the notice stands and the instance lives on.
+    Never,
 }
 
 impl Interruption {
@@ -97,6 +111,7 @@ impl Interruption {
             action: InterruptionAction::Terminate,
             cause: InterruptionCause::NoCapacity,
             notice: Some(notice),
+            carried_out: CarriedOut::AtItsTime,
         }
     }
 }
@@ -150,15 +165,23 @@ impl Ec2 {
             InterruptionAction::Terminate | InterruptionAction::Stop => notice.unwrap_or_default(),
         };
         let time = later(now, wait.max(SignedDuration::ZERO));
+        let acts_at = match interruption.carried_out {
+            CarriedOut::AtItsTime => Some(time),
+            CarriedOut::After(wait) => Some(later(now, wait.max(SignedDuration::ZERO))),
+            CarriedOut::Never => None,
+        };
         instance.notice = Some(Notice {
             action,
             since: now,
             time,
+            acts_at,
         });
         if notice.is_some() {
             self.give_notice(now, id, action, time);
         }
-        self.plan(time, Step::Reclaim, id);
+        if let Some(at) = acts_at {
+            self.plan(at, Step::Reclaim, id);
+        }
         self.advance(now);
         Ok(())
     }

@@ -37,7 +37,9 @@ pub use fleet::{
     CreateFleet, Fleet, FleetConfig, FleetError, FleetLaunch, FleetOverride, FleetTarget,
 };
 pub use instance::{Ec2Instance, EndReason, Notice, SpotRequest};
-pub use market::{Interruption, InterruptionAction, InterruptionCause, MarketError, Pool, Supply};
+pub use market::{
+    CarriedOut, Interruption, InterruptionAction, InterruptionCause, MarketError, Pool, Supply,
+};
 pub use settings::Ec2Settings;
 pub use spot::SpotRequestQuery;
 pub use state::{Adopted, Ec2, Ec2Happening, Happened};

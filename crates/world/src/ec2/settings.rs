@@ -23,6 +23,9 @@ pub struct Ec2Settings {
     pub visible_after_end: SignedDuration,
     /// How far descriptions lag behind: new instances, states and tags show up so much later.
     pub list_delay: SignedDuration,
+    /// Up to so much further, drawn anew for each description: answers of different servers, of
+    /// which a later one may show an earlier moment.
+    pub list_delay_varies_by: SignedDuration,
     /// From the launch to the state `running`.
     pub boot_takes: SignedDuration,
     /// From `shutting-down` (or `stopping`) to `terminated` (or `stopped`).
@@ -53,6 +56,7 @@ impl Ec2Settings {
             seed,
             visible_after_end: SignedDuration::from_hours(1),
             list_delay: SignedDuration::ZERO,
+            list_delay_varies_by: SignedDuration::ZERO,
             boot_takes: SignedDuration::from_secs(20),
             shutdown_takes: SignedDuration::from_secs(30),
             rate_limits: true,

@@ -242,7 +242,11 @@ impl Ec2 {
             Step::Run if state == InstanceState::Pending => {
                 self.transition(at, id, InstanceState::Running, None);
             }
-            Step::Reclaim if instance.notice.is_some_and(|notice| notice.time == at) => {
+            Step::Reclaim
+                if instance
+                    .notice
+                    .is_some_and(|notice| notice.acts_at == Some(at)) =>
+            {
                 self.reclaim(at, id);
             }
             Step::Terminate if state == InstanceState::ShuttingDown => {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use reprise_model::ids::InstanceId;
 
 use super::buckets::Bucket;
@@ -153,9 +154,10 @@ impl Ec2 {
         } else {
             Bucket::Calls(action)
         };
+        let moment = self.moment_shown(call.now);
         let page = self.called(call, action, &[(bucket, 1)], |ec2| {
             check_lengths(&filters)?;
-            let lines = ec2.tag_lines(call, &filters)?;
+            let lines = ec2.tag_lines(moment, &filters)?;
             call.unless_dry()?;
             page(lines, |line| &line.name, size, params.get("NextToken"))
         })?;
@@ -170,8 +172,7 @@ impl Ec2 {
         Ok(xml)
     }
 
-    fn tag_lines(&self, call: &Call, filters: &[Filter]) -> Result<Vec<TagLine>, Ec2Error> {
-        let moment = self.moment_shown(call.now);
+    fn tag_lines(&self, moment: Timestamp, filters: &[Filter]) -> Result<Vec<TagLine>, Ec2Error> {
         let mut lines = Vec::new();
         for instance in self.instances.values() {
             for (key, value) in instance.tags_at(moment) {

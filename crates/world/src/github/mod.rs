@@ -38,6 +38,7 @@ use sha2::Sha256;
 pub use audit::{Happening, HappeningKind, Mutation, MutationKind};
 pub use keys::{AppKeys, KeyError};
 pub use rerun::{Refusal, Rerun};
+pub use rest::RerunPosted;
 pub use runners::JobError;
 pub use settings::{Faults, Settings, SettingsError};
 pub use spec::{Concurrency, Condition, JobSpec, Matrix, RunSpec};
@@ -112,6 +113,11 @@ impl GitHub {
     /// What it was made with.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// The faults as they are.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 
     /// The faults, to switch them on and off.

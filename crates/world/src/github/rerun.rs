@@ -56,6 +56,25 @@ pub enum Refusal {
     NotPermitted,
 }
 
+impl Refusal {
+    const ALL: [Self; 7] = [
+        Self::NotFound,
+        Self::EarlierAttempt,
+        Self::RunOfJobActive,
+        Self::RunActive,
+        Self::OverAMonthOld,
+        Self::CannotBeRetried,
+        Self::NotPermitted,
+    ];
+
+    /// The refusal that GitHub words so.
+    pub(super) fn of_words(words: &str) -> Self {
+        let all = Self::ALL.into_iter();
+        let mut matching = all.filter(|refusal| refusal.to_string() == words);
+        matching.next().unwrap_or(Self::NotFound)
+    }
+}
+
 impl GitHub {
     /// A person re-runs. Answers the run's attempt: the new one, or the old one when the run has
     /// used up its re-runs, which GitHub accepts without doing anything.

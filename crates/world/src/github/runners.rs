@@ -93,6 +93,14 @@ impl GitHub {
         Ok(())
     }
 
+    /// The same, and GitHub never notices: the job stays in progress for ever (actions/runner#4309).
+    pub fn lose_runner_unnoticed(&mut self, now: Timestamp, job: JobId) -> Result<(), JobError> {
+        if !self.in_progress(job)?.is_told_to_stop() {
+            self.change(now, job, |job| job.deadline = None);
+        }
+        Ok(())
+    }
+
     /// Does everything that GitHub does by itself up to `now`, each at its own time.
     pub fn advance(&mut self, now: Timestamp) {
         while let Some((at, job)) = self.index.take_due(now) {

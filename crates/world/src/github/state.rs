@@ -62,6 +62,14 @@ impl Run {
             .filter(|job| !job.is_carried_over())
     }
 
+    /// The same of one place in the workflow file, which equal names share none of.
+    pub fn executions_at(&self, place: usize) -> impl Iterator<Item = &Job> {
+        self.attempts()
+            .flat_map(|attempt| attempt.jobs.values())
+            .filter(move |job| job.place == place && job.runner.is_some())
+            .filter(|job| !job.is_carried_over())
+    }
+
     /// The jobs of the latest attempt that can start now, with how they start.
     pub(super) fn ready(&self) -> Vec<(usize, Start)> {
         let attempt = &self.current;
@@ -94,7 +102,8 @@ impl Run {
         })
     }
 
-    pub(super) fn spec_of(&self, job: &Job) -> Option<&JobSpec> {
+    /// What the workflow file says of a job.
+    pub fn spec_of(&self, job: &Job) -> Option<&JobSpec> {
         self.spec.jobs.get(job.place)
     }
 }
@@ -184,9 +193,19 @@ impl Job {
         self.status == JobStatus::Completed
     }
 
+    /// Whether GitHub is going to end it by itself, should nobody else.
+    pub fn has_deadline(&self) -> bool {
+        self.deadline.is_some()
+    }
+
     /// Whether it did not execute in its attempt.
     pub fn is_carried_over(&self) -> bool {
         self.carried_over_from.is_some()
+    }
+
+    /// Its place among [`RunSpec::jobs`], the same in every attempt.
+    pub fn place(&self) -> usize {
+        self.place
     }
 
     /// The check run behind it; GitHub gives both the same number.

@@ -6,19 +6,19 @@
 use hmac::Mac;
 use jiff::Timestamp;
 use reprise_model::ids::{DeliveryId, JobId, RunId};
-use reprise_model::job::Conclusion;
+use reprise_model::job::{Conclusion, JobStatus};
 use serde_json::{Value, json};
 
 use super::GitHub;
 use super::json::Wire;
-use super::state::{Attempt, Run};
+use super::state::{Attempt, Job, Run};
 
 /// One webhook on its way out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// `X-GitHub-Delivery`.
     pub id: DeliveryId,
-    /// `X-GitHub-Event`: `workflow_job` or `workflow_run`.
+    /// `X-GitHub-Event`: `workflow_job`, `workflow_run` or `ping`.
     pub event: &'static str,
     /// The raw body.
     pub body: String,
@@ -61,6 +61,47 @@ impl GitHub {
         ended.conclusion = Some(Conclusion::Failure);
         let body = self.run_body(run, &ended, RunAction::Completed);
         self.deliver(now, "workflow_run", &body);
+    }
+
+    /// Sends `ping`, as GitHub does when a webhook is set up: signed, and of no kind that matters.
+    pub fn send_ping(&mut self, now: Timestamp) {
+        let body = json!({ "zen": "Keep it logically awesome.", "hook_id": 1 });
+        self.deliver(now, "ping", &body);
+    }
+
+    /// What anybody could write and post who has seen webhooks before: the body of a `completed`
+    /// event of a job that has this conclusion only here. It bears no signature, and nothing is sent.
+    pub fn imagined_completed(
+        &self,
+        now: Timestamp,
+        id: JobId,
+        conclusion: Conclusion,
+    ) -> Option<String> {
+        let (run, attempt, job) = self.job(id)?;
+        let mut ended = job.clone();
+        ended.status = JobStatus::Completed;
+        ended.conclusion = Some(conclusion);
+        ended.completed_at = ended.completed_at.or(Some(now));
+        let mut body = self.envelope("completed", run, attempt);
+        body["workflow_job"] = Wire(&self.settings).job(run, attempt, &ended);
+        Some(body.to_string())
+    }
+
+    /// The same of a `queued` event with an id that no job has.
+    pub fn imagined_queued(&self, id: JobId, nobody: JobId) -> Option<String> {
+        let (run, attempt, job) = self.job(id)?;
+        let queued = Job {
+            id: nobody,
+            status: JobStatus::Queued,
+            conclusion: None,
+            runner: None,
+            started_at: None,
+            completed_at: None,
+            ..job.clone()
+        };
+        let mut body = self.envelope("queued", run, attempt);
+        body["workflow_job"] = Wire(&self.settings).job(run, attempt, &queued);
+        Some(body.to_string())
     }
 
     pub(super) fn announce_job(&mut self, now: Timestamp, id: JobId, action: JobAction) {

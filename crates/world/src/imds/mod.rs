@@ -86,6 +86,29 @@ impl Imds {
         respond(now, status, body)
     }
 
+    /// `PUT` for a token without HTTP: the token, or the status of the refusal.
+    pub fn token(&mut self, now: Timestamp, ttl_seconds: u32) -> Result<String, StatusCode> {
+        self.requests += 1;
+        self.check_service()?;
+        self.new_token(now, i64::from(ttl_seconds))
+    }
+
+    /// `GET` without HTTP: the text under a path, or the status of the refusal.
+    pub fn get(
+        &mut self,
+        ec2: &Ec2,
+        instance: &InstanceId,
+        now: Timestamp,
+        path: &str,
+        token: &str,
+    ) -> Result<String, StatusCode> {
+        self.requests += 1;
+        self.tokens.retain(|_, until| *until > now);
+        self.check_service()?;
+        self.check_token(Some(token))?;
+        self.read(ec2, instance, now, path)
+    }
+
     fn answer(
         &mut self,
         ec2: &Ec2,
@@ -93,19 +116,34 @@ impl Imds {
         now: Timestamp,
         request: &http::Request<Vec<u8>>,
     ) -> Result<String, StatusCode> {
-        if self.faults.disabled {
-            return Err(StatusCode::FORBIDDEN);
-        }
-        if self.faults.server_errors {
-            return Err(StatusCode::INTERNAL_SERVER_ERROR);
-        }
+        self.check_service()?;
         if *request.method() == Method::PUT {
             return self.put(now, request);
         }
         if !matches!(*request.method(), Method::GET | Method::HEAD) {
             return Err(StatusCode::METHOD_NOT_ALLOWED);
         }
-        self.check_token(request)?;
+        self.check_token(header_text(request, TOKEN_HEADER))?;
+        self.read(ec2, instance, now, request.uri().path())
+    }
+
+    fn check_service(&self) -> Result<(), StatusCode> {
+        if self.faults.disabled {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        if self.faults.server_errors {
+            return Err(StatusCode::INTERNAL_SERVER_ERROR);
+        }
+        Ok(())
+    }
+
+    fn read(
+        &self,
+        ec2: &Ec2,
+        instance: &InstanceId,
+        now: Timestamp,
+        path: &str,
+    ) -> Result<String, StatusCode> {
         let instance = ec2.instance(instance).ok_or(StatusCode::NOT_FOUND)?;
         let view = document::Viewed {
             ec2,
@@ -113,7 +151,7 @@ impl Imds {
             now,
             notice_text: self.faults.notice_text.as_deref(),
         };
-        view.read(request.uri().path()).ok_or(StatusCode::NOT_FOUND)
+        view.read(path).ok_or(StatusCode::NOT_FOUND)
     }
 
     fn put(
@@ -130,8 +168,14 @@ impl Imds {
         }
         let ttl = header_text(request, TTL_HEADER)
             .and_then(|text| text.parse::<i64>().ok())
-            .filter(|ttl| (1..=LONGEST_TTL_SECONDS).contains(ttl))
             .ok_or(StatusCode::BAD_REQUEST)?;
+        self.new_token(now, ttl)
+    }
+
+    fn new_token(&mut self, now: Timestamp, ttl: i64) -> Result<String, StatusCode> {
+        if !(1..=LONGEST_TTL_SECONDS).contains(&ttl) {
+            return Err(StatusCode::BAD_REQUEST);
+        }
         let token = format!(
             "AQAEAFAKE{}==",
             hex::encode(self.rng.u128(..).to_be_bytes())
@@ -142,8 +186,8 @@ impl Imds {
         Ok(token)
     }
 
-    fn check_token(&self, request: &http::Request<Vec<u8>>) -> Result<(), StatusCode> {
-        header_text(request, TOKEN_HEADER)
+    fn check_token(&self, token: Option<&str>) -> Result<(), StatusCode> {
+        token
             .filter(|token| !self.faults.unauthorized && self.tokens.contains_key(*token))
             .map(|_| ())
             .ok_or(StatusCode::UNAUTHORIZED)

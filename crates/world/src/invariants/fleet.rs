@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use reprise_model::ids::{InstanceId, JobId};
 use reprise_model::instance::Capacity;
 
+use crate::machine::Machine;
 use crate::world::World;
 
 /// The most launches for a job that was queued: a second one where the first brought no machine, or
@@ -30,10 +32,38 @@ pub(super) fn later_attempts_are_on_demand(world: &World) -> Vec<String> {
         .collect()
 }
 
-/// 6: only instances with our stack's tag are ended, and none whose job is running.
-pub(super) fn only_ours_and_idle_are_terminated(world: &World) -> Vec<String> {
+/// 3, at a launch: an instance for a job of an attempt after the first is on-demand. Where it is
+/// launched for an earlier attempt's job, and a later one takes it, nobody could tell at the launch.
+pub(super) fn spot_for_a_later_attempt(world: &World, machine: &Machine) -> Option<String> {
+    let (run, attempt, job) = world.github().job(machine.launched_for?)?;
+    let wrong = machine.capacity == Capacity::Spot && !attempt.number.is_first();
+    wrong.then(|| {
+        let (id, name, run, attempt) = (&machine.id, &job.name, run.id, attempt.number);
+        format!("{id} was launched on spot for {name} of run {run} in attempt {attempt}")
+    })
+}
+
+/// 7, at a launch: the launches of a queued job are bounded. `launches` tells how many each had.
+pub(super) fn one_launch_too_many(
+    launches: &mut BTreeMap<JobId, usize>,
+    machine: &Machine,
+) -> Option<String> {
+    let job = machine.launched_for?;
+    let launched = launches.entry(job).or_default();
+    *launched += 1;
+    (*launched > MOST_LAUNCHES).then(|| {
+        format!(
+            "{} is launch {launched} for job {job}, and {MOST_LAUNCHES} are the most",
+            machine.id
+        )
+    })
+}
+
+/// 6: only instances with our stack's tag are ended, and none whose job is running, among the
+/// terminations from the `from`-th on.
+pub(super) fn only_ours_and_idle_are_terminated(world: &World, from: usize) -> Vec<String> {
     let mut broken = Vec::new();
-    for termination in world.terminations() {
+    for termination in world.terminations().iter().skip(from) {
         let id = &termination.instance;
         if !termination.ours {
             broken.push(format!("{id} was terminated, and it lacks our stack's tag"));
@@ -47,10 +77,16 @@ pub(super) fn only_ours_and_idle_are_terminated(world: &World) -> Vec<String> {
 
 /// 7: no instance is left, and the launches of a job are bounded.
 pub(super) fn nothing_outlives_its_job(world: &World) -> Vec<String> {
+    let left = left(world).into_iter();
+    let left = left.map(|id| format!("{id} was never ended"));
+    left.chain(too_many_launches(world)).collect()
+}
+
+/// Instances that have not begun to end.
+pub(super) fn left(world: &World) -> Vec<InstanceId> {
     let instances = world.ec2().instances();
     let left = instances.filter(|instance| instance.is_alive());
-    let left = left.map(|instance| format!("{} was never ended", instance.id));
-    left.chain(too_many_launches(world)).collect()
+    left.map(|instance| instance.id.clone()).collect()
 }
 
 /// Launches and jobs are brought together by their labels, as GitHub does it.

@@ -1,16 +1,21 @@
-//! What must hold of a world that has come to rest, whatever happened in it.
+//! What must hold of a simulated world, whatever happens in it.
 //!
-//! Judged from the state of the simulated world alone, never from what the programs under test say
-//! of themselves. Numbers are those of the project's list of invariants; the ones about a program's
-//! own records (8 and 9) are not judged here.
+//! Judged from the state of the world, never from what the programs under test say of themselves;
+//! only why a job was given up is asked of their ledger, and compared with what really happened.
+//! [`check`] judges a world that played a scenario, [`Watch`] one that anything may happen to, a step
+//! at a time. Numbers are those of the project's list of invariants; the ones about a program's own
+//! records (8 and 9) are not judged here.
 
 mod fleet;
 mod outcome;
 mod quiet;
 mod reruns;
+mod rest;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod unrest;
+mod watch;
 
 use std::fmt;
 
@@ -18,7 +23,10 @@ use crate::scenario::Scenario;
 use crate::world::World;
 
 pub use quiet::{QUIET_FOR, is_quiet};
+pub use rest::{Ledger, Verdict, check_at_rest, is_stuck};
 pub use summary::{JobRow, summary};
+pub use unrest::unrest;
+pub use watch::Watch;
 
 /// An invariant that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,17 +47,20 @@ impl fmt::Display for Broken {
 /// else).
 pub fn check(world: &World, scenario: &Scenario) -> Vec<Broken> {
     let invariants = [
-        (1, reruns::never_past_the_limit(world)),
-        (2, reruns::only_of_what_was_interrupted(world)),
+        (1, reruns::never_past_the_limit(world, 0)),
+        (2, reruns::only_of_what_was_interrupted(world, 0)),
         (3, fleet::later_attempts_are_on_demand(world)),
         (4, outcome::runs_end_as_expected(world, scenario)),
         (5, reruns::never_without_reading_in_between(world)),
-        (6, fleet::only_ours_and_idle_are_terminated(world)),
+        (6, fleet::only_ours_and_idle_are_terminated(world, 0)),
         (7, fleet::nothing_outlives_its_job(world)),
     ];
-    let broken = invariants.into_iter().flat_map(|(invariant, broken)| {
-        let texts = broken.into_iter();
+    told(invariants).collect()
+}
+
+fn told(invariants: impl IntoIterator<Item = (u8, Vec<String>)>) -> impl Iterator<Item = Broken> {
+    invariants.into_iter().flat_map(|(invariant, texts)| {
+        let texts = texts.into_iter();
         texts.map(move |what| Broken { invariant, what })
-    });
-    broken.collect()
+    })
 }

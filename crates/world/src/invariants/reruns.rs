@@ -1,24 +1,35 @@
 //! Invariants of automatic re-runs: those that came in over the API.
+//!
+//! What people do on GitHub's pages is not among them. What counts as evidence is judged by what
+//! really happened to the machine up to the moment of the re-run, not by what a program saw of it.
 
 use std::collections::BTreeMap;
 
-use reprise_model::ids::{JobId, RunId};
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::ids::RunId;
+use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
 use reprise_model::labels;
 use reprise_model::policy::RetryPolicy;
+use reprise_model::run::CancelCause;
 
-use crate::github::{Attempt, GitHub, Job, Mutation, MutationKind, Run};
+use crate::github::{Attempt, Cancel, GitHub, Job, Mutation, MutationKind, Run};
 use crate::world::World;
 
-/// 1: no automatic re-run past the policy's limit. That an execution is not re-run twice needs no
-/// look: whatever GitHub re-runs executes anew, so the second re-run is one of another execution.
-pub(super) fn never_past_the_limit(world: &World) -> Vec<String> {
+/// How long before a re-run a newer run must have been there for the re-run to be wrong: the look
+/// for one, the commit and the request are not one moment.
+const NEWER_RUN_MUST_BE_SEEN_AFTER: SignedDuration = SignedDuration::from_secs(120);
+
+/// 1: no automatic re-run past the policy's limit, among the mutations from the `from`-th on. That
+/// an execution is not re-run twice needs no look: whatever GitHub re-runs executes anew, so the
+/// second re-run is one of another execution.
+pub(super) fn never_past_the_limit(world: &World, from: usize) -> Vec<String> {
     let github = world.github();
     let mut broken = Vec::new();
-    for rerun in accepted(github) {
-        for job in rerun.roots() {
+    for rerun in accepted(github, from) {
+        for job in rerun.meant(world) {
             let limit = limit(policy(job));
-            let number = number_of(rerun.run, &job.name, origin(github, job));
+            let number = number_of(rerun.run, job);
             if number > limit {
                 broken.push(format!(
                     "{} was re-run after execution {number}, and {limit} is the last that may be",
@@ -30,48 +41,61 @@ pub(super) fn never_past_the_limit(world: &World) -> Vec<String> {
     broken
 }
 
-/// 2: no automatic re-run without what the policy demands, and none of a success.
-pub(super) fn only_of_what_was_interrupted(world: &World) -> Vec<String> {
-    accepted(world.github())
-        .flat_map(|rerun| match rerun.mutation.what {
-            MutationKind::RerunJob | MutationKind::CancelRun => rerun.unwanted(world),
-            MutationKind::RerunFailedJobs if rerun.may_take_others_along(world) => Vec::new(),
-            MutationKind::RerunFailedJobs => rerun.unwanted(world),
-            MutationKind::RerunRun => vec![format!("run {} was re-run as a whole", rerun.run.id)],
+/// 2: no automatic re-run without what the policy demands, none of a success, and none against the
+/// word of a person or beside a newer run. Nothing is cancelled by force.
+pub(super) fn only_of_what_was_interrupted(world: &World, from: usize) -> Vec<String> {
+    let mut broken: Vec<String> = accepted(world.github(), from)
+        .flat_map(|rerun| {
+            let mut broken = rerun.unwanted(world);
+            broken.extend(rerun.against_somebody(world));
+            broken
         })
-        .collect()
+        .collect();
+    let mutations = world.github().mutations().iter().skip(from);
+    let cancels = mutations.filter(|one| one.what == MutationKind::CancelRun && one.acted);
+    broken.extend(cancels.filter_map(|one| {
+        let run = one.run?;
+        Some(format!(
+            "run {run} was cancelled, and nothing is cancelled by force"
+        ))
+    }));
+    broken
 }
 
 /// 5: no call that changes a run is repeated without reading the run in between.
 pub(super) fn never_without_reading_in_between(world: &World) -> Vec<String> {
     let mut last: BTreeMap<RunId, u64> = BTreeMap::new();
-    let mut broken = Vec::new();
-    for mutation in world.github().mutations() {
-        let Some(run) = mutation.run else {
-            continue;
-        };
-        if last.insert(run, mutation.reads_before) == Some(mutation.reads_before) {
-            broken.push(format!(
-                "run {run} was changed twice without reading it in between, at {}",
-                mutation.at
-            ));
-        }
-    }
-    broken
+    let mutations = world.github().mutations().iter();
+    mutations
+        .filter_map(|mutation| unread(&mut last, mutation))
+        .collect()
+}
+
+/// The same for one more mutation; `last` tells how often each run had been read before its last
+/// mutation.
+pub(super) fn unread(last: &mut BTreeMap<RunId, u64>, mutation: &Mutation) -> Option<String> {
+    let run = mutation.run?;
+    let repeated = last.insert(run, mutation.reads_before) == Some(mutation.reads_before);
+    repeated.then(|| {
+        format!(
+            "run {run} was changed twice without reading it in between, at {}",
+            mutation.at
+        )
+    })
 }
 
 /// A re-run that was carried out.
-struct Accepted<'a> {
-    mutation: &'a Mutation,
-    run: &'a Run,
+pub(super) struct Accepted<'a> {
+    pub(super) mutation: &'a Mutation,
+    pub(super) run: &'a Run,
     /// The attempt that it was asked for.
-    from: &'a Attempt,
+    pub(super) from: &'a Attempt,
     /// The attempt that it made.
     to: &'a Attempt,
 }
 
-fn accepted(github: &GitHub) -> impl Iterator<Item = Accepted<'_>> {
-    github.mutations().iter().filter_map(|mutation| {
+pub(super) fn accepted(github: &GitHub, from: usize) -> impl Iterator<Item = Accepted<'_>> {
+    github.mutations().iter().skip(from).filter_map(|mutation| {
         let is_rerun = match mutation.what {
             MutationKind::RerunJob | MutationKind::RerunFailedJobs | MutationKind::RerunRun => true,
             MutationKind::CancelRun => false,
@@ -89,13 +113,14 @@ fn accepted(github: &GitHub) -> impl Iterator<Item = Accepted<'_>> {
 }
 
 impl<'a> Accepted<'a> {
-    /// The jobs that the call was about. Their dependents come back with them, and are not meant.
+    /// The jobs that the call was about and that execute again. Their dependents come back with
+    /// them, and are not meant.
     fn roots(&self) -> Vec<&'a Job> {
-        let again = self
-            .from
-            .jobs
-            .values()
-            .filter(|job| self.executes_again(job.id));
+        let jobs = self.from.jobs.values();
+        let again = jobs.filter(|job| {
+            let mut records = self.to.jobs.values();
+            !records.any(|record| record.carried_over_from == Some(job.id))
+        });
         let about = |job: &&Job| match self.mutation.what {
             MutationKind::RerunJob => self.mutation.job == Some(job.id),
             MutationKind::RerunFailedJobs => failed(job),
@@ -105,29 +130,86 @@ impl<'a> Accepted<'a> {
         again.filter(about).collect()
     }
 
-    fn executes_again(&self, id: JobId) -> bool {
-        let mut records = self.to.jobs.values();
-        !records.any(|job| job.carried_over_from == Some(id))
+    /// The jobs whose policy the call was to serve: what has to come along with others is not
+    /// counted against its own limit.
+    fn meant(&self, world: &World) -> Vec<&'a Job> {
+        let roots = self.roots().into_iter();
+        match self.mutation.what {
+            MutationKind::RerunFailedJobs => {
+                roots.filter(|job| self.is_wanted(world, job)).collect()
+            }
+            MutationKind::RerunJob | MutationKind::RerunRun | MutationKind::CancelRun => {
+                roots.collect()
+            }
+        }
     }
 
     fn unwanted(&self, world: &World) -> Vec<String> {
+        let allowed = |job: &Job| match self.mutation.what {
+            MutationKind::RerunJob => {
+                self.is_wanted(world, job) || self.was_left_behind(world, job)
+            }
+            MutationKind::RerunFailedJobs => {
+                self.is_wanted(world, job) || self.may_take_others_along(world)
+            }
+            MutationKind::RerunRun | MutationKind::CancelRun => false,
+        };
+        if self.mutation.what == MutationKind::RerunRun {
+            return vec![format!("run {} was re-run as a whole", self.run.id)];
+        }
         let roots = self.roots().into_iter();
-        let unwanted = roots.filter(|job| !is_wanted(world, job));
+        let unwanted = roots.filter(|job| !allowed(job));
         unwanted
             .map(|job| format!("{} was re-run, and nothing asked for it", self.named(job)))
             .collect()
     }
 
+    /// Whether an automatic re-run of the job is what its policy asks for: it failed, on a spot
+    /// instance (the table's row `NotSpot`), with evidence that was there by then. The tag alone is
+    /// enough (`evidence = "claim"`), also one that the job forged.
+    fn is_wanted(&self, world: &World, job: &Job) -> bool {
+        is_wanted(world, job, self.mutation.at)
+    }
+
+    /// A fail-fast sibling of an interrupted job must come back with it. Where re-running the failed
+    /// jobs left it behind, it is asked for by the id of the record that was carried over.
+    fn was_left_behind(&self, world: &World, job: &Job) -> bool {
+        let origin = origin(world.github(), job);
+        job.is_carried_over() && is_sibling_of_wanted(world, origin, self.mutation.at)
+    }
+
     /// GitHub re-runs one job or all failed ones. Where several are wanted, or a sibling that was
-    /// cancelled with one, real failures have to come along.
+    /// cancelled with one, real failures have to come along. What is wanted need not execute again:
+    /// whether cancelled jobs are taken along by that call is unsettled.
     fn may_take_others_along(&self, world: &World) -> bool {
-        let roots = self.roots();
-        let wanted = roots.iter().filter(|job| is_wanted(world, job)).count();
+        let failed: Vec<&Job> = self.from.jobs.values().filter(|job| failed(job)).collect();
+        let (wanted, others): (Vec<&Job>, Vec<&Job>) =
+            failed.iter().partition(|job| self.is_wanted(world, job));
         let cancelled = |job: &&Job| job.conclusion == Some(Conclusion::Cancelled);
-        let sibling = roots
-            .iter()
-            .any(|job| cancelled(job) && !is_wanted(world, job));
-        wanted > 1 || (wanted == 1 && sibling)
+        wanted.len() > 1 || (wanted.len() == 1 && others.iter().any(cancelled))
+    }
+
+    /// A person's cancel is never answered by a re-run, nor is one by the concurrency group; and
+    /// where a newer run of the same workflow, event and branch exists, the older one may cancel it.
+    fn against_somebody(&self, world: &World) -> Option<String> {
+        let id = self.run.id;
+        match stopped_by(world.github(), self.from) {
+            Some(CancelCause::Person) => {
+                return Some(format!(
+                    "run {id} was re-run after a person had cancelled it"
+                ));
+            }
+            Some(CancelCause::Superseded) => {
+                return Some(format!(
+                    "run {id} was re-run after a newer one had taken its place"
+                ));
+            }
+            Some(CancelCause::FailFast | CancelCause::Unreadable) | None => {}
+        }
+        let newer = newer_run(world.github(), self.run)?;
+        let seen_for = self.mutation.at.duration_since(newer.created_at);
+        (seen_for > NEWER_RUN_MUST_BE_SEEN_AFTER)
+            .then(|| format!("run {id} was re-run beside the newer run {}", newer.id))
     }
 
     fn named(&self, job: &Job) -> String {
@@ -136,34 +218,79 @@ impl<'a> Accepted<'a> {
     }
 }
 
-/// Whether an automatic re-run of the job is what its policy asks for.
-fn is_wanted(world: &World, job: &Job) -> bool {
-    failed(job) && policy(job) != Some(RetryPolicy::Never) && was_interrupted(world, job)
-}
-
-fn was_interrupted(world: &World, job: &Job) -> bool {
+/// Whether an automatic re-run of the job is what its policy asks for, with what there was by then.
+pub(super) fn is_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
     let runner = job.runner.as_ref();
     let machine = runner.and_then(|runner| world.machine_of_runner(&runner.name));
-    let Some((started, completed)) = job.started_at.zip(job.completed_at) else {
+    let Some((machine, (started, completed))) = machine.zip(job.started_at.zip(job.completed_at))
+    else {
         return false;
     };
-    machine.is_some_and(|machine| machine.was_interrupted_during(started, completed))
+    failed(job)
+        && policy(job) != Some(RetryPolicy::Never)
+        && machine.capacity == Capacity::Spot
+        && machine.may_explain(started, completed, known)
 }
 
-fn failed(job: &Job) -> bool {
+/// Whether a job, in the attempt in which it really was, was cancelled beside a wanted one of the
+/// same fail-fast matrix.
+pub(super) fn is_sibling_of_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
+    let Some((run, attempt, _)) = world.github().job(job.id) else {
+        return false;
+    };
+    let matrix_of = |job: &Job| run.spec_of(job).and_then(|spec| spec.matrix.as_ref());
+    let Some(matrix) = matrix_of(job).filter(|matrix| matrix.fail_fast) else {
+        return false;
+    };
+    let mut others = attempt.jobs.values().filter(|other| other.id != job.id);
+    job.conclusion == Some(Conclusion::Cancelled)
+        && others.any(|other| {
+            matrix_of(other).is_some_and(|one| one.group == matrix.group)
+                && is_wanted(world, other, known)
+        })
+}
+
+/// Who stopped a job of this very attempt, as its annotations tell whoever may read them.
+pub(super) fn stopped_by(github: &GitHub, attempt: &Attempt) -> Option<CancelCause> {
+    let cause = match attempt.cancelled.as_ref()? {
+        Cancel::Person(_) => CancelCause::Person,
+        Cancel::Superseded { .. } => CancelCause::Superseded,
+    };
+    let stopped = |job: &Job| {
+        let messages = job.annotations.iter().map(|one| one.message.as_str());
+        !job.is_carried_over()
+            && job.conclusion == Some(Conclusion::Cancelled)
+            && CancelCause::from_annotations(messages) == cause
+    };
+    let readable = !github.faults().no_checks_read;
+    (readable && attempt.jobs.values().any(stopped)).then_some(cause)
+}
+
+/// The oldest of the newer runs of the same workflow, event and branch.
+pub(super) fn newer_run<'a>(github: &'a GitHub, run: &Run) -> Option<&'a Run> {
+    let branch = run.spec.head_branch.as_ref()?;
+    github.runs().find(|other| {
+        other.id > run.id
+            && other.workflow == run.workflow
+            && other.spec.event == run.spec.event
+            && other.spec.head_branch.as_ref() == Some(branch)
+    })
+}
+
+pub(super) fn failed(job: &Job) -> bool {
     job.conclusion
         .as_ref()
         .is_some_and(Conclusion::is_unsuccessful)
 }
 
 /// The policy that the job's labels state.
-fn policy(job: &Job) -> Option<RetryPolicy> {
+pub(super) fn policy(job: &Job) -> Option<RetryPolicy> {
     labels::parse(&job.labels).ok().flatten()?.retry
 }
 
 /// That `retry=false` allows none at all is the business of invariant 2, which knows who had to come
 /// along with others.
-fn limit(policy: Option<RetryPolicy>) -> u32 {
+pub(super) fn limit(policy: Option<RetryPolicy>) -> u32 {
     match policy {
         Some(RetryPolicy::WhenInterrupted | RetryPolicy::Never) | None => {
             RetryPolicy::WhenInterrupted.last_retried_execution()
@@ -172,15 +299,20 @@ fn limit(policy: Option<RetryPolicy>) -> u32 {
 }
 
 /// The record in which a job really executed.
-fn origin(github: &GitHub, job: &Job) -> JobId {
+pub(super) fn origin<'a>(github: &'a GitHub, job: &'a Job) -> &'a Job {
     let before = job.carried_over_from.and_then(|id| github.job(id));
-    before.map_or(job.id, |(_, _, job)| origin(github, job))
+    before.map_or(job, |(_, _, job)| origin(github, job))
 }
 
-/// Which execution of its name it was, from 1.
-fn number_of(run: &Run, name: &str, execution: JobId) -> u32 {
-    let earlier = run.executions(name).take_while(|job| job.id != execution);
-    u32::try_from(earlier.count())
+/// Which execution of its key a record shows, from 1. A record without a runner, as of a job that
+/// was cancelled while it was queued, is none and so counts as the one that comes next.
+pub(super) fn number_of(run: &Run, job: &Job) -> u32 {
+    let shown = job.runner.as_ref().map(|runner| runner.id);
+    let earlier = run
+        .executions_at(job.place())
+        .take_while(|one| one.runner.as_ref().map(|runner| runner.id) != shown);
+    let before_it = earlier.filter(|one| one.id < job.id).count();
+    u32::try_from(before_it)
         .unwrap_or(u32::MAX)
         .saturating_add(1)
 }

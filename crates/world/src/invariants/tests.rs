@@ -1,13 +1,16 @@
 use jiff::SignedDuration;
-use reprise_model::ids::Repository;
+use reprise_model::ids::{Repository, RunId};
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
+use reprise_model::reason::SettleReason;
 
 use super::*;
 use crate::ec2::Call;
-use crate::fate::Fate;
+use crate::fate::{Fate, Stroke};
+use crate::github::{JobSpec, RunSpec};
 use crate::scenario::{self, Scenario};
 use crate::testbed::{self, TinyController, at, launch, played, start};
+use crate::world::ByHand;
 
 fn named(name: &str) -> Scenario {
     scenario::find(name).expect("listed")
@@ -66,7 +69,7 @@ fn a_second_re_run_of_a_job_breaks_the_first() {
     e2e[1] = Fate::fails(SignedDuration::from_secs(60));
     let mut world = played(&scenario);
     assert_eq!(post(&mut world, "jobs/{job}/rerun", "e2e"), 201);
-    let texts = reruns::never_past_the_limit(&world);
+    let texts = reruns::never_past_the_limit(&world, 0);
     assert_eq!(texts.len(), 1, "{texts:?}");
     assert!(
         texts[0].starts_with("e2e of run 9000000001 in acme/shop was re-run after execution 2")
@@ -82,10 +85,10 @@ fn a_re_run_of_what_was_not_interrupted_breaks_the_second() {
         ("runs/{run}/rerun", "contract"),
     ] {
         let mut world = played(&named("real-failure"));
-        assert_eq!(reruns::only_of_what_was_interrupted(&world), [""; 0]);
+        assert_eq!(reruns::only_of_what_was_interrupted(&world, 0), [""; 0]);
         assert_eq!(post(&mut world, what, job), 201);
         assert_eq!(
-            reruns::only_of_what_was_interrupted(&world).len(),
+            reruns::only_of_what_was_interrupted(&world, 0).len(),
             1,
             "{what} {job}"
         );
@@ -96,7 +99,7 @@ fn a_re_run_of_what_was_not_interrupted_breaks_the_second() {
 fn a_re_run_of_what_opted_out_breaks_the_second() {
     let mut world = played(&named("opted-out"));
     assert_eq!(post(&mut world, "jobs/{job}/rerun", "preview"), 201);
-    let texts = reruns::only_of_what_was_interrupted(&world);
+    let texts = reruns::only_of_what_was_interrupted(&world, 0);
     assert!(texts[0].contains("nothing asked for it"), "{texts:?}");
 }
 
@@ -108,7 +111,7 @@ fn real_failures_may_come_along_only_where_several_jobs_are_wanted() {
         vec![Fate::fails(SignedDuration::from_secs(9))],
     );
     let several = played(&scenario);
-    assert_eq!(reruns::only_of_what_was_interrupted(&several), [""; 0]);
+    assert_eq!(reruns::only_of_what_was_interrupted(&several, 0), [""; 0]);
 
     scenario.runs[0].fates.insert(
         "ios".to_owned(),
@@ -119,7 +122,7 @@ fn real_failures_may_come_along_only_where_several_jobs_are_wanted() {
         post(&mut one, "runs/{run}/rerun-failed-jobs", "android"),
         201
     );
-    let texts = reruns::only_of_what_was_interrupted(&one);
+    let texts = reruns::only_of_what_was_interrupted(&one, 0);
     assert_eq!(texts.len(), 1, "{texts:?}");
     assert!(texts[0].starts_with("build of run"), "{texts:?}");
 }
@@ -192,7 +195,7 @@ fn the_end_of_a_foreign_or_a_working_instance_breaks_the_sixth() {
             .terminate_instances(&call, &[id])
             .expect("known");
         world.advance(at(seconds));
-        let texts = fleet::only_ours_and_idle_are_terminated(&world);
+        let texts = fleet::only_ours_and_idle_are_terminated(&world, 0);
         assert_eq!(texts.len(), wrong, "{stack} after {seconds} s: {texts:?}");
     }
 }
@@ -272,4 +275,294 @@ fn the_summary_names_every_job_of_every_attempt() {
         rows.iter()
             .all(|row| row.instance.is_some() && row.repository.to_string() == "acme/shop")
     );
+}
+
+/// A run with one job, executed on spot with this fate, and what its label says of retries.
+fn one_job(fate: Fate, retry: &str, seconds: i64) -> World {
+    let mut settings = testbed::settings();
+    settings.usual_fate = fate;
+    let mut world = World::new(settings).expect("a world");
+    let labels = vec![format!("runs-on=1-test/spot=true{retry}")];
+    let spec = RunSpec::new(
+        "acme/shop".parse().expect("valid"),
+        vec![JobSpec::new("test", labels.clone())],
+    );
+    world.push(start(), &spec, Vec::new());
+    launch(&mut world, start(), &labels, Capacity::Spot, "reprise");
+    world.advance(at(seconds));
+    world
+}
+
+fn forger(fate: Fate) -> Fate {
+    Fate {
+        forges_after: Some(SignedDuration::from_secs(5)),
+        ..fate
+    }
+}
+
+fn looked(world: &World) -> Vec<u8> {
+    let broken = Watch::default().look(world);
+    broken.iter().map(|one| one.invariant).collect()
+}
+
+#[test]
+fn a_tag_is_a_claim_that_brings_back_a_failure_once_and_a_success_never() {
+    let minute = SignedDuration::from_secs(60);
+    for (fate, retry, broken) in [
+        (forger(Fate::fails(minute)), "", vec![]),
+        (forger(Fate::fails(minute)), "/retry=false", vec![2]),
+        (forger(Fate::passes(minute)), "", vec![2]),
+        (Fate::fails(minute), "", vec![2]),
+    ] {
+        let mut world = one_job(fate.clone(), retry, 200);
+        assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
+        assert_eq!(looked(&world), broken, "{fate:?} {retry}");
+    }
+}
+
+#[test]
+fn a_dead_host_is_no_interruption() {
+    let fate = Fate::interrupted(SignedDuration::from_secs(10)).by(Stroke::HostDies);
+    let mut world = one_job(fate, "", 2_000);
+    assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
+    assert_eq!(looked(&world), [2]);
+}
+
+#[test]
+fn what_a_person_re_runs_is_not_automatic_and_uses_up_an_execution() {
+    let mut world = one_job(forger(Fate::fails(SignedDuration::from_secs(60))), "", 200);
+    let run = world.nth_run(0).expect("pushed");
+    world
+        .person_reruns(at(200), run, ByHand::WholeRun, "mona")
+        .expect("completed");
+    assert_eq!(looked(&world), [0; 0]);
+    launch(
+        &mut world,
+        at(200),
+        &["runs-on=1-test/spot=true".to_owned()],
+        Capacity::Spot,
+        "reprise",
+    );
+    world.advance(at(400));
+    assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
+    assert_eq!(looked(&world), [1]);
+}
+
+#[test]
+fn a_run_that_a_person_cancelled_is_not_re_run() {
+    let mut world = one_job(Fate::interrupted(SignedDuration::from_secs(10)), "", 100);
+    let run = world.nth_run(0).expect("pushed");
+    world.person_cancels(at(100), run, "mona");
+    world.advance(at(400));
+    assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
+    assert_eq!(looked(&world), [2]);
+}
+
+#[test]
+fn a_run_is_not_re_run_beside_a_newer_one_that_has_been_there_for_a_while() {
+    for (pushed_at, broken) in [(300, vec![]), (200, vec![2])] {
+        let mut world = one_job(
+            Fate::interrupted(SignedDuration::from_secs(10)),
+            "",
+            pushed_at,
+        );
+        let spec = world.github().runs().next().expect("a run").spec.clone();
+        world.push(at(pushed_at), &spec, Vec::new());
+        world.advance(at(330));
+        assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
+        assert_eq!(looked(&world), broken, "{pushed_at}");
+    }
+}
+
+#[test]
+fn a_look_judges_what_is_new_and_nothing_twice() {
+    let mut world = one_job(Fate::fails(SignedDuration::from_secs(60)), "", 200);
+    let mut watch = Watch::default();
+    assert_eq!(watch.look(&world), []);
+    assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
+    assert_eq!(watch.look(&world).len(), 1);
+    assert_eq!(watch.look(&world), []);
+    assert_eq!(post(&mut world, "runs/{run}/rerun", "test"), 403);
+    let broken = watch.look(&world);
+    assert_eq!(
+        broken.iter().map(|one| one.invariant).collect::<Vec<_>>(),
+        [5]
+    );
+}
+
+#[test]
+fn a_sibling_that_fail_fast_cancelled_comes_along_and_may_be_asked_for_when_it_was_left_behind() {
+    let (mut world, run) = fail_fast(false);
+    let along = post(&mut world, "runs/{run}/rerun-failed-jobs", "test (1)");
+    assert_eq!((along, looked(&world)), (201, vec![]));
+    let ledger = Ledger::default();
+    relaunch(&mut world, run, 700);
+    let left = check_at_rest(&world, &ledger);
+    assert!(
+        left.iter()
+            .any(|one| one.what.contains("did not come back")),
+        "{left:?}"
+    );
+    let controller = TinyController::new(&mut world);
+    let repository = "acme/shop".parse().expect("a repository");
+    controller.call(
+        &mut world,
+        at(700),
+        "GET",
+        &repository,
+        &format!("runs/{run}"),
+    );
+    let again = post(&mut world, "jobs/{job}/rerun", "test (2)");
+    assert_eq!((again, looked(&world)), (201, vec![]));
+    relaunch(&mut world, run, 1_400);
+    let left = check_at_rest(&world, &ledger);
+    assert!(left.iter().all(|one| one.invariant == 7), "{left:?}");
+}
+
+/// A matrix of two whose first part was interrupted and whose second fail-fast then cancelled.
+fn fail_fast(takes_cancelled: bool) -> (World, RunId) {
+    let mut settings = testbed::settings();
+    settings.github.rerun_failed_takes_cancelled = takes_cancelled;
+    let mut world = World::new(settings).expect("a world");
+    let part = |n: u32| {
+        JobSpec::new(format!("test ({n})"), [format!("runs-on=1-{n}/spot=true")])
+            .matrix("test", true)
+    };
+    let spec = RunSpec::new("acme/shop".parse().expect("valid"), vec![part(1), part(2)]);
+    let long = Fate::passes(SignedDuration::from_mins(20));
+    let short = Fate::passes(SignedDuration::from_secs(30));
+    let fates = vec![
+        vec![
+            Fate::interrupted(SignedDuration::from_secs(10)),
+            short.clone(),
+        ],
+        vec![long, short],
+    ];
+    let run = world.push(start(), &spec, fates);
+    for n in [1, 2] {
+        let labels = [format!("runs-on=1-{n}/spot=true")];
+        launch(&mut world, start(), &labels, Capacity::Spot, "reprise");
+    }
+    world.advance(at(400));
+    assert!(!world.github().run(run).expect("a run").is_active());
+    (world, run)
+}
+
+/// Machines for whatever is queued, and time until it has ended.
+fn relaunch(world: &mut World, run: RunId, until: i64) {
+    let queued = world.github().queued_jobs(None);
+    let labels: Vec<Vec<String>> = queued.iter().map(|job| job.labels.clone()).collect();
+    let now = world.now();
+    for labels in labels {
+        launch(world, now, &labels, Capacity::OnDemand, "reprise");
+    }
+    world.advance(at(until));
+    assert!(!world.github().run(run).expect("a run").is_active());
+}
+
+#[test]
+fn an_interrupted_job_that_is_not_re_run_must_be_given_up_for_a_true_reason() {
+    let world = one_job(Fate::interrupted(SignedDuration::from_secs(10)), "", 400);
+    let job = world
+        .job_at(world.nth_run(0).expect("pushed"), 0)
+        .expect("a job");
+    let said = |verdict: Option<Verdict>| -> Vec<String> {
+        let ledger = verdict.map(|verdict| (job, verdict)).into_iter().collect();
+        let broken = check_at_rest(&world, &ledger);
+        broken.into_iter().map(|one| one.what).collect()
+    };
+    assert!(said(None)[0].ends_with("was interrupted and is forgotten"));
+    assert!(said(Some(Verdict::Open))[0].ends_with("was interrupted and still waits"));
+    for reason in [
+        SettleReason::Cancelled,
+        SettleReason::AlreadyRerun,
+        SettleReason::Recovered,
+    ] {
+        let texts = said(Some(Verdict::Settled(reason)));
+        assert!(texts[0].ends_with("which is not so"), "{texts:?}");
+    }
+}
+
+#[test]
+fn an_interrupted_job_that_came_back_or_may_not_needs_no_reason() {
+    let fate = Fate::interrupted(SignedDuration::from_secs(10));
+    let opted_out = one_job(fate.clone(), "/retry=false", 400);
+    assert_eq!(check_at_rest(&opted_out, &Ledger::default()), []);
+    let mut by_hand = one_job(fate, "", 400);
+    let run = by_hand.nth_run(0).expect("pushed");
+    by_hand
+        .person_reruns(at(400), run, ByHand::FailedJobs, "mona")
+        .expect("completed");
+    by_hand.person_cancels(at(410), run, "mona");
+    by_hand.advance(at(500));
+    assert_eq!(check_at_rest(&by_hand, &Ledger::default()), []);
+}
+
+#[test]
+fn a_cancel_and_a_newer_run_are_true_reasons_where_they_happened() {
+    let mut cancelled = one_job(Fate::interrupted(SignedDuration::from_secs(10)), "", 100);
+    let run = cancelled.nth_run(0).expect("pushed");
+    cancelled.person_cancels(at(100), run, "mona");
+    cancelled.advance(at(400));
+    let job = cancelled.job_at(run, 0).expect("a job");
+    let settled = |reason| Ledger::from([(job, Verdict::Settled(reason))]);
+    // It was stopped before EC2 took its machine, so it was not interrupted at all.
+    assert_eq!(check_at_rest(&cancelled, &Ledger::default()), []);
+    assert_eq!(
+        check_at_rest(&cancelled, &settled(SettleReason::Cancelled)),
+        []
+    );
+
+    let mut superseded = one_job(Fate::interrupted(SignedDuration::from_secs(10)), "", 400);
+    assert_eq!(
+        check_at_rest(&superseded, &settled(SettleReason::Superseded)).len(),
+        1
+    );
+    let spec = superseded
+        .github()
+        .runs()
+        .next()
+        .expect("a run")
+        .spec
+        .clone();
+    let newer = superseded.push(at(400), &spec, Vec::new());
+    superseded.person_cancels(at(401), newer, "mona");
+    superseded.advance(at(500));
+    assert_eq!(
+        check_at_rest(&superseded, &settled(SettleReason::Superseded)),
+        []
+    );
+}
+
+#[test]
+fn an_instance_may_not_outlive_its_job_by_more_than_the_grace() {
+    for (ended_at, broken) in [(90 + 44 * 60, 0), (90 + 46 * 60, 1)] {
+        let mut world = one_job(Fate::passes(SignedDuration::from_secs(60)), "", 200);
+        let id = world.launches()[0].clone();
+        world.instance_gone(at(ended_at), &id).expect("known");
+        let texts = check_at_rest(&world, &Ledger::default());
+        assert_eq!(texts.len(), broken, "{texts:?}");
+    }
+}
+
+#[test]
+fn a_spot_instance_for_a_later_attempt_and_a_third_one_for_a_job_are_seen_at_their_launch() {
+    let mut world = one_job(forger(Fate::fails(SignedDuration::from_secs(60))), "", 200);
+    let run = world.nth_run(0).expect("pushed");
+    let first = world.job_at(run, 0).expect("a job");
+    assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
+    let second = world.job_at(run, 0).expect("a job");
+    for (job, capacity, broken) in [
+        (first, Capacity::Spot, vec![]),
+        (first, Capacity::Spot, vec![]),
+        (first, Capacity::Spot, vec![7]),
+        (second, Capacity::OnDemand, vec![]),
+        (second, Capacity::Spot, vec![3]),
+    ] {
+        let mut watch = Watch::default();
+        watch.look(&world);
+        testbed::launch_for(&mut world, at(200), job, capacity);
+        let told: Vec<u8> = watch.look(&world).iter().map(|one| one.invariant).collect();
+        assert_eq!(told, broken, "{job} {capacity:?}");
+    }
 }

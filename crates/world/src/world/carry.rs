@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use reprise_model::ids::InstanceId;
+use reprise_model::tags::TRUE;
 
-use super::{DeliveryMode, Outgoing, Queue, Termination, World};
+use super::{DeliveryMode, Outgoing, Queue, Termination, When, World};
 use crate::ec2::{Ec2Happening, EndReason, Happened};
+use crate::github::HappeningKind;
+use crate::machine::SignKind;
 use crate::sqs::{AttributeValue, MessageAttribute, NewMessage};
 use crate::story::{Tale, Told};
 
@@ -38,20 +42,35 @@ impl World {
             } => self.machine_launched(at, id, instance_type, *capacity, tags),
             Happened::Running(id) => self.machine_runs(at, id),
             Happened::Notice { id, .. } => {
+                self.people_see_struck(at, id);
                 if let Some(machine) = self.machines.get_mut(id) {
                     machine.notice_at = Some(at);
+                    machine.note_sign(at, SignKind::Notice);
                 }
             }
             Happened::ShuttingDown { id, reason } | Happened::Terminated { id, reason } => {
+                self.people_see_struck(at, id);
                 if *reason == EndReason::UserInitiated {
                     self.note_termination(happening);
                 }
                 self.machine_ends(at, id, *reason);
             }
-            Happened::LaunchRefused { .. }
-            | Happened::RebalanceRecommended(_)
-            | Happened::Tagged { .. }
-            | Happened::Stopped(_) => {}
+            Happened::Tagged { id, key, value, .. } => {
+                let is_sign = (key, value) == (&self.settings.tags.interrupted(), &TRUE.to_owned());
+                if let Some(machine) = self.machines.get_mut(id).filter(|_| is_sign) {
+                    machine.note_sign(at, SignKind::Tag);
+                }
+            }
+            Happened::Stopped(id) => self.machine_stopped(at, id),
+            Happened::LaunchRefused { .. } | Happened::RebalanceRecommended(_) => {}
+        }
+    }
+
+    fn people_see_struck(&mut self, at: Timestamp, id: &InstanceId) {
+        let busy = self.machines.get(id).filter(|machine| machine.is_busy());
+        let run = busy.and_then(|machine| Some(self.github.job(machine.job?)?.0.id));
+        if let Some(run) = run {
+            self.people_notice(at, run, When::InstanceIsStruck);
         }
     }
 
@@ -73,6 +92,9 @@ impl World {
         let happenings = self.github.take_happenings();
         let any = !happenings.is_empty();
         for happening in happenings {
+            if let HappeningKind::RunCompleted { .. } = happening.what {
+                self.people_notice(happening.at, happening.run, When::RunCompletes);
+            }
             self.tell_github(happening);
         }
         any
@@ -98,6 +120,12 @@ impl World {
                 attributes: Vec::new(),
             });
         }
+    }
+
+    /// Somebody posts a message to the address behind a queue.
+    pub fn post(&mut self, now: Timestamp, message: Outgoing) {
+        self.advance(now);
+        self.send(message);
     }
 
     /// Adds a line to the story.

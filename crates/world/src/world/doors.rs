@@ -1,6 +1,6 @@
 //! The HTTP doors of the world: one request in, one answer out.
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use reprise_model::ids::InstanceId;
 
@@ -71,6 +71,33 @@ impl World {
             Some(imds) => imds.handle(&self.ec2, id, now, request),
             None => Response::new(Vec::new()),
         }
+    }
+
+    /// The same for a `PUT` of a token without HTTP.
+    pub fn imds_token(
+        &mut self,
+        now: Timestamp,
+        id: &InstanceId,
+        ttl_seconds: u32,
+    ) -> Result<String, StatusCode> {
+        self.advance(now);
+        let now = self.now;
+        self.imds_mut(id).token(now, ttl_seconds)
+    }
+
+    /// The same for a `GET` without HTTP.
+    pub fn imds_get(
+        &mut self,
+        now: Timestamp,
+        id: &InstanceId,
+        path: &str,
+        token: &str,
+    ) -> Result<String, StatusCode> {
+        self.advance(now);
+        let now = self.now;
+        self.imds_mut(id);
+        let imds = self.imds.get_mut(id).ok_or(StatusCode::NOT_FOUND)?;
+        imds.get(&self.ec2, id, now, path, token)
     }
 }
 

@@ -12,9 +12,10 @@ use reprise_model::job::Conclusion;
 use reprise_model::tags::TagKeys;
 
 use super::World;
-use crate::ec2::{Adopted, EndReason, Interruption};
+use crate::ec2::{Adopted, Call, CreateTags, EndReason, Interruption};
+use crate::fate::Stroke;
 use crate::github::Step;
-use crate::machine::{Activity, Machine, MachineStep};
+use crate::machine::{Activity, Machine, MachineStep, SignKind, WhenTaken};
 
 /// EC2's usual notice.
 const NOTICE: SignedDuration = SignedDuration::from_secs(120);
@@ -34,6 +35,8 @@ impl World {
         let keys: &TagKeys = &self.settings.tags;
         let labels = tags.get(&keys.labels()).map(String::as_str);
         let stack = tags.get(&keys.stack()).map(String::as_str);
+        let launch = tags.get(&keys.launch());
+        let launched_for = launch.and_then(|id| id.parse().ok());
         let machine = Machine {
             id: id.clone(),
             labels: labels
@@ -42,16 +45,21 @@ impl World {
                 .map(str::to_owned)
                 .collect(),
             ours: stack == Some(self.settings.stack.as_str()),
+            launched_for: launched_for.map(JobId),
             runner: self.runner_name(id),
             capacity,
             instance_type: instance_type.to_owned(),
             launched_at: at,
+            boots: 0,
             notice_at: None,
+            signs: Vec::new(),
+            resumes_after: None,
             ending: None,
             job: None,
             activity: Activity::Booting,
         };
         self.machines.insert(id.clone(), machine);
+        self.launches.push(id.clone());
     }
 
     /// An instance of another EC2, which runs already.
@@ -72,6 +80,7 @@ impl World {
             return;
         };
         // A resumed machine: its notice is void, and an ephemeral runner does not come twice.
+        machine.boots = machine.boots.saturating_add(1);
         machine.notice_at = None;
         machine.ending = None;
         machine.activity = match machine.job {
@@ -87,11 +96,22 @@ impl World {
     }
 
     pub(super) fn machine_ends(&mut self, at: Timestamp, id: &InstanceId, reason: EndReason) {
-        let when_taken = self.settings.machines.when_taken;
+        let when_taken = self.when_taken(id);
         let Some(machine) = self.machines.get_mut(id) else {
             return;
         };
+        let is_new = machine.ending.is_none();
         machine.ending.get_or_insert((at, reason));
+        match reason {
+            EndReason::SpotTermination | EndReason::SpotShutdown if is_new => {
+                machine.note_sign(at, SignKind::Taken);
+            }
+            EndReason::SpotTermination
+            | EndReason::SpotShutdown
+            | EndReason::FromInside
+            | EndReason::UserInitiated
+            | EndReason::HostFailure => {}
+        }
         let busy = machine.job.filter(|_| machine.is_busy());
         let told = match reason {
             EndReason::SpotTermination | EndReason::SpotShutdown | EndReason::FromInside => {
@@ -112,10 +132,33 @@ impl World {
     }
 
     fn lose(&mut self, at: Timestamp, id: &InstanceId, job: JobId) {
+        let lost = match self.when_taken(id) {
+            WhenTaken::IsNeverEnded => self.github.lose_runner_unnoticed(at, job),
+            WhenTaken::Fails | WhenTaken::IsCancelled | WhenTaken::IsLost => {
+                self.github.lose_runner(at, job)
+            }
+        };
         self.leave_job(id, Activity::Gone);
         // The job may have ended in the same moment; then there is nothing to lose.
-        if let Err(error) = self.github.lose_runner(at, job) {
+        if let Err(error) = lost {
             tracing::debug!(%error, "a host went after its job");
+        }
+    }
+
+    /// What becomes of the job of a machine that is taken.
+    fn when_taken(&self, id: &InstanceId) -> WhenTaken {
+        let job = self.machines.get(id).and_then(|machine| machine.job);
+        let fated = job.and_then(|job| self.fate_of(job).when_taken);
+        fated.unwrap_or(self.settings.machines.when_taken)
+    }
+
+    /// An instance stopped; it may be meant to come back.
+    pub(super) fn machine_stopped(&mut self, at: Timestamp, id: &InstanceId) {
+        let Some(machine) = self.machines.get_mut(id) else {
+            return;
+        };
+        if let Some(after) = machine.resumes_after.take() {
+            self.plan(at, after, MachineStep::Resume, id);
         }
     }
 
@@ -136,9 +179,12 @@ impl World {
         };
         match (step, activity, job) {
             (MachineStep::Register, Activity::Booting, None) => self.register(id),
-            (MachineStep::Interrupt, Activity::Working | Activity::Stopping, Some(_)) => {
-                self.interrupt(at, id);
+            (MachineStep::Strike, Activity::Working | Activity::Stopping, Some(job)) => {
+                let stroke = self.fate_of(job).stroke;
+                self.strike(at, id, stroke);
             }
+            (MachineStep::Forge, Activity::Working, Some(_)) => self.forge_tag(at, id),
+            (MachineStep::Resume, _, _) => self.resume(at, id),
             (MachineStep::Finish, Activity::Working, Some(job)) => {
                 let ends = self.fate_of(job).ends;
                 self.finish(at, id, job, ends, Activity::Done);
@@ -150,7 +196,8 @@ impl World {
             // Overtaken: the machine ended, or its job did, before this was due.
             (
                 MachineStep::Register
-                | MachineStep::Interrupt
+                | MachineStep::Strike
+                | MachineStep::Forge
                 | MachineStep::Finish
                 | MachineStep::Stop
                 | MachineStep::Report,
@@ -172,14 +219,49 @@ impl World {
         }
     }
 
-    fn interrupt(&mut self, at: Timestamp, id: &InstanceId) {
-        if let Err(error) = self.ec2.interrupt(at, id, Interruption::terminate(NOTICE)) {
-            tracing::debug!(%error, "an interruption came too late");
+    /// Strikes a machine, whatever it is at. What comes too late, or cannot be (EC2 takes spot
+    /// instances only), strikes nothing.
+    pub(super) fn strike(&mut self, at: Timestamp, id: &InstanceId, stroke: Stroke) {
+        let struck = match stroke {
+            Stroke::Usual => self.ec2.interrupt(at, id, Interruption::terminate(NOTICE)),
+            Stroke::Interruption {
+                interruption,
+                resumes_after,
+            } => {
+                if let Some(machine) = self.machines.get_mut(id) {
+                    machine.resumes_after = resumes_after;
+                }
+                self.ec2.interrupt(at, id, interruption)
+            }
+            Stroke::HostDies => self.ec2.host_dies(at, id),
+            Stroke::PowersOff => self.ec2.shutdown_from_inside(at, id),
+        };
+        if let Err(error) = struck {
+            tracing::debug!(%error, "a stroke came too late");
+        }
+    }
+
+    /// The job uses the rights of its instance's role, as the agent does.
+    fn forge_tag(&mut self, at: Timestamp, id: &InstanceId) {
+        let (key, value) = self.ec2.settings().instance_may_tag.clone();
+        let request = CreateTags {
+            instances: vec![id.clone()],
+            tags: BTreeMap::from([(key, value)]),
+        };
+        let call = Call::by_instance(at, id.clone());
+        if let Err(error) = self.ec2.create_tags(&call, &request) {
+            tracing::debug!(%error, "a job could not tag its instance");
+        }
+    }
+
+    fn resume(&mut self, at: Timestamp, id: &InstanceId) {
+        if let Err(error) = self.ec2.resume(at, id) {
+            tracing::debug!(%error, "an instance that was to come back is gone");
         }
     }
 
     fn report(&mut self, at: Timestamp, id: &InstanceId, job: JobId) {
-        match self.settings.machines.when_taken.conclusion() {
+        match self.when_taken(id).conclusion() {
             Some(conclusion) => self.finish(at, id, job, conclusion, Activity::Gone),
             None => self.lose(at, id, job),
         }
@@ -250,9 +332,16 @@ impl World {
         machine.job = Some(job);
         machine.activity = Activity::Working;
         let on_spot = machine.capacity == Capacity::Spot;
+        let can_be = match fate.stroke {
+            Stroke::Usual | Stroke::Interruption { .. } => on_spot,
+            Stroke::HostDies | Stroke::PowersOff => true,
+        };
         self.plan(self.now, fate.takes, MachineStep::Finish, id);
-        if let Some(after) = fate.interrupted_after.filter(|_| on_spot) {
-            self.plan(self.now, after, MachineStep::Interrupt, id);
+        if let Some(after) = fate.interrupted_after.filter(|_| can_be) {
+            self.plan(self.now, after, MachineStep::Strike, id);
+        }
+        if let Some(after) = fate.forges_after {
+            self.plan(self.now, after, MachineStep::Forge, id);
         }
     }
 

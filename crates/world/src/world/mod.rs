@@ -5,9 +5,11 @@
 //! clock, listen or wait. The invariant: time does not run backwards, and after each call everything
 //! that was due has happened and every message is on its way.
 
+mod appointments;
 mod carry;
 mod doors;
 mod machines;
+mod people;
 mod pushes;
 mod settings;
 #[cfg(test)]
@@ -25,10 +27,14 @@ use crate::machine::{Machine, MachineStep};
 use crate::sqs::{DeadLetter, QueueSettings, Sqs};
 use crate::story::Told;
 
+pub use appointments::{Deed, When};
 pub use doors::AwsReply;
 pub(crate) use doors::is_for_sqs;
+pub use people::ByHand;
 pub use pushes::Planned;
-pub use settings::{DeliveryMode, Outgoing, Queue, QueueNames, WorldError, WorldSettings};
+pub use settings::{
+    DeliveryMode, Ec2Behaviour, Outgoing, Queue, QueueNames, WorldError, WorldSettings,
+};
 
 /// The simulated world.
 pub struct World {
@@ -40,12 +46,16 @@ pub struct World {
     github: GitHub,
     imds: BTreeMap<InstanceId, Imds>,
     machines: BTreeMap<InstanceId, Machine>,
+    launches: Vec<InstanceId>,
     agenda: BTreeSet<(Timestamp, MachineStep, InstanceId)>,
     idle: BTreeSet<InstanceId>,
     busy: BTreeMap<InstanceId, JobId>,
     terminations: Vec<Termination>,
     planned: Vec<Planned>,
-    plan_of: BTreeMap<RunId, usize>,
+    fates: BTreeMap<RunId, pushes::Fates>,
+    waiting: Vec<appointments::Waiting>,
+    appointments: BTreeMap<(Timestamp, u64), appointments::Appointment>,
+    appointed: u64,
     story: Vec<Told>,
     outgoing: Vec<Outgoing>,
     last_change: Timestamp,
@@ -79,12 +89,16 @@ impl World {
             github: GitHub::new(github)?,
             imds: BTreeMap::new(),
             machines: BTreeMap::new(),
+            launches: Vec::new(),
             agenda: BTreeSet::new(),
             idle: BTreeSet::new(),
             busy: BTreeMap::new(),
             terminations: Vec::new(),
             planned: Vec::new(),
-            plan_of: BTreeMap::new(),
+            fates: BTreeMap::new(),
+            waiting: Vec::new(),
+            appointments: BTreeMap::new(),
+            appointed: 0,
             story: Vec::new(),
             outgoing: Vec::new(),
             last_change: now,
@@ -104,6 +118,7 @@ impl World {
             self.ec2.advance(self.now);
             self.github.advance(self.now);
             self.push_what_is_due();
+            self.keep_appointments();
             self.step_machines();
             self.settle();
         }
@@ -118,6 +133,7 @@ impl World {
             self.github.next_due(),
             machine,
             self.next_push(),
+            self.next_appointment(),
         ]
         .into_iter()
         .flatten()
@@ -185,6 +201,11 @@ impl World {
     /// One machine.
     pub fn machine(&self, id: &InstanceId) -> Option<&Machine> {
         self.machines.get(id)
+    }
+
+    /// The instances that were ever launched, in this order.
+    pub fn launches(&self) -> &[InstanceId] {
+        &self.launches
     }
 
     /// The machine whose runner has this name; the name holds the instance's id.
@@ -256,7 +277,15 @@ fn new_ec2(settings: &WorldSettings) -> Ec2 {
         settings.seed,
     );
     ec2.instance_may_tag.0 = settings.tags.interrupted();
-    Ec2::new(ec2)
+    let behaviour = settings.ec2;
+    Ec2::new(Ec2Settings {
+        list_delay: behaviour.list_delay,
+        list_delay_varies_by: behaviour.list_delay_varies_by,
+        boot_takes: behaviour.boot_takes,
+        shutdown_takes: behaviour.shutdown_takes,
+        rate_limits: behaviour.rate_limits,
+        ..ec2
+    })
 }
 
 fn new_sqs(settings: &WorldSettings) -> Sqs {

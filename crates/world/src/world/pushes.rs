@@ -1,5 +1,7 @@
 //! What is pushed when, and what shall become of it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use reprise_model::ids::{JobId, RunId};
 
@@ -17,6 +19,24 @@ pub struct Planned {
     pub what: PlannedRun,
     /// The run, once it was pushed.
     pub run: Option<RunId>,
+}
+
+/// The fates of a run's jobs; the last one of a job repeats.
+#[derive(Debug)]
+pub(super) enum Fates {
+    /// Of jobs by their name, a fate an execution.
+    ByName(BTreeMap<String, Vec<Fate>>),
+    /// Of jobs by their place in the workflow file, a fate an execution.
+    ByPlace(Vec<Vec<Fate>>),
+}
+
+impl Fates {
+    fn of(&self, place: usize, name: &str) -> Option<&Vec<Fate>> {
+        match self {
+            Self::ByName(fates) => fates.get(name),
+            Self::ByPlace(fates) => fates.get(place),
+        }
+    }
 }
 
 impl World {
@@ -39,6 +59,16 @@ impl World {
         &self.planned
     }
 
+    /// Pushes a run now; [`RUN_PLACEHOLDER`] in its labels becomes the run's id. Its fates are those
+    /// of its jobs by their places, a fate an execution, of which the last repeats; a place without
+    /// any has the usual fate.
+    pub fn push(&mut self, now: Timestamp, spec: &RunSpec, fates: Vec<Vec<Fate>>) -> RunId {
+        self.advance(now);
+        let run = self.push_with(spec, Fates::ByPlace(fates));
+        self.settle();
+        run
+    }
+
     pub(super) fn next_push(&self) -> Option<Timestamp> {
         let open = self.planned.iter().filter(|planned| planned.run.is_none());
         open.map(|planned| planned.at).min()
@@ -50,19 +80,25 @@ impl World {
             if planned.run.is_some() || planned.at > self.now {
                 continue;
             }
-            let spec = with_run_id(&planned.what.spec, self.next_run());
-            let run = self.github.push(self.now, spec);
-            self.plan_of.insert(run, index);
+            let (spec, fates) = (planned.what.spec.clone(), planned.what.fates.clone());
+            let run = self.push_with(&spec, Fates::ByName(fates));
             self.planned[index].run = Some(run);
         }
     }
 
-    /// What is going to become of a job that a runner has just taken.
+    fn push_with(&mut self, spec: &RunSpec, fates: Fates) -> RunId {
+        let spec = with_run_id(spec, self.next_run());
+        let run = self.github.push(self.now, spec);
+        self.fates.insert(run, fates);
+        run
+    }
+
+    /// What is going to become of a job that a runner has taken.
     pub(super) fn fate_of(&self, id: JobId) -> Fate {
         let told = self.github.job(id).and_then(|(run, _, job)| {
-            let planned = self.planned.get(*self.plan_of.get(&run.id)?)?;
-            let fates = planned.what.fates.get(&job.name)?;
-            let before = run.executions(&job.name).count().saturating_sub(1);
+            let fates = self.fates.get(&run.id)?.of(job.place(), &job.name)?;
+            let mut executions = run.executions_at(job.place());
+            let before = executions.position(|one| one.id == id).unwrap_or_default();
             fates.get(before).or(fates.last())
         });
         told.unwrap_or(&self.settings.usual_fate).clone()

@@ -33,6 +33,8 @@ pub struct WorldSettings {
     pub delivery: DeliveryMode,
     /// The name of the launch template that runners are launched from.
     pub launch_template: String,
+    /// How EC2 behaves.
+    pub ec2: Ec2Behaviour,
     /// How runner instances behave.
     pub machines: MachineSettings,
     /// The fate of a job that no scenario speaks of.
@@ -54,8 +56,37 @@ impl WorldSettings {
             max_receive_count: 5,
             delivery: DeliveryMode::Own,
             launch_template: "reprise-runner".to_owned(),
+            ec2: Ec2Behaviour::default(),
             machines: MachineSettings::default(),
             usual_fate: Fate::passes(SignedDuration::from_secs(60)),
+        }
+    }
+}
+
+/// How EC2 behaves; see [`Ec2Settings`](crate::ec2::Ec2Settings) for what each means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ec2Behaviour {
+    /// How far descriptions lag behind.
+    pub list_delay: SignedDuration,
+    /// Up to so much further, each description by its own.
+    pub list_delay_varies_by: SignedDuration,
+    /// From the launch to the state `running`.
+    pub boot_takes: SignedDuration,
+    /// From `shutting-down` (or `stopping`) to `terminated` (or `stopped`).
+    pub shutdown_takes: SignedDuration,
+    /// Whether the token buckets of the API are enforced.
+    pub rate_limits: bool,
+}
+
+impl Default for Ec2Behaviour {
+    /// An instance boots in 20 s and ends in 30 s, which is usual for Linux; descriptions do not lag.
+    fn default() -> Self {
+        Self {
+            list_delay: SignedDuration::ZERO,
+            list_delay_varies_by: SignedDuration::ZERO,
+            boot_takes: SignedDuration::from_secs(20),
+            shutdown_takes: SignedDuration::from_secs(30),
+            rate_limits: true,
         }
     }
 }

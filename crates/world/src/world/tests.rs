@@ -4,10 +4,10 @@ use reprise_model::job::Conclusion;
 use reprise_model::webhook;
 
 use super::*;
-use crate::ec2::EndReason;
-use crate::fate::Fate;
+use crate::ec2::{CarriedOut, EndReason, Interruption, InterruptionAction, InterruptionCause};
+use crate::fate::{Fate, Stroke};
 use crate::github::{JobSpec, RunSpec};
-use crate::machine::{Activity, WhenTaken};
+use crate::machine::{Activity, SignKind, WhenTaken};
 use crate::scenario;
 use crate::story::Tale;
 use crate::testbed::{self, TinyController, at, launch, start, world};
@@ -171,7 +171,6 @@ fn a_runner_that_is_too_slow_to_stop_hears_that_github_ended_its_job() {
 
 #[test]
 fn a_stopped_machine_that_comes_back_before_it_had_a_job_registers() {
-    use crate::ec2::{Interruption, InterruptionAction, InterruptionCause};
     let mut world = world();
     launch(&mut world, at(0), &labels(), Capacity::Spot, "reprise");
     world.advance(at(40));
@@ -180,6 +179,7 @@ fn a_stopped_machine_that_comes_back_before_it_had_a_job_registers() {
         action: InterruptionAction::Stop,
         cause: InterruptionCause::Price,
         notice: None,
+        carried_out: CarriedOut::AtItsTime,
     };
     world
         .ec2_mut(at(40))
@@ -368,4 +368,226 @@ fn time_does_not_run_backwards() {
     world.advance(at(100));
     world.advance(at(50));
     assert_eq!(world.now(), at(100));
+}
+
+fn struck_by(stroke: Stroke) -> WorldSettings {
+    fated(Fate::interrupted(SignedDuration::from_secs(10)).by(stroke))
+}
+
+#[test]
+fn a_fate_may_be_a_dying_host_or_one_that_powers_off_also_on_demand() {
+    for (stroke, ended, reason) in [
+        (Stroke::HostDies, 40 + 600, EndReason::HostFailure),
+        (Stroke::PowersOff, 43, EndReason::FromInside),
+    ] {
+        let (mut world, run, id) = working(struck_by(stroke), Capacity::OnDemand);
+        world.advance(at(2_000));
+        assert_eq!(completed_at(&world, run), Some(at(ended)), "{stroke:?}");
+        let machine = world.machine(&id).expect("remembered");
+        assert_eq!(machine.ending, Some((at(40), reason)));
+        assert_eq!(machine.signs, [], "nothing speaks for an interruption");
+    }
+}
+
+#[test]
+fn a_stopped_machine_comes_back_without_its_notice_and_takes_no_second_job() {
+    let interruption = Interruption {
+        action: InterruptionAction::Stop,
+        cause: InterruptionCause::NoCapacity,
+        notice: Some(SignedDuration::from_secs(120)),
+        carried_out: CarriedOut::AtItsTime,
+    };
+    let stop = Stroke::Interruption {
+        interruption,
+        resumes_after: Some(SignedDuration::from_mins(5)),
+    };
+    let (mut world, run, id) = working(struck_by(stop), Capacity::Spot);
+    push(&mut world, 50);
+    world.advance(at(400));
+    assert_eq!(completed_at(&world, run), Some(at(163)));
+    world.advance(at(160 + 30 + 300 + 20));
+    let machine = world.machine(&id).expect("remembered");
+    assert_eq!((machine.activity, machine.boots), (Activity::Done, 2));
+    assert_eq!(machine.notice_at, None);
+    let kinds: Vec<SignKind> = machine.signs.iter().map(|sign| sign.kind).collect();
+    assert_eq!(kinds, [SignKind::Notice, SignKind::Taken]);
+    assert!(world.ec2().instance(&id).expect("there").is_up());
+    assert_eq!(world.github().queued_jobs(None).len(), 1);
+}
+
+#[test]
+fn a_job_may_put_the_tag_on_its_own_instance_and_end_as_it_would() {
+    let fate = Fate {
+        forges_after: Some(SignedDuration::from_secs(5)),
+        ..Fate::fails(SignedDuration::from_secs(60))
+    };
+    let (mut world, run, id) = working(fated(fate), Capacity::Spot);
+    world.advance(at(200));
+    assert_eq!(completed_at(&world, run), Some(at(90)));
+    let tags = world.ec2().instance(&id).expect("there").tags();
+    let key = world.settings().tags.interrupted();
+    assert_eq!(tags.get(&key).map(String::as_str), Some("true"));
+    let machine = world.machine(&id).expect("there");
+    assert!(machine.was_tagged_by(at(35)) && !machine.was_tagged_by(at(34)));
+    assert_eq!(machine.was_taken_during(at(0), at(200)), None);
+}
+
+#[test]
+fn a_job_whose_host_is_gone_may_never_be_ended() {
+    let fate = Fate {
+        when_taken: Some(WhenTaken::IsNeverEnded),
+        ..Fate::interrupted(SignedDuration::from_secs(10))
+    };
+    let (mut world, run, _) = working(fated(fate), Capacity::Spot);
+    world.advance(at(100_000));
+    assert_eq!(completed_at(&world, run), None);
+    let run = world.github().run(run).expect("a run");
+    assert!(run.is_active() && crate::invariants::is_stuck(&world, run));
+}
+
+#[test]
+fn a_tag_and_a_state_reason_explain_an_end_whenever_they_are_seen_a_notice_only_near_it() {
+    let (mut world, _, id) = working(interrupted(), Capacity::Spot);
+    world.advance(at(400));
+    let machine = world.machine(&id).expect("there").clone();
+    let signs = |kind| {
+        let mut one = machine.clone();
+        one.signs.retain(|sign| sign.kind == kind);
+        one
+    };
+    let notice = signs(SignKind::Notice);
+    let explains = |started, ended| notice.may_explain(at(started), at(ended), at(400));
+    assert!(explains(30, 163) && explains(165, 170) && explains(0, 9));
+    assert!(
+        !explains(166, 170),
+        "more than two minutes and five seconds before the start"
+    );
+    assert!(!explains(0, 8), "more than half a minute after the end");
+    assert!(
+        explains(30, 941) && !explains(30, 942),
+        "the job survived it"
+    );
+    let taken = signs(SignKind::Taken);
+    assert!(taken.may_explain(at(0), at(1), at(160)));
+    assert!(
+        !taken.may_explain(at(0), at(1), at(159)),
+        "nobody could know"
+    );
+}
+
+#[test]
+fn equal_names_have_fates_of_their_own_by_their_places() {
+    let mut world = world();
+    let job = |id: &str| {
+        JobSpec::new(
+            "test",
+            [format!("runs-on={}-{id}", scenario::RUN_PLACEHOLDER)],
+        )
+    };
+    let spec = RunSpec::new(
+        "acme/shop".parse().expect("valid"),
+        vec![job("a"), job("b")],
+    );
+    let seconds = SignedDuration::from_secs;
+    let fates = vec![
+        vec![Fate::passes(seconds(60))],
+        vec![Fate::fails(seconds(90))],
+    ];
+    let run = world.push(at(0), &spec, fates);
+    assert_eq!(world.nth_run(0), Some(run));
+    for place in [0, 1] {
+        let id = world.job_at(run, place).expect("queued");
+        let labels = world.github().job(id).expect("a job").2.labels.clone();
+        assert!(labels[0].contains(&run.to_string()), "{labels:?}");
+        launch(&mut world, at(0), &labels, Capacity::Spot, "reprise");
+    }
+    world.advance(at(300));
+    let ends = |place| {
+        let id = world.job_at(run, place).expect("there");
+        world.github().job(id).expect("a job").2.conclusion.clone()
+    };
+    assert_eq!(ends(0), Some(Conclusion::Success));
+    assert_eq!(ends(1), Some(Conclusion::Failure));
+    assert_ne!(world.instance_at(run, 0), world.instance_at(run, 1));
+}
+
+#[test]
+fn people_cancel_and_re_run_by_the_places_of_jobs() {
+    let (mut world, run, id) = working(testbed::settings(), Capacity::Spot);
+    assert_eq!(world.instance_at(run, 0), Some(id));
+    assert_eq!(
+        world.person_reruns(at(31), run, ByHand::Job(0), "mona"),
+        Err(crate::github::Refusal::RunOfJobActive)
+    );
+    assert!(world.person_cancels(at(40), run, "mona"));
+    world.advance(at(60));
+    let attempt = world.person_reruns(at(60), run, ByHand::FailedJobs, "mona");
+    assert_eq!(attempt.map(|number| number.get()), Ok(2));
+    assert!(
+        world.github().mutations().is_empty(),
+        "nothing came in over the API"
+    );
+    assert_eq!(world.job_at(run, 1), None);
+}
+
+#[test]
+fn an_instance_is_struck_whatever_it_is_at() {
+    let mut world = world();
+    launch(&mut world, at(0), &labels(), Capacity::Spot, "reprise");
+    let id = world.launches()[0].clone();
+    world.strike_instance(at(5), &id, Stroke::HostDies);
+    world.strike_instance(at(6), &id, Stroke::Usual);
+    let machine = world.machine(&id).expect("there");
+    assert_eq!(machine.ending, Some((at(5), EndReason::HostFailure)));
+    assert_eq!(machine.notice_at, None, "it came too late");
+}
+
+#[test]
+fn a_person_who_waits_for_a_run_acts_soon_after_it_has_ended_and_once() {
+    let (mut world, run, _) = working(testbed::settings(), Capacity::Spot);
+    let rerun = Deed::Rerun(ByHand::WholeRun);
+    let soon = SignedDuration::from_secs(7);
+    world.person_waits(run, When::RunCompletes, soon, rerun, "mona");
+    world.advance(at(96));
+    assert!(
+        world
+            .github()
+            .run(run)
+            .expect("there")
+            .current()
+            .number
+            .is_first()
+    );
+    world.advance(at(97));
+    let current = world.github().run(run).expect("there").current();
+    assert_eq!((current.number.get(), current.started_at), (2, at(97)));
+    launch(&mut world, at(97), &labels(), Capacity::Spot, "reprise");
+    world.advance(at(1_000));
+    let current = world.github().run(run).expect("there").current();
+    assert_eq!(
+        (current.number.get(), current.conclusion.clone()),
+        (2, Some(Conclusion::Success))
+    );
+}
+
+#[test]
+fn a_person_may_cancel_a_run_when_an_instance_of_it_is_struck() {
+    let (mut world, run, _) = working(interrupted(), Capacity::Spot);
+    let soon = SignedDuration::from_secs(5);
+    world.person_waits(run, When::InstanceIsStruck, soon, Deed::Cancel, "mona");
+    world.advance(at(400));
+    assert_eq!(conclusion(&world, run), Some(Conclusion::Cancelled));
+    assert_eq!(completed_at(&world, run), Some(at(40 + 5 + 5)));
+}
+
+#[test]
+fn a_shortage_ends_by_itself() {
+    let mut world = world();
+    world.shortage(at(0), crate::ec2::Pool::of(Capacity::Spot), at(60));
+    launch(&mut world, at(1), &labels(), Capacity::Spot, "reprise");
+    assert_eq!(world.launches().len(), 0);
+    launch(&mut world, at(1), &labels(), Capacity::OnDemand, "reprise");
+    assert_eq!(world.launches().len(), 1);
+    launch(&mut world, at(60), &labels(), Capacity::Spot, "reprise");
+    assert_eq!(world.launches().len(), 2);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
 use reprise_model::ids::{AccountId, InstanceId, Region};
@@ -9,11 +10,15 @@ use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, 
 use reprise_model::ledger::LaunchAnswer;
 use reprise_model::tags::TagKeys;
 
-use super::passing;
+use super::clock::TestClock;
 use super::samples::{ACCOUNT, REGION, STACK};
+use super::{passing, takes};
 
-#[derive(Debug, Clone, Default)]
-pub(crate) struct FakeCloud(Arc<Mutex<State>>);
+#[derive(Debug, Clone)]
+pub(crate) struct FakeCloud {
+    state: Arc<Mutex<State>>,
+    clock: TestClock,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -24,13 +29,24 @@ struct State {
     no_answers: bool,
     panics: BTreeSet<InstanceId>,
     looks: u32,
+    lists: u32,
+    launch_calls: u32,
+    launches_take: Duration,
+    looks_take: Duration,
 }
 
 impl FakeCloud {
+    pub(crate) fn new(clock: TestClock) -> Self {
+        Self {
+            state: Arc::default(),
+            clock,
+        }
+    }
+
     /// A running instance of our stack.
     pub(crate) fn add(&self, id: &str, capacity: Capacity) {
         let tags = BTreeMap::from([(TagKeys::default().stack(), STACK.to_owned())]);
-        let view = view(id.parse().expect("an id"), capacity, tags);
+        let view = self.view(id.parse().expect("an id"), capacity, tags);
         self.lock().instances.insert(view.instance.id.clone(), view);
     }
 
@@ -79,6 +95,21 @@ impl FakeCloud {
         }
     }
 
+    /// How long a CreateFleet call takes until EC2 acts.
+    pub(crate) fn launches_take(&self, time: Duration) {
+        self.lock().launches_take = time;
+    }
+
+    /// How long a DescribeInstances call takes.
+    pub(crate) fn looks_take(&self, time: Duration) {
+        self.lock().looks_take = time;
+    }
+
+    /// How many CreateFleet calls were begun.
+    pub(crate) fn launch_calls(&self) -> u32 {
+        self.lock().launch_calls
+    }
+
     /// What was launched, in the order of the launches.
     pub(crate) fn launched(&self) -> Vec<Capacity> {
         let state = self.lock();
@@ -105,20 +136,49 @@ impl FakeCloud {
         self.lock().looks
     }
 
+    fn view(
+        &self,
+        id: InstanceId,
+        capacity: Capacity,
+        tags: BTreeMap<String, String>,
+    ) -> InstanceView {
+        InstanceView {
+            instance: Instance {
+                account: AccountId::new(ACCOUNT),
+                region: Region::new(REGION),
+                id,
+            },
+            capacity,
+            state: InstanceState::Running,
+            state_reason: None,
+            tags,
+            instance_type: "c7a.large".to_owned(),
+            zone: None,
+            launched_at: Some(self.clock.time()),
+        }
+    }
+
+    /// How often the instances of the stack were listed.
+    pub(crate) fn lists(&self) -> u32 {
+        self.lock().lists
+    }
+
     fn change(&self, id: &str, change: impl FnOnce(&mut InstanceView)) {
         let id: InstanceId = id.parse().expect("an id");
         change(self.lock().instances.get_mut(&id).expect("it is there"));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(|poison| poison.into_inner())
+        self.state
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner())
     }
 }
 
 impl Cloud for FakeCloud {
     async fn look(&self, _: &Region, id: &InstanceId) -> Result<InstanceSight, PortError> {
-        // A call takes a while, so that things can happen during it.
-        tokio::task::yield_now().await;
+        let time = self.lock().looks_take;
+        takes(time).await;
         let mut state = self.lock();
         state.looks += 1;
         assert!(!state.panics.contains(id), "a defect at {id}");
@@ -132,7 +192,12 @@ impl Cloud for FakeCloud {
     }
 
     async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
-        tokio::task::yield_now().await;
+        let time = {
+            let mut state = self.lock();
+            state.launch_calls += 1;
+            state.launches_take
+        };
+        takes(time).await;
         let mut state = self.lock();
         if let Some(id) = state.by_token.get(&order.client_token) {
             let capacity = state.instances[id].capacity;
@@ -152,10 +217,8 @@ impl Cloud for FakeCloud {
             };
         }
         let number = state.by_token.len() + 1;
-        let id: InstanceId = format!("i-000000000000000{number:02}")
-            .parse()
-            .expect("an id");
-        let view = view(id.clone(), order.capacity, order.tags.clone());
+        let id: InstanceId = format!("i-{number:017}").parse().expect("an id");
+        let view = self.view(id.clone(), order.capacity, order.tags.clone());
         state.instances.insert(id.clone(), view);
         state
             .by_token
@@ -180,25 +243,9 @@ impl Cloud for FakeCloud {
         tag_key: &str,
         stack: &str,
     ) -> Result<Vec<InstanceView>, PortError> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.lists += 1;
         let ours = |view: &&InstanceView| view.tags.get(tag_key).map(String::as_str) == Some(stack);
         Ok(state.instances.values().filter(ours).cloned().collect())
-    }
-}
-
-fn view(id: InstanceId, capacity: Capacity, tags: BTreeMap<String, String>) -> InstanceView {
-    InstanceView {
-        instance: Instance {
-            account: AccountId::new(ACCOUNT),
-            region: Region::new(REGION),
-            id,
-        },
-        capacity,
-        state: InstanceState::Running,
-        state_reason: None,
-        tags,
-        instance_type: "c7a.large".to_owned(),
-        zone: None,
-        launched_at: None,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_controller::ports::{GitHub, PortError, PortErrorKind, RerunReply};
@@ -11,7 +12,7 @@ use reprise_model::ledger::{RerunAnswer, RerunTarget};
 use reprise_model::run::{CancelCause, Run, RunStatus};
 
 use super::samples::{a_run, repository};
-use super::{failure, passing};
+use super::{failure, passing, takes};
 
 /// What is added to a job's id with each attempt.
 const NEXT_ATTEMPT: u64 = 1_000;
@@ -25,6 +26,8 @@ struct State {
     accepted: Vec<RerunTarget>,
     posts: u32,
     jobs_reads: u32,
+    run_reads: u32,
+    reads_take: Duration,
     reads: Option<Fault>,
     next_post: Option<PostFault>,
 }
@@ -55,6 +58,8 @@ pub(crate) enum PostFault {
     StillRunning,
     /// No answer ever comes, and nothing was done.
     Hangs,
+    /// No answer ever comes, though it was done.
+    DoneAndHangs,
 }
 
 impl FakeGitHub {
@@ -111,6 +116,17 @@ impl FakeGitHub {
         self.lock().posts
     }
 
+    /// How long it takes until the answer to a read of a run or its jobs arrives. It tells of the
+    /// moment at which it was asked for.
+    pub(crate) fn reads_take(&self, time: Duration) {
+        self.lock().reads_take = time;
+    }
+
+    /// How often a run was read.
+    pub(crate) fn run_reads(&self) -> u32 {
+        self.lock().run_reads
+    }
+
     /// How often a list of jobs was read.
     pub(crate) fn jobs_reads(&self) -> u32 {
         self.lock().jobs_reads
@@ -140,6 +156,33 @@ impl State {
             Some(Fault::RateLimited(pause)) => Err(failure(operation, kind, Some(pause))),
             Some(Fault::Gone) => Err(failure(operation, PortErrorKind::NotFound, None)),
         }
+    }
+
+    fn show(&self, run: RunId) -> Result<Run, PortError> {
+        self.may_read("read a run")?;
+        let fake = &self.runs[&run];
+        let attempt = u32::try_from(fake.attempts.len())
+            .ok()
+            .and_then(RunAttempt::new);
+        Ok(Run {
+            run_attempt: attempt.expect("not none"),
+            status: if fake.active {
+                RunStatus::InProgress
+            } else {
+                RunStatus::Completed
+            },
+            conclusion: (!fake.active).then_some(Conclusion::Failure),
+            ..a_run(run, started(fake))
+        })
+    }
+
+    fn list(&self, run: RunId, attempt: RunAttempt) -> Result<Vec<Job>, PortError> {
+        self.may_read("read the jobs of a run")?;
+        let fake = &self.runs[&run];
+        let index = usize::try_from(attempt.get()).expect("small") - 1;
+        let latest = index + 1 == fake.attempts.len();
+        let listed = if latest { fake.listed } else { usize::MAX };
+        Ok(fake.attempts[index].iter().take(listed).cloned().collect())
     }
 
     fn rerun(&mut self, run: RunId, target: RerunTarget) -> RerunReply {
@@ -196,23 +239,13 @@ fn queued(job: Job) -> Job {
 
 impl GitHub for FakeGitHub {
     async fn run(&self, _: &Repository, run: RunId) -> Result<Run, PortError> {
-        tokio::task::yield_now().await;
-        let state = self.lock();
-        state.may_read("read a run")?;
-        let fake = &state.runs[&run];
-        let attempt = u32::try_from(fake.attempts.len())
-            .ok()
-            .and_then(RunAttempt::new);
-        Ok(Run {
-            run_attempt: attempt.expect("not none"),
-            status: if fake.active {
-                RunStatus::InProgress
-            } else {
-                RunStatus::Completed
-            },
-            conclusion: (!fake.active).then_some(Conclusion::Failure),
-            ..a_run(run, started(fake))
-        })
+        let (answer, time) = {
+            let mut state = self.lock();
+            state.run_reads += 1;
+            (state.show(run), state.reads_take)
+        };
+        takes(time).await;
+        answer
     }
 
     async fn jobs(
@@ -221,15 +254,13 @@ impl GitHub for FakeGitHub {
         run: RunId,
         attempt: RunAttempt,
     ) -> Result<Vec<Job>, PortError> {
-        tokio::task::yield_now().await;
-        let mut state = self.lock();
-        state.jobs_reads += 1;
-        state.may_read("read the jobs of a run")?;
-        let fake = &state.runs[&run];
-        let index = usize::try_from(attempt.get()).expect("small") - 1;
-        let latest = index + 1 == fake.attempts.len();
-        let listed = if latest { fake.listed } else { usize::MAX };
-        Ok(fake.attempts[index].iter().take(listed).cloned().collect())
+        let (answer, time) = {
+            let mut state = self.lock();
+            state.jobs_reads += 1;
+            (state.list(run, attempt), state.reads_take)
+        };
+        takes(time).await;
+        answer
     }
 
     async fn rerun(&self, _: &Repository, run: RunId, target: RerunTarget) -> RerunReply {
@@ -248,6 +279,10 @@ impl GitHub for FakeGitHub {
             },
             Some(PostFault::StillRunning) => reply(RerunAnswer::NotNow),
             Some(PostFault::Hangs) => std::future::pending().await,
+            Some(PostFault::DoneAndHangs) => {
+                self.lock().rerun(run, target);
+                std::future::pending().await
+            }
         }
     }
 

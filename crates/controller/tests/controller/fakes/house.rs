@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::Settings;
 use reprise_controller::context::Controller;
-use reprise_controller::loops::Loops;
+use reprise_controller::loops::{Loops, drained};
 use reprise_controller::metrics::Metrics;
 use reprise_controller::ports::Ports;
 use reprise_controller::pump::{Pump, Source};
@@ -61,6 +62,8 @@ pub(crate) struct House {
     pub(crate) webhooks: FakeQueue,
     pub(crate) ec2_events: FakeQueue,
     pub(crate) dead_letters: FakeQueue,
+    /// How many controllers were started: each gets a seed of its own.
+    started: AtomicU64,
 }
 
 /// A controller at work.
@@ -72,14 +75,16 @@ pub(crate) struct Running {
 
 impl House {
     pub(crate) fn new() -> Self {
+        let clock = TestClock::new();
         Self {
-            clock: TestClock::new(),
+            clock,
             store: SharedStore::new(),
-            cloud: FakeCloud::default(),
+            cloud: FakeCloud::new(clock),
             github: FakeGitHub::default(),
             webhooks: FakeQueue::default(),
             ec2_events: FakeQueue::default(),
             dead_letters: FakeQueue::default(),
+            started: AtomicU64::new(7),
         }
     }
 
@@ -97,7 +102,7 @@ impl House {
             settings,
             Metrics::new().expect("metrics"),
             draining,
-            7,
+            self.started.fetch_add(1, Ordering::Relaxed),
         ));
         let webhooks = Source::Webhooks(vec![SecretString::from(SECRET)]);
         let pump = |source, queue: &FakeQueue| Pump {
@@ -264,6 +269,11 @@ impl Running {
         while let Some(ended) = self.loops.join_next().await {
             ended.expect("no loop panics");
         }
+    }
+
+    /// Asks for the end as the program does, which does not wait for ever.
+    pub(crate) async fn stop_as_asked(self) {
+        drained(&self.controller.clock, &self.drain, self.loops).await;
     }
 
     pub(crate) fn begin_drain(&self) {

@@ -9,8 +9,20 @@ pub(crate) mod queue;
 pub(crate) mod samples;
 pub(crate) mod store;
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use reprise_controller::ports::{PortError, PortErrorKind};
+
+/// Longer than anybody waits.
+pub(crate) const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
+
+/// A call takes a while, so that things can happen during it.
+#[expect(clippy::disallowed_methods, reason = "virtual time")]
+pub(crate) async fn takes(time: Duration) {
+    tokio::task::yield_now().await;
+    tokio::time::sleep(time).await;
+}
 
 /// A failure that passes.
 pub(crate) fn passing(operation: &'static str) -> PortError {

@@ -165,6 +165,7 @@ impl Stored {
 
     fn as_received(&self) -> Message<u64> {
         Message {
+            id: format!("message-{}", self.receipt),
             body: self.body.clone(),
             attributes: self.attributes.clone(),
             receipt: self.receipt,

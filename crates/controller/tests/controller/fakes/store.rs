@@ -1,6 +1,7 @@
 //! The ledger, shared by the controllers of one test, with faults where a test wants them.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
@@ -16,6 +17,8 @@ pub(crate) struct SharedStore {
     store: Arc<SqliteStore>,
     broken: Arc<Mutex<BTreeSet<RunId>>>,
     first: Arc<Mutex<Option<Change>>>,
+    writes: Arc<AtomicUsize>,
+    hangs: Arc<AtomicBool>,
 }
 
 impl SharedStore {
@@ -24,12 +27,24 @@ impl SharedStore {
             store: Arc::new(SqliteStore::in_memory().expect("a store")),
             broken: Arc::default(),
             first: Arc::default(),
+            writes: Arc::default(),
+            hangs: Arc::default(),
         }
     }
 
     /// The record of this run can be listed and not read.
     pub(crate) fn break_run(&self, run: RunId) {
         self.broken.lock().expect("no poison").insert(run);
+    }
+
+    /// How many records were written.
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    /// Commits are never answered.
+    pub(crate) fn hang(&self) {
+        self.hangs.store(true, Ordering::Relaxed);
     }
 
     /// Another replica writes this right before the next commit.
@@ -66,7 +81,13 @@ impl Store for SharedStore {
         if let Some(first) = first {
             self.store.commit(vec![first]).await?;
         }
-        self.store.commit(changes).await
+        if self.hangs.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        let records = changes.len();
+        self.store.commit(changes).await?;
+        self.writes.fetch_add(records, Ordering::Relaxed);
+        Ok(())
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {

@@ -63,6 +63,7 @@ fn any_look() -> impl Strategy<Value = Look> {
                 seen,
                 remembered,
                 earlier,
+                refusal: None,
                 policy: if never {
                     RetryPolicy::Never
                 } else {

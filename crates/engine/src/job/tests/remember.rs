@@ -23,8 +23,10 @@ fn an_unexplained_job_is_looked_at_once_more_and_then_forgotten() {
         repository: repository(),
         job: job(1, "build"),
     };
-    let remember =
-        |entry, now| unexplained(entry, &instance(), unexplained_job.clone(), &rules, at(now));
+    let remember = |entry, now| {
+        let job = unexplained_job.clone();
+        unexplained(entry, &instance(), job, FleetRule::Foreign, &rules, at(now))
+    };
     let entry = remember(None, 260).expect("a record");
     assert_eq!(entry.unexplained, Some(unexplained_job.clone()));
     assert_eq!(entry.due.map(|due| due.at), Some(at(200 + 600)));
@@ -33,6 +35,17 @@ fn an_unexplained_job_is_looked_at_once_more_and_then_forgotten() {
     let after = looked_late(entry).expect("a change");
     assert_eq!((after.unexplained.clone(), after.due), (None, None));
     assert_eq!(looked_late(after), None);
+}
+
+#[test]
+fn on_our_own_fleet_a_job_that_failed_by_itself_leaves_no_record() {
+    let unexplained_job = UnexplainedJob {
+        repository: repository(),
+        job: job(1, "build"),
+    };
+    let rules = Rules::default();
+    let entry = unexplained(None, &instance(), unexplained_job, OURS, &rules, at(260));
+    assert_eq!(entry, None);
 }
 
 #[test]

@@ -225,3 +225,29 @@ fn ending_an_instance_twice_is_no_error_and_changes_nothing() {
         (InstanceState::Terminated, InstanceState::Terminated)
     );
 }
+
+#[test]
+fn descriptions_that_lag_by_their_own_show_an_earlier_moment_after_a_later_one() {
+    let mut ec2 = ec2();
+    let id = launch_spot(&mut ec2, 1).remove(0);
+    ec2.set_list_delay(SignedDuration::from_secs(2));
+    ec2.vary_list_delay(SignedDuration::from_secs(60));
+    let request = DescribeInstances {
+        filters: vec![Filter::new("instance-id", [id.as_str()])],
+        ..DescribeInstances::default()
+    };
+    let shown: Vec<bool> = (3..60)
+        .map(|seconds| {
+            let call = Call::by_account(at(seconds));
+            let page = ec2.describe_instances(&call, &request).expect("a page");
+            !page.instances.is_empty()
+        })
+        .collect();
+    assert!(
+        shown.windows(2).any(|two| two == [true, false]),
+        "{shown:?}"
+    );
+    let later = Call::by_account(at(62));
+    let page = ec2.describe_instances(&later, &request).expect("a page");
+    assert_eq!(page.instances.len(), 1, "nothing lags for longer");
+}

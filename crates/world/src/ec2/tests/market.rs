@@ -265,3 +265,38 @@ fn a_rebalance_recommendation_is_an_event_and_nothing_more() {
     assert_eq!(state(&mut ec2, 10_000, &id), (InstanceState::Running, None));
     assert_eq!(ec2.next_due(), None);
 }
+
+#[test]
+fn a_notice_may_be_carried_out_early_late_or_never() {
+    for (carried_out, ends) in [
+        (CarriedOut::AtItsTime, Some(150)),
+        (CarriedOut::After(SignedDuration::from_secs(40)), Some(70)),
+        (CarriedOut::After(SignedDuration::from_secs(300)), Some(330)),
+        (CarriedOut::Never, None),
+    ] {
+        let mut ec2 = ec2();
+        let id = launch_spot(&mut ec2, 1).remove(0);
+        let interruption = Interruption {
+            carried_out,
+            ..Interruption::terminate(NOTICE)
+        };
+        ec2.interrupt(at(30), &id, interruption)
+            .expect("interrupted");
+        let told = ec2.instance(&id).and_then(|one| one.notice);
+        assert_eq!(
+            told.map(|notice| notice.time),
+            Some(at(150)),
+            "{carried_out:?}"
+        );
+        ec2.advance(at(1_000));
+        let ended = ec2
+            .take_happenings()
+            .into_iter()
+            .find_map(|line| match line.what {
+                Happened::ShuttingDown { .. } => Some(line.at),
+                _ => None,
+            });
+        assert_eq!(ended, ends.map(at), "{carried_out:?}");
+        assert_eq!(ec2.instance(&id).expect("there").is_up(), ends.is_none());
+    }
+}

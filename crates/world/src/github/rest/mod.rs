@@ -6,6 +6,7 @@
 
 mod answer;
 mod auth;
+mod direct;
 mod mutations;
 mod query;
 mod reads;
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use super::GitHub;
 use answer::Answer;
 pub(super) use answer::RateWindow;
+pub use direct::RerunPosted;
 use route::Route;
 
 impl GitHub {

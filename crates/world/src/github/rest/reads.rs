@@ -14,7 +14,7 @@ use super::route::Read;
 use crate::github::GitHub;
 use crate::github::json::Wire;
 use crate::github::rerun::Refusal;
-use crate::github::state::{Attempt, Run};
+use crate::github::state::{Attempt, Job, Run};
 
 impl GitHub {
     pub(super) fn read(
@@ -35,10 +35,17 @@ impl GitHub {
             Read::Annotations(check_run) => self.annotations(repository, *check_run, query),
             Read::WorkflowRuns(workflow) => Some(self.runs_of(repository, workflow, query)),
         };
-        if let (Some(_), Some(run)) = (&found, self.run_looked_at(read)) {
-            *self.reads.entry(run).or_default() += 1;
+        if found.is_some() {
+            self.looked_at(read);
         }
         found.unwrap_or_else(Answer::not_found)
+    }
+
+    /// Counts a look that found what it looked for.
+    pub(super) fn looked_at(&mut self, read: &Read) {
+        if let Some(run) = self.run_looked_at(read) {
+            *self.reads.entry(run).or_default() += 1;
+        }
     }
 
     fn run_looked_at(&self, read: &Read) -> Option<RunId> {
@@ -52,7 +59,7 @@ impl GitHub {
         }
     }
 
-    fn run_at(&self, repository: &Repository, run: RunId) -> Option<&Run> {
+    pub(super) fn run_at(&self, repository: &Repository, run: RunId) -> Option<&Run> {
         self.run(run)
             .filter(|run| run.spec.repository == *repository)
     }
@@ -102,12 +109,20 @@ impl GitHub {
     /// What the list of an attempt's jobs shows: all of it, unless lists lag behind.
     fn shown(&self, now: Timestamp, run: &Run, attempt: &Attempt) -> Vec<Value> {
         let wire = Wire(&self.settings);
-        let jobs = attempt.jobs.values().map(|job| wire.job(run, attempt, job));
+        let listed = self.listed(now, attempt);
+        listed.map(|job| wire.job(run, attempt, job)).collect()
+    }
+
+    pub(super) fn listed<'a>(
+        &self,
+        now: Timestamp,
+        attempt: &'a Attempt,
+    ) -> impl Iterator<Item = &'a Job> + use<'a> {
         let lags =
             !attempt.number.is_first() && now < attempt.updated_at + self.faults.job_lists_lag;
         let missing = usize::from(lags);
-        jobs.take(attempt.jobs.len().saturating_sub(missing))
-            .collect()
+        let shown = attempt.jobs.len().saturating_sub(missing);
+        attempt.jobs.values().take(shown)
     }
 
     fn annotations(

@@ -1,6 +1,7 @@
 //! The simulated GitHub against what is known of the real one; one sentence a fact.
 
 mod cancels;
+mod direct;
 mod refusals;
 mod reruns;
 mod rest;

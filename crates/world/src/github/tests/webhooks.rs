@@ -117,3 +117,28 @@ fn an_early_completed_can_be_sent_while_the_run_goes_on() {
     assert_eq!(told(&github.take_deliveries()), ["completed run: failure"]);
     assert!(github.run(run).expect("known").is_active());
 }
+
+#[test]
+fn anybody_can_imagine_a_body_and_nothing_is_sent_or_changed_by_it() {
+    let mut github = github();
+    let run = push(&mut github, vec![job("build")]);
+    github.take_deliveries();
+    let id = named(&github, run, "build").id;
+    let completed = github.imagined_completed(at(5), id, Conclusion::Success);
+    let Ok(Webhook::WorkflowJob(event)) =
+        parse("workflow_job", completed.expect("a body").as_bytes())
+    else {
+        panic!("it looks like GitHub's");
+    };
+    assert_eq!(event.action, JobAction::Completed);
+    assert_eq!(event.job.conclusion, Some(Conclusion::Success));
+    assert_eq!(event.job.completed_at, Some(at(5)));
+    let queued = github.imagined_queued(id, JobId(1));
+    let Ok(Webhook::WorkflowJob(event)) = parse("workflow_job", queued.expect("a body").as_bytes())
+    else {
+        panic!("it looks like GitHub's");
+    };
+    assert_eq!((event.action, event.job.id), (JobAction::Queued, JobId(1)));
+    assert!(github.take_deliveries().is_empty());
+    assert!(!named(&github, run, "build").is_completed());
+}

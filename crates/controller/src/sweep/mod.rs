@@ -1,0 +1,178 @@
+//! The periodic reconcile: what every event said, found again without it.
+//!
+//! Events only make things quick. Each sweep lists the instances of the stack, keeps the evidence
+//! that they bear, finds the jobs that ran on interrupted ones, judges them by the same code that an
+//! event goes through, and ends what serves nothing any more. One failure holds up nothing else.
+//!
+//! Of all replicas one sweeps ([`turn`]). What it keeps in memory is only when to ask again
+//! ([`patience`]): whoever sweeps next asks a little sooner, and finds the same.
+
+mod interrupted;
+mod patience;
+mod reap;
+mod turn;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use reprise_config::FleetSettings;
+use reprise_model::instance::{Instance, InstanceView};
+use reprise_model::ledger::RunKey;
+use reprise_store::Store;
+use tracing::{debug, error};
+
+pub(crate) use self::patience::Patience;
+use self::turn::Turn;
+use crate::clock::Clock;
+use crate::context::{Controller, WorkError};
+use crate::intake::attempts::Attempts;
+use crate::logging::chain;
+use crate::panics::{Panicked, caught};
+use crate::ports::{Cloud, Ports};
+
+/// Sweeps, whenever it is this replica's turn, until the controller drains.
+pub async fn run_sweeps<P: Ports>(controller: Arc<Controller<P>>, every: SignedDuration) {
+    let mut turn = Turn::new(controller.now());
+    while !controller.draining.has_begun() {
+        tokio::select! {
+            // A sweep that is done at the very end is still told of.
+            biased;
+            () = controller.take_turn(&mut turn, every) => {}
+            // Whatever it was at, the next sweep begins anew.
+            () = controller.draining.begun() => break,
+        }
+        let pause = turn.pause(controller.now());
+        tokio::select! {
+            biased;
+            () = controller.draining.begun() => {}
+            () = controller.clock.sleep(pause) => {}
+        }
+    }
+    controller.leave_turn(turn).await;
+}
+
+impl<P: Ports> Controller<P> {
+    /// One sweep: the number of jobs that no event had told of.
+    ///
+    /// # Errors
+    /// When something outside failed, once everything else is done; the next sweep begins anew.
+    pub async fn sweep(&self) -> Result<usize, WorkError> {
+        let expired = self.store.expire(self.now()).await;
+        let found = match &self.settings.fleet {
+            Some(fleet) => self.sweep_fleet(fleet).await,
+            None => Ok(0),
+        };
+        // Other replicas' work may have become due, too.
+        self.due.notify_one();
+        expired?;
+        found
+    }
+
+    /// A sweep for as long as it is our turn, told of.
+    async fn sweep_in_turn(&self, turn: &mut Turn) {
+        let swept = tokio::select! {
+            // The turn goes first: a process that was stopped for long finds that out before it
+            // goes on.
+            biased;
+            () = self.turn_lost(turn) => {
+                self.metrics.swept("lost");
+                return;
+            }
+            swept = caught(self.sweep()) => swept,
+        };
+        let swept = swept.unwrap_or_else(|Panicked(words)| Err(WorkError::Panicked(words)));
+        match swept {
+            Ok(found) => {
+                self.metrics.swept("done");
+                debug!(found, sweep.fence = turn.fence(), "swept");
+            }
+            Err(WorkError::Draining) => {}
+            Err(error @ (WorkError::Port(_) | WorkError::Store(_) | WorkError::Panicked(_))) => {
+                self.metrics.swept("failed");
+                let fence = turn.fence();
+                error!(error = %chain(&error), sweep.fence = fence, "failed to sweep; tried again");
+            }
+        }
+    }
+
+    async fn sweep_fleet(&self, fleet: &FleetSettings) -> Result<usize, WorkError> {
+        let stack_key = self.settings.rules.tags.stack();
+        let mut sweep = Sweep::default();
+        for place in &self.settings.places {
+            let listed = self
+                .cloud
+                .list_stack(&place.region, &stack_key, fleet.stack.as_str())
+                .await;
+            match listed {
+                Ok(views) => self.sweep_instances(fleet, &views, &mut sweep).await,
+                Err(error) => sweep.failed(error.into()),
+            }
+        }
+        match sweep.failure {
+            Some(failure) => Err(failure),
+            None => {
+                self.patience.keep_only(&sweep.listed);
+                self.kept.keep_only(&sweep.listed);
+                Ok(sweep.found)
+            }
+        }
+    }
+
+    async fn sweep_instances<'a>(
+        &'a self,
+        fleet: &FleetSettings,
+        views: &[InstanceView],
+        sweep: &mut Sweep<'a, P>,
+    ) {
+        for view in views {
+            sweep.listed.insert(view.instance.clone());
+            match self.reconcile(view, &mut sweep.runs).await {
+                Ok(found) => sweep.found += usize::from(found),
+                Err(error) => sweep.failed(error),
+            }
+            if let Err(error) = self.reap(fleet, view, &mut sweep.runs).await {
+                sweep.failed(error);
+            }
+        }
+    }
+
+    fn run_of<'r, 'a>(
+        &'a self,
+        key: &RunKey,
+        runs: &'r mut Runs<'a, P>,
+    ) -> &'r mut Attempts<'a, P::GitHub> {
+        runs.entry(key.clone())
+            .or_insert_with(|| Attempts::new(&self.github, key.clone()))
+    }
+}
+
+/// The runs that were read, each once a sweep, however many of its instances are asked about.
+type Runs<'a, P> = BTreeMap<RunKey, Attempts<'a, <P as Ports>::GitHub>>;
+
+/// What one sweep has seen so far.
+struct Sweep<'a, P: Ports> {
+    listed: BTreeSet<Instance>,
+    runs: Runs<'a, P>,
+    found: usize,
+    failure: Option<WorkError>,
+}
+
+impl<P: Ports> Default for Sweep<'_, P> {
+    fn default() -> Self {
+        Self {
+            listed: BTreeSet::new(),
+            runs: BTreeMap::new(),
+            found: 0,
+            failure: None,
+        }
+    }
+}
+
+impl<P: Ports> Sweep<'_, P> {
+    /// The first failure is told for all; the others are often the same.
+    fn failed(&mut self, failure: WorkError) {
+        debug!(error = %chain(&failure), "a part of a sweep failed");
+        self.failure.get_or_insert(failure);
+    }
+}

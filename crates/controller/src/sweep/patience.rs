@@ -1,0 +1,46 @@
+//! When an instance is next worth a question.
+//!
+//! Kept in memory only. Whoever takes the sweep over asks about everything once more, which is what
+//! the first sweep after any start does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use reprise_engine::backoff::{self, Jitter};
+use reprise_model::instance::Instance;
+use reprise_model::ledger::Due;
+
+#[derive(Debug, Default)]
+pub(crate) struct Patience(Mutex<BTreeMap<Instance, Due>>);
+
+impl Patience {
+    /// When the instance may be asked about again, if it was before.
+    pub(super) fn until(&self, instance: &Instance) -> Option<Timestamp> {
+        self.lock().get(instance).map(|due| due.at)
+    }
+
+    /// It was asked about in vain: longer each time.
+    pub(super) fn grow(&self, instance: &Instance, now: Timestamp, jitter: Jitter) {
+        let mut waiting = self.lock();
+        let tries = waiting.get(instance).map_or(0, |due| due.tries);
+        let at = now
+            .saturating_add(backoff::wait_step(tries, jitter))
+            .unwrap_or(Timestamp::MAX);
+        let tries = tries.saturating_add(1);
+        waiting.insert(instance.clone(), Due { at, tries });
+    }
+
+    /// It is not asked about before this.
+    pub(super) fn wait_until(&self, instance: &Instance, at: Timestamp) {
+        self.lock().insert(instance.clone(), Due::now(at));
+    }
+
+    pub(super) fn keep_only(&self, listed: &BTreeSet<Instance>) {
+        self.lock().retain(|instance, _| listed.contains(instance));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Instance, Due>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,235 @@
+//! A completed job whose host was looked for: the rows of the table, in order.
+
+use jiff::Timestamp;
+use reprise_model::evidence::{Evidence, borne_by};
+use reprise_model::instance::{Capacity, Instance, InstanceView};
+use reprise_model::ledger::InstanceEntry;
+use reprise_model::policy::RetryPolicy;
+use reprise_model::reason::{IgnoreReason, Refusal, SettleReason};
+
+use super::{
+    Earlier, FleetRule, JobFacts, JobVerdict, earliest_of_each, is_ending, is_mere_claim, passed,
+    settled,
+};
+use crate::backoff::after;
+use crate::rules::Rules;
+
+/// A completed job whose host was looked for.
+pub(super) struct Case<'a> {
+    pub(super) facts: &'a JobFacts<'a>,
+    pub(super) seen: Option<&'a InstanceView>,
+    pub(super) remembered: Option<&'a InstanceEntry>,
+    pub(super) rules: &'a Rules,
+    pub(super) now: Timestamp,
+}
+
+impl Case<'_> {
+    pub(super) fn verdict(&self) -> JobVerdict {
+        if self.bears_no_tag_of_ours() {
+            return JobVerdict::Ignore(IgnoreReason::NotOurStack);
+        }
+        if self.was_launched_for_another_repository() {
+            return JobVerdict::Ignore(IgnoreReason::OtherRepository);
+        }
+        if self.is_carried_over() {
+            return JobVerdict::Ignore(IgnoreReason::CarriedOver);
+        }
+        if passed(self.facts.job) {
+            return self.succeeded();
+        }
+        if self.must_read_earlier() {
+            return JobVerdict::ReadEarlier;
+        }
+        if self.ran_on_demand() {
+            return settled(SettleReason::NotSpot, self.to_end(), self.ran_on());
+        }
+        if let Earlier::Unreadable(refusal) = self.facts.earlier {
+            return self.refused(refusal);
+        }
+        let evidence = self.evidence();
+        match self.ran_on() {
+            Some(instance) if !evidence.is_empty() => self.interrupted(instance, evidence),
+            Some(_) | None => self.unexplained(),
+        }
+    }
+
+    /// A job may pass although EC2 gave notice; then EC2 ends the instance. The tag alone does not
+    /// keep us from ending it: a job can set it on its own instance to live on.
+    fn succeeded(&self) -> JobVerdict {
+        let evidence = self.evidence();
+        if is_mere_claim(&evidence) {
+            return settled(SettleReason::Succeeded, self.to_end(), self.ran_on());
+        }
+        JobVerdict::Settle {
+            reason: SettleReason::Succeeded,
+            end: None,
+            ran_on: self.ran_on(),
+            evidence,
+        }
+    }
+
+    /// A run that GitHub does not show is not re-run either, whatever evidence may still come. How
+    /// often the job was executed cannot be told, and need not be.
+    fn refused(&self, refusal: &Refusal) -> JobVerdict {
+        let evidence = self.evidence();
+        JobVerdict::Settle {
+            reason: SettleReason::Refused(refusal.clone()),
+            end: self.to_end().filter(|_| is_mere_claim(&evidence)),
+            ran_on: self.ran_on(),
+            evidence,
+        }
+    }
+
+    fn interrupted(&self, instance: Instance, evidence: Vec<Evidence>) -> JobVerdict {
+        let policy = self.facts.policy;
+        let refused = if policy == RetryPolicy::Never {
+            Some(SettleReason::OptedOut)
+        } else if self.execution_number() > policy.last_retried_execution() {
+            Some(SettleReason::AttemptLimit)
+        } else {
+            None
+        };
+        match refused {
+            Some(reason) => JobVerdict::Settle {
+                reason,
+                end: self.to_end().filter(|_| is_mere_claim(&evidence)),
+                ran_on: Some(instance),
+                evidence,
+            },
+            None => JobVerdict::Await {
+                instance,
+                evidence,
+                policy,
+            },
+        }
+    }
+
+    fn unexplained(&self) -> JobVerdict {
+        let until = after(self.window_begins(), self.rules.look_window);
+        if self.now < until {
+            let at = after(self.now, self.rules.look_again_after).min(until);
+            return JobVerdict::LookAgain { at, until };
+        }
+        let reason = match self.seen {
+            Some(_) => SettleReason::NotInterrupted,
+            None => SettleReason::EvidenceExpired,
+        };
+        settled(reason, self.to_end(), self.ran_on())
+    }
+
+    /// GitHub always says when a job ended. Should it once not, an earlier time of the job ends
+    /// the window sooner; `now` would move it on for ever.
+    fn window_begins(&self) -> Timestamp {
+        let job = self.facts.job;
+        job.completed_at
+            .or(job.started_at)
+            .or(job.created_at)
+            .unwrap_or(Timestamp::MIN)
+    }
+
+    fn bears_no_tag_of_ours(&self) -> bool {
+        match (self.facts.fleet, self.seen) {
+            (FleetRule::Ours { stack }, Some(view)) => {
+                view.tags.get(&self.rules.tags.stack()).map(String::as_str) != Some(stack)
+            }
+            (FleetRule::Ours { .. }, None) | (FleetRule::Foreign, _) => false,
+        }
+    }
+
+    /// A runner may be called anything: one that bears the name of another repository's instance
+    /// must neither end that instance nor speak of it. An instance launched before there was such
+    /// a tag, or one of another fleet's, tells of no repository.
+    fn was_launched_for_another_repository(&self) -> bool {
+        let tagged = match (self.facts.fleet, self.seen) {
+            (FleetRule::Ours { .. }, Some(view)) => view.tags.get(&self.rules.tags.repository()),
+            (FleetRule::Ours { .. }, None) | (FleetRule::Foreign, _) => None,
+        };
+        tagged.is_some_and(|tag| tag.parse().as_ref() != Ok(self.facts.repository))
+    }
+
+    fn is_carried_over(&self) -> bool {
+        match self.facts.earlier {
+            Earlier::Read(earlier) => {
+                self.is_later_attempt() && earlier.contains(&self.facts.job.execution())
+            }
+            Earlier::Unread | Earlier::Unreadable(_) => {
+                self.is_later_attempt() && self.ended_before_its_record_was_made()
+            }
+        }
+    }
+
+    /// A carried-over record is made anew with the times of the old execution, so this shows one
+    /// for certain, without a read; the opposite shows nothing.
+    fn ended_before_its_record_was_made(&self) -> bool {
+        let job = self.facts.job;
+        match (job.completed_at, job.created_at) {
+            (Some(completed), Some(created)) => completed < created,
+            (Some(_) | None, _) => false,
+        }
+    }
+
+    fn must_read_earlier(&self) -> bool {
+        match self.facts.earlier {
+            Earlier::Unread => self.is_later_attempt(),
+            Earlier::Read(_) | Earlier::Unreadable(_) => false,
+        }
+    }
+
+    fn is_later_attempt(&self) -> bool {
+        !self.facts.job.run_attempt.is_first()
+    }
+
+    fn ran_on_demand(&self) -> bool {
+        self.seen
+            .is_some_and(|view| view.capacity == Capacity::OnDemand)
+    }
+
+    /// Counted from 1. A record without a runner, as of a job that was skipped, is none.
+    fn execution_number(&self) -> u32 {
+        let before = match self.facts.earlier {
+            Earlier::Read(earlier) if self.is_later_attempt() => earlier
+                .iter()
+                .filter(|execution| execution.runner_name.is_some())
+                .count(),
+            Earlier::Read(_) | Earlier::Unread | Earlier::Unreadable(_) => 0,
+        };
+        u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// Each source's earliest word, of those that count for this job. The earliest is taken
+    /// first: a tag that was on the instance before the job began is still there after its end,
+    /// and stays void.
+    fn evidence(&self) -> Vec<Evidence> {
+        let stored = self
+            .remembered
+            .map(|entry| entry.evidence.clone())
+            .unwrap_or_default();
+        let borne = self
+            .seen
+            .map(|view| borne_by(view, &self.rules.tags, self.now))
+            .unwrap_or_default();
+        let job = self.facts.job;
+        earliest_of_each(stored.into_iter().chain(borne))
+            .into_iter()
+            .filter(|one| one.counts_for(job.started_at, job.completed_at))
+            .collect()
+    }
+
+    fn ran_on(&self) -> Option<Instance> {
+        self.seen
+            .map(|view| &view.instance)
+            .or(self.remembered.map(|entry| &entry.instance))
+            .cloned()
+    }
+
+    /// Its instance, if the fleet is ours and EC2 still runs it. Whether it bears our tag was
+    /// asked before anything else.
+    fn to_end(&self) -> Option<Instance> {
+        match (self.facts.fleet, self.seen) {
+            (FleetRule::Ours { .. }, Some(view)) if !is_ending(view.state) => {
+                Some(view.instance.clone())
+            }
+            (FleetRule::Ours { .. } | FleetRule::Foreign, _) => None,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The real agent on every host that is up, over the world's metadata service and EC2.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use reprise_agent::metadata::{Answer, MetadataError, SessionToken};
+use reprise_agent::settings::PollInterval;
+use reprise_agent::tagger::{TagFailure, TagRequest};
+use reprise_agent::{Metadata, Tagger};
+use reprise_model::ids::InstanceId;
+use reprise_world::ec2::{Call, CreateTags};
+use reprise_world::world::World;
+use tokio::task::AbortHandle;
+
+use crate::plan::{AgentRates, Dice};
+use crate::trace::{self, Who};
+use crate::universe::Universe;
+
+/// Each agent asks so often. The real one asks every second; a simulation has other things to do.
+const POLL_EVERY: SignedDuration = SignedDuration::from_secs(5);
+
+/// How long a call to EC2 usually takes.
+const USUAL: SignedDuration = SignedDuration::from_millis(400);
+
+/// The agents that run.
+#[derive(Debug)]
+pub struct Agents {
+    rates: AgentRates,
+    seed: u64,
+    running: BTreeMap<InstanceId, AbortHandle>,
+}
+
+impl Agents {
+    /// None yet.
+    pub fn new(rates: AgentRates, seed: u64) -> Self {
+        Self {
+            rates,
+            seed,
+            running: BTreeMap::new(),
+        }
+    }
+
+    /// Starts and ends agents with their hosts.
+    pub fn follow(&mut self, universe: &Arc<Universe>, up: &BTreeSet<InstanceId>) {
+        self.running.retain(|id, agent| {
+            let stays = up.contains(id);
+            if !stays {
+                agent.abort();
+            }
+            stays
+        });
+        for id in up {
+            if !self.running.contains_key(id) {
+                let agent = self.start(universe, id);
+                self.running.insert(id.clone(), agent);
+            }
+        }
+    }
+
+    fn start(&self, universe: &Arc<Universe>, id: &InstanceId) -> AbortHandle {
+        let mut dice = Dice::new(self.seed ^ number_of(id));
+        let (universe, id, rates) = (Arc::clone(universe), id.clone(), self.rates);
+        let agent = async move {
+            if dice.hits(rates.missing) {
+                trace::reached("agent", "missing");
+                return;
+            }
+            let end = dice.hits(rates.dies).then(|| dice.up_to(rates.dies_within));
+            let slow = dice.hits(rates.slow).then_some(rates.slow_up_to);
+            live(&universe, &id, end, slow, rates, dice.number()).await;
+        };
+        tokio::spawn(agent).abort_handle()
+    }
+}
+
+/// The hosts on which an agent runs.
+pub fn hosts(world: &World) -> BTreeSet<InstanceId> {
+    world.hosts_up().cloned().collect()
+}
+
+async fn live(
+    universe: &Arc<Universe>,
+    id: &InstanceId,
+    end: Option<SignedDuration>,
+    slow: Option<SignedDuration>,
+    rates: AgentRates,
+    seed: u64,
+) {
+    let settings = reprise_agent::Settings {
+        poll_interval: PollInterval::try_from(POLL_EVERY).unwrap_or_default(),
+        ..reprise_agent::Settings::default()
+    };
+    let host = Host {
+        universe: Arc::clone(universe),
+        id: id.clone(),
+    };
+    let ports = reprise_agent::Ports {
+        metadata: host.clone(),
+        tagger: SimTagger { host, slow, rates },
+        clock: universe.clock,
+        jitter: fastrand::Rng::with_seed(seed),
+    };
+    let death = async {
+        match end {
+            Some(after) => universe.clock.pause(after).await,
+            None => pending().await,
+        }
+    };
+    reprise_agent::run(&settings, ports, death).await;
+    trace::reached("agent", "dies");
+    trace::line(Who::Agents, format!("the agent of {id} dies"));
+}
+
+/// The same for the same instance.
+fn number_of(id: &InstanceId) -> u64 {
+    let digits = id.as_str().trim_start_matches("i-");
+    u64::from_str_radix(digits.get(..16).unwrap_or(digits), 16).unwrap_or_default()
+}
+
+/// A host, as programs on it see the world.
+#[derive(Clone)]
+struct Host {
+    universe: Arc<Universe>,
+    id: InstanceId,
+}
+
+impl Metadata for Host {
+    async fn token(&self, ttl_seconds: u32) -> Result<SessionToken, MetadataError> {
+        let token = self
+            .universe
+            .look(|world, now| world.imds_token(now, &self.id, ttl_seconds));
+        token
+            .map(SessionToken::new)
+            .map_err(|status| MetadataError::from_status(status.as_u16()))
+    }
+
+    async fn get(&self, path: &str, token: &SessionToken) -> Result<Answer, MetadataError> {
+        let answer = self
+            .universe
+            .look(|world, now| world.imds_get(now, &self.id, path, token.expose()));
+        Ok(match answer {
+            Ok(text) => Answer {
+                status: 200,
+                body: text.into_bytes(),
+            },
+            Err(status) => Answer {
+                status: status.as_u16(),
+                body: Vec::new(),
+            },
+        })
+    }
+}
+
+struct SimTagger {
+    host: Host,
+    slow: Option<SignedDuration>,
+    rates: AgentRates,
+}
+
+impl SimTagger {
+    async fn wait(&self) {
+        let universe = &self.host.universe;
+        let most = self.slow.unwrap_or(USUAL);
+        let pause = universe.throw(|dice| dice.up_to(most));
+        universe.clock.pause(pause).await;
+    }
+}
+
+impl Tagger for SimTagger {
+    async fn tag(&self, request: &TagRequest) -> Result<(), TagFailure> {
+        let universe = &self.host.universe;
+        self.wait().await;
+        if universe.hits(self.rates.tag_fails) {
+            trace::reached("agent", "tag fails");
+            return Err(TagFailure::Throttled {
+                code: "RequestLimitExceeded".to_owned(),
+            });
+        }
+        let wanted = CreateTags {
+            instances: vec![request.instance.id.clone()],
+            tags: BTreeMap::from([(request.key.clone(), request.value.clone())]),
+        };
+        let tagged = universe.world(|world, now| {
+            let call = Call::by_instance(now, self.host.id.clone());
+            world.ec2_mut(now).create_tags(&call, &wanted)
+        });
+        self.wait().await;
+        tagged.map_err(|error| match error.status {
+            503 => TagFailure::Throttled { code: error.code },
+            _ => TagFailure::Refused {
+                code: error.code,
+                message: error.message,
+            },
+        })
+    }
+}

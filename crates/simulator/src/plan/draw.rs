@@ -1,0 +1,91 @@
+//! Drawing a plan.
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_world::machine::WhenTaken;
+
+use super::fates::Mix;
+use super::happenings::Stage;
+use super::swarm::Swarm;
+use super::{Action, Dice, Plan, Push, Step, WorldPlan, workload};
+
+/// When every world begins.
+const START: Timestamp = Timestamp::constant(1_772_359_200, 0);
+
+/// How long after the last push most things have happened.
+const HORIZON: SignedDuration = SignedDuration::from_mins(20);
+
+pub(super) fn plan(seed: u64) -> Plan {
+    let mut dice = Dice::new(seed);
+    let swarm = Swarm::draw(&mut dice);
+    let mix = Mix::draw(&mut dice, &swarm);
+    let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);
+    let mut steps = workload::pushes(&mut dice, &mix);
+    let stage = stage(&steps, replicas);
+    let happenings = stage.happenings(&mut dice, &swarm);
+    steps.extend(happenings);
+    // What happens to a run at the time of its push happens after it: the sort keeps their order.
+    steps.sort_by_key(|step| step.at);
+    let last = steps.last().map_or(SignedDuration::ZERO, |step| step.at);
+    Plan {
+        seed,
+        world: world(&mut dice, &swarm),
+        rates: swarm.rates(&mut dice),
+        post: swarm.post(&mut dice),
+        agents: swarm.agents(&mut dice),
+        replicas: u32::try_from(replicas).unwrap_or(1),
+        calm_after: last + dice.seconds(0, 2_400),
+        steps,
+    }
+}
+
+fn stage(steps: &[Step], replicas: usize) -> Stage<'_> {
+    let pushes: Vec<(SignedDuration, &Push)> = steps
+        .iter()
+        .filter_map(|step| match &step.what {
+            Action::Push(push) => Some((step.at, push.as_ref())),
+            Action::CancelByPerson { .. }
+            | Action::RerunByPerson { .. }
+            | Action::PersonWaits { .. }
+            | Action::Strike { .. }
+            | Action::Rebalance { .. }
+            | Action::Shortage { .. }
+            | Action::EarlyCompleted { .. }
+            | Action::Ping
+            | Action::Forge(_)
+            | Action::Crash { .. }
+            | Action::Drain { .. } => None,
+        })
+        .collect();
+    let last = pushes.last().map_or(SignedDuration::ZERO, |(at, _)| *at);
+    Stage {
+        pushes,
+        replicas,
+        horizon: last + HORIZON,
+    }
+}
+
+fn world(dice: &mut Dice, swarm: &Swarm) -> WorldPlan {
+    let up_to = |dice: &mut Dice, most: i64| {
+        if swarm.has(dice) {
+            dice.seconds(0, most)
+        } else {
+            SignedDuration::ZERO
+        }
+    };
+    let most_lag = dice.one_of(20, &[(250, 180)]);
+    WorldPlan {
+        start: START,
+        list_delay: up_to(dice, most_lag),
+        list_delay_varies_by: up_to(dice, most_lag),
+        boot_takes: dice.seconds(5, 60),
+        when_taken: dice.one_of(
+            WhenTaken::Fails,
+            &[(300, WhenTaken::IsCancelled), (250, WhenTaken::IsLost)],
+        ),
+        max_receive_count: 20,
+        rerun_failed_takes_cancelled: dice.chance(500),
+        job_lists_lag: up_to(dice, 20),
+        no_checks_read: swarm.has(dice) && dice.chance(100),
+        no_actions_write: swarm.has(dice) && dice.chance(30),
+    }
+}

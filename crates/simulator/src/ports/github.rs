@@ -1,0 +1,223 @@
+//! GitHub, as a replica reaches it: late, failing, and sometimes silent.
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use reprise_controller::ports::{GitHub, PortError, PortErrorKind, RerunReply};
+use reprise_model::ids::{CheckRunId, Repository, RunAttempt, RunId};
+use reprise_model::job::Job;
+use reprise_model::ledger::{RerunAnswer, RerunTarget};
+use reprise_model::reason::{Refusal, RefusalKind};
+use reprise_model::run::{CancelCause, Run};
+use reprise_world::github::{Refusal as Refused, Rerun, RerunPosted};
+use reprise_world::world::World;
+
+use super::{Wire, failure, passing};
+
+/// How long one way usually takes at most.
+const USUAL: SignedDuration = SignedDuration::from_millis(300);
+
+/// The client's own deadline.
+const DEADLINE: SignedDuration = SignedDuration::from_secs(20);
+
+/// A run is fresh for so long after its making.
+const FRESH: SignedDuration = SignedDuration::from_secs(10);
+
+/// GitHub.
+#[derive(Clone)]
+pub struct SimGitHub(pub Wire);
+
+/// What befalls a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    Fails,
+    Limited,
+    Lost { carried_out: bool },
+}
+
+impl SimGitHub {
+    fn fault(&self) -> Option<Fault> {
+        let universe = &self.0.universe;
+        let rates = universe.rates().github;
+        if universe.hits(rates.fails) {
+            self.0.fault("github fails before acting");
+            Some(Fault::Fails)
+        } else if universe.hits(rates.limited) {
+            self.0.fault("github's secondary limit");
+            Some(Fault::Limited)
+        } else if universe.hits(rates.lost_answers) {
+            self.0.fault("github's answer is lost");
+            let carried_out = universe.throw(|dice| dice.below(2) == 0);
+            Some(Fault::Lost { carried_out })
+        } else {
+            None
+        }
+    }
+
+    async fn read<T>(
+        &self,
+        operation: &'static str,
+        read: impl FnOnce(&mut World, Timestamp) -> Option<T>,
+    ) -> Result<T, PortError> {
+        let wire = &self.0;
+        let crash = wire.begin().await;
+        wire.travel(USUAL).await;
+        let answer = match self.fault() {
+            None => {
+                let found = wire.universe.world(read);
+                found.ok_or_else(|| failure(operation, PortErrorKind::NotFound, "Not Found"))
+            }
+            Some(Fault::Fails) => Err(passing(operation, "502 Bad Gateway")),
+            Some(Fault::Limited) => Err(PortError {
+                retry_after: Some(wire.universe.rates().github.retry_after),
+                ..passing(operation, "You have exceeded a secondary rate limit")
+            }),
+            Some(Fault::Lost { .. }) => {
+                wire.universe.clock.pause(DEADLINE).await;
+                Err(passing(operation, "no answer came in time"))
+            }
+        };
+        wire.end(crash, USUAL).await;
+        answer
+    }
+
+    fn hides(&self, world: &World, run: RunId, now: Timestamp) -> bool {
+        let run = world.github().run(run);
+        let fresh = run.is_some_and(|run| now.duration_since(run.created_at) < FRESH);
+        let universe = &self.0.universe;
+        let hidden = fresh && universe.hits(universe.rates().github.fresh_not_found);
+        if hidden {
+            self.0.fault("a fresh run is not found");
+        }
+        hidden
+    }
+
+    fn post(&self, repository: &Repository, asked: Rerun, fault: Option<Fault>) -> RerunReply {
+        let universe = &self.0.universe;
+        let carry_out = |fails_before: bool, fails_after: bool| {
+            universe.world(|world, now| {
+                let faults = world.github_mut(now).faults_mut();
+                faults.fail_before_acting = u32::from(fails_before);
+                faults.fail_after_acting = u32::from(fails_after);
+                world.github_mut(now).post_rerun(now, repository, asked)
+            })
+        };
+        match fault {
+            None => {
+                let after = universe.hits(universe.rates().github.fails_after_acting);
+                if after {
+                    self.0.fault("github fails after acting");
+                }
+                reply(carry_out(false, after))
+            }
+            Some(Fault::Fails) => reply(carry_out(true, false)),
+            Some(Fault::Limited) => RerunReply {
+                retry_after: Some(universe.rates().github.retry_after),
+                ..answered(RerunAnswer::NotNow, "a secondary rate limit")
+            },
+            Some(Fault::Lost { carried_out }) => {
+                carry_out(!carried_out, carried_out);
+                answered(RerunAnswer::Unclear, "no answer came in time")
+            }
+        }
+    }
+}
+
+impl GitHub for SimGitHub {
+    async fn run(&self, repository: &Repository, run: RunId) -> Result<Run, PortError> {
+        self.read("read a run", |world, now| {
+            if self.hides(world, run, now) {
+                return None;
+            }
+            world.github_mut(now).read_run(now, repository, run)
+        })
+        .await
+    }
+
+    async fn jobs(
+        &self,
+        repository: &Repository,
+        run: RunId,
+        attempt: RunAttempt,
+    ) -> Result<Vec<Job>, PortError> {
+        self.read("read the jobs of a run", |world, now| {
+            let github = world.github_mut(now);
+            github.read_jobs(now, repository, run, attempt)
+        })
+        .await
+    }
+
+    async fn rerun(&self, repository: &Repository, run: RunId, target: RerunTarget) -> RerunReply {
+        let wire = &self.0;
+        let crash = wire.begin().await;
+        wire.travel(USUAL).await;
+        let fault = self.fault();
+        let asked = match target {
+            RerunTarget::Job(job) => Rerun::Job(job),
+            RerunTarget::FailedJobs => Rerun::FailedJobs(run),
+        };
+        let reply = self.post(repository, asked, fault);
+        if let Some(Fault::Lost { .. }) = fault {
+            wire.universe.clock.pause(DEADLINE).await;
+        }
+        wire.end(crash, USUAL).await;
+        reply
+    }
+
+    async fn cancel_cause(
+        &self,
+        repository: &Repository,
+        check_run: CheckRunId,
+    ) -> Result<CancelCause, PortError> {
+        self.read("read why a job was cancelled", |world, now| {
+            let github = world.github_mut(now);
+            github.read_cancel_cause(now, repository, check_run)
+        })
+        .await
+    }
+
+    async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
+        self.read("look for a newer run", |world, now| {
+            Some(world.github_mut(now).read_newer_run(now, run))
+        })
+        .await
+    }
+
+    fn rate_remaining(&self) -> Option<u64> {
+        Some(5_000)
+    }
+}
+
+/// As the GitHub adapter tells the answers apart.
+fn reply(posted: RerunPosted) -> RerunReply {
+    match posted {
+        RerunPosted::Accepted => answered(RerunAnswer::Accepted, "accepted"),
+        RerunPosted::ServerError => answered(RerunAnswer::Unclear, "500"),
+        RerunPosted::Refused(refused) => {
+            let words = refused.to_string();
+            let refusal = |kind| {
+                RerunAnswer::Refused(Refusal {
+                    kind,
+                    message: words.clone(),
+                })
+            };
+            let answer = match refused {
+                Refused::EarlierAttempt | Refused::RunOfJobActive | Refused::RunActive => {
+                    RerunAnswer::NotNow
+                }
+                Refused::NotFound => refusal(RefusalKind::NotFound),
+                Refused::OverAMonthOld => refusal(RefusalKind::TooOld),
+                Refused::CannotBeRetried => refusal(RefusalKind::NotRetryable),
+                Refused::NotPermitted => refusal(RefusalKind::MissingPermission),
+            };
+            answered(answer, &words)
+        }
+    }
+}
+
+fn answered(answer: RerunAnswer, detail: &str) -> RerunReply {
+    RerunReply {
+        answer,
+        retry_after: None,
+        detail: detail.to_owned(),
+    }
+}

@@ -1,0 +1,108 @@
+//! The world of a plan, and the controllers' configuration for it.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use anyhow::{Context, Result};
+use jiff::SignedDuration;
+use reprise_config::{FleetSettings, Place, Settings};
+use reprise_engine::launch::FleetOffer;
+use reprise_engine::rules::Rules;
+use reprise_engine::types::InstanceType;
+use reprise_model::runner_name::RunnerNamePattern;
+use reprise_world::github::{self, AppKeys, KeyError};
+use reprise_world::world::{DeliveryMode, Ec2Behaviour, World, WorldSettings};
+use wildmatch::WildMatch;
+
+use crate::plan::Plan;
+
+/// The secret of the simulated webhooks.
+pub const SECRET: &str = "fake-webhook-secret";
+
+/// The pause between two sweeps, the controller's default.
+pub const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How many messages of a queue a controller deals with at once.
+pub const AT_ONCE: usize = 100;
+
+/// One key for all simulations of a process: making one takes a while, and nobody signs with it.
+static KEYS: LazyLock<Result<AppKeys, KeyError>> = LazyLock::new(AppKeys::generate);
+
+/// The world of a plan.
+///
+/// # Errors
+/// When the simulated GitHub cannot be set up.
+pub fn world(plan: &Plan) -> Result<World> {
+    let keys = KEYS.as_ref().ok().context("failed to make the App's key")?;
+    let github = github::Settings {
+        rerun_failed_takes_cancelled: plan.world.rerun_failed_takes_cancelled,
+        ..github::Settings::new(keys.public_pem.clone(), SECRET)
+    };
+    let usual = WorldSettings::new(plan.seed, plan.world.start, github);
+    let mut world = World::new(WorldSettings {
+        delivery: DeliveryMode::Elsewhere,
+        max_receive_count: plan.world.max_receive_count,
+        ec2: Ec2Behaviour {
+            list_delay: plan.world.list_delay,
+            list_delay_varies_by: plan.world.list_delay_varies_by,
+            boot_takes: plan.world.boot_takes,
+            ..usual.ec2
+        },
+        machines: reprise_world::machine::MachineSettings {
+            when_taken: plan.world.when_taken,
+            ..usual.machines.clone()
+        },
+        ..usual
+    })
+    .context("failed to make the world")?;
+    let now = world.now();
+    let faults = world.github_mut(now).faults_mut();
+    faults.job_lists_lag = plan.world.job_lists_lag;
+    faults.no_checks_read = plan.world.no_checks_read;
+    faults.no_actions_write = plan.world.no_actions_write;
+    Ok(world)
+}
+
+/// The configuration of the controllers.
+pub fn controller(world: &WorldSettings) -> Settings {
+    Settings {
+        rules: Rules {
+            tags: world.tags.clone(),
+            ..Rules::default()
+        },
+        repositories: vec![WildMatch::new("acme/*")],
+        policies: Vec::new(),
+        runner_name: RunnerNamePattern::default(),
+        places: vec![Place {
+            region: world.region.clone(),
+            account: world.account.clone(),
+        }],
+        fleet: Some(fleet(world)),
+    }
+}
+
+fn fleet(world: &WorldSettings) -> FleetSettings {
+    let types = [
+        ("c7a.large", 2, 4),
+        ("c7i.large", 2, 4),
+        ("c7a.xlarge", 4, 8),
+    ];
+    let types = types.map(|(name, cpu, ram)| InstanceType {
+        name: name.to_owned(),
+        cpu,
+        ram,
+    });
+    FleetSettings {
+        stack: world.stack.clone(),
+        offer: FleetOffer {
+            region: world.region.clone(),
+            types: types.to_vec(),
+            images: BTreeMap::new(),
+        },
+        launch_template: world.launch_template.clone(),
+        launch_template_version: "$Latest".to_owned(),
+        subnets: ["a", "b"]
+            .map(|zone| format!("subnet-{}{zone}", world.region))
+            .to_vec(),
+    }
+}

@@ -1,0 +1,81 @@
+//! Whichever backend the configuration names.
+
+use jiff::Timestamp;
+use reprise_model::instance::Instance;
+use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
+
+use crate::contract::{Change, DueKey, Store, StoreError, Versioned};
+use crate::dynamo::DynamoStore;
+use crate::lease::{Fence, HolderId, LeaseName};
+use crate::sqlite::SqliteStore;
+
+/// A store whose kind is known only when the program runs.
+#[derive(Debug)]
+pub enum AnyStore {
+    /// One file, for one machine.
+    Sqlite(SqliteStore),
+    /// One table, for any number of machines.
+    Dynamo(DynamoStore),
+}
+
+/// The same call of whichever it is.
+macro_rules! of_either {
+    ($self:ident, $store:ident => $call:expr) => {
+        match $self {
+            Self::Sqlite($store) => $call.await,
+            Self::Dynamo($store) => $call.await,
+        }
+    };
+}
+
+impl Store for AnyStore {
+    async fn instance(
+        &self,
+        key: &Instance,
+    ) -> Result<Option<Versioned<InstanceEntry>>, StoreError> {
+        of_either!(self, store => store.instance(key))
+    }
+
+    async fn run(&self, key: &RunKey) -> Result<Option<Versioned<RunEntry>>, StoreError> {
+        of_either!(self, store => store.run(key))
+    }
+
+    async fn claim(&self, key: &ClaimKey) -> Result<Option<Versioned<LaunchClaim>>, StoreError> {
+        of_either!(self, store => store.claim(key))
+    }
+
+    async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
+        of_either!(self, store => store.commit(changes))
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+        of_either!(self, store => store.due(now, limit))
+    }
+
+    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        of_either!(self, store => store.next_due(now))
+    }
+
+    async fn take_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Fence>, StoreError> {
+        of_either!(self, store => store.take_lease(name, holder, now, until))
+    }
+
+    async fn release_lease(
+        &self,
+        name: LeaseName,
+        holder: &HolderId,
+        fence: Fence,
+    ) -> Result<(), StoreError> {
+        of_either!(self, store => store.release_lease(name, holder, fence))
+    }
+
+    async fn expire(&self, now: Timestamp) -> Result<usize, StoreError> {
+        of_either!(self, store => store.expire(now))
+    }
+}

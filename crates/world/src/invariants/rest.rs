@@ -1,0 +1,283 @@
+//! The invariants of a world that has come to rest: what was interrupted has an end that can be
+//! explained, and nothing is left behind.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::ids::JobId;
+use reprise_model::instance::Capacity;
+use reprise_model::job::{Conclusion, JobStatus};
+use reprise_model::policy::RetryPolicy;
+use reprise_model::reason::{RefusalKind, SettleReason};
+use reprise_model::run::CancelCause;
+
+use super::{Broken, fleet, reruns, told};
+use crate::github::{Attempt, Job, Run};
+use crate::machine::Machine;
+use crate::world::World;
+
+/// How long an instance may outlive its job. A sweep a minute looks at it, a job without evidence is
+/// looked at for a minute and once more after ten, and one that only its tag says EC2 takes is left
+/// to EC2 for a quarter of an hour; the rest is for answers that lag and for faults.
+const GRACE: SignedDuration = SignedDuration::from_mins(45);
+
+/// What the ledger of the programs under test says of each job that it tracks, by the id in the
+/// attempt in which it was interrupted.
+pub type Ledger = BTreeMap<JobId, Verdict>;
+
+/// What the ledger says of a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is not settled.
+    Open,
+    /// It is settled, for this reason.
+    Settled(SettleReason),
+}
+
+/// What is wrong with a world at rest, beside what [`super::Watch`] finds on the way (4, and that no
+/// instance outlives its job, of 7).
+pub fn check_at_rest(world: &World, ledger: &Ledger) -> Vec<Broken> {
+    let mut ends = Vec::new();
+    for run in world.github().runs() {
+        if run.is_active() && !is_stuck(world, run) {
+            let (id, repository) = (run.id, &run.spec.repository);
+            ends.push(format!("run {id} in {repository} is not completed"));
+        }
+        for attempt in run.attempts() {
+            let jobs = attempt.jobs.values();
+            let cases = jobs.map(|job| Case {
+                world,
+                ledger,
+                run,
+                attempt,
+                job,
+            });
+            ends.extend(cases.filter_map(|case| case.wrong()));
+        }
+    }
+    ends.extend(siblings_left_behind(world, ledger));
+    told([(4, ends), (7, outlived(world))]).collect()
+}
+
+/// Whether an active run waits for nothing but jobs that GitHub never ends: their machines are gone
+/// without a word, and it does not notice.
+pub fn is_stuck(world: &World, run: &Run) -> bool {
+    let open = run
+        .current()
+        .jobs
+        .values()
+        .filter(|job| !job.is_completed());
+    let mut open = open.peekable();
+    open.peek().is_some() && open.all(|job| is_forgotten(world, job))
+}
+
+fn is_forgotten(world: &World, job: &Job) -> bool {
+    let machine = machine_of(world, job);
+    let is_gone = machine.is_some_and(|machine| !machine.is_busy());
+    job.status == JobStatus::InProgress && is_gone && !job.has_deadline()
+}
+
+/// A job in one attempt of its run.
+struct Case<'a> {
+    world: &'a World,
+    ledger: &'a Ledger,
+    run: &'a Run,
+    attempt: &'a Attempt,
+    job: &'a Job,
+}
+
+impl Case<'_> {
+    /// 4: a job that was interrupted and is eligible ends recovered, re-run asked, or given up with
+    /// a reason that is true.
+    fn wrong(&self) -> Option<String> {
+        if !self.is_interrupted() || !self.is_eligible() || self.was_re_run() {
+            return None;
+        }
+        match self.ledger.get(&self.job.id) {
+            Some(Verdict::Settled(reason)) if self.is_true(reason) => None,
+            Some(Verdict::Settled(reason)) => Some(format!(
+                "{} was interrupted and is given up because {reason}, which is not so",
+                self.name()
+            )),
+            Some(Verdict::Open) if is_stuck(self.world, self.run) => None,
+            Some(Verdict::Open) => Some(format!("{} was interrupted and still waits", self.name())),
+            None if self.is_left_to_others() => None,
+            None => Some(format!("{} was interrupted and is forgotten", self.name())),
+        }
+    }
+
+    /// EC2 took its spot instance for good from under it. One that was only stopped may be running
+    /// again before anybody looks, and bear no trace of it.
+    fn is_interrupted(&self) -> bool {
+        let times = self.job.started_at.zip(self.job.completed_at);
+        let machine = machine_of(self.world, self.job);
+        machine
+            .zip(times)
+            .is_some_and(|(machine, (started, ended))| {
+                !self.job.is_carried_over()
+                    && self.job.is_completed()
+                    && reruns::failed(self.job)
+                    && machine.capacity == Capacity::Spot
+                    && machine.ours
+                    && machine.boots == 1
+                    && machine.was_taken_during(started, ended).is_some()
+            })
+    }
+
+    fn is_eligible(&self) -> bool {
+        let policy = reruns::policy(self.job);
+        policy != Some(RetryPolicy::Never)
+            && reruns::number_of(self.run, self.job) <= reruns::limit(policy)
+    }
+
+    /// Whether a later attempt executed it again, or would have, had what it needs passed; whoever
+    /// asked for it.
+    fn was_re_run(&self) -> bool {
+        let later = self
+            .run
+            .attempts()
+            .filter(|one| one.number > self.attempt.number);
+        later
+            .flat_map(|attempt| attempt.jobs.values())
+            .any(|job| job.place() == self.job.place() && !job.is_carried_over())
+    }
+
+    /// Nobody has to write down what others had decided before it could be judged: a later attempt
+    /// by somebody else, whose records tell that this one is over.
+    fn is_left_to_others(&self) -> bool {
+        is_stuck(self.world, self.run) || self.was_moved_on_by_others()
+    }
+
+    fn was_moved_on_by_others(&self) -> bool {
+        let bot = self.world.github().settings().bot();
+        let next = self.run.attempt(self.attempt.number.next());
+        next.is_some_and(|next| next.triggering_actor != bot)
+    }
+
+    /// Whether the reason is what really happened.
+    fn is_true(&self, reason: &SettleReason) -> bool {
+        let stopped_by = reruns::stopped_by(self.world.github(), self.attempt);
+        match reason {
+            SettleReason::AlreadyRerun | SettleReason::EvidenceTooLate => {
+                self.was_moved_on_by_others()
+            }
+            SettleReason::Cancelled => stopped_by == Some(CancelCause::Person),
+            SettleReason::Superseded => {
+                stopped_by == Some(CancelCause::Superseded)
+                    || reruns::newer_run(self.world.github(), self.run).is_some()
+            }
+            SettleReason::CancelledUnknown => self.is_cancelled_for_no_reason(),
+            SettleReason::Refused(refusal) => match refusal.kind {
+                // GitHub took the call and did not execute the job, twice.
+                RefusalKind::Unknown => self.run.attempts().count() > 1,
+                RefusalKind::MissingPermission => self.world.github().faults().no_actions_write,
+                // The word for a run that has had all its re-runs.
+                RefusalKind::NotRetryable => self.run.attempts().count() > 50,
+                RefusalKind::TooOld | RefusalKind::NotFound => false,
+            },
+            SettleReason::Recovered | SettleReason::FailedAgain => false,
+            SettleReason::Succeeded
+            | SettleReason::NotSpot
+            | SettleReason::NotInterrupted
+            | SettleReason::EvidenceExpired
+            | SettleReason::OptedOut
+            | SettleReason::AttemptLimit
+            | SettleReason::NeverCompleted => false,
+        }
+    }
+
+    fn is_cancelled_for_no_reason(&self) -> bool {
+        self.world.github().faults().no_checks_read
+            && self.attempt.conclusion == Some(Conclusion::Cancelled)
+    }
+
+    fn name(&self) -> String {
+        let (run, repository) = (self.run.id, &self.run.spec.repository);
+        let (name, id) = (&self.job.name, self.job.id);
+        format!("{name} ({id}) of run {run} in {repository}")
+    }
+}
+
+/// 4: with fail-fast, one interrupted part of a matrix cancels the others, and they come back with
+/// it. Judged where the part itself came back by an automatic re-run and nobody moved the run on.
+fn siblings_left_behind(world: &World, ledger: &Ledger) -> Vec<String> {
+    let mut broken = Vec::new();
+    let github = world.github();
+    for rerun in reruns::accepted(github, 0) {
+        let run = rerun.run;
+        let is_over = !run.is_active() && !is_refused_later(ledger, run);
+        let nobody = run.attempts().all(|attempt| {
+            let bot = github.settings().bot();
+            (attempt.number.is_first() || attempt.triggering_actor == bot)
+                && attempt.cancelled.is_none()
+        });
+        if !is_over || !nobody || reruns::newer_run(github, run).is_some() {
+            continue;
+        }
+        let cancelled = rerun
+            .from
+            .jobs
+            .values()
+            .filter(|job| !job.is_carried_over());
+        for job in cancelled {
+            let came_back = run.attempts().any(|attempt| {
+                attempt.number > rerun.from.number
+                    && attempt
+                        .jobs
+                        .values()
+                        .any(|record| record.place() == job.place() && !record.is_carried_over())
+            });
+            let is_sibling = reruns::is_sibling_of_wanted(world, job, rerun.mutation.at)
+                && !reruns::is_wanted(world, job, rerun.mutation.at);
+            if is_sibling && !came_back {
+                broken.push(format!(
+                    "{} ({}) of run {} was cancelled beside an interrupted job and did not come back",
+                    job.name, job.id, run.id
+                ));
+            }
+        }
+    }
+    broken
+}
+
+/// What was asked for twice and not executed is given up, in words.
+fn is_refused_later(ledger: &Ledger, run: &Run) -> bool {
+    let jobs = run.attempts().flat_map(|attempt| attempt.jobs.keys());
+    let mut verdicts = jobs.filter_map(|id| ledger.get(id));
+    verdicts.any(|verdict| match verdict {
+        Verdict::Settled(SettleReason::Refused(_)) => true,
+        Verdict::Settled(_) | Verdict::Open => false,
+    })
+}
+
+/// 7: no instance outlives its job by more than the grace time, and none is left.
+fn outlived(world: &World) -> Vec<String> {
+    let left = fleet::left(world).into_iter();
+    let mut broken: Vec<String> = left.map(|id| format!("{id} was never ended")).collect();
+    for machine in world.machines() {
+        let Some((free_at, (ended_at, _))) = free_since(world, machine).zip(machine.ending) else {
+            continue;
+        };
+        let outlived_by = ended_at.duration_since(free_at);
+        if outlived_by > GRACE {
+            let minutes = outlived_by.as_mins();
+            broken.push(format!(
+                "{} outlived its job by {minutes} minutes",
+                machine.id
+            ));
+        }
+    }
+    broken
+}
+
+/// Since when a machine has nothing to do: its own job ended, or, where it took none, the job that it
+/// was launched for.
+fn free_since(world: &World, machine: &Machine) -> Option<Timestamp> {
+    let job = machine.job.or(machine.launched_for)?;
+    let (_, _, job) = world.github().job(job)?;
+    Some(job.completed_at?.max(machine.launched_at))
+}
+
+fn machine_of<'a>(world: &'a World, job: &Job) -> Option<&'a Machine> {
+    world.machine_of_runner(&job.runner.as_ref()?.name)
+}

@@ -1,0 +1,73 @@
+//! The invariants that hold at every moment, judged a step at a time.
+//!
+//! Each look judges only what is new since the last one, so it costs as much as happened.
+
+use std::collections::BTreeMap;
+
+use reprise_model::ids::{JobId, RunId};
+
+use super::{Broken, fleet, reruns, told};
+use crate::world::World;
+
+/// How far a world was judged.
+#[derive(Debug, Clone, Default)]
+pub struct Watch {
+    mutations: usize,
+    terminations: usize,
+    launches: usize,
+    /// How often each run had been read before its last mutation.
+    reads: BTreeMap<RunId, u64>,
+    /// How many instances were launched for each queued job.
+    launched: BTreeMap<JobId, usize>,
+}
+
+impl Watch {
+    /// Everything that is wrong with what happened since the last look (1, 2, 3, 5, 6, and that the
+    /// launches of a job are bounded, of 7).
+    pub fn look(&mut self, world: &World) -> Vec<Broken> {
+        let mut broken = self.look_at_mutations(world);
+        broken.extend(self.look_at_launches(world));
+        let from = self.terminations;
+        self.terminations = world.terminations().len();
+        if from < self.terminations {
+            let ended = fleet::only_ours_and_idle_are_terminated(world, from);
+            broken.extend(told([(6, ended)]));
+        }
+        broken
+    }
+
+    fn look_at_mutations(&mut self, world: &World) -> Vec<Broken> {
+        let from = self.mutations;
+        let mutations = world.github().mutations();
+        self.mutations = mutations.len();
+        if from == self.mutations {
+            return Vec::new();
+        }
+        let new = mutations.iter().skip(from);
+        let unread = new.filter_map(|mutation| reruns::unread(&mut self.reads, mutation));
+        let unread: Vec<String> = unread.collect();
+        let invariants = [
+            (1, reruns::never_past_the_limit(world, from)),
+            (2, reruns::only_of_what_was_interrupted(world, from)),
+            (5, unread),
+        ];
+        told(invariants).collect()
+    }
+
+    fn look_at_launches(&mut self, world: &World) -> Vec<Broken> {
+        let new = world.launches().iter().skip(self.launches);
+        let machines: Vec<_> = new.filter_map(|id| world.machine(id)).collect();
+        self.launches = world.launches().len();
+        let mut broken = Vec::new();
+        for machine in machines {
+            let spot = fleet::spot_for_a_later_attempt(world, machine);
+            let too_many = fleet::one_launch_too_many(&mut self.launched, machine);
+            let wrong = [
+                (3, spot.into_iter().collect()),
+                (7, too_many.into_iter().collect()),
+            ];
+            broken.extend(told(wrong));
+        }
+        broken
+    }
+}
