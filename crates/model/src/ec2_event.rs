@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::ids::{AccountId, InstanceId, Region};
 use crate::instance::InstanceState;
+use crate::json::JsonError;
 
 const SOURCE: &str = "aws.ec2";
 const INTERRUPTION_WARNING: &str = "EC2 Spot Instance Interruption Warning";
@@ -82,7 +83,7 @@ pub enum Ec2EventError {
         "failed to read an EventBridge envelope; the rule must send the matched event as it is, \
          without an input transformer"
     )]
-    Envelope(#[source] serde_json::Error),
+    Envelope(#[source] JsonError),
     /// The envelope is fine, and what is in it is not what AWS documents.
     #[error("failed to read the detail of an event {detail_type:?}")]
     Detail {
@@ -90,13 +91,14 @@ pub enum Ec2EventError {
         detail_type: String,
         /// What is wrong with it.
         #[source]
-        source: serde_json::Error,
+        source: JsonError,
     },
 }
 
 /// Reads an event.
 pub fn parse(body: &[u8]) -> Result<Ec2Event, Ec2EventError> {
-    let envelope: Envelope = serde_json::from_slice(body).map_err(Ec2EventError::Envelope)?;
+    let envelope: Envelope =
+        serde_json::from_slice(body).map_err(|error| Ec2EventError::Envelope(error.into()))?;
     let kind = envelope.kind()?;
     Ok(Ec2Event {
         account: envelope.account,
@@ -169,7 +171,7 @@ impl Envelope {
     fn detail<'a, D: Deserialize<'a>>(&'a self) -> Result<D, Ec2EventError> {
         D::deserialize(&self.detail).map_err(|source| Ec2EventError::Detail {
             detail_type: self.detail_type.clone(),
-            source,
+            source: source.into(),
         })
     }
 }

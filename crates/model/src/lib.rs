@@ -8,6 +8,7 @@ pub mod evidence;
 pub mod ids;
 pub mod instance;
 pub mod job;
+pub mod json;
 pub mod labels;
 pub mod ledger;
 pub mod policy;

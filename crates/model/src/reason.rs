@@ -36,6 +36,24 @@ pub enum IgnoreReason {
     NothingAwaited,
 }
 
+impl IgnoreReason {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::NoRunner,
+        Self::RunnerNameWithoutInstance,
+        Self::ForeignInstance,
+        Self::NotOurStack,
+        Self::OtherRepository,
+        Self::RepositoryNotAllowed,
+        Self::CarriedOver,
+        Self::NotForUs,
+        Self::FleetDisabled,
+        Self::AlreadyClaimed,
+        Self::NothingToDecide,
+        Self::NothingAwaited,
+    ];
+}
+
 /// Why a job is settled. Stored, logged, counted and shown: the wording is what people see.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -149,6 +167,17 @@ pub enum RefusalKind {
     Unknown,
 }
 
+impl RefusalKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::TooOld,
+        Self::NotRetryable,
+        Self::MissingPermission,
+        Self::NotFound,
+        Self::Unknown,
+    ];
+}
+
 impl Refusal {
     /// The label value for metrics and logs.
     pub fn as_str(&self) -> &'static str {
@@ -185,6 +214,15 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::JobEnded,
+        Self::NotTaken,
+        Self::NeverNeeded,
+        Self::JobTakenElsewhere,
+        Self::NeverRan,
+    ];
+
     /// The label value for metrics and logs: one of a fixed set.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -241,5 +279,65 @@ impl LaunchRefusal {
             Self::NoTypeFits { .. } => "no-type-fits",
             Self::UnknownImage { .. } => "unknown-image",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_ignore_reason_are_in_all() {
+        // Whoever adds one comes by here, and adds it to `ALL`.
+        let place = |one: &IgnoreReason| -> usize {
+            match one {
+                IgnoreReason::NoRunner => 0,
+                IgnoreReason::RunnerNameWithoutInstance => 1,
+                IgnoreReason::ForeignInstance => 2,
+                IgnoreReason::NotOurStack => 3,
+                IgnoreReason::OtherRepository => 4,
+                IgnoreReason::RepositoryNotAllowed => 5,
+                IgnoreReason::CarriedOver => 6,
+                IgnoreReason::NotForUs => 7,
+                IgnoreReason::FleetDisabled => 8,
+                IgnoreReason::AlreadyClaimed => 9,
+                IgnoreReason::NothingToDecide => 10,
+                IgnoreReason::NothingAwaited => 11,
+            }
+        };
+        let places: Vec<usize> = IgnoreReason::ALL.iter().map(place).collect();
+        assert_eq!(places, (0..12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn all_of_refusal_kind_are_in_all() {
+        // Whoever adds one comes by here, and adds it to `ALL`.
+        let place = |one: &RefusalKind| -> usize {
+            match one {
+                RefusalKind::TooOld => 0,
+                RefusalKind::NotRetryable => 1,
+                RefusalKind::MissingPermission => 2,
+                RefusalKind::NotFound => 3,
+                RefusalKind::Unknown => 4,
+            }
+        };
+        let places: Vec<usize> = RefusalKind::ALL.iter().map(place).collect();
+        assert_eq!(places, (0..5).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn all_of_end_reason_are_in_all() {
+        // Whoever adds one comes by here, and adds it to `ALL`.
+        let place = |one: &EndReason| -> usize {
+            match one {
+                EndReason::JobEnded => 0,
+                EndReason::NotTaken => 1,
+                EndReason::NeverNeeded => 2,
+                EndReason::JobTakenElsewhere => 3,
+                EndReason::NeverRan => 4,
+            }
+        };
+        let places: Vec<usize> = EndReason::ALL.iter().map(place).collect();
+        assert_eq!(places, (0..5).collect::<Vec<_>>());
     }
 }

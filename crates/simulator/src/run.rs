@@ -10,7 +10,6 @@ use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
 use reprise_store::{DueKey, Store};
 use reprise_world::invariants::{self, Broken, Watch};
-use reprise_world::world::{Queue, World};
 use tokio::task::JoinSet;
 
 use crate::agents::{self, Agents};
@@ -113,7 +112,7 @@ impl<'a> Driver<'a> {
                 return Ok(checks::check_at_rest(&self.universe).await?);
             }
             if self.universe.now() >= end {
-                return Ok(vec![self.never_quiet().await?]);
+                return self.never_quiet().await;
             }
             self.wait().await?;
         }
@@ -254,18 +253,6 @@ impl<'a> Driver<'a> {
         })
     }
 
-    /// What keeps the world from its rest.
-    async fn never_quiet(&self) -> Result<Broken> {
-        let (universe, now) = (&self.universe, self.universe.now());
-        let mut why = universe.look(|world, _| restless(world));
-        let due = universe.store.due(now, 3).await?;
-        why.extend(due.iter().map(|key| format!("{key:?} is due")));
-        Ok(Broken {
-            invariant: 0,
-            what: format!("the world never comes to rest: {}", why.join(", ")),
-        })
-    }
-
     /// When nothing will have happened for long enough.
     fn quiet_at(&self) -> Timestamp {
         let changed = self.universe.look(|world, _| world.last_change());
@@ -299,15 +286,19 @@ impl<'a> Driver<'a> {
             .flatten();
         all.min().map_or(look_again, |at| at.min(look_again))
     }
-}
 
-fn restless(world: &World) -> Vec<String> {
-    let active = world.github().runs().filter(|run| run.is_active());
-    let active = active.map(|run| format!("run {} is active", run.id));
-    let alive = world.ec2().instances().filter(|one| one.is_alive());
-    let alive = alive.map(|one| format!("{} is alive", one.id));
-    let queues = [Queue::Webhooks, Queue::Ec2Events].into_iter();
-    let full = queues.filter(|queue| !world.is_queue_empty(*queue));
-    let full = full.map(|queue| format!("{queue:?} is not empty"));
-    active.chain(alive).chain(full).collect()
+    /// What is restless still.
+    async fn never_quiet(&self) -> Result<Vec<Broken>> {
+        let mut restless = self.universe.look(|world, _| invariants::unrest(world));
+        for key in self.universe.written() {
+            if !self.is_stuck(&key) && self.is_due_some_day(&key).await? {
+                restless.push(format!("{key:?} is due"));
+            }
+        }
+        let restless = restless.join("; ");
+        Ok(vec![Broken {
+            invariant: 0,
+            what: format!("the world never comes to rest: {restless}"),
+        }])
+    }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod deny;
+mod fuzz;
 mod peers;
 mod purity;
 mod simulate;
@@ -40,6 +41,12 @@ enum Task {
     },
     /// Check licences, banned crates and sources with cargo-deny.
     Deny,
+    /// Replay the saved fuzz corpus, then fuzz each target for a while.
+    Fuzz {
+        /// How long to fuzz each target; 0 only replays.
+        #[arg(long, default_value_t = 3)]
+        seconds: u32,
+    },
 }
 
 fn main() -> ExitCode {
@@ -49,6 +56,7 @@ fn main() -> ExitCode {
         Task::Purity => purity::check(),
         Task::Simulate { arguments } => simulate::run(&arguments),
         Task::Deny => deny::check(),
+        Task::Fuzz { seconds } => fuzz::check(seconds),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

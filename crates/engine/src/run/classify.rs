@@ -4,23 +4,20 @@
 //! that fail-fast cancelled because of an interruption; G, real failures. A gate that failed after
 //! the interruption stays in G: it depends on the interrupted job, so either call brings it along.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use reprise_model::ids::JobId;
 use reprise_model::job::{Conclusion, Job, JobStatus};
 use reprise_model::ledger::{RerunOrder, RerunTarget, Sibling};
-use reprise_model::run::{CancelCause, Run};
+use reprise_model::run::CancelCause;
 
+use super::RunFacts;
+use crate::job::JobVerdict;
 use crate::mutant;
 
 /// The order for the interrupted jobs `wanted`; `None` when there is none.
-pub(super) fn order(
-    run: &Run,
-    jobs: &[Job],
-    wanted: &[JobId],
-    causes: &BTreeMap<JobId, CancelCause>,
-) -> Option<RerunOrder> {
-    let attempt = Attempt::new(jobs, wanted, causes);
+pub(super) fn order(facts: &RunFacts<'_>, jobs: &[Job], wanted: &[JobId]) -> Option<RerunOrder> {
+    let attempt = Attempt::new(facts, jobs, wanted);
     let is_alone = mutant!(ForgetSiblings => true, attempt.siblings.is_empty());
     let target = match wanted {
         [] => return None,
@@ -32,7 +29,7 @@ pub(super) fn order(
         RerunTarget::FailedJobs => (attempt.failed_for_real, attempt.siblings),
     };
     Some(RerunOrder {
-        from: run.run_attempt,
+        from: facts.run.run_attempt,
         target,
         wanted: wanted.to_vec(),
         along,
@@ -58,7 +55,7 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn new(jobs: &[Job], wanted: &[JobId], causes: &BTreeMap<JobId, CancelCause>) -> Self {
+    fn new(facts: &RunFacts<'_>, jobs: &[Job], wanted: &[JobId]) -> Self {
         let (interrupted, others): (Vec<&Job>, Vec<&Job>) = jobs
             .iter()
             .filter(|job| job.is_unsuccessful() || wanted.contains(&job.id))
@@ -71,7 +68,11 @@ impl Attempt {
             cancelled.into_iter().partition(|job| {
                 let matrix = matrix(job);
                 let beside = |set: &BTreeSet<&str>| matrix.is_some_and(|name| set.contains(name));
-                match causes.get(&job.id) {
+                // Its own interruption explains its end, and its policy has the last word on it.
+                if is_settled_as_interrupted(facts, job.id) {
+                    return false;
+                }
+                match facts.causes.get(&job.id) {
                     // Where names do not tell, GitHub's word is enough: leaving a victim of the
                     // interruption behind is worse than one more execution.
                     Some(CancelCause::FailFast) => {
@@ -85,6 +86,21 @@ impl Attempt {
             siblings: siblings.into_iter().map(sibling).collect(),
             failed_for_real: names(&[failed, unrelated].concat()),
         }
+    }
+}
+
+/// Whether a job was interrupted itself and is not to come back for that: it opted out, or was
+/// re-run as often as it may be.
+fn is_settled_as_interrupted(facts: &RunFacts<'_>, id: JobId) -> bool {
+    match facts.verdicts.get(&id) {
+        Some(JobVerdict::Settle { evidence, .. }) => !evidence.is_empty(),
+        Some(
+            JobVerdict::Ignore(_)
+            | JobVerdict::LookAgain { .. }
+            | JobVerdict::ReadEarlier
+            | JobVerdict::Await { .. },
+        )
+        | None => false,
     }
 }
 

@@ -6,9 +6,9 @@ use reprise_model::ids::{JobId, RunAttempt};
 use reprise_model::instance::Instance;
 use reprise_model::job::{Execution, Job, JobKey};
 use reprise_model::ledger::{
-    Due, Rerun, RerunAnswer, RerunOrder, RunEntry, RunKey, TrackedJob, TrackedState,
+    Due, Rerun, RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, TrackedJob, TrackedState,
 };
-use reprise_model::reason::SettleReason;
+use reprise_model::reason::{RefusalKind, SettleReason};
 
 use crate::backoff::Jitter;
 use crate::due;
@@ -206,11 +206,25 @@ pub(super) fn take_answer(entry: &mut RunEntry, answer: &RerunAnswer, now: Times
                 move_to(entry, id, TrackedState::Asked { rerun: index });
             }
         }
+        // Only that call is refused: one of the jobs by itself may still be re-run.
+        RerunAnswer::Refused(_) if refused_together(entry).is_some() => {}
         RerunAnswer::Refused(refusal) => {
             settle(entry, &open, &SettleReason::Refused(refusal.clone()), now);
         }
         RerunAnswer::NotNow | RerunAnswer::Unclear => {}
     }
+}
+
+/// The attempt of which GitHub has refused the last re-run of all failed jobs, because it found none
+/// to re-run: it does not always count cancelled jobs among them.
+pub(super) fn refused_together(entry: &RunEntry) -> Option<RunAttempt> {
+    let last = entry.reruns.last()?;
+    let nothing_failed = match &last.answer {
+        RerunAnswer::Refused(refusal) => refusal.kind == RefusalKind::NotRetryable,
+        RerunAnswer::Unclear | RerunAnswer::Accepted | RerunAnswer::NotNow => false,
+    };
+    let together = last.order.target == RerunTarget::FailedJobs;
+    (nothing_failed && together).then_some(last.order.from)
 }
 
 /// Makes the record due after the next step of its backoff, or after `at_least`, if that is more.

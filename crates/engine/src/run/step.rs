@@ -282,7 +282,7 @@ fn bring_back(
             ledger::settle(entry, &ids, &reason, now);
             RunStep::Done
         }
-        Permission::Granted => match order(facts, jobs, candidates) {
+        Permission::Granted => match order(entry, facts, jobs, candidates) {
             Some(order) => {
                 ledger::write_down(entry, order.clone(), now);
                 RunStep::Ask(order)
@@ -293,7 +293,12 @@ fn bring_back(
 }
 
 /// What a re-run left behind goes first and one by one: no call takes several of them for sure.
-fn order(facts: &RunFacts<'_>, jobs: &[Job], candidates: &Candidates) -> Option<RerunOrder> {
+fn order(
+    entry: &RunEntry,
+    facts: &RunFacts<'_>,
+    jobs: &[Job],
+    candidates: &Candidates,
+) -> Option<RerunOrder> {
     match candidates.left_behind.first() {
         Some((id, new_id)) => Some(RerunOrder {
             from: facts.run.run_attempt,
@@ -302,7 +307,24 @@ fn order(facts: &RunFacts<'_>, jobs: &[Job], candidates: &Candidates) -> Option<
             along: Vec::new(),
             siblings: Vec::new(),
         }),
-        None => classify::order(facts.run, jobs, &candidates.awaiting, facts.causes),
+        None => {
+            let order = classify::order(facts, jobs, &candidates.awaiting)?;
+            let refused = ledger::refused_together(entry) == Some(order.from);
+            Some(if refused { by_one_job(order) } else { order })
+        }
+    }
+}
+
+/// The same by a call that GitHub cannot find nothing for: the first job goes by itself, and what it
+/// leaves behind follows as it always does.
+fn by_one_job(order: RerunOrder) -> RerunOrder {
+    match order.wanted.first() {
+        Some(first) => RerunOrder {
+            target: RerunTarget::Job(*first),
+            along: Vec::new(),
+            ..order
+        },
+        None => order,
     }
 }
 

@@ -16,6 +16,7 @@ pub use self::body::{workflow_job_body, workflow_run_body};
 pub use self::workflow_job::{JobAction, WorkflowJobEvent};
 pub use self::workflow_run::{RunAction, WorkflowRunEvent};
 use crate::ids::InstallationId;
+use crate::json::JsonError;
 
 /// A webhook that GitHub sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct WebhookError {
     pub event: String,
     /// Where and why reading ended.
     #[source]
-    pub source: serde_json::Error,
+    pub source: JsonError,
 }
 
 /// Reads a webhook; `event` is the header `X-GitHub-Event`.
@@ -61,7 +62,7 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Webhook, WebhookError> {
 fn read<P: DeserializeOwned>(event: &str, body: &[u8]) -> Result<P, WebhookError> {
     serde_json::from_slice(body).map_err(|source| WebhookError {
         event: event.to_owned(),
-        source,
+        source: source.into(),
     })
 }
 

@@ -94,6 +94,29 @@ fn rest_answers_are_read_as_webhooks_are() {
 }
 
 #[test]
+fn a_path_is_the_same_with_any_ref_behind_it_and_wherever_it_stands() {
+    let body = include_str!("fixtures/workflow_run/old.json");
+    let path = ".github/workflows/nightly.yaml";
+    let nightly = |written: &str| run_event(&body.replace(path, written)).run.path;
+    for branch in ["main", "x.yml@2", "x.yaml@2", "@"] {
+        let written = format!("{path}@{branch}");
+        assert_eq!(nightly(&written).as_deref(), Some(path), "{written}");
+        let of_the_run = body.replace("\"name\": \"\"", &format!("\"path\": \"{written}\""));
+        assert_eq!(run_event(&of_the_run).run.path.as_deref(), Some(path));
+    }
+}
+
+#[test]
+fn an_immense_value_where_it_does_not_belong_is_told_in_few_words() {
+    let name = "x".repeat(100_000);
+    let body = format!("{{\"action\": \"queued\", \"repository\": {{\"full_name\": \"{name}\"}}}}");
+    let error = parse("workflow_job", body.as_bytes()).expect_err("no repository");
+    let told = error.source.to_string();
+    assert!(told.chars().count() < 600, "{told}");
+    assert!(told.contains("is not a repository, as acme/shop"), "{told}");
+}
+
+#[test]
 fn an_event_of_no_use_is_not_looked_into() {
     let webhook = parse("ping", b"not json").expect("never read");
     let event = "ping".to_owned();

@@ -140,11 +140,12 @@ fn check_run_of(url: &str) -> Option<CheckRunId> {
 }
 
 /// REST writes `.github/workflows/ci.yml@main` where a webhook writes the path alone; both must
-/// give the same job key.
-fn without_ref(mut path: String) -> String {
+/// give the same job key. A branch may be called `x.yml@2` itself, so the first mark counts.
+pub(super) fn without_ref(mut path: String) -> String {
     let end = [".yml@", ".yaml@"]
         .iter()
-        .find_map(|mark| path.find(mark).map(|at| at + mark.len() - 1));
+        .filter_map(|mark| path.find(mark).map(|at| at + mark.len() - 1))
+        .min();
     if let Some(end) = end {
         path.truncate(end);
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::WireInstallation;
-use super::wire::{WireRepository, WireRun};
+use super::wire::{WireRepository, WireRun, without_ref};
 use crate::ids::{InstallationId, Repository};
 use crate::run::Run;
 
@@ -66,7 +66,7 @@ impl Payload {
             installation: self.installation.map(|installation| installation.id),
             run: Run {
                 workflow_name: run.workflow_name.or(workflow.name),
-                path: run.path.or(workflow.path),
+                path: run.path.or(workflow.path.map(without_ref)),
                 ..run
             },
         }

@@ -50,7 +50,8 @@ impl Stage<'_> {
     fn person(&self, dice: &mut Dice) -> Step {
         let run = dice.below(self.pushes.len());
         let by_hand = self.by_hand(dice, run);
-        let soon = dice.seconds(0, 120);
+        // GitHub tells whole seconds, and nobody answers what is shown within one.
+        let soon = dice.seconds(1, 120);
         let what = match dice.below(6) {
             0 => Action::CancelByPerson { run },
             1 => Action::RerunByPerson { run, what: by_hand },
@@ -63,7 +64,7 @@ impl Stage<'_> {
             _ => Action::PersonWaits {
                 run,
                 when: When::RunCompletes,
-                then_after: dice.one_of(soon, &[(500, SignedDuration::ZERO)]),
+                then_after: dice.one_of(soon, &[(500, SignedDuration::from_secs(1))]),
                 deed: Deed::Rerun(by_hand),
             },
         };

@@ -101,7 +101,10 @@ impl Cloud for SimCloud {
             let throttled = || unclear("RequestLimitExceeded");
             return self.0.call(USUAL, throttled).await;
         }
-        if self.is_short_of(order.capacity) {
+        // EC2 answers a repeat as it answered before.
+        let token = &order.client_token;
+        let is_repeat = universe.look(|world, now| world.ec2_mut(now).knows_token(token));
+        if !is_repeat && self.is_short_of(order.capacity) {
             let short = || LaunchAnswer::NoCapacity {
                 codes: vec![SHORT.to_owned()],
             };

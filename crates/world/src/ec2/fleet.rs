@@ -151,6 +151,12 @@ impl Ec2 {
         })
     }
 
+    /// Whether a fleet was launched with this client token: then a repeat is answered as the first
+    /// request was, whatever there is to launch now.
+    pub fn knows_token(&self, token: &str) -> bool {
+        self.fleets.contains_key(token)
+    }
+
     pub(super) fn forget_fleets(&mut self, now: Timestamp) {
         self.fleets.retain(|_, remembered| remembered.until > now);
     }

@@ -14,6 +14,7 @@ mod rest;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod unrest;
 mod watch;
 
 use std::fmt;
@@ -24,6 +25,7 @@ use crate::world::World;
 pub use quiet::{QUIET_FOR, is_quiet};
 pub use rest::{Ledger, Verdict, check_at_rest, is_stuck};
 pub use summary::{JobRow, summary};
+pub use unrest::unrest;
 pub use watch::Watch;
 
 /// An invariant that does not hold.

@@ -233,13 +233,16 @@ pub(super) fn is_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
 }
 
 /// Whether a job, in the attempt in which it really was, was cancelled beside a wanted one of the
-/// same fail-fast matrix.
+/// same matrix, and by fail-fast for all that anybody can tell: where annotations may not be read,
+/// every part of the matrix that was cancelled is taken for such a sibling.
 pub(super) fn is_sibling_of_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
-    let Some((run, attempt, _)) = world.github().job(job.id) else {
+    let github = world.github();
+    let Some((run, attempt, _)) = github.job(job.id) else {
         return false;
     };
     let matrix_of = |job: &Job| run.spec_of(job).and_then(|spec| spec.matrix.as_ref());
-    let Some(matrix) = matrix_of(job).filter(|matrix| matrix.fail_fast) else {
+    let unreadable = github.faults().no_checks_read;
+    let Some(matrix) = matrix_of(job).filter(|matrix| matrix.fail_fast || unreadable) else {
         return false;
     };
     let mut others = attempt.jobs.values().filter(|other| other.id != job.id);

@@ -21,6 +21,11 @@ use crate::world::World;
 /// to EC2 for a quarter of an hour; the rest is for answers that lag and for faults.
 const GRACE: SignedDuration = SignedDuration::from_mins(45);
 
+/// How long an instance may idle that never had a job, after the job that it was launched for has
+/// ended elsewhere: another job of its run may take it, so it is given an hour, and is asked about
+/// every half an hour.
+const IDLE_GRACE: SignedDuration = SignedDuration::from_mins(100);
+
 /// What the ledger of the programs under test says of each job that it tracks, by the id in the
 /// attempt in which it was interrupted.
 pub type Ledger = BTreeMap<JobId, Verdict>;
@@ -186,9 +191,24 @@ impl Case<'_> {
         }
     }
 
+    /// The run ended cancelled, and so did a job that no interruption explains, without a word why: it
+    /// may have been a person, whose word is not answered by a re-run. As its own runner's end can
+    /// read so, nobody need have cancelled it.
     fn is_cancelled_for_no_reason(&self) -> bool {
-        self.world.github().faults().no_checks_read
-            && self.attempt.conclusion == Some(Conclusion::Cancelled)
+        let github = self.world.github();
+        let unreadable = |job: &Job| {
+            let messages = job.annotations.iter().map(|one| one.message.as_str());
+            github.faults().no_checks_read
+                || CancelCause::from_annotations(messages) == CancelCause::Unreadable
+        };
+        let unexplained = |job: &Job| {
+            !job.is_carried_over()
+                && job.conclusion == Some(Conclusion::Cancelled)
+                && !reruns::is_wanted(self.world, job, Timestamp::MAX)
+        };
+        let mut jobs = self.attempt.jobs.values();
+        self.attempt.conclusion == Some(Conclusion::Cancelled)
+            && jobs.any(|job| unexplained(job) && unreadable(job))
     }
 
     fn name(&self) -> String {
@@ -259,7 +279,8 @@ fn outlived(world: &World) -> Vec<String> {
             continue;
         };
         let outlived_by = ended_at.duration_since(free_at);
-        if outlived_by > GRACE {
+        let grace = machine.job.map_or(IDLE_GRACE, |_| GRACE);
+        if outlived_by > grace {
             let minutes = outlived_by.as_mins();
             broken.push(format!(
                 "{} outlived its job by {minutes} minutes",

@@ -129,3 +129,46 @@ fn cancelled_siblings() -> World {
     world.answer(RerunAnswer::Accepted);
     world
 }
+
+/// GitHub does not always count cancelled jobs among the failed ones, and then finds none.
+fn nothing_failed() -> RerunAnswer {
+    RerunAnswer::Refused(Refusal {
+        kind: RefusalKind::NotRetryable,
+        message: "This workflow run cannot be retried".to_owned(),
+    })
+}
+
+#[test]
+fn where_github_finds_no_failed_job_an_interrupted_one_is_asked_for_by_itself() {
+    let (victim, sibling) = (cancelled(1, "test (1)"), cancelled(2, "test (2)"));
+    let mut world = World::with(&[victim, sibling.clone()]);
+    world.await_jobs(&[1]);
+    world.causes.insert(JobId(1), CancelCause::Unreadable);
+    world.causes.insert(JobId(2), CancelCause::FailFast);
+    let together = ask_all(&[1], &[], &[&sibling]);
+    assert_eq!(world.go(), together);
+    world.answer(nothing_failed());
+    assert_eq!(world.state(1), TrackedState::Awaiting);
+    let (RunStep::Ask(together), RunStep::Ask(alone)) = (together, world.go()) else {
+        panic!("it is asked for again");
+    };
+    let target = RerunTarget::Job(JobId(1));
+    assert_eq!(alone, RerunOrder { target, ..together });
+    world.answer(nothing_failed());
+    assert!(is_refused(&world.reason(1), RefusalKind::NotRetryable));
+}
+
+#[test]
+fn a_sibling_that_was_interrupted_itself_and_opted_out_is_no_victim_of_another_interruption() {
+    let opted_out = JobVerdict::Settle {
+        reason: SettleReason::OptedOut,
+        end: None,
+        ran_on: None,
+        evidence: vec![evidence(EvidenceSource::Tag, 200)],
+    };
+    let mut world = World::with(&[job(1, "test (1)"), cancelled(2, "test (2)")]);
+    world.await_jobs(&[1]);
+    world.causes.insert(JobId(2), CancelCause::Unreadable);
+    world.verdicts.insert(JobId(2), opted_out);
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
+}

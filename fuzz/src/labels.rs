@@ -1,0 +1,106 @@
+//! The labels of a job, one a line.
+
+use reprise_model::labels::{
+    FamilyPattern, JobLabels, LabelError, Range, SpotChoice, parse, retry_of,
+};
+use reprise_model::policy::RetryPolicy;
+
+/// The longest label that is repeated in an error, in characters.
+const LONGEST_LABEL: usize = 1024;
+
+/// The most errors that are told of one job.
+const MOST_ERRORS: usize = 32;
+
+/// A quoted character takes ten at most, as `\u{10ffff}`; the sentences around it are short.
+const LONGEST_PROBLEM: usize = 10 * LONGEST_LABEL + 200;
+
+/// Checks one input.
+pub fn check(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else {
+        return;
+    };
+    let labels: Vec<String> = text.split('\n').map(str::to_owned).collect();
+    let read = parse(&labels);
+    match &read {
+        Ok(None) => assert_eq!(retry_of(&labels), None, "not ours, and yet it has a policy"),
+        Ok(Some(read)) => good(&labels, read),
+        Err(errors) => {
+            assert!(!errors.0.is_empty(), "a refusal without an error");
+            assert!(errors.0.len() <= MOST_ERRORS, "{} errors", errors.0.len());
+            for error in &errors.0 {
+                bad(&labels, error);
+            }
+        }
+    }
+    let mut more = labels;
+    more.push("self-hosted".to_owned());
+    assert_eq!(parse(&more), read, "somebody else's word changed something");
+}
+
+fn good(labels: &[String], read: &JobLabels) {
+    assert_eq!(retry_of(labels), read.retry, "two readings of retry=");
+    for range in [read.cpu, read.ram].into_iter().flatten() {
+        assert!(1 <= range.min && range.min <= range.max, "{range:?}");
+        assert!(range.contains(range.min) && range.contains(range.max));
+    }
+    for family in &read.family {
+        assert_eq!(FamilyPattern::new(family.as_str()).as_ref(), Ok(family));
+        let _ = family.matches("m7i-flex.large");
+    }
+    assert_eq!(parse(&written(read)).as_ref(), Ok(&Some(read.clone())));
+    let stored = serde_json::to_string(read).expect("it can be stored");
+    assert_eq!(
+        serde_json::from_str::<JobLabels>(&stored).ok().as_ref(),
+        Some(read)
+    );
+}
+
+fn bad(labels: &[String], error: &LabelError) {
+    let characters = error.label.chars().count();
+    assert!(characters <= LONGEST_LABEL, "a label of {characters}");
+    assert!(
+        (1..=characters).contains(&error.position),
+        "position {} of {characters}",
+        error.position
+    );
+    assert!(
+        labels.iter().any(|label| label.starts_with(&error.label)),
+        "the error names a label that nobody wrote"
+    );
+    assert!(!error.problem.is_empty() && error.problem.len() <= LONGEST_PROBLEM);
+    assert!(!error.hint.is_empty() && error.hint.len() <= 300);
+    let stored = serde_json::to_string(error).expect("it can be stored");
+    assert_eq!(
+        serde_json::from_str::<LabelError>(&stored).ok().as_ref(),
+        Some(error)
+    );
+}
+
+/// The labels again, one a setting.
+fn written(read: &JobLabels) -> Vec<String> {
+    let mut labels = vec![match &read.id {
+        Some(id) => format!("runs-on={id}"),
+        None => "runs-on".to_owned(),
+    }];
+    labels.push(match read.spot {
+        SpotChoice::On => "spot=true".to_owned(),
+        SpotChoice::Off => "spot=false".to_owned(),
+    });
+    labels.extend(read.retry.map(|retry| match retry {
+        RetryPolicy::WhenInterrupted => "retry=when-interrupted".to_owned(),
+        RetryPolicy::Never => "retry=false".to_owned(),
+    }));
+    if !read.family.is_empty() {
+        let families: Vec<&str> = read.family.iter().map(FamilyPattern::as_str).collect();
+        labels.push(format!("family={}", families.join("+")));
+    }
+    labels.extend(read.cpu.map(|cpu| range("cpu", cpu)));
+    labels.extend(read.ram.map(|ram| range("ram", ram)));
+    labels.extend(read.image.as_ref().map(|image| format!("image={image}")));
+    labels.extend(read.ignored.iter().cloned());
+    labels
+}
+
+fn range(key: &str, range: Range) -> String {
+    format!("{key}={}+{}", range.min, range.max)
+}
