@@ -37,6 +37,24 @@ pub enum IgnoreReason {
 }
 
 impl IgnoreReason {
+    /// The label value for metrics and logs of a message that is ignored: one of a fixed set.
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::NoRunner => "ignored-no-runner",
+            Self::RunnerNameWithoutInstance => "ignored-runner-name-without-instance",
+            Self::ForeignInstance => "ignored-foreign-instance",
+            Self::NotOurStack => "ignored-not-our-stack",
+            Self::OtherRepository => "ignored-other-repository",
+            Self::RepositoryNotAllowed => "ignored-repository-not-allowed",
+            Self::CarriedOver => "ignored-carried-over",
+            Self::NotForUs => "ignored-not-for-us",
+            Self::FleetDisabled => "ignored-fleet-disabled",
+            Self::AlreadyClaimed => "ignored-already-claimed",
+            Self::NothingToDecide => "ignored-nothing-to-decide",
+            Self::NothingAwaited => "ignored-nothing-awaited",
+        }
+    }
+
     /// All of them.
     pub const ALL: [Self; 12] = [
         Self::NoRunner,
@@ -92,6 +110,24 @@ pub enum SettleReason {
 }
 
 impl SettleReason {
+    /// All of them but GitHub's own refusals.
+    pub const PLAIN: [Self; 14] = [
+        Self::Succeeded,
+        Self::NotSpot,
+        Self::NotInterrupted,
+        Self::EvidenceExpired,
+        Self::EvidenceTooLate,
+        Self::OptedOut,
+        Self::AttemptLimit,
+        Self::AlreadyRerun,
+        Self::Cancelled,
+        Self::CancelledUnknown,
+        Self::Superseded,
+        Self::NeverCompleted,
+        Self::Recovered,
+        Self::FailedAgain,
+    ];
+
     /// The label value for metrics and logs: one of a fixed set.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -307,6 +343,32 @@ mod tests {
         };
         let places: Vec<usize> = IgnoreReason::ALL.iter().map(place).collect();
         assert_eq!(places, (0..12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn all_of_settle_reason_but_refusals_are_plain() {
+        // Whoever adds one comes by here, and adds it to `PLAIN`.
+        let place = |one: &SettleReason| -> Option<usize> {
+            match one {
+                SettleReason::Succeeded => Some(0),
+                SettleReason::NotSpot => Some(1),
+                SettleReason::NotInterrupted => Some(2),
+                SettleReason::EvidenceExpired => Some(3),
+                SettleReason::EvidenceTooLate => Some(4),
+                SettleReason::OptedOut => Some(5),
+                SettleReason::AttemptLimit => Some(6),
+                SettleReason::AlreadyRerun => Some(7),
+                SettleReason::Cancelled => Some(8),
+                SettleReason::CancelledUnknown => Some(9),
+                SettleReason::Superseded => Some(10),
+                SettleReason::NeverCompleted => Some(11),
+                SettleReason::Recovered => Some(12),
+                SettleReason::FailedAgain => Some(13),
+                SettleReason::Refused(_) => None,
+            }
+        };
+        let places: Vec<_> = SettleReason::PLAIN.iter().map(place).collect();
+        assert_eq!(places, (0..14).map(Some).collect::<Vec<_>>());
     }
 
     #[test]
