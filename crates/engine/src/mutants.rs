@@ -53,6 +53,10 @@ macro_rules! mutants {
 }
 
 mutants! {
+    /// Takes a record that was carried over from an earlier attempt for an execution.
+    TrustCarriedOver = "trust-carried-over",
+    /// Never sweeps.
+    NeverSweep = "never-sweep",
     /// Deletes a message before it is dealt with.
     AcknowledgeFirst = "acknowledge-first",
     /// Deletes a message that could not be dealt with.
@@ -73,10 +77,6 @@ mutants! {
     ForgetWhatWasAsked = "forget-what-was-asked",
     /// Waits for the run's event alone, where a job waits for its run.
     WaitForEventAlone = "wait-for-event-alone",
-    /// Forgets how often a job was executed already.
-    ForgetTheLimit = "forget-the-limit",
-    /// Takes a record that was carried over from an earlier attempt for an execution.
-    TrustCarriedOver = "trust-carried-over",
     /// Takes any failure on spot for an interruption.
     NeedNoEvidence = "need-no-evidence",
     /// Re-runs a job whose label says not to.
@@ -97,8 +97,8 @@ mutants! {
     EndWhatRuns = "end-what-runs",
     /// Ends instances whatever stack they belong to.
     IgnoreTheStack = "ignore-the-stack",
-    /// Never sweeps.
-    NeverSweep = "never-sweep",
+    /// Believes a runner's name, whatever repository the instance was launched for.
+    BelieveTheName = "believe-the-name",
 }
 
 impl fmt::Display for Mutant {

@@ -175,6 +175,7 @@ impl<'a> Driver<'a> {
             | Action::Shortage { .. }
             | Action::EarlyCompleted { .. }
             | Action::Ping
+            | Action::Stranger { .. }
             | Action::Forge(_) => {
                 let done = self.universe.look(|world, now| action.apply(world, now));
                 trace::line(Who::Plan, format!("{action}; {done}"));

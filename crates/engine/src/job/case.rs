@@ -131,6 +131,7 @@ impl Case<'_> {
     fn bears_no_tag_of_ours(&self) -> bool {
         match (self.facts.fleet, self.seen) {
             (FleetRule::Ours { stack }, Some(view)) => {
+                mutant!(IgnoreTheStack => return false);
                 view.tags.get(&self.rules.tags.stack()).map(String::as_str) != Some(stack)
             }
             (FleetRule::Ours { .. }, None) | (FleetRule::Foreign, _) => false,
@@ -142,7 +143,10 @@ impl Case<'_> {
     /// a tag, or one of another fleet's, tells of no repository.
     fn was_launched_for_another_repository(&self) -> bool {
         let tagged = match (self.facts.fleet, self.seen) {
-            (FleetRule::Ours { .. }, Some(view)) => view.tags.get(&self.rules.tags.repository()),
+            (FleetRule::Ours { .. }, Some(view)) => {
+                mutant!(BelieveTheName => return false);
+                view.tags.get(&self.rules.tags.repository())
+            }
             (FleetRule::Ours { .. }, None) | (FleetRule::Foreign, _) => None,
         };
         tagged.is_some_and(|tag| tag.parse().as_ref() != Ok(self.facts.repository))
@@ -188,7 +192,6 @@ impl Case<'_> {
     /// Counted from 1. A record without a runner, as of a job that was skipped, is none.
     fn execution_number(&self) -> u32 {
         let before = match self.facts.earlier {
-            Earlier::Read(_) if mutant!(ForgetTheLimit => true, false) => 0,
             Earlier::Read(earlier) if self.is_later_attempt() => earlier
                 .iter()
                 .filter(|execution| execution.runner_name.is_some())

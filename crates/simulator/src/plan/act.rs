@@ -67,6 +67,10 @@ impl Action {
                     world.post(now, message);
                     "it is posted".to_owned()
                 }),
+                Self::Stranger { run, place, what } => world
+                    .nth_run(*run)
+                    .and_then(|run| world.job_at(run, *place))
+                    .and_then(|like| what.apply(world, now, like)),
                 Self::Crash { .. } | Self::Drain { .. } => None,
             };
         done.unwrap_or_else(|| "there is nothing to do that to".to_owned())

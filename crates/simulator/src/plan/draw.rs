@@ -52,6 +52,7 @@ fn stage(steps: &[Step], replicas: usize) -> Stage<'_> {
             | Action::EarlyCompleted { .. }
             | Action::Ping
             | Action::Forge(_)
+            | Action::Stranger { .. }
             | Action::Crash { .. }
             | Action::Drain { .. } => None,
         })

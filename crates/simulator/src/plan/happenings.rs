@@ -8,7 +8,7 @@ use reprise_world::fate::Stroke;
 use reprise_world::world::{ByHand, Deed, When};
 
 use super::swarm::Swarm;
-use super::{Action, Dice, Forgery, Lie, Push, Signed, Step, fates};
+use super::{Action, Dice, Forgery, Lie, Push, Signed, Step, Stranger, fates};
 
 /// What is drawn from.
 pub(super) struct Stage<'a> {
@@ -41,6 +41,13 @@ impl Stage<'_> {
             }
         }
         if swarm.has(dice) {
+            let count = dice.number_of(1, 4);
+            steps.extend((0..count).map(|_| self.stranger(dice)));
+        }
+        if dice.chance(100) {
+            steps.extend(self.neighbour(dice));
+        }
+        if swarm.has(dice) {
             let count = dice.one_of(3, &[(300, 8), (150, 20)]);
             steps.extend((0..count).map(|_| self.crash(dice)));
         }
@@ -59,13 +66,13 @@ impl Stage<'_> {
                 run,
                 when: When::InstanceIsStruck,
                 then_after: dice.seconds(0, 180),
-                deed: Deed::Cancel,
+                deed: dice.one_of(Deed::Cancel, &[(100, Deed::Rerun(by_hand))]),
             },
             _ => Action::PersonWaits {
                 run,
                 when: When::RunCompletes,
                 then_after: dice.one_of(soon, &[(500, SignedDuration::from_secs(1))]),
-                deed: Deed::Rerun(by_hand),
+                deed: dice.one_of(Deed::Rerun(by_hand), &[(50, Deed::Cancel)]),
             },
         };
         // Who waits does so from the beginning; who acts does so while the run lives, or soon after.
@@ -116,7 +123,9 @@ impl Stage<'_> {
             instance_type: kind.map(str::to_owned),
             capacity: Some(capacity),
         };
-        let lasts = dice.seconds(30, 1_500);
+        // Some last longer than a launch is tried.
+        let (least, most) = dice.one_of((30, 1_500), &[(40, (10_800, 14_400))]);
+        let lasts = dice.seconds(least, most);
         Step {
             at: dice.up_to(self.horizon),
             what: Action::Shortage { pool, lasts },
@@ -163,6 +172,32 @@ impl Stage<'_> {
             at: self.while_it_lives(dice, run),
             what: Action::Forge(Forgery { says, signed }),
         }
+    }
+
+    fn stranger(&self, dice: &mut Dice) -> Step {
+        let (run, place) = self.job(dice);
+        let what = Stranger::draw(dice);
+        Step {
+            at: self.while_it_lives(dice, run),
+            what: Action::Stranger { run, place, what },
+        }
+    }
+
+    /// Somebody else's instance comes, has a job, and goes.
+    fn neighbour(&self, dice: &mut Dice) -> [Step; 3] {
+        let (run, place) = self.job(dice);
+        let comes = self.while_it_lives(dice, run);
+        let speaks = comes + dice.seconds(60, 300);
+        let goes = speaks + dice.seconds(60, 600);
+        let happens = |at, what| Step {
+            at,
+            what: Action::Stranger { run, place, what },
+        };
+        [
+            happens(comes, Stranger::NeighbourComes),
+            happens(speaks, Stranger::NeighbourSpeaks),
+            happens(goes, Stranger::NeighbourGoes),
+        ]
     }
 
     fn crash(&self, dice: &mut Dice) -> Step {

@@ -10,6 +10,7 @@ mod fates;
 mod happenings;
 mod rates;
 pub mod reached;
+mod strangers;
 mod swarm;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use dice::Dice;
 pub use rates::{
     AgentRates, Chance, Ec2Rates, GitHubRates, LatencyRates, PostRates, Rates, SqsRates, StoreRates,
 };
+pub use strangers::Stranger;
 
 /// One simulation.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,6 +147,15 @@ pub enum Action {
     Ping,
     /// A stranger posts something to the address of the webhooks.
     Forge(Forgery),
+    /// Something that is none of ours happens, told like a job of ours.
+    Stranger {
+        /// Of which run.
+        run: usize,
+        /// Which of its jobs.
+        place: usize,
+        /// What happens.
+        what: Stranger,
+    },
     /// A controller's process dies.
     Crash {
         /// Which.

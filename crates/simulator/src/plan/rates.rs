@@ -75,6 +75,10 @@ pub struct Ec2Rates {
     pub no_on_demand: Chance,
     /// A launch's answer is lost; whether it was carried out is as likely as not.
     pub lost_answers: Chance,
+    /// A pool is throttled within an answered launch.
+    pub pool_throttled: Chance,
+    /// A launch is refused for good, as for a limit of the account.
+    pub refused: Chance,
     /// A termination fails.
     pub terminate_fails: Chance,
 }

@@ -154,6 +154,7 @@ fn word(action: &Action) -> &'static str {
             after_effect: true, ..
         } => "crash after an effect",
         Action::Drain { .. } => "drain",
+        Action::Stranger { what, .. } => what.as_str(),
     }
 }
 
@@ -286,6 +287,8 @@ fn of_ec2(rates: &Ec2Rates) -> Vec<(&'static str, bool)> {
         no_spot,
         no_on_demand,
         lost_answers,
+        pool_throttled,
+        refused,
         terminate_fails,
     } = rates;
     vec![
@@ -293,6 +296,8 @@ fn of_ec2(rates: &Ec2Rates) -> Vec<(&'static str, bool)> {
         ("ec2: no spot", has(*no_spot)),
         ("ec2: no on-demand", has(*no_on_demand)),
         ("ec2: lost answers", has(*lost_answers)),
+        ("ec2: throttles a pool", has(*pool_throttled)),
+        ("ec2: refuses", has(*refused)),
         ("ec2: terminations fail", has(*terminate_fails)),
     ]
 }

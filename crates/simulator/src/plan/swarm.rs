@@ -66,6 +66,8 @@ impl Swarm {
                 no_spot: self.up_to(dice, 300),
                 no_on_demand: self.up_to(dice, 150),
                 lost_answers: self.up_to(dice, 150),
+                pool_throttled: self.up_to(dice, 100),
+                refused: self.up_to(dice, 60),
                 terminate_fails: self.up_to(dice, 150),
             },
             sqs: SqsRates {

@@ -85,6 +85,9 @@ impl fmt::Display for Action {
                     "replica {replica} dies {when} its {calls}th call from now on"
                 )
             }
+            Self::Stranger { run, place, what } => {
+                write!(f, "{} (like job {place} of push {run})", what.as_str())
+            }
             Self::Drain { replica } => write!(f, "replica {replica} is asked to end"),
         }
     }

@@ -73,6 +73,22 @@ impl SimCloud {
         short
     }
 
+    /// A no that is not about capacity.
+    fn says_no(&self) -> Option<LaunchAnswer> {
+        let universe = &self.0.universe;
+        let rates = universe.rates().ec2;
+        if universe.hits(rates.pool_throttled) {
+            self.0.fault("ec2 throttles a pool");
+            Some(LaunchAnswer::Throttled)
+        } else if universe.hits(rates.refused) {
+            self.0.fault("ec2 refuses a launch");
+            let message = "MaxSpotInstanceCountExceeded".to_owned();
+            Some(LaunchAnswer::Refused { message })
+        } else {
+            None
+        }
+    }
+
     fn create_fleet(&self, order: &LaunchOrder) -> LaunchAnswer {
         let request = fleet_request(order);
         let fleet = self.0.universe.world(|world, now| {
@@ -109,6 +125,9 @@ impl Cloud for SimCloud {
                 codes: vec![SHORT.to_owned()],
             };
             return self.0.call(USUAL, short).await;
+        }
+        if let Some(no) = self.says_no() {
+            return self.0.call(USUAL, || no).await;
         }
         if !universe.hits(universe.rates().ec2.lost_answers) {
             return self.0.call(USUAL, || self.create_fleet(order)).await;

@@ -101,14 +101,16 @@ impl Wire {
 }
 
 /// All faults that befall a replica's calls.
-pub const FAULTS: [&str; 19] = [
+pub const FAULTS: [&str; 21] = [
     "a commit is done and its repeat conflicts",
     "a fresh run is not found",
     "a launch's answer is lost",
     "a message is received twice",
     "a receive fails",
     "a termination fails",
+    "ec2 refuses a launch",
     "ec2 throttles",
+    "ec2 throttles a pool",
     "github fails after acting",
     "github fails before acting",
     "github's answer is lost",

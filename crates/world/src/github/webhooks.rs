@@ -104,6 +104,13 @@ impl GitHub {
         Some(body.to_string())
     }
 
+    /// The signature that GitHub sends with a body.
+    pub fn signature_of(&self, body: &str) -> String {
+        let mut mac = self.webhook_key.clone();
+        mac.update(body.as_bytes());
+        format!("sha256={}", hex::encode(mac.finalize().into_bytes()))
+    }
+
     pub(super) fn announce_job(&mut self, now: Timestamp, id: JobId, action: JobAction) {
         let wire = Wire(&self.settings);
         let Some((run, attempt, job)) = self.job(id) else {
@@ -155,9 +162,7 @@ impl GitHub {
 
     fn deliver(&mut self, at: Timestamp, event: &'static str, body: &Value) {
         let body = body.to_string();
-        let mut mac = self.webhook_key.clone();
-        mac.update(body.as_bytes());
-        let signature = format!("sha256={}", hex::encode(mac.finalize().into_bytes()));
+        let signature = self.signature_of(&body);
         let id = DeliveryId::new(self.guid());
         self.deliveries.push(Delivery {
             id,
