@@ -112,7 +112,10 @@ impl<'a> Driver<'a> {
                 return Ok(checks::check_at_rest(&self.universe).await?);
             }
             if self.universe.now() >= end {
-                return self.never_quiet().await;
+                // What is left behind tells more than that something is.
+                let mut broken = checks::check_at_rest(&self.universe).await?;
+                broken.extend(self.never_quiet().await?);
+                return Ok(broken);
             }
             self.wait().await?;
         }
