@@ -8,11 +8,13 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_engine::due;
+use reprise_engine::{due, mutant};
 use reprise_model::ledger::{Due, InstanceEntry, LaunchClaim, RunEntry};
 use reprise_store::{Change, Expect, Store, StoreError, Version, Versioned};
 use tracing::warn;
 
+#[cfg(feature = "mutants")]
+use crate::broken;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::logging::chain;
@@ -128,7 +130,8 @@ impl<P: Ports> Controller<P> {
         record: R,
     ) -> Result<(), StoreError> {
         let put = record.put(self, Expect::At(claimed.version));
-        self.store.commit(vec![put]).await
+        let commit = self.store.commit(vec![put]);
+        mutant!(IgnoreLostCommit => broken::won_anyway(commit.await), commit.await)
     }
 
     /// Lets a record go unfinished: it is anybody's at once. Where that fails, it is so at the

@@ -4,8 +4,15 @@
 //! it answers, and only then performs it. It makes no choice of its own. Everything outside the
 //! process is behind a port ([`ports`]), so that a simulator can stand in for the world.
 
+#[cfg(all(feature = "mutants", not(debug_assertions)))]
+compile_error!(
+    "the feature `mutants` breaks behaviours on purpose; it is for the simulator's dev profile alone"
+);
+
 pub mod adapters;
 mod bells;
+#[cfg(feature = "mutants")]
+mod broken;
 mod claims;
 pub mod clock;
 pub mod context;

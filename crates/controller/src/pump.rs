@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use reprise_engine::backoff;
+use reprise_engine::{backoff, mutant};
 use reprise_model::reason::IgnoreReason;
 use secrecy::SecretString;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -83,9 +83,9 @@ pub struct Pump<P: Ports> {
     pub at_once: usize,
 }
 
-type Handled<'a> = Pin<Box<dyn Future<Output = Result<Outcome, WorkError>> + Send + 'a>>;
+pub(crate) type Handled<'a> = Pin<Box<dyn Future<Output = Result<Outcome, WorkError>> + Send + 'a>>;
 
-type Received<P> = Message<<<P as Ports>::Queue as Queue>::Receipt>;
+pub(crate) type Received<P> = Message<<<P as Ports>::Queue as Queue>::Receipt>;
 
 impl<P: Ports> Pump<P> {
     /// Receives until the controller drains, then waits for what is under way.
@@ -164,6 +164,7 @@ impl<P: Ports> Pump<P> {
 
     async fn deal_with(&self, message: Received<P>) {
         let source = self.source.as_str();
+        mutant!(AcknowledgeFirst => self.acknowledge(&message).await);
         match self.outcome(&message).await {
             Ok(outcome) => {
                 self.controller.metrics.message(source, outcome.as_str());
@@ -209,6 +210,7 @@ impl<P: Ports> Pump<P> {
     fn handle<'a>(&'a self, message: &'a Received<P>) -> Handled<'a> {
         match &self.source {
             Source::Webhooks(secrets) => {
+                mutant!(BelieveTheBody => return self.by_its_body(secrets, message));
                 let (body, attributes) = (&message.body, &message.attributes);
                 Box::pin(self.controller.webhook(secrets, body, attributes))
             }
@@ -271,6 +273,7 @@ impl<P: Ports> Pump<P> {
     async fn hand_back(&self, message: &Received<P>, retry_after: Option<SignedDuration>) {
         let tries = message.receive_count.saturating_sub(1);
         let wait = backoff::wait_step(tries, self.controller.jitter());
+        mutant!(DropWhatFailed => return self.acknowledge(message).await);
         self.hide(message, wait.max(retry_after.unwrap_or_default()))
             .await;
     }

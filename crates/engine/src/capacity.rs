@@ -10,6 +10,8 @@ use reprise_model::labels::SpotChoice;
 use reprise_model::ledger::CapacityReason;
 use reprise_model::policy::{OnDemandRetries, RetryPolicy};
 
+use crate::mutant;
+
 /// The capacity of a queued job's first request, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -43,7 +45,7 @@ pub fn decide(
 
 fn is_kept_off_spot(policy: RetryPolicy, asked_by_us: bool, mode: OnDemandRetries) -> bool {
     match mode {
-        OnDemandRetries::Always => true,
+        OnDemandRetries::Always => mutant!(SpotForRetries => false, true),
         OnDemandRetries::UnlessOptedOut => policy != RetryPolicy::Never,
         OnDemandRetries::AutomaticOnly => asked_by_us,
     }

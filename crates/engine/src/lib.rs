@@ -8,11 +8,20 @@
 //! `reprise-model`. A check holds it to that, so nothing that reads a clock, draws a number or
 //! opens a socket can come in by way of a dependency.
 
+#[cfg(all(feature = "mutants", not(debug_assertions)))]
+compile_error!(
+    "the feature `mutants` breaks decisions on purpose; it is for the simulator's dev profile alone"
+);
+
+mod mutant;
+
 pub mod backoff;
 pub mod capacity;
 pub mod due;
 pub mod job;
 pub mod launch;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod reap;
 pub mod rules;
 pub mod run;

@@ -24,6 +24,7 @@ use reprise_model::run::{Run, RunStatus};
 use reprise_model::runner_name::RunnerNamePattern;
 
 use crate::backoff::after;
+use crate::mutant;
 use crate::rules::Rules;
 use crate::tenant::{RunRead, RunSeen, Tenant, tenant};
 
@@ -213,7 +214,7 @@ fn kept_unasked(facts: &ReapFacts<'_>, rules: &Rules, now: Timestamp) -> Option<
 /// An instance takes one job: when that has ended, so has the instance's use.
 fn beside_its_job(job: &Job, now: Timestamp) -> Reap {
     if job.status != JobStatus::Completed {
-        return Reap::Keep(KeepReason::JobRuns);
+        return mutant!(EndWhatRuns => Reap::End(EndReason::JobEnded), Reap::Keep(KeepReason::JobRuns));
     }
     let ended = job.completed_at.or(job.started_at).or(job.created_at);
     if ended.is_none_or(|ended| now < after(ended, JUST_ENDED)) {

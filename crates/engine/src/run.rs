@@ -27,6 +27,7 @@ use reprise_model::run::{CancelCause, Run};
 
 use crate::backoff::{Jitter, after};
 use crate::job::JobVerdict;
+use crate::mutant;
 use crate::rules::Rules;
 
 /// Whether a newer run of the same workflow and branch exists.
@@ -120,7 +121,7 @@ pub fn await_job(
 ) -> RunEntry {
     let mut entry = entry.unwrap_or_else(|| opened(key, now));
     if ledger::track(&mut entry, job, instance, evidence) {
-        entry.due = Some(Due::now(now));
+        entry.due = mutant!(WaitForEventAlone => None, Some(Due::now(now)));
     }
     entry
 }

@@ -10,6 +10,8 @@ pub mod agents;
 pub mod checks;
 pub mod clock;
 pub mod coverage;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod plan;
 pub mod ports;
 pub mod post;

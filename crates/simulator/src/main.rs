@@ -30,6 +30,12 @@ struct Arguments {
     /// Play on so many threads; as many as there are processors by default.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Play each deliberately broken behaviour until an invariant finds it.
+    #[arg(long)]
+    mutants: bool,
+    /// Break this behaviour; its name stands in the table of `--mutants`.
+    #[arg(long, value_name = "NAME", requires = "seed")]
+    mutant: Option<String>,
     /// Print how often everything was reached.
     #[arg(long)]
     coverage: bool,
@@ -38,7 +44,8 @@ struct Arguments {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.seed {
-        Some(seed) => one(seed, arguments.steps),
+        Some(seed) => one(seed, &arguments),
+        None if arguments.mutants => broken::hunt(&arguments),
         None => many(&arguments),
     };
     match done {
@@ -51,9 +58,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn one(seed: u64, steps: Option<usize>) -> anyhow::Result<bool> {
+fn one(seed: u64, arguments: &Arguments) -> anyhow::Result<bool> {
+    if let Some(name) = &arguments.mutant {
+        broken::choose(name)?;
+    }
     let plan = Plan::draw(seed);
-    let plan = steps.map_or_else(|| plan.clone(), |steps| plan.prefix(steps));
+    let plan = arguments
+        .steps
+        .map_or_else(|| plan.clone(), |steps| plan.prefix(steps));
     let played = play(&plan, true)?;
     tell(&plan, &played);
     Ok(played.broken.is_empty())
@@ -107,4 +119,48 @@ fn tell(plan: &Plan, played: &Played) {
         "\nseed {} took {took:#} of virtual time; trace {:016x}",
         plan.seed, played.trace.hash
     );
+}
+
+/// Behaviours broken on purpose.
+#[cfg(feature = "mutants")]
+mod broken {
+    use anyhow::Context as _;
+    use reprise_engine::mutants::{self, Mutant};
+    use reprise_simulator::mutants::hunt_all;
+
+    use super::Arguments;
+
+    pub(super) fn hunt(arguments: &Arguments) -> anyhow::Result<bool> {
+        let all = hunt_all(arguments.from, arguments.threads)?;
+        println!("{:<22} {:>6}  found by", "mutant", "seeds");
+        for hunted in &all {
+            println!("{hunted}");
+        }
+        let found = all.iter().filter(|hunted| hunted.found.is_some()).count();
+        println!("{found} of {} mutants were found", all.len());
+        Ok(found == all.len())
+    }
+
+    pub(super) fn choose(name: &str) -> anyhow::Result<()> {
+        let mut all = Mutant::ALL.iter();
+        let named = all.find(|mutant| mutant.name() == name);
+        mutants::choose(Some(*named.context("there is no mutant of this name")?));
+        Ok(())
+    }
+}
+
+/// Behaviours broken on purpose are in no other build.
+#[cfg(not(feature = "mutants"))]
+mod broken {
+    use super::Arguments;
+
+    const NONE: &str = "this build has no mutants; start it by `cargo xtask simulate --mutants`";
+
+    pub(super) fn hunt(_: &Arguments) -> anyhow::Result<bool> {
+        anyhow::bail!(NONE)
+    }
+
+    pub(super) fn choose(_: &str) -> anyhow::Result<()> {
+        anyhow::bail!(NONE)
+    }
 }

@@ -12,7 +12,10 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
         "--quiet",
         "--package",
         "reprise-simulator",
-        "--",
     ]);
-    command::run(play.args(arguments))
+    // Only a build that is asked for them by name has the broken behaviours.
+    if arguments.iter().any(|one| one.starts_with("--mutant")) {
+        play.args(["--features", "mutants"]);
+    }
+    command::run(play.arg("--").args(arguments))
 }

@@ -1,6 +1,7 @@
 //! `X-Hub-Signature-256`: who knows the secret sent the body.
 
 use hmac::{Hmac, KeyInit, Mac};
+use reprise_engine::mutant;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
@@ -23,6 +24,7 @@ pub fn verify(
     body: &[u8],
     signature: Option<&str>,
 ) -> Result<(), Forgery> {
+    mutant!(BelieveAnybody => return Ok(()));
     let signature = signature.ok_or(Forgery::Unsigned)?;
     let digest = signature
         .strip_prefix("sha256=")

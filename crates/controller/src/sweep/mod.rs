@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use reprise_config::FleetSettings;
+use reprise_engine::mutant;
 use reprise_model::instance::{Instance, InstanceView};
 use reprise_model::ledger::RunKey;
 use reprise_store::Store;
@@ -33,6 +34,7 @@ use crate::ports::{Cloud, Ports};
 
 /// Sweeps, whenever it is this replica's turn, until the controller drains.
 pub async fn run_sweeps<P: Ports>(controller: Arc<Controller<P>>, every: SignedDuration) {
+    mutant!(NeverSweep => return controller.draining.begun().await);
     let mut turn = Turn::new(controller.now());
     while !controller.draining.has_begun() {
         tokio::select! {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reprise_config::FleetSettings;
-use reprise_engine::launch;
+use reprise_engine::{launch, mutant};
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::Store;
 use tracing::{debug, info, warn};
@@ -74,7 +74,7 @@ impl<P: Ports> Controller<P> {
     fn launch_order(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> LaunchOrder {
         LaunchOrder {
             region: claim.spec.region.clone(),
-            client_token: claim.client_token(),
+            client_token: mutant!(NewTokenEachTry => self.a_new_token(claim), claim.client_token()),
             capacity: claim.spec.capacity,
             launch_template: fleet.launch_template.clone(),
             launch_template_version: fleet.launch_template_version.clone(),

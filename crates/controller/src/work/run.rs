@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::job::JobVerdict;
+use reprise_engine::mutant;
 use reprise_engine::run::{self, Newer, RunDecision, RunFacts, RunStep};
 use reprise_model::ids::JobId;
 use reprise_model::job::Job;
@@ -13,6 +14,8 @@ use reprise_store::Store;
 use tracing::warn;
 
 use super::report;
+#[cfg(feature = "mutants")]
+use crate::broken;
 use crate::claims::Claimed;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
@@ -79,6 +82,7 @@ impl<P: Ports> Controller<P> {
         claimed: &Claimed<RunEntry>,
         RunDecision { entry, step }: RunDecision,
     ) -> Result<(), WorkError> {
+        mutant!(PostFirst => return self.ask_first(claimed, entry, step).await);
         self.commit_run(claimed, &entry).await?;
         match step {
             RunStep::Wait(why) => report::waiting(&entry, why),
@@ -104,8 +108,19 @@ impl<P: Ports> Controller<P> {
     /// The one POST. Its order is committed already; whatever happens to the answer, the run is
     /// read before anything is repeated.
     async fn ask(&self, asked: &RunEntry, order: &RerunOrder) -> Result<(), WorkError> {
+        let post = self.post(asked, order);
+        let reply = mutant!(RepeatBlindly => self.post_twice(asked, order).await, post.await);
+        self.take_answer(asked, order, reply).await
+    }
+
+    /// Keeps GitHub's answer to a re-run.
+    pub(crate) async fn take_answer(
+        &self,
+        asked: &RunEntry,
+        order: &RerunOrder,
+        reply: RerunReply,
+    ) -> Result<(), WorkError> {
         let key = &asked.key;
-        let reply = self.post(asked, order).await;
         self.metrics.rerun(
             report::target_word(order.target),
             report::answer_word(&reply.answer),
@@ -115,7 +130,8 @@ impl<P: Ports> Controller<P> {
         let answered = self
             .change_run(key, |entry| {
                 let entry = entry.filter(|entry| is_last(entry, asked))?;
-                let answer = reply.answer.clone();
+                let answer =
+                    mutant!(TakeUnclearForYes => broken::as_yes(&reply), reply.answer.clone());
                 let after = run::answered(entry.clone(), answer, reply.retry_after, now, jitter);
                 (after != *entry).then_some(after)
             })
@@ -126,7 +142,7 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    async fn post(&self, asked: &RunEntry, order: &RerunOrder) -> RerunReply {
+    pub(crate) async fn post(&self, asked: &RunEntry, order: &RerunOrder) -> RerunReply {
         let (key, limit) = (&asked.key, self.settings.rules.post_within());
         let written_at = asked
             .reruns
@@ -166,7 +182,7 @@ impl<P: Ports> Controller<P> {
         self.commit_run(claimed, &entry).await
     }
 
-    async fn commit_run(
+    pub(crate) async fn commit_run(
         &self,
         claimed: &Claimed<RunEntry>,
         entry: &RunEntry,

@@ -12,6 +12,7 @@ use super::{
     settled,
 };
 use crate::backoff::after;
+use crate::mutant;
 use crate::rules::Rules;
 
 /// A completed job whose host was looked for.
@@ -81,7 +82,7 @@ impl Case<'_> {
     }
 
     fn interrupted(&self, instance: Instance, evidence: Vec<Evidence>) -> JobVerdict {
-        let policy = self.facts.policy;
+        let policy = mutant!(IgnoreOptOut => RetryPolicy::WhenInterrupted, self.facts.policy);
         let refused = if policy == RetryPolicy::Never {
             Some(SettleReason::OptedOut)
         } else if self.execution_number() > policy.last_retried_execution() {
@@ -176,7 +177,7 @@ impl Case<'_> {
     }
 
     fn is_later_attempt(&self) -> bool {
-        !self.facts.job.run_attempt.is_first()
+        mutant!(TrustCarriedOver => false, !self.facts.job.run_attempt.is_first())
     }
 
     fn ran_on_demand(&self) -> bool {
@@ -187,6 +188,7 @@ impl Case<'_> {
     /// Counted from 1. A record without a runner, as of a job that was skipped, is none.
     fn execution_number(&self) -> u32 {
         let before = match self.facts.earlier {
+            Earlier::Read(_) if mutant!(ForgetTheLimit => true, false) => 0,
             Earlier::Read(earlier) if self.is_later_attempt() => earlier
                 .iter()
                 .filter(|execution| execution.runner_name.is_some())
@@ -209,6 +211,7 @@ impl Case<'_> {
             .map(|view| borne_by(view, &self.rules.tags, self.now))
             .unwrap_or_default();
         let job = self.facts.job;
+        mutant!(NeedNoEvidence => return crate::mutants::made_up(self.now));
         earliest_of_each(stored.into_iter().chain(borne))
             .into_iter()
             .filter(|one| one.counts_for(job.started_at, job.completed_at))

@@ -13,13 +13,15 @@ use reprise_model::run::CancelCause;
 
 use super::RunFacts;
 use crate::job::JobVerdict;
+use crate::mutant;
 
 /// The order for the interrupted jobs `wanted`; `None` when there is none.
 pub(super) fn order(facts: &RunFacts<'_>, jobs: &[Job], wanted: &[JobId]) -> Option<RerunOrder> {
     let attempt = Attempt::new(facts, jobs, wanted);
+    let is_alone = mutant!(ForgetSiblings => true, attempt.siblings.is_empty());
     let target = match wanted {
         [] => return None,
-        [only] if attempt.siblings.is_empty() => RerunTarget::Job(*only),
+        [only] if mutant!(RerunAllForOne => false, is_alone) => RerunTarget::Job(*only),
         _ => RerunTarget::FailedJobs,
     };
     let (along, siblings) = match target {

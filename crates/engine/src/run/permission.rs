@@ -11,6 +11,7 @@ use reprise_model::run::CancelCause;
 use super::step::refusal;
 use super::{Newer, RunFacts, RunStep, classify, watch};
 use crate::job::JobVerdict;
+use crate::mutant;
 use crate::rules::Rules;
 
 /// The jobs that a re-run may be asked for.
@@ -54,7 +55,7 @@ pub(super) fn permission(
             .iter()
             .any(|id| facts.causes.get(id) == Some(&cause))
     };
-    if caused_by(CancelCause::Person) {
+    if mutant!(IgnoreCancel => false, caused_by(CancelCause::Person)) {
         Permission::Denied(SettleReason::Cancelled)
     } else if caused_by(CancelCause::Superseded) {
         Permission::Denied(SettleReason::Superseded)
@@ -67,6 +68,7 @@ pub(super) fn permission(
     } else {
         match facts.newer {
             Newer::Unread => Permission::Read(RunStep::ReadNewer),
+            Newer::Run(_) if mutant!(IgnoreNewerRun => true, false) => Permission::Granted,
             Newer::Run(_) => Permission::Denied(SettleReason::Superseded),
             Newer::No => Permission::Granted,
         }

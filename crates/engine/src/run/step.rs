@@ -12,6 +12,7 @@ use super::watch::Sight;
 use super::{RunFacts, RunStep, WaitReason, classify, ledger, watch};
 use crate::backoff::{Jitter, after};
 use crate::job::JobVerdict;
+use crate::mutant;
 use crate::rules::Rules;
 
 /// GitHub re-runs nothing that is older than 30 days; one day more for its clock and ours.
@@ -79,7 +80,10 @@ pub(super) fn schedule(
             debug_assert!(!ledger::has_open(entry), "done, and a job is still open");
             entry.due = None;
         }
-        RunStep::Ask(_) => entry.due = exactly(after(now, rules.unclear_for)),
+        RunStep::Ask(_) => {
+            entry.due = exactly(after(now, rules.unclear_for));
+            mutant!(ForgetWhatWasAsked => entry.due = None);
+        }
         RunStep::Wait(why) => {
             let named = match why {
                 WaitReason::AnswerUnclear => {

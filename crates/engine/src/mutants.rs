@@ -1,0 +1,142 @@
+//! Behaviours broken on purpose, to see whether the simulator's checks bite.
+//!
+//! Only with the feature `mutants`, which no build for production can have. One at most is chosen for
+//! a thread, and a simulation stays in its thread; so every other thread decides as always.
+
+use std::cell::Cell;
+use std::fmt;
+
+use jiff::Timestamp;
+use reprise_model::evidence::{Evidence, EvidenceSource};
+
+thread_local! {
+    static CHOSEN: Cell<Option<Mutant>> = const { Cell::new(None) };
+}
+
+/// Breaks this behaviour, and no other one, in this thread from now on.
+pub fn choose(mutant: Option<Mutant>) {
+    CHOSEN.set(mutant);
+}
+
+/// Whether this behaviour is the one that is broken.
+pub fn is_chosen(mutant: Mutant) -> bool {
+    CHOSEN.get() == Some(mutant)
+}
+
+macro_rules! mutants {
+    ($($(#[doc = $about:literal])+ $name:ident = $word:literal,)+) => {
+        /// A behaviour that can be broken.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mutant {
+            $($(#[doc = $about])+ $name,)+
+        }
+
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// Its name.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $word,)+
+                }
+            }
+
+            /// What it does, in a sentence.
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($about),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+mutants! {
+    /// Deletes a message before it is dealt with.
+    AcknowledgeFirst = "acknowledge-first",
+    /// Deletes a message that could not be dealt with.
+    DropWhatFailed = "drop-what-failed",
+    /// Believes a webhook whoever signed it.
+    BelieveAnybody = "believe-anybody",
+    /// Takes what reads like an EC2 event for one, also among the webhooks.
+    BelieveTheBody = "believe-the-body",
+    /// Posts a re-run again when its answer is unclear.
+    RepeatBlindly = "repeat-blindly",
+    /// Takes an unclear answer to a re-run for a yes.
+    TakeUnclearForYes = "take-unclear-for-yes",
+    /// Goes on with a record that somebody else has claimed or changed.
+    IgnoreLostCommit = "ignore-lost-commit",
+    /// Posts a re-run before its order is committed.
+    PostFirst = "post-first",
+    /// Forgets to look again at a run for which it asked a re-run.
+    ForgetWhatWasAsked = "forget-what-was-asked",
+    /// Waits for the run's event alone, where a job waits for its run.
+    WaitForEventAlone = "wait-for-event-alone",
+    /// Forgets how often a job was executed already.
+    ForgetTheLimit = "forget-the-limit",
+    /// Takes a record that was carried over from an earlier attempt for an execution.
+    TrustCarriedOver = "trust-carried-over",
+    /// Takes any failure on spot for an interruption.
+    NeedNoEvidence = "need-no-evidence",
+    /// Re-runs a job whose label says not to.
+    IgnoreOptOut = "ignore-opt-out",
+    /// Re-runs jobs of a run that a person cancelled.
+    IgnoreCancel = "ignore-cancel",
+    /// Re-runs a run although a newer one took its place.
+    IgnoreNewerRun = "ignore-newer-run",
+    /// Re-runs all that failed where one job was interrupted.
+    RerunAllForOne = "rerun-all-for-one",
+    /// Leaves the siblings behind that fail-fast cancelled.
+    ForgetSiblings = "forget-siblings",
+    /// Launches spot instances for later attempts, too.
+    SpotForRetries = "spot-for-retries",
+    /// Sends another client token with each try of a launch.
+    NewTokenEachTry = "new-token-each-try",
+    /// Ends an instance whose job still runs.
+    EndWhatRuns = "end-what-runs",
+    /// Ends instances whatever stack they belong to.
+    IgnoreTheStack = "ignore-the-stack",
+    /// Never sweeps.
+    NeverSweep = "never-sweep",
+}
+
+impl fmt::Display for Mutant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a mutant takes for evidence that has none.
+pub(crate) fn made_up(now: Timestamp) -> Vec<Evidence> {
+    vec![Evidence {
+        source: EvidenceSource::StateReason,
+        first_seen_at: now,
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn one_mutant_is_chosen_at_a_time() {
+        let (one, other) = (Mutant::RepeatBlindly, Mutant::NeverSweep);
+        assert!(!is_chosen(one), "none is chosen by itself");
+        choose(Some(one));
+        assert!(is_chosen(one) && !is_chosen(other));
+        assert_eq!(crate::mutant!(RepeatBlindly => "broken", "right"), "broken");
+        assert_eq!(crate::mutant!(NeverSweep => "broken", "right"), "right");
+        choose(None);
+        assert!(!is_chosen(one));
+    }
+
+    #[test]
+    fn every_mutant_has_a_name_of_its_own_and_a_sentence() {
+        let names: BTreeSet<&str> = Mutant::ALL.iter().map(|one| one.name()).collect();
+        assert_eq!(names.len(), Mutant::ALL.len());
+        assert!(Mutant::ALL.iter().all(|one| one.about().ends_with('.')));
+    }
+}
