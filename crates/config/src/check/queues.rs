@@ -63,7 +63,7 @@ fn number(checker: &mut Checker<'_>, key: &str, value: Option<usize>, most: usiz
 /// Two kinds of message on one queue would be believed alike; a queue that is its own dead-letter
 /// queue would never be empty.
 fn addresses(checker: &mut Checker<'_>, section: &file::Queues) {
-    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for (key, url) in [
         ("queues.webhooks", &section.webhooks),
         ("queues.ec2_events", &section.ec2_events),
@@ -83,7 +83,8 @@ fn addresses(checker: &mut Checker<'_>, section: &file::Queues) {
                 "is no queue's URL; write it as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME",
             );
         }
-        match seen.get(url.as_str()) {
+        let queue = url::queue(url);
+        match seen.get(&queue) {
             Some(other) => checker.wrong(
                 key,
                 format!(
@@ -92,7 +93,7 @@ fn addresses(checker: &mut Checker<'_>, section: &file::Queues) {
                 ),
             ),
             None => {
-                seen.insert(url, key);
+                seen.insert(queue, key);
             }
         }
     }
