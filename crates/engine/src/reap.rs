@@ -137,6 +137,24 @@ pub enum KeepReason {
 }
 
 impl KeepReason {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::NotOurs,
+        Self::NotRunning,
+        Self::Young,
+        Self::Rests,
+        Self::MayBeTaken,
+        Self::JobRuns,
+        Self::JobJustEnded,
+        Self::JobWaits,
+        Self::RunGoesOn,
+        Self::NoClaim,
+        Self::RunUnreadable,
+        Self::JobUnknown,
+        Self::MayServeAnotherRun,
+        Self::DoubtfulForLong,
+    ];
+
     /// The word for logs.
     pub fn as_str(self) -> &'static str {
         match self {

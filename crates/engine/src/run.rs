@@ -99,6 +99,26 @@ pub enum WaitReason {
     AnswerUnclear,
 }
 
+impl WaitReason {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::RunActive,
+        Self::JobLooking,
+        Self::RerunActive,
+        Self::AnswerUnclear,
+    ];
+
+    /// The word for logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::RunActive => "run-active",
+            Self::JobLooking => "job-looking",
+            Self::RerunActive => "rerun-active",
+            Self::AnswerUnclear => "answer-unclear",
+        }
+    }
+}
+
 /// The record of a run of which nothing is known yet.
 pub fn opened(key: RunKey, now: Timestamp) -> RunEntry {
     RunEntry {

@@ -42,6 +42,14 @@ pub enum EvidenceSource {
 }
 
 impl EvidenceSource {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Tag,
+        Self::InterruptionWarning,
+        Self::StateReason,
+        Self::SpotRequest,
+    ];
+
     /// The word for logs and metrics.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -295,5 +303,20 @@ mod tests {
             let stored = serde_json::to_value(source).expect("writable");
             assert_eq!(stored, source.as_str());
         }
+    }
+
+    #[test]
+    fn all_of_evidence_source_are_in_all() {
+        // Whoever adds one comes by here, and adds it to `ALL`.
+        let place = |one: &EvidenceSource| -> usize {
+            match one {
+                EvidenceSource::Tag => 0,
+                EvidenceSource::InterruptionWarning => 1,
+                EvidenceSource::StateReason => 2,
+                EvidenceSource::SpotRequest => 3,
+            }
+        };
+        let places: Vec<usize> = EvidenceSource::ALL.iter().map(place).collect();
+        assert_eq!(places, (0..4).collect::<Vec<_>>());
     }
 }

@@ -268,6 +268,15 @@ pub enum CapacityReason {
 }
 
 impl CapacityReason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::FirstAttempt,
+        Self::SpotOff,
+        Self::LaterAttempt,
+        Self::LaterAttemptMayUseSpot,
+        Self::NoSpotCapacity,
+    ];
+
     /// The label value for metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -36,6 +36,42 @@ pub enum IgnoreReason {
     NothingAwaited,
 }
 
+impl IgnoreReason {
+    /// The label value for metrics and logs of a message that is ignored: one of a fixed set.
+    pub fn outcome(self) -> &'static str {
+        match self {
+            Self::NoRunner => "ignored-no-runner",
+            Self::RunnerNameWithoutInstance => "ignored-runner-name-without-instance",
+            Self::ForeignInstance => "ignored-foreign-instance",
+            Self::NotOurStack => "ignored-not-our-stack",
+            Self::OtherRepository => "ignored-other-repository",
+            Self::RepositoryNotAllowed => "ignored-repository-not-allowed",
+            Self::CarriedOver => "ignored-carried-over",
+            Self::NotForUs => "ignored-not-for-us",
+            Self::FleetDisabled => "ignored-fleet-disabled",
+            Self::AlreadyClaimed => "ignored-already-claimed",
+            Self::NothingToDecide => "ignored-nothing-to-decide",
+            Self::NothingAwaited => "ignored-nothing-awaited",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::NoRunner,
+        Self::RunnerNameWithoutInstance,
+        Self::ForeignInstance,
+        Self::NotOurStack,
+        Self::OtherRepository,
+        Self::RepositoryNotAllowed,
+        Self::CarriedOver,
+        Self::NotForUs,
+        Self::FleetDisabled,
+        Self::AlreadyClaimed,
+        Self::NothingToDecide,
+        Self::NothingAwaited,
+    ];
+}
+
 /// Why a job is settled. Stored, logged, counted and shown: the wording is what people see.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -74,6 +110,24 @@ pub enum SettleReason {
 }
 
 impl SettleReason {
+    /// All of them but GitHub's own refusals.
+    pub const PLAIN: [Self; 14] = [
+        Self::Succeeded,
+        Self::NotSpot,
+        Self::NotInterrupted,
+        Self::EvidenceExpired,
+        Self::EvidenceTooLate,
+        Self::OptedOut,
+        Self::AttemptLimit,
+        Self::AlreadyRerun,
+        Self::Cancelled,
+        Self::CancelledUnknown,
+        Self::Superseded,
+        Self::NeverCompleted,
+        Self::Recovered,
+        Self::FailedAgain,
+    ];
+
     /// The label value for metrics and logs: one of a fixed set.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -149,6 +203,17 @@ pub enum RefusalKind {
     Unknown,
 }
 
+impl RefusalKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::TooOld,
+        Self::NotRetryable,
+        Self::MissingPermission,
+        Self::NotFound,
+        Self::Unknown,
+    ];
+}
+
 impl Refusal {
     /// The label value for metrics and logs.
     pub fn as_str(&self) -> &'static str {
@@ -185,6 +250,15 @@ pub enum EndReason {
 }
 
 impl EndReason {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::JobEnded,
+        Self::NotTaken,
+        Self::NeverNeeded,
+        Self::JobTakenElsewhere,
+        Self::NeverRan,
+    ];
+
     /// The label value for metrics and logs: one of a fixed set.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -241,5 +315,91 @@ impl LaunchRefusal {
             Self::NoTypeFits { .. } => "no-type-fits",
             Self::UnknownImage { .. } => "unknown-image",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_of_ignore_reason_are_in_all() {
+        // Whoever adds one comes by here, and adds it to `ALL`.
+        let place = |one: &IgnoreReason| -> usize {
+            match one {
+                IgnoreReason::NoRunner => 0,
+                IgnoreReason::RunnerNameWithoutInstance => 1,
+                IgnoreReason::ForeignInstance => 2,
+                IgnoreReason::NotOurStack => 3,
+                IgnoreReason::OtherRepository => 4,
+                IgnoreReason::RepositoryNotAllowed => 5,
+                IgnoreReason::CarriedOver => 6,
+                IgnoreReason::NotForUs => 7,
+                IgnoreReason::FleetDisabled => 8,
+                IgnoreReason::AlreadyClaimed => 9,
+                IgnoreReason::NothingToDecide => 10,
+                IgnoreReason::NothingAwaited => 11,
+            }
+        };
+        let places: Vec<usize> = IgnoreReason::ALL.iter().map(place).collect();
+        assert_eq!(places, (0..12).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn all_of_settle_reason_but_refusals_are_plain() {
+        // Whoever adds one comes by here, and adds it to `PLAIN`.
+        let place = |one: &SettleReason| -> Option<usize> {
+            match one {
+                SettleReason::Succeeded => Some(0),
+                SettleReason::NotSpot => Some(1),
+                SettleReason::NotInterrupted => Some(2),
+                SettleReason::EvidenceExpired => Some(3),
+                SettleReason::EvidenceTooLate => Some(4),
+                SettleReason::OptedOut => Some(5),
+                SettleReason::AttemptLimit => Some(6),
+                SettleReason::AlreadyRerun => Some(7),
+                SettleReason::Cancelled => Some(8),
+                SettleReason::CancelledUnknown => Some(9),
+                SettleReason::Superseded => Some(10),
+                SettleReason::NeverCompleted => Some(11),
+                SettleReason::Recovered => Some(12),
+                SettleReason::FailedAgain => Some(13),
+                SettleReason::Refused(_) => None,
+            }
+        };
+        let places: Vec<_> = SettleReason::PLAIN.iter().map(place).collect();
+        assert_eq!(places, (0..14).map(Some).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn all_of_refusal_kind_are_in_all() {
+        // Whoever adds one comes by here, and adds it to `ALL`.
+        let place = |one: &RefusalKind| -> usize {
+            match one {
+                RefusalKind::TooOld => 0,
+                RefusalKind::NotRetryable => 1,
+                RefusalKind::MissingPermission => 2,
+                RefusalKind::NotFound => 3,
+                RefusalKind::Unknown => 4,
+            }
+        };
+        let places: Vec<usize> = RefusalKind::ALL.iter().map(place).collect();
+        assert_eq!(places, (0..5).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn all_of_end_reason_are_in_all() {
+        // Whoever adds one comes by here, and adds it to `ALL`.
+        let place = |one: &EndReason| -> usize {
+            match one {
+                EndReason::JobEnded => 0,
+                EndReason::NotTaken => 1,
+                EndReason::NeverNeeded => 2,
+                EndReason::JobTakenElsewhere => 3,
+                EndReason::NeverRan => 4,
+            }
+        };
+        let places: Vec<usize> = EndReason::ALL.iter().map(place).collect();
+        assert_eq!(places, (0..5).collect::<Vec<_>>());
     }
 }

@@ -21,6 +21,9 @@ use crate::universe::Universe;
 /// Each agent asks so often. The real one asks every second; a simulation has other things to do.
 const POLL_EVERY: SignedDuration = SignedDuration::from_secs(5);
 
+/// All that befalls agents.
+pub const FAULTS: [&str; 3] = ["missing", "dies", "tag fails"];
+
 /// How long a call to EC2 usually takes.
 const USUAL: SignedDuration = SignedDuration::from_millis(400);
 

@@ -1,7 +1,6 @@
 //! How often each thing that a simulation can reach was reached.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 /// Counts by kind and name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +29,15 @@ impl Coverage {
             .unwrap_or_default()
     }
 
+    /// All that was reached: kind, name and how often.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str, u64)> {
+        let kinds = self.counts.iter();
+        kinds.flat_map(|(kind, names)| {
+            let names = names.iter();
+            names.map(|(name, count)| (*kind, name.as_str(), *count))
+        })
+    }
+
     /// Adds what another simulation reached.
     pub fn merge(&mut self, other: &Self) {
         for (kind, names) in &other.counts {
@@ -38,17 +46,5 @@ impl Coverage {
                 *own.entry(name.clone()).or_default() += count;
             }
         }
-    }
-}
-
-impl fmt::Display for Coverage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (kind, names) in &self.counts {
-            writeln!(f, "{kind}")?;
-            for (name, count) in names {
-                writeln!(f, "  {count:>9}  {name}")?;
-            }
-        }
-        Ok(())
     }
 }

@@ -16,6 +16,7 @@ pub mod plan;
 pub mod ports;
 pub mod post;
 pub mod replica;
+pub mod rows;
 pub mod run;
 pub mod seeds;
 pub mod setting;

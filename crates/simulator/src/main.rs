@@ -4,9 +4,13 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use reprise_simulator::plan::Plan;
+use reprise_simulator::rows::Table;
 use reprise_simulator::run::{Played, play};
-use reprise_simulator::seeds::{self, Failed};
+use reprise_simulator::seeds::{self, Failed, Report};
 use reprise_simulator::shrink::smallest_prefix;
+
+/// So many seeds reach every row of the coverage.
+const ALL_ROWS_WITHIN: u64 = 2_000;
 
 /// Simulates Reprise under faults.
 #[derive(Debug, Parser)]
@@ -16,7 +20,7 @@ struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 100)]
     seeds: u64,
     /// Begin with this seed.
-    #[arg(long, value_name = "S", default_value_t = 0)]
+    #[arg(long, value_name = "S", default_value_t = 1)]
     from: u64,
     /// Play this seed alone and print all that happens.
     #[arg(long, value_name = "S")]
@@ -74,9 +78,7 @@ fn one(seed: u64, arguments: &Arguments) -> anyhow::Result<bool> {
 fn many(arguments: &Arguments) -> anyhow::Result<bool> {
     let seeds = arguments.from..arguments.from.saturating_add(arguments.seeds);
     let report = seeds::play_all(seeds, arguments.threads, arguments.keep_going)?;
-    if arguments.coverage {
-        println!("{}", report.coverage);
-    }
+    let uncovered = uncovered(arguments, &report);
     for Failed { seed, what } in &report.failed {
         println!("seed {seed}: {what}");
     }
@@ -84,7 +86,21 @@ fn many(arguments: &Arguments) -> anyhow::Result<bool> {
         explain(first.seed)?;
     }
     println!("{}", report.summary());
-    Ok(report.failed.is_empty())
+    Ok(report.failed.is_empty() && uncovered.is_empty())
+}
+
+/// Tells how often each row was reached, and what is wrong with that. Few seeds reach few rows.
+fn uncovered(arguments: &Arguments, report: &Report) -> Vec<String> {
+    let table = Table::new(&report.coverage);
+    let is_whole = report.played >= ALL_ROWS_WITHIN;
+    if is_whole || arguments.coverage {
+        println!("{table}");
+    }
+    let wrong = if is_whole { table.wrong() } else { Vec::new() };
+    for one in &wrong {
+        println!("coverage: {one}");
+    }
+    wrong
 }
 
 /// Tells the smallest part of a seed's plan that fails.
@@ -126,16 +142,14 @@ fn tell(plan: &Plan, played: &Played) {
 mod broken {
     use anyhow::Context as _;
     use reprise_engine::mutants::{self, Mutant};
-    use reprise_simulator::mutants::hunt_all;
+    use reprise_simulator::mutants::{Hunted, hunt_all};
 
     use super::Arguments;
 
     pub(super) fn hunt(arguments: &Arguments) -> anyhow::Result<bool> {
-        let all = hunt_all(arguments.from, arguments.threads)?;
         println!("{:<22} {:>6}  found by", "mutant", "seeds");
-        for hunted in &all {
-            println!("{hunted}");
-        }
+        let tell = |hunted: &Hunted| println!("{hunted}");
+        let all = hunt_all(arguments.from, arguments.threads, tell)?;
         let found = all.iter().filter(|hunted| hunted.found.is_some()).count();
         println!("{found} of {} mutants were found", all.len());
         Ok(found == all.len())

@@ -29,16 +29,21 @@ pub struct Hunted {
     pub found: Option<(u64, Broken)>,
 }
 
-/// Plays each mutant until it is found.
+/// Plays each mutant until it is found, and tells of each at once.
 ///
 /// # Errors
 /// When a simulation cannot be set up.
-pub fn hunt_all(from: u64, threads: Option<usize>) -> Result<Vec<Hunted>> {
+pub fn hunt_all(
+    from: u64,
+    threads: Option<usize>,
+    tell: impl Fn(&Hunted) + Sync,
+) -> Result<Vec<Hunted>> {
     let next = AtomicUsize::new(0);
     let hunted: Mutex<Vec<Hunted>> = Mutex::default();
     let hunter = || -> Result<()> {
         while let Some(mutant) = Mutant::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
             let found = hunt(*mutant, from)?;
+            tell(&found);
             let mut all = hunted.lock().unwrap_or_else(PoisonError::into_inner);
             all.push(found);
         }

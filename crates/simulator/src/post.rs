@@ -12,6 +12,9 @@ use crate::trace::{self, Who};
 /// How long a message takes that nothing befalls.
 const USUAL: SignedDuration = SignedDuration::from_millis(900);
 
+/// All that befalls messages.
+pub const FAULTS: [&str; 4] = ["lost for good", "doubled", "lost at first", "delayed"];
+
 /// Messages on their way.
 #[derive(Debug)]
 pub struct Post {

@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use crate::coverage::Coverage;
 use crate::plan::Plan;
+use crate::rows;
 use crate::run::play;
 
 /// Every so many seeds are played twice: the same seed must tell the same story.
@@ -110,6 +111,7 @@ fn one(seed: u64, coverage: &mut Coverage) -> Result<Option<String>> {
     let plan = Plan::draw(seed);
     let played = play(&plan, false)?;
     coverage.merge(&played.trace.coverage);
+    rows::count_plan(&plan, coverage);
     if let Some(broken) = played.broken.first() {
         let more = played.broken.len() - 1;
         return Ok(Some(format!("{broken} (and {more} more)")));

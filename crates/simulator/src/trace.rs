@@ -239,6 +239,8 @@ struct Words {
     decision: String,
     reason: String,
     rest: String,
+    is_opted_out: bool,
+    is_on_demand: bool,
 }
 
 impl Words {
@@ -248,12 +250,19 @@ impl Words {
             decision,
             reason,
             rest,
+            is_opted_out,
+            is_on_demand,
         } = self;
-        reached("decision", &decision);
         if reason.is_empty() {
             return format!("{decision}: {message};{rest}");
         }
-        reached("reason", &format!("{decision}: {reason}"));
+        reached("decision", &format!("{decision}: {reason}"));
+        if is_opted_out && decision == "launch" && reason == "later-attempt" {
+            reached("capacity", "a later attempt with retry=false");
+        }
+        if is_on_demand && decision == "not-launched" && reason == "no-capacity" {
+            reached("capacity", "no on-demand capacity");
+        }
         format!("{decision} ({reason}): {message};{rest}")
     }
 
@@ -262,12 +271,24 @@ impl Words {
         format!("{level}: {message};{rest}")
     }
 
+    /// What is a row of its own, or a part of one.
+    fn note(&mut self, name: &str, value: &str) {
+        match name {
+            "evidence" => value.split(',').for_each(|one| reached("evidence", one)),
+            "rerun.answer" => reached("answer to a re-run", value),
+            "runner.labels" => self.is_opted_out = value.contains("retry=false"),
+            "capacity" => self.is_on_demand = value == "on-demand",
+            _ => {}
+        }
+    }
+
     fn take(&mut self, field: &Field, value: fmt::Arguments<'_>) {
         match field.name() {
             "message" => self.message = value.to_string(),
             "decision" => self.decision = value.to_string(),
             "reason" => self.reason = value.to_string(),
             name => {
+                self.note(name, &value.to_string());
                 // Writing to a text cannot fail.
                 let _ = write!(self.rest, " {name}={value}");
             }

@@ -1,4 +1,5 @@
-//! The engine decides and does nothing else: what it depends on is checked, and what it names.
+//! The engine decides and does nothing else: what it depends on is checked, and what it names. And no
+//! program can be built with behaviours that are broken on purpose.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,10 @@ const IMPURE: [&str; 12] = [
     "tracing",
 ];
 
-/// Checks both.
+/// The crates that may name the feature by which behaviours are broken on purpose.
+const MAY_NAME_MUTANTS: [&str; 3] = ["engine", "controller", "simulator"];
+
+/// Checks all of it.
 pub(crate) fn check() -> Result<()> {
     let direct = dependencies("1")?;
     let wanted: BTreeSet<String> = DIRECT.iter().map(|name| (*name).to_owned()).collect();
@@ -60,11 +64,66 @@ pub(crate) fn check() -> Result<()> {
     for folder in ["crates/engine/src", "crates/model/src"] {
         check_folder(&root().join(folder))?;
     }
+    check_mutants()?;
     println!(
         "the engine is pure: {} crates reached, none of them with a clock or I/O",
         reached.len()
     );
     Ok(())
+}
+
+/// No crate names the feature `mutants` but those that have it, and none gets it without naming it.
+fn check_mutants() -> Result<()> {
+    for manifest in manifests()? {
+        let text = std::fs::read_to_string(&manifest)
+            .with_context(|| format!("failed to read {}", manifest.display()))?;
+        let may = MAY_NAME_MUTANTS
+            .into_iter()
+            .any(|name| manifest.ends_with(format!("crates/{name}/Cargo.toml")));
+        if !may && text.contains("mutants") {
+            bail!(
+                "{} names the feature mutants, which is for the simulator alone",
+                manifest.display()
+            );
+        }
+    }
+    let tree = output(&mut cargo(&[
+        "tree",
+        "--workspace",
+        "--edges",
+        "normal,build,dev",
+        "--prefix",
+        "none",
+        "--format",
+        "{p} has {f}",
+    ]))?;
+    if let Some(line) = tree.lines().find(|line| has_mutants(line)) {
+        bail!("a build that does not name the feature mutants gets it: {line}");
+    }
+    Ok(())
+}
+
+fn has_mutants(line: &str) -> bool {
+    let features = line.split_once(" has ").map(|(_, features)| features);
+    features.is_some_and(|features| features.split(',').any(|one| one.starts_with("mutants")))
+}
+
+/// The manifests of all crates of the workspace.
+fn manifests() -> Result<Vec<PathBuf>> {
+    let folder = root().join("crates");
+    let crates = std::fs::read_dir(&folder)
+        .with_context(|| format!("failed to read {}", folder.display()))?;
+    let mut manifests = vec![root().join("Cargo.toml"), root().join("tests/Cargo.toml")];
+    for one in crates {
+        let manifest = one
+            .context("failed to read a folder")?
+            .path()
+            .join("Cargo.toml");
+        if manifest.is_file() {
+            manifests.push(manifest);
+        }
+    }
+    Ok(manifests)
 }
 
 fn dependencies(depth: &str) -> Result<BTreeSet<String>> {
@@ -122,4 +181,19 @@ fn rust_files(folder: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_that_has_the_mutants_is_seen_by_its_features() {
+        assert!(has_mutants("reprise-engine v0.1.0 (/here) has mutants"));
+        assert!(has_mutants(
+            "reprise-engine v0.1.0 (/here) has default,mutants (*)"
+        ));
+        assert!(!has_mutants("reprise-engine v0.1.0 (/mutants) has default"));
+        assert!(!has_mutants("reprise-model v0.1.0 has "));
+    }
 }

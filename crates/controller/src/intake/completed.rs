@@ -8,7 +8,7 @@ use reprise_model::instance::Instance;
 use reprise_model::job::Job;
 use reprise_model::ledger::{RunKey, UnexplainedJob};
 use reprise_model::reason::{EndReason, SettleReason};
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
@@ -31,6 +31,7 @@ impl<P: Ports> Controller<P> {
             let rung = listener.as_ref().map(|listener| listener.rung());
             let verdict = self.judge(repository, job).await?;
             if let JobVerdict::LookAgain { at, .. } = verdict {
+                looking(repository, job);
                 tokio::select! {
                     // The pause first: it tells of the end.
                     biased;
@@ -187,6 +188,19 @@ impl<P: Ports> Controller<P> {
             "a job is settled"
         );
     }
+}
+
+fn looking(repository: &Repository, job: &Job) {
+    debug!(
+        target: "reprise::decision",
+        decision = "looking",
+        reason = "no-evidence-yet",
+        repository = %repository,
+        run.id = %job.run_id,
+        job.id = %job.id,
+        job.name,
+        "a job that did not succeed is looked at again"
+    );
 }
 
 /// Never, where there is no bell to hear.

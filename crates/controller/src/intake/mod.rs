@@ -57,7 +57,7 @@ impl Outcome {
     /// The label value for metrics and logs: one of a fixed set.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Ignored(reason) => ignored(*reason),
+            Self::Ignored(reason) => reason.outcome(),
             Self::Forged(Forgery::Unsigned) => "unsigned",
             Self::Forged(Forgery::WrongSignature) => "wrong-signature",
             Self::Unparsable { .. } => "unparsable",
@@ -69,22 +69,5 @@ impl Outcome {
             Self::LaunchRefused(_) => "launch-refused",
             Self::EvidenceStored => "evidence-stored",
         }
-    }
-}
-
-fn ignored(reason: IgnoreReason) -> &'static str {
-    match reason {
-        IgnoreReason::NoRunner => "ignored-no-runner",
-        IgnoreReason::RunnerNameWithoutInstance => "ignored-runner-name-without-instance",
-        IgnoreReason::ForeignInstance => "ignored-foreign-instance",
-        IgnoreReason::NotOurStack => "ignored-not-our-stack",
-        IgnoreReason::OtherRepository => "ignored-other-repository",
-        IgnoreReason::RepositoryNotAllowed => "ignored-repository-not-allowed",
-        IgnoreReason::CarriedOver => "ignored-carried-over",
-        IgnoreReason::NotForUs => "ignored-not-for-us",
-        IgnoreReason::FleetDisabled => "ignored-fleet-disabled",
-        IgnoreReason::AlreadyClaimed => "ignored-already-claimed",
-        IgnoreReason::NothingToDecide => "ignored-nothing-to-decide",
-        IgnoreReason::NothingAwaited => "ignored-nothing-awaited",
     }
 }

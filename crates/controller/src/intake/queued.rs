@@ -98,6 +98,7 @@ fn wanted(claim: &LaunchClaim) {
         run.attempt = %claim.attempt,
         job.id = %claim.key.job_id,
         job.name = claim.job_name,
+        runner.labels = claim.runner_labels.join(" "),
         capacity = %claim.spec.capacity,
         reason = claim.why.as_str(),
         "a machine is wanted for a queued job"

@@ -135,12 +135,20 @@ fn told_kept(view: &InstanceView, why: KeepReason, read: &Read) {
     let (id, reason) = (&view.instance.id, why.as_str());
     if why == KeepReason::DoubtfulForLong {
         warn!(
+            target: "reprise::decision",
+            decision = "kept",
             instance.id = %id,
             instance.region = %view.instance.region,
             reason,
             "an instance of the stack has run for hours and nobody can tell what for; look at it"
         );
     } else if read.ledger.is_some() {
-        debug!(instance.id = %id, reason, "an instance is kept");
+        debug!(
+            target: "reprise::decision",
+            decision = "kept",
+            reason,
+            instance.id = %id,
+            "an instance is kept"
+        );
     }
 }

@@ -131,6 +131,7 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
                 decision = "not-launched",
                 reason = answer_word(answer),
                 job.id = %claim.key.job_id,
+                capacity = %claim.spec.capacity,
                 "a launch goes on"
             );
             warn!(

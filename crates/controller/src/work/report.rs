@@ -17,7 +17,7 @@ pub(super) fn waiting(entry: &RunEntry, why: WaitReason) {
         decision = "waiting",
         repository = %entry.key.repository,
         run.id = %entry.key.run_id,
-        reason = wait_word(why),
+        reason = why.as_str(),
         due_at = entry.due.map(|due| tracing::field::display(due.at)),
         "a run with interrupted jobs is waited for"
     );
@@ -106,15 +106,6 @@ fn settled_reason(state: &TrackedState) -> Option<&SettleReason> {
     match state {
         TrackedState::Settled { reason, .. } => Some(reason),
         TrackedState::Awaiting | TrackedState::Asked { .. } => None,
-    }
-}
-
-fn wait_word(why: WaitReason) -> &'static str {
-    match why {
-        WaitReason::RunActive => "run-active",
-        WaitReason::JobLooking => "job-looking",
-        WaitReason::RerunActive => "rerun-active",
-        WaitReason::AnswerUnclear => "answer-unclear",
     }
 }
 

@@ -417,3 +417,28 @@ fn waiting(job: Job) -> Job {
         ..job
     }
 }
+
+#[test]
+fn all_of_keep_reason_are_in_all() {
+    // Whoever adds one comes by here, and adds it to `ALL`.
+    let place = |one: &KeepReason| -> usize {
+        match one {
+            KeepReason::NotOurs => 0,
+            KeepReason::NotRunning => 1,
+            KeepReason::Young => 2,
+            KeepReason::Rests => 3,
+            KeepReason::MayBeTaken => 4,
+            KeepReason::JobRuns => 5,
+            KeepReason::JobJustEnded => 6,
+            KeepReason::JobWaits => 7,
+            KeepReason::RunGoesOn => 8,
+            KeepReason::NoClaim => 9,
+            KeepReason::RunUnreadable => 10,
+            KeepReason::JobUnknown => 11,
+            KeepReason::MayServeAnotherRun => 12,
+            KeepReason::DoubtfulForLong => 13,
+        }
+    };
+    let places: Vec<usize> = KeepReason::ALL.iter().map(place).collect();
+    assert_eq!(places, (0..14).collect::<Vec<_>>());
+}

@@ -409,3 +409,18 @@ fn gone() -> Refusal {
         message: "Not Found".to_owned(),
     }
 }
+
+#[test]
+fn all_of_wait_reason_are_in_all() {
+    // Whoever adds one comes by here, and adds it to `ALL`.
+    let place = |one: &WaitReason| -> usize {
+        match one {
+            WaitReason::RunActive => 0,
+            WaitReason::JobLooking => 1,
+            WaitReason::RerunActive => 2,
+            WaitReason::AnswerUnclear => 3,
+        }
+    };
+    let places: Vec<usize> = WaitReason::ALL.iter().map(place).collect();
+    assert_eq!(places, (0..4).collect::<Vec<_>>());
+}

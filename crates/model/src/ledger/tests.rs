@@ -231,3 +231,19 @@ fn keys_are_shown_as_paths() {
     assert_eq!(run_entry().key.to_string(), "acme/shop/42");
     assert_eq!(claim(ClaimState::Wanted).key.to_string(), "acme/shop/7");
 }
+
+#[test]
+fn all_of_capacity_reason_are_in_all() {
+    // Whoever adds one comes by here, and adds it to `ALL`.
+    let place = |one: &CapacityReason| -> usize {
+        match one {
+            CapacityReason::FirstAttempt => 0,
+            CapacityReason::SpotOff => 1,
+            CapacityReason::LaterAttempt => 2,
+            CapacityReason::LaterAttemptMayUseSpot => 3,
+            CapacityReason::NoSpotCapacity => 4,
+        }
+    };
+    let places: Vec<usize> = CapacityReason::ALL.iter().map(place).collect();
+    assert_eq!(places, (0..5).collect::<Vec<_>>());
+}

@@ -9,6 +9,7 @@ mod draw;
 mod fates;
 mod happenings;
 mod rates;
+pub mod reached;
 mod swarm;
 #[cfg(test)]
 mod tests;

@@ -100,6 +100,29 @@ impl Wire {
     }
 }
 
+/// All faults that befall a replica's calls.
+pub const FAULTS: [&str; 19] = [
+    "a commit is done and its repeat conflicts",
+    "a fresh run is not found",
+    "a launch's answer is lost",
+    "a message is received twice",
+    "a receive fails",
+    "a termination fails",
+    "ec2 throttles",
+    "github fails after acting",
+    "github fails before acting",
+    "github's answer is lost",
+    "github's secondary limit",
+    "no on-demand capacity",
+    "no spot capacity",
+    "sqs fails",
+    "sqs's answer is lost",
+    "the index of due work lags",
+    "the store does it and its answer is lost",
+    "the store fails",
+    "transactions collide",
+];
+
 /// A failure that passes.
 fn passing(operation: &'static str, words: &'static str) -> PortError {
     failure(operation, PortErrorKind::Passing, words)
