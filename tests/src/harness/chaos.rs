@@ -183,10 +183,12 @@ fn told(
 }
 
 fn in_short(line: &Value) -> String {
-    let word = |key: &str| match &line[key] {
-        Value::Null => String::new(),
-        Value::String(text) => format!(" {text}"),
-        other => format!(" {other}"),
+    let word = |key: &str| match line.get(key) {
+        None => String::new(),
+        Some(value) => format!(
+            " {}",
+            value.as_str().map_or(value.to_string(), str::to_owned)
+        ),
     };
     let keys = [
         "decision",
