@@ -14,10 +14,10 @@ pub struct Counts {
     pub webhooks: f64,
     /// EC2 events that a rule for interruption warnings lets pass.
     pub ec2_events: f64,
-    /// Messages received.
-    pub received: f64,
-    /// Messages deleted.
-    pub deleted: f64,
+    /// Calls that received messages.
+    pub receives: f64,
+    /// Calls that deleted messages.
+    pub deletes: f64,
     /// Changes of a message's visibility.
     pub hidden: f64,
     /// Lines of the log at the level `info`.
@@ -54,11 +54,11 @@ pub const USUAL: Counts = Counts {
     jobs: 60.0,
     webhooks: 247.0,
     ec2_events: 1.0,
-    received: 248.0,
-    deleted: 248.0,
+    receives: 246.0,
+    deletes: 176.0,
     hidden: 12.0,
-    log_lines: 385.0,
-    log_bytes: 114_000.0,
+    log_lines: 258.0,
+    log_bytes: 78_000.0,
     write_units: 150.0,
     index_units: 148.0,
     read_units: 215.0,
@@ -69,7 +69,7 @@ pub const USUAL: Counts = Counts {
 
 /// An idle hour, measured likewise.
 pub const IDLE: Idle = Idle {
-    polls: 720.0,
+    polls: 360.0,
     queries: 1_440.0,
     lease_writes: 490.0,
 };
@@ -169,8 +169,8 @@ pub fn a_million_jobs(counts: &Counts) -> Vec<Line> {
             price::TRANSFER_OUT,
         ),
         requests("SQS: send", sent, price::SQS),
-        requests("SQS: receive", counts.received, price::SQS),
-        requests("SQS: delete", counts.deleted, price::SQS),
+        requests("SQS: receive", counts.receives, price::SQS),
+        requests("SQS: delete", counts.deletes, price::SQS),
         requests("SQS: change visibility", counts.hidden, price::SQS),
         requests(
             "DynamoDB: records written, units",
