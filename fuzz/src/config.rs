@@ -89,7 +89,7 @@ fn bad(error: &ConfigError) {
 
 fn good(config: &Config) {
     let github = &config.github;
-    assert!(github.base_url.starts_with("http"), "{}", github.base_url);
+    assert!(is_http(&github.base_url), "{}", github.base_url);
     assert!(github.app_id > 0);
     assert!(github.private_key.expose_secret().contains("PRIVATE KEY"));
     assert!(!github.webhook_secrets.is_empty(), "anybody could sign");
@@ -131,13 +131,16 @@ fn queues(queues: &QueuesConfig) {
         .collect();
     let each: BTreeSet<&String> = all.iter().copied().collect();
     assert_eq!(each.len(), all.len(), "a queue twice");
-    assert!(
-        all.iter()
-            .all(|url| url.to_ascii_lowercase().starts_with("http"))
-    );
+    assert!(all.iter().all(|url| is_http(url)));
     assert!((1..=100).contains(&queues.pollers));
     assert!((1..=120_000).contains(&queues.at_once));
     assert!(!queues.region.as_str().trim().is_empty());
+}
+
+/// The scheme may be written in any case.
+fn is_http(url: &str) -> bool {
+    let url = url.to_ascii_lowercase();
+    url.starts_with("http://") || url.starts_with("https://")
 }
 
 fn store(store: &StoreConfig) {

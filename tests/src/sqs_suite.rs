@@ -41,8 +41,8 @@ const A_MINUTE: Duration = Duration::from_secs(60);
 /// Everything, on empty queues.
 pub async fn run(place: &SqsPlace) -> Result<()> {
     let suite = Suite {
-        queue: SqsQueue::connect(&place.queue_url, &place.region).await,
-        dead_letters: SqsQueue::connect(&place.dead_letters_url, &place.region).await,
+        queue: connect(&place.queue_url, &place.region).await,
+        dead_letters: connect(&place.dead_letters_url, &place.region).await,
     };
     suite.delivers_body_attributes_and_times().await?;
     suite.answers_a_long_poll_when_a_message_comes().await?;
@@ -54,6 +54,10 @@ pub async fn run(place: &SqsPlace) -> Result<()> {
     suite.fails_a_bogus_receipt_alone().await?;
     suite.takes_a_receipt_of_a_message_that_is_gone().await?;
     suite.buries_what_was_received_too_often().await
+}
+
+async fn connect(url: &str, region: &Region) -> SqsQueue {
+    SqsQueue::connect(url, region, SqsQueue::SHORT_WINDOW).await
 }
 
 struct Suite {

@@ -1,8 +1,12 @@
 //! The controller ends, or is killed, in the middle of its work; another one takes over its ledger.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result, ensure};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::job::Conclusion;
+use reprise_tests::harness::gate::Gate;
+use reprise_tests::harness::replicas::Replicas;
 use reprise_tests::harness::stage::{Setting, Stage};
 use reprise_tests::harness::story::{Story, fails, interrupted, on_spot, passes};
 use reprise_world::github::MutationKind;
@@ -103,6 +107,62 @@ async fn a_controller_that_is_killed_right_after_it_asked_reads_before_the_next_
     let _second = stage.controller().await?;
     stage.ends_well(&scenario).await?;
     asked_once(&stage)
+}
+
+/// ECS kills after 30 s.
+const DRAINS_WITHIN: SignedDuration = SignedDuration::from_secs(25);
+
+/// Slow enough that a busy machine's hiccups are short against those seconds.
+const SLOW: f64 = 12.0;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replicas_that_are_asked_to_end_while_github_hangs_do_so_in_time_and_the_last_one_finishes_once()
+-> Result<()> {
+    let github = Gate::build().await?;
+    let stage = Stage::set(Setting {
+        speed: SLOW,
+        // Longer than the story needs to come to the moment of the end.
+        variables: vec![("REPRISE__RETRY__LOOK_WINDOW", "90s")],
+        places: {
+            let github = Arc::clone(&github);
+            Box::new(move |places| github.stand_before(&mut places.github_url))
+        },
+        ..Setting::default()
+    });
+    let stage = stage.await?;
+    // It is looked at when the run of the other one is read.
+    let contract = Story::of("acme/api")?
+        .job(
+            on_spot("contract"),
+            [fails(125)],
+            JobExpectation::StaysFailed,
+        )
+        .ends(1, Conclusion::Failure);
+    let mut scenario = short_loop()?;
+    scenario.runs.extend(contract.runs);
+    let mut replicas = Replicas::start(&stage, 3).await?;
+    stage.play(&scenario);
+    stage
+        .sees("a job that is looked at", |world, _| {
+            has_failed(world, "contract").then_some(())
+        })
+        .await?;
+    github.shut();
+    stage
+        .sees("a request that GitHub leaves without an answer", |_, _| {
+            (github.knocks() > 0).then_some(())
+        })
+        .await?;
+    for place in [0, 1] {
+        let took = replicas.terminate_one(place).await?;
+        ensure!(took < DRAINS_WITHIN, "replica {place} took {took:#}");
+    }
+    ensure!(stage.mutations().is_empty(), "{:?}", stage.mutations());
+
+    github.open();
+    stage.ends_well(&scenario).await?;
+    asked_once(&stage)?;
+    replicas.terminate().await
 }
 
 fn short_loop() -> Result<Scenario> {

@@ -92,7 +92,7 @@ where
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a few milliseconds in which calls are gathered: part of the transport, as a time-out is, and no decision hangs on it"
+    reason = "a moment in which calls are gathered: part of the transport, as a time-out is, and no decision hangs on it"
 )]
 async fn pause(window: Duration) {
     tokio::time::sleep(window).await;

@@ -24,7 +24,7 @@ use crate::error::{CallError, SqsError};
 /// trips bound a consumer's throughput.
 const ENTRIES: Shape = Shape {
     most: 10,
-    window: Duration::from_millis(10),
+    window: SqsQueue::SHORT_WINDOW,
     in_flight: 16,
 };
 
@@ -97,9 +97,13 @@ pub struct Counts {
 }
 
 impl SqsQueue {
+    /// A wait that nobody notices, in which callers of the same moment share a call.
+    pub const SHORT_WINDOW: Duration = Duration::from_millis(10);
+
     /// Prepares a client from the usual AWS variables. It contacts nobody: a queue that is not
-    /// there shows at the first call.
-    pub async fn connect(url: &str, region: &Region) -> SqsQueue {
+    /// there shows at the first call. A deletion waits up to `delete_window` for others to share
+    /// its call; a call that is full waits no longer.
+    pub async fn connect(url: &str, region: &Region, delete_window: Duration) -> SqsQueue {
         let config = connect::in_region(&connect::base().await, region, None).await;
         let attempt = LONGEST_POLL + POLL_MARGIN;
         let patient = config
@@ -109,11 +113,15 @@ impl SqsQueue {
         let client = Client::new(&config);
         let (deleting, extending) = (client.clone(), client.clone());
         let (from, of) = (url.to_owned(), url.to_owned());
+        let deletions = Shape {
+            window: delete_window,
+            ..ENTRIES
+        };
         SqsQueue {
             url: url.to_owned(),
             client,
             poller: Client::new(&patient),
-            deletions: Batcher::new(ENTRIES, move |receipts| {
+            deletions: Batcher::new(deletions, move |receipts| {
                 batch::delete(deleting.clone(), from.clone(), receipts)
             }),
             extensions: Batcher::new(ENTRIES, move |changes| {
@@ -173,7 +181,7 @@ impl SqsQueue {
         ))
     }
 
-    /// Takes a message off the queue for good.
+    /// Takes a message off the queue for good; answers when it is gone.
     pub async fn delete(&self, receipt: &Receipt) -> Result<(), SqsError> {
         let answer = self.deletions.ask(receipt.clone()).await;
         answer.unwrap_or_else(|Unanswered| Err(CallError::unanswered(batch::DELETE)))

@@ -37,6 +37,13 @@ pub(crate) fn arguments_of(clock: &ScaledClock) -> [String; 4] {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DemoClock(ScaledClock);
 
+impl DemoClock {
+    /// How long a time of the story really takes.
+    pub(crate) fn real_duration(&self, story: SignedDuration) -> SignedDuration {
+        SignedDuration::try_from(self.0.real_duration(story)).unwrap_or(SignedDuration::MAX)
+    }
+}
+
 impl reprise_controller::clock::Clock for DemoClock {
     fn now(&self) -> Timestamp {
         self.0.now()

@@ -36,9 +36,11 @@ pub(crate) struct AgentArguments {
 }
 
 pub(crate) async fn controller(arguments: ControllerArguments) -> Result<()> {
-    let config = Config::load(&arguments.config, &environment())?;
+    let mut config = Config::load(&arguments.config, &environment())?;
     reprise_controller::logging::start(config.log_format);
     let clock = arguments.clock.clock()?;
+    // The transport waits by the wall's time, and means the story's.
+    config.queues.delete_window = clock.real_duration(config.queues.delete_window);
     daemon::run(
         config,
         clock,

@@ -64,6 +64,7 @@ pub(crate) struct Queues {
     pub(crate) ec2_events_dead_letters: Option<String>,
     pub(crate) pollers: Option<usize>,
     pub(crate) at_once: Option<usize>,
+    pub(crate) delete_window: Option<SignedDuration>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -35,6 +35,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 10] = [
             "ec2_events_dead_letters",
             "pollers",
             "at_once",
+            "delete_window",
         ],
     ),
     ("store", &["kind", "path", "table", "region"]),

@@ -117,6 +117,8 @@ pub struct QueuesConfig {
     pub pollers: usize,
     /// Messages under way at once, a queue.
     pub at_once: usize,
+    /// How long a deletion waits for others to share its call.
+    pub delete_window: jiff::SignedDuration,
 }
 
 /// Reads a file with a secret.

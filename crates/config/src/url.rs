@@ -19,6 +19,16 @@ pub(crate) fn is_queue(text: &str) -> bool {
     is_http(text) && text.parse::<Uri>().is_ok_and(|uri| uri.path().len() > 1)
 }
 
+/// The queue that a URL names, the same however its scheme and host are written.
+pub(crate) fn queue(text: &str) -> String {
+    let Ok(uri) = text.parse::<Uri>() else {
+        return text.to_owned();
+    };
+    let authority = uri.authority().map(|authority| authority.as_str());
+    let host = authority.unwrap_or_default().to_ascii_lowercase();
+    format!("{host}{}", uri.path().trim_end_matches('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,6 +55,14 @@ mod tests {
         ] {
             assert!(!is_http(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_queue_is_the_same_however_its_scheme_and_host_are_written() {
+        let same = queue("https://sqs.example/1/webhooks");
+        assert_eq!(queue("HTTPS://SQS.example/1/webhooks/"), same);
+        assert_ne!(queue("https://sqs.example/1/Webhooks"), same);
+        assert_ne!(queue("https://sqs.example:80/1/webhooks"), same);
     }
 
     #[test]

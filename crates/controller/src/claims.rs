@@ -175,13 +175,14 @@ impl Default for Own {
 
 impl Own {
     /// Takes a claim in; gives it back once nothing is launched here any more.
-    pub(crate) fn push(&self, claimed: Claimed<LaunchClaim>) -> Result<(), Claimed<LaunchClaim>> {
+    #[must_use]
+    pub(crate) fn push(&self, claimed: Claimed<LaunchClaim>) -> Option<Claimed<LaunchClaim>> {
         match self.lock().as_mut() {
             Some(waiting) => {
                 waiting.push_back(claimed);
-                Ok(())
+                None
             }
-            None => Err(claimed),
+            None => Some(claimed),
         }
     }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use reprise_aws::{Ec2, RegionSettings, SqsQueue};
 use reprise_config::{Config, GitHubConfig, QueuesConfig, RegionConfig, StoreConfig};
-use reprise_model::ids::Region;
 use reprise_store::{AnyStore, DynamoStore, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -160,21 +159,25 @@ struct Queues {
 }
 
 async fn connect_queues(config: &QueuesConfig) -> Queues {
-    let region = &config.region;
     Queues {
-        webhooks: Arc::new(SqsQueue::connect(&config.webhooks, region).await),
-        webhooks_dead_letters: connect_queue(config.webhooks_dead_letters.as_deref(), region).await,
-        ec2_events: connect_queue(config.ec2_events.as_deref(), region).await,
-        ec2_events_dead_letters: connect_queue(config.ec2_events_dead_letters.as_deref(), region)
+        webhooks: connect_queue(&config.webhooks, config).await,
+        webhooks_dead_letters: connect_any(config.webhooks_dead_letters.as_deref(), config).await,
+        ec2_events: connect_any(config.ec2_events.as_deref(), config).await,
+        ec2_events_dead_letters: connect_any(config.ec2_events_dead_letters.as_deref(), config)
             .await,
     }
 }
 
-async fn connect_queue(url: Option<&str>, region: &Region) -> Option<Arc<SqsQueue>> {
+async fn connect_any(url: Option<&str>, config: &QueuesConfig) -> Option<Arc<SqsQueue>> {
     match url {
-        Some(url) => Some(Arc::new(SqsQueue::connect(url, region).await)),
+        Some(url) => Some(connect_queue(url, config).await),
         None => None,
     }
+}
+
+async fn connect_queue(url: &str, config: &QueuesConfig) -> Arc<SqsQueue> {
+    let window = Duration::try_from(config.delete_window).unwrap_or_default();
+    Arc::new(SqsQueue::connect(url, &config.region, window).await)
 }
 
 impl Queues {

@@ -38,6 +38,10 @@ const POLL: Duration = Duration::from_secs(20);
 /// The most messages that SQS gives in one call.
 const MOST: usize = 10;
 
+/// A pause after a receive call that brought some messages but not as many as it could, so that the
+/// next one brings several. Nobody notices it: a second is what a re-run may wait.
+const REST_AFTER_A_FEW: SignedDuration = SignedDuration::from_millis(200);
+
 /// A pause after a receive call that failed.
 const REST_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(2);
 
@@ -100,10 +104,12 @@ impl<P: Ports> Pump<P> {
         // The first call does not wait, so that readiness is known at once.
         let mut wait = Duration::ZERO;
         while let Some(mut places) = self.free_places(&places).await {
-            let Some(messages) = self.receive(places.num_permits(), wait).await else {
+            let asked = places.num_permits();
+            let Some(messages) = self.receive(asked, wait).await else {
                 break;
             };
             wait = POLL;
+            let a_few = (1..asked).contains(&messages.len());
             for message in messages {
                 let pump = Arc::clone(&self);
                 // A queue that gives more than it was asked for is served all the same.
@@ -113,7 +119,12 @@ impl<P: Ports> Pump<P> {
                     drop(place);
                 });
             }
+            // Others may have the rest of the places meanwhile.
+            drop(places);
             while under_way.try_join_next().is_some() {}
+            if a_few {
+                self.rest(REST_AFTER_A_FEW).await;
+            }
         }
         while under_way.join_next().await.is_some() {}
     }
@@ -153,12 +164,18 @@ impl<P: Ports> Pump<P> {
                 controller.health.silent(source);
                 controller.metrics.receive_failed(source);
                 error!(error = %chain(&error), queue = source, "failed to receive; tried again");
-                tokio::select! {
-                    biased;
-                    () = controller.draining.begun() => None,
-                    () = controller.clock.sleep(REST_AFTER_FAILURE) => Some(Vec::new()),
-                }
+                self.rest(REST_AFTER_FAILURE).await;
+                Some(Vec::new())
             }
+        }
+    }
+
+    /// Not into the end.
+    async fn rest(&self, pause: SignedDuration) {
+        tokio::select! {
+            biased;
+            () = self.controller.draining.begun() => {}
+            () = self.controller.clock.sleep(pause) => {}
         }
     }
 
@@ -319,14 +336,13 @@ impl<P: Ports> Pump<P> {
                 "a message cannot be read"
             ),
             Outcome::Ignored(reason) if is_routine(*reason) => {}
-            Outcome::Ignored(_)
-            | Outcome::Settled(_)
+            // What was decided says it, with the job's or the instance's name.
+            Outcome::Settled(_)
             | Outcome::Awaiting
-            | Outcome::Looking
-            | Outcome::RunDue
             | Outcome::LaunchDue
             | Outcome::LaunchRefused(_)
-            | Outcome::EvidenceStored => {
+            | Outcome::EvidenceStored => {}
+            Outcome::Ignored(_) | Outcome::Looking | Outcome::RunDue => {
                 info!(
                     queue,
                     message.id = id,

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::instance::InstanceView;
+use crate::instance::{Capacity, InstanceView};
 use crate::tags::TagKeys;
 
 /// How long after its first sight a piece of evidence explains the end of a job. A notice gives two
@@ -112,8 +112,14 @@ pub const SPOT_STATE_REASONS: [&str; 2] = [
     "Server.SpotInstanceShutdown",
 ];
 
-/// The evidence that an instance bears itself: its tag and its state reason.
+/// The evidence that an instance bears itself: its tag and its state reason. An on-demand instance
+/// bears none: a tag on it is forged, and kept it would be all that is known of the instance once EC2
+/// has forgotten what it was.
 pub fn borne_by(view: &InstanceView, tags: &TagKeys, now: Timestamp) -> Vec<Evidence> {
+    match view.capacity {
+        Capacity::OnDemand => return Vec::new(),
+        Capacity::Spot => {}
+    }
     let tagged = view
         .tags
         .get(&tags.interrupted())
@@ -141,7 +147,7 @@ mod tests {
 
     use super::*;
     use crate::ids::{AccountId, Region};
-    use crate::instance::{Capacity, Instance, InstanceState};
+    use crate::instance::{Instance, InstanceState};
 
     fn at(text: &str) -> Timestamp {
         text.parse().expect("a time")
@@ -282,6 +288,16 @@ mod tests {
         }
         let denied = ("runs-on-workflow-job-interrupted", "false");
         assert!(sources(&view(&[denied, ("Name", "true")], None)).is_empty());
+    }
+
+    #[test]
+    fn an_on_demand_instance_bears_no_evidence() {
+        let tag = ("runs-on-workflow-job-interrupted", "true");
+        let forged = InstanceView {
+            capacity: Capacity::OnDemand,
+            ..view(&[tag], None)
+        };
+        assert!(sources(&forged).is_empty());
     }
 
     #[test]

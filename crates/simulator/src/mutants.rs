@@ -53,10 +53,10 @@ pub fn hunt_all(
     let threads = threads.unwrap_or_else(usual);
     thread::scope(|scope| {
         let hunters: Vec<_> = (0..threads).map(|_| scope.spawn(hunter)).collect();
-        let ended = hunters.into_iter().map(|hunter| hunter.join());
-        ended
-            .map(|ended| ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a simulation panicked"))))
-            .collect::<Result<()>>()
+        hunters.into_iter().try_for_each(|hunter| {
+            let ended = hunter.join();
+            ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a simulation panicked")))
+        })
     })?;
     let mut all = hunted.into_inner().unwrap_or_else(PoisonError::into_inner);
     all.sort();

@@ -54,10 +54,10 @@ pub fn play_all(seeds: Range<u64>, threads: Option<usize>, keep_going: bool) -> 
         let players: Vec<_> = (0..threads)
             .map(|_| scope.spawn(|| shared.work()))
             .collect();
-        let ended = players.into_iter().map(|player| player.join());
-        ended
-            .map(|ended| ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a simulation panicked"))))
-            .collect::<Result<()>>()
+        players.into_iter().try_for_each(|player| {
+            let ended = player.join();
+            ended.unwrap_or_else(|_| Err(anyhow::anyhow!("a simulation panicked")))
+        })
     })?;
     let mut report = shared
         .report

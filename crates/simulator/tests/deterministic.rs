@@ -3,6 +3,7 @@
 use reprise_simulator::plan::Plan;
 use reprise_simulator::run::{Played, play};
 
+#[expect(clippy::expect_used, reason = "a test's own helper")]
 fn played(seed: u64) -> Played {
     play(&Plan::draw(seed), true).expect("a simulation")
 }

@@ -1,6 +1,6 @@
 //! What an operator writes for the controller.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use reprise_model::ids::{AccountId, Region, StackName};
@@ -9,6 +9,20 @@ use reprise_world::world::Queue;
 
 /// The world's webhook secret. Nobody else knows this world, so it need not be one.
 pub const WEBHOOK_SECRET: &str = "fake-webhook-secret-of-the-tests";
+
+/// Where the ledger is kept that all controllers of a stage share.
+#[derive(Debug, Clone)]
+pub enum Ledger {
+    /// In a SQLite file beside the configuration.
+    Sqlite,
+    /// In a table of DynamoDB.
+    DynamoDb {
+        /// The endpoint.
+        url: String,
+        /// The table.
+        table: String,
+    },
+}
 
 /// Where everything is that a controller speaks to.
 #[derive(Debug, Clone)]
@@ -29,6 +43,8 @@ pub struct Places {
     pub ec2_events: String,
     /// Its dead letters.
     pub ec2_events_dead: String,
+    /// The ledger.
+    pub ledger: Ledger,
     /// The account.
     pub account: AccountId,
     /// The region.
@@ -41,6 +57,20 @@ pub struct Places {
     pub launch_template_version: &'static str,
     /// One subnet a zone.
     pub subnets: Vec<String>,
+}
+
+impl Ledger {
+    fn text(&self, folder: &Path) -> String {
+        match self {
+            Self::Sqlite => format!("path = \"{}\"", ledger_file(folder).display()),
+            Self::DynamoDb { table, .. } => format!("kind = \"dynamodb\"\ntable = \"{table}\""),
+        }
+    }
+}
+
+/// Where SQLite keeps the ledger of a stage.
+pub(super) fn ledger_file(folder: &Path) -> PathBuf {
+    folder.join("ledger.db")
 }
 
 impl Places {
@@ -60,6 +90,7 @@ impl Places {
                 webhooks_dead,
                 ec2_events,
                 ec2_events_dead,
+                ledger: Ledger::Sqlite,
                 account: settings.account.clone(),
                 region: settings.region.clone(),
                 stack: settings.stack.clone(),
@@ -96,7 +127,7 @@ ec2_events = "{ec2_events}"
 ec2_events_dead_letters = "{ec2_events_dead}"
 
 [store]
-path = "{store}"
+{store}
 
 [http]
 listen = "127.0.0.1:0"
@@ -120,7 +151,7 @@ types = [
             webhooks_dead = self.webhooks_dead,
             ec2_events = self.ec2_events,
             ec2_events_dead = self.ec2_events_dead,
-            store = folder.join("ledger.db").display(),
+            store = self.ledger.text(folder),
             stack = self.stack,
             template = self.launch_template,
             version = self.launch_template_version,

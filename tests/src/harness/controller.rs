@@ -22,27 +22,42 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const ENDS_WITHIN: Duration = Duration::from_secs(25);
 
 /// A running controller; killed when it is dropped.
+///
+/// What it says of itself is read from its log and from `/metrics`. Whether it has started may be
+/// left open: one that is about to be killed need not be waited for.
 #[derive(Debug)]
 pub struct Controller {
     child: Child,
     log: PathBuf,
-    address: String,
+    address: Option<String>,
 }
 
 impl Controller {
-    /// Starts it, and waits until it says that it has started.
-    pub(super) async fn start(command: Command, log: &Path) -> Result<Self> {
-        let mut starting = Self {
+    /// Starts its process, and waits for nothing.
+    pub(super) fn spawn(command: Command, log: &Path) -> Result<Self> {
+        Ok(Self {
             child: spawn_into(command, log)?,
             log: log.to_owned(),
-            address: String::new(),
-        };
-        let started = starting.says("a started controller", |line| {
+            address: None,
+        })
+    }
+
+    /// Waits until it says that it has started.
+    pub async fn started(mut self) -> Result<Self> {
+        let started = self.says("a started controller", |line| {
             line["http.address"].is_string()
         });
         let address = started.await?["http.address"].as_str().map(str::to_owned);
-        starting.address = address.context("it does not say where it listens")?;
-        Ok(starting)
+        self.address = Some(address.context("it does not say where it listens")?);
+        Ok(self)
+    }
+
+    /// Fails if it has ended, which nobody asked it for.
+    pub fn is_alive(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("the controller ended with {status}:\n{}", end_of(&self.log)),
+            None => Ok(()),
+        }
     }
 
     /// Waits for a line of its log, and answers the first of them.
@@ -80,9 +95,7 @@ impl Controller {
 
     /// Whether it lives and answers so.
     pub async fn is_healthy(&mut self) -> Result<()> {
-        if let Some(status) = self.child.try_wait()? {
-            bail!("the controller ended with {status}:\n{}", end_of(&self.log));
-        }
+        self.is_alive()?;
         let (status, body) = self.get("/healthz").await?;
         ensure!(
             status == StatusCode::OK,
@@ -139,6 +152,13 @@ impl Controller {
         Ok(ended.with_context(|| format!("it did not drain:\n{}", end_of(&self.log)))??)
     }
 
+    /// Sends SIGKILL, and does not wait for the end.
+    pub(super) fn start_kill(&mut self) -> Result<()> {
+        self.child
+            .start_kill()
+            .context("failed to kill the controller")
+    }
+
     /// SIGKILL: it ends in the middle of whatever it does.
     pub async fn kill(mut self) -> Result<()> {
         self.child
@@ -149,7 +169,11 @@ impl Controller {
 
     async fn get(&self, path: &str) -> Result<(StatusCode, String)> {
         let client = Client::builder(TokioExecutor::new()).build_http::<String>();
-        let request = Request::get(format!("http://{}{path}", self.address)).body(String::new())?;
+        let address = self
+            .address
+            .as_ref()
+            .context("nobody waited for its start")?;
+        let request = Request::get(format!("http://{address}{path}")).body(String::new())?;
         let answer = client
             .request(request)
             .await
@@ -161,7 +185,7 @@ impl Controller {
 }
 
 /// The lines that are complete and JSON; the program's last words before its log began are not.
-fn lines(log: &Path) -> Result<Vec<Value>> {
+pub(super) fn lines(log: &Path) -> Result<Vec<Value>> {
     let text = std::fs::read_to_string(log)
         .with_context(|| format!("failed to read {}", log.display()))?;
     Ok(text

@@ -4,12 +4,22 @@
 //! up; controllers are started, ended and killed by the tests. Outcomes are read from the world's
 //! state, from the queues and from what an operator sees (log lines, `/metrics`), never from inside.
 
+pub mod afar;
 pub mod agents;
+pub mod chaos;
 pub mod config;
 pub mod controller;
+pub mod counting;
 pub mod elsewhere;
+pub mod gate;
+pub mod ledger;
 pub mod messages;
 pub mod operator;
+pub mod postman;
 pub mod program;
+pub mod replicas;
 pub mod stage;
 pub mod story;
+pub mod strikes;
+pub mod units;
+pub mod workload;

@@ -13,11 +13,12 @@ use reprise_world::scenario::Scenario;
 use reprise_world::server::{self, RunningWorld};
 use reprise_world::sqs::Counts;
 use reprise_world::world::{Queue, World, WorldSettings};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::agents::Agents;
-use super::config::{Places, WEBHOOK_SECRET};
-use super::controller::{Controller, end_of};
+use super::config::{self, Ledger, Places, WEBHOOK_SECRET};
+use super::controller::{Controller, end_of, lines};
 use super::messages::{self, Letter};
 use super::program::part;
 use crate::wait;
@@ -112,6 +113,11 @@ impl Stage {
 
     /// Starts a controller; all of a stage share one ledger.
     pub async fn controller(&self) -> Result<Controller> {
+        self.spawn_controller()?.started().await
+    }
+
+    /// The same without waiting for its start.
+    pub fn spawn_controller(&self) -> Result<Controller> {
         let number = self.controllers.fetch_add(1, Ordering::Relaxed);
         let mut command = part("controller", &self.world.clock())?;
         command
@@ -125,7 +131,30 @@ impl Stage {
             .env("AWS_ACCESS_KEY_ID", "AKIAFAKETESTFAKETEST")
             .env("AWS_SECRET_ACCESS_KEY", "fake-secret-key-of-the-tests")
             .envs(self.variables.iter().copied());
-        Controller::start(command, &self.log(number)).await
+        if let Ledger::DynamoDb { url, .. } = &self.places.ledger {
+            command.env("AWS_ENDPOINT_URL_DYNAMODB", url);
+        }
+        Controller::spawn(command, &self.log(number))
+    }
+
+    /// What every controller that ever was said of its decisions, in the order of time.
+    pub fn decisions(&self) -> Vec<Value> {
+        let logs = (0..self.controllers.load(Ordering::Relaxed)).map(|number| self.log(number));
+        let lines = logs.flat_map(|log| lines(&log).unwrap_or_default());
+        let mut decisions: Vec<Value> = lines.filter(|line| line["decision"].is_string()).collect();
+        decisions.sort_by(|one, other| said_at(one).cmp(said_at(other)));
+        decisions
+    }
+
+    /// How many bytes all controllers have logged.
+    pub fn logged_bytes(&self) -> Result<u64> {
+        let logs = (0..self.controllers.load(Ordering::Relaxed)).map(|number| self.log(number));
+        logs.map(|log| Ok(std::fs::metadata(log)?.len())).sum()
+    }
+
+    /// The shared ledger's file, where it is one.
+    pub fn ledger_file(&self) -> PathBuf {
+        config::ledger_file(self.folder.path())
     }
 
     /// What its controllers are configured by.
@@ -246,6 +275,10 @@ impl Stage {
         });
         Ok(counts?.visible)
     }
+}
+
+fn said_at(line: &Value) -> &str {
+    line["timestamp"].as_str().unwrap_or_default()
 }
 
 fn new_world(keys: &AppKeys, clock: &ScaledClock, change: fn(&mut WorldSettings)) -> Result<World> {

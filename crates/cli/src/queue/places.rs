@@ -36,8 +36,8 @@ pub(super) async fn connect(config: &Config, wanted: Option<Name>) -> Result<Vec
         match urls(&config.queues, name) {
             (Some(source), Some(dead)) => places.push(Place {
                 name,
-                dead: SqsQueue::connect(dead, &config.queues.region).await,
-                source: SqsQueue::connect(source, &config.queues.region).await,
+                dead: connect_queue(dead, &config.queues).await,
+                source: connect_queue(source, &config.queues).await,
                 secrets: config.github.webhook_secrets.clone(),
             }),
             // Not every installation reads EC2's events.
@@ -88,4 +88,9 @@ fn missing(name: Name) -> String {
         key(name),
         name.as_str()
     )
+}
+
+/// Somebody waits for each deletion, so that none waits for others.
+async fn connect_queue(url: &str, queues: &QueuesConfig) -> SqsQueue {
+    SqsQueue::connect(url, &queues.region, SqsQueue::SHORT_WINDOW).await
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use reprise_model::ids::Region;
 
 use crate::QueuesConfig;
@@ -9,8 +10,10 @@ use crate::checker::Checker;
 use crate::file;
 use crate::url;
 
-/// Long polls at once on a queue: two keep one arriving while the other answers.
-const POLLERS: usize = 2;
+/// Long polls at once on a queue. Messages are dealt with aside, so that one poll brings ten of them
+/// in each round trip, some 500 a second; more polls would share out what little comes at other
+/// times, and each message would cost a call of its own.
+const POLLERS: usize = 1;
 
 /// Long polls at once, at most: a hundred that bring ten messages each are more than a controller
 /// can work on.
@@ -19,6 +22,13 @@ const MOST_POLLERS: usize = 100;
 /// Messages under way at once on a queue. Each failed spot job holds a place for a minute, so this
 /// serves about a thousand such failures a minute.
 const AT_ONCE: usize = 1_000;
+
+/// What a deletion waits for company: ten messages are deleted for the price of one. Their outcomes
+/// are durable already; one that is seen again because the process died meanwhile changes nothing.
+const DELETE_WINDOW: SignedDuration = SignedDuration::from_millis(500);
+
+/// The end of the controller waits for its deletions, and messages come back at some time.
+const MOST_DELETE_WINDOW: SignedDuration = SignedDuration::from_secs(2);
 
 /// SQS lets so many messages of a queue be in flight.
 const MOST_AT_ONCE: usize = 120_000;
@@ -36,6 +46,7 @@ pub(super) fn queues(
     }
     number(checker, "queues.pollers", section.pollers, MOST_POLLERS);
     number(checker, "queues.at_once", section.at_once, MOST_AT_ONCE);
+    let delete_window = delete_window(checker, section.delete_window);
     Some(QueuesConfig {
         region: section.region.map(Region::new).or(first_region)?,
         webhooks: webhooks?,
@@ -44,7 +55,17 @@ pub(super) fn queues(
         ec2_events_dead_letters: section.ec2_events_dead_letters,
         pollers: section.pollers.unwrap_or(POLLERS),
         at_once: section.at_once.unwrap_or(AT_ONCE),
+        delete_window,
     })
+}
+
+fn delete_window(checker: &mut Checker<'_>, window: Option<SignedDuration>) -> SignedDuration {
+    let window = window.unwrap_or(DELETE_WINDOW);
+    if window.is_negative() || window > MOST_DELETE_WINDOW {
+        let problem = format!("must be between 0s and {MOST_DELETE_WINDOW:#}");
+        checker.wrong("queues.delete_window", problem);
+    }
+    window
 }
 
 fn number(checker: &mut Checker<'_>, key: &str, value: Option<usize>, most: usize) {
@@ -63,7 +84,7 @@ fn number(checker: &mut Checker<'_>, key: &str, value: Option<usize>, most: usiz
 /// Two kinds of message on one queue would be believed alike; a queue that is its own dead-letter
 /// queue would never be empty.
 fn addresses(checker: &mut Checker<'_>, section: &file::Queues) {
-    let mut seen: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     for (key, url) in [
         ("queues.webhooks", &section.webhooks),
         ("queues.ec2_events", &section.ec2_events),
@@ -83,7 +104,8 @@ fn addresses(checker: &mut Checker<'_>, section: &file::Queues) {
                 "is no queue's URL; write it as https://sqs.REGION.amazonaws.com/ACCOUNT/NAME",
             );
         }
-        match seen.get(url.as_str()) {
+        let queue = url::queue(url);
+        match seen.get(&queue) {
             Some(other) => checker.wrong(
                 key,
                 format!(
@@ -92,7 +114,7 @@ fn addresses(checker: &mut Checker<'_>, section: &file::Queues) {
                 ),
             ),
             None => {
-                seen.insert(url, key);
+                seen.insert(queue, key);
             }
         }
     }

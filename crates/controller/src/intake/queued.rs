@@ -65,9 +65,9 @@ impl<P: Ports> Controller<P> {
             return;
         };
         match self.own.push(claimed) {
-            Ok(()) => self.due.notify_one(),
+            None => self.due.notify_one(),
             // The end has come between the message and its commit.
-            Err(claimed) => self.hand_back(&claimed).await,
+            Some(claimed) => self.hand_back(&claimed).await,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Messages on their way: places, visibility, the end of the process.
 
+use std::time::Duration;
+
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
 use reprise_model::webhook::JobAction;
@@ -114,4 +116,50 @@ async fn a_queue_that_fails_is_asked_again_and_the_controller_is_not_ready_meanw
     house.until_quiet().await;
     assert!(controller.controller.health.waits_for().is_empty());
     controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_come_one_by_one_are_received_several_at_a_time_and_soon() {
+    let house = House::new();
+    let controller = house.start();
+    house.pass(1).await;
+    for number in 1..=40 {
+        house.send_job(JobAction::Queued, &queued(number, "build"));
+        house.pass_millis(50).await;
+    }
+    house.pass_millis(200).await;
+    assert!(house.webhooks.is_empty(), "none waits longer than a rest");
+    assert!(
+        house.webhooks.brought() <= 11,
+        "four a call after the first"
+    );
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_is_received_without_a_rest() {
+    let house = House::new();
+    for number in 1..=50 {
+        house.send_job(JobAction::Queued, &queued(number, "build"));
+    }
+    let controller = house.start();
+    house.pass_millis(100).await;
+    assert!(house.webhooks.is_empty());
+    assert_eq!(house.webhooks.brought(), 5);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_waits_for_its_deletions() {
+    let house = House::new();
+    // Longer than an open poll is listened to.
+    house.webhooks.slow_down_deletions(Duration::from_secs(8));
+    let controller = house.start();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house
+        .until("launched", async || !house.cloud.launched().is_empty())
+        .await;
+    assert!(!house.webhooks.is_empty());
+    controller.stop_as_asked().await;
+    assert!(house.webhooks.is_empty());
 }

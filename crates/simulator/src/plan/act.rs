@@ -5,7 +5,7 @@ use reprise_model::ids::{InstanceId, JobId, RunId};
 use reprise_world::event_bridge::{Ec2Envelope, Ec2Notification};
 use reprise_world::world::{Outgoing, Queue, World};
 
-use super::{Action, Forgery, Lie, Signed};
+use super::{Action, Forgery, Lie, Push, Signed};
 
 /// Who acts by hand.
 const PERSON: &str = "mona";
@@ -14,6 +14,15 @@ const PERSON: &str = "mona";
 const NOBODY: JobId = JobId(13);
 
 impl Action {
+    /// The run that it pushes, if it is a push.
+    pub fn push(&self) -> Option<&Push> {
+        if let Self::Push(push) = self {
+            Some(push.as_ref())
+        } else {
+            None
+        }
+    }
+
     /// Does it to a world; what became of it, in a few words. What is not done to the world but to a
     /// controller is not done here.
     pub fn apply(&self, world: &mut World, now: Timestamp) -> String {

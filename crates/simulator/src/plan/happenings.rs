@@ -20,10 +20,13 @@ pub(super) struct Stage<'a> {
     pub(super) horizon: SignedDuration,
 }
 
+/// What draws one happening of a kind.
+type Kind<S> = fn(&S, &mut Dice) -> Step;
+
 impl Stage<'_> {
     /// All that happens, in no order.
     pub(super) fn happenings(&self, dice: &mut Dice, swarm: &Swarm) -> Vec<Step> {
-        let kinds: [(usize, fn(&Self, &mut Dice) -> Step); 8] = [
+        let kinds: [(usize, Kind<Self>); 8] = [
             (3, Self::person),
             (4, Self::strike),
             (6, Self::forgery),

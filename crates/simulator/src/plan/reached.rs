@@ -70,9 +70,10 @@ pub const FATES: [&str; 8] = [
 pub fn steps(plan: &Plan) -> Vec<&'static str> {
     let mut steps = Vec::new();
     for step in &plan.steps {
-        match &step.what {
-            Action::Forge(forgery) => steps.extend(forged(forgery)),
-            usual => steps.push(word(usual)),
+        if let Action::Forge(forgery) = &step.what {
+            steps.extend(forged(forgery));
+        } else {
+            steps.push(word(&step.what));
         }
     }
     steps
@@ -118,10 +119,7 @@ pub fn faults(plan: &Plan) -> Vec<(&'static str, bool)> {
 }
 
 fn fates(plan: &Plan) -> impl Iterator<Item = &Fate> {
-    let pushes = plan.steps.iter().filter_map(|step| match &step.what {
-        Action::Push(push) => Some(push),
-        _ => None,
-    });
+    let pushes = plan.steps.iter().filter_map(|step| step.what.push());
     pushes.flat_map(|push| push.fates.iter().flatten())
 }
 

@@ -13,10 +13,7 @@ fn plans() -> impl Iterator<Item = Plan> {
 }
 
 fn pushes(plan: &Plan) -> impl Iterator<Item = &Push> {
-    plan.steps.iter().filter_map(|step| match &step.what {
-        Action::Push(push) => Some(push.as_ref()),
-        _ => None,
-    })
+    plan.steps.iter().filter_map(|step| step.what.push())
 }
 
 #[test]

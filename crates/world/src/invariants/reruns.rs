@@ -175,7 +175,7 @@ impl<'a> Accepted<'a> {
     /// jobs left it behind, it is asked for by the id of the record that was carried over.
     fn was_left_behind(&self, world: &World, job: &Job) -> bool {
         let origin = origin(world.github(), job);
-        job.is_carried_over() && is_sibling_of_wanted(world, origin, self.mutation.at)
+        job.is_carried_over() && may_be_sibling_of_wanted(world, origin, self.mutation.at)
     }
 
     /// GitHub re-runs one job or all failed ones. Where several are wanted, or a sibling that was
@@ -220,6 +220,11 @@ impl<'a> Accepted<'a> {
 
 /// Whether an automatic re-run of the job is what its policy asks for, with what there was by then.
 pub(super) fn is_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
+    policy(job) != Some(RetryPolicy::Never) && was_interrupted(world, job, known)
+}
+
+/// Whether a job failed on a spot instance, and what there was by then says that EC2 took it.
+pub(super) fn was_interrupted(world: &World, job: &Job, known: Timestamp) -> bool {
     let runner = job.runner.as_ref();
     let machine = runner.and_then(|runner| world.machine_of_runner(&runner.name));
     let Some((machine, (started, completed))) = machine.zip(job.started_at.zip(job.completed_at))
@@ -227,7 +232,6 @@ pub(super) fn is_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
         return false;
     };
     failed(job)
-        && policy(job) != Some(RetryPolicy::Never)
         && machine.capacity == Capacity::Spot
         && machine.may_explain(started, completed, known)
 }
@@ -236,13 +240,29 @@ pub(super) fn is_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
 /// same matrix, and by fail-fast for all that anybody can tell: where annotations may not be read,
 /// every part of the matrix that was cancelled is taken for such a sibling.
 pub(super) fn is_sibling_of_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
-    let github = world.github();
-    let Some((run, attempt, _)) = github.job(job.id) else {
+    let cannot_be_read = world.github().faults().no_checks_read;
+    is_cancelled_beside_wanted(world, job, known, cannot_be_read)
+}
+
+/// Whether a job may be taken for such a sibling: also where its own annotations say nothing.
+fn may_be_sibling_of_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
+    let messages = job.annotations.iter().map(|one| one.message.as_str());
+    let says_nothing = world.github().faults().no_checks_read
+        || CancelCause::from_annotations(messages) == CancelCause::Unreadable;
+    is_cancelled_beside_wanted(world, job, known, says_nothing)
+}
+
+fn is_cancelled_beside_wanted(
+    world: &World,
+    job: &Job,
+    known: Timestamp,
+    cause_is_unknown: bool,
+) -> bool {
+    let Some((run, attempt, _)) = world.github().job(job.id) else {
         return false;
     };
     let matrix_of = |job: &Job| run.spec_of(job).and_then(|spec| spec.matrix.as_ref());
-    let unreadable = github.faults().no_checks_read;
-    let Some(matrix) = matrix_of(job).filter(|matrix| matrix.fail_fast || unreadable) else {
+    let Some(matrix) = matrix_of(job).filter(|matrix| matrix.fail_fast || cause_is_unknown) else {
         return false;
     };
     let mut others = attempt.jobs.values().filter(|other| other.id != job.id);

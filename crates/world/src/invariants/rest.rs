@@ -21,10 +21,12 @@ use crate::world::World;
 /// to EC2 for a quarter of an hour; the rest is for answers that lag and for faults.
 const GRACE: SignedDuration = SignedDuration::from_mins(45);
 
-/// How long an instance may idle that never had a job, after the job that it was launched for has
-/// ended elsewhere: another job of its run may take it, so it is given an hour, and is asked about
-/// every half an hour.
+/// How long an instance may idle that never had a job, after the last job of its run has ended: a
+/// re-run may take it, so it is given an hour, and is asked about every half an hour.
 const IDLE_GRACE: SignedDuration = SignedDuration::from_mins(100);
+
+/// How long evidence is looked for after a job's end, before its instance is ended.
+const LOOKED_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// What the ledger of the programs under test says of each job that it tracks, by the id in the
 /// attempt in which it was interrupted.
@@ -106,7 +108,7 @@ impl Case<'_> {
             )),
             Some(Verdict::Open) if is_stuck(self.world, self.run) => None,
             Some(Verdict::Open) => Some(format!("{} was interrupted and still waits", self.name())),
-            None if self.is_left_to_others() => None,
+            None if self.is_left_to_others() || self.nobody_could_tell() => None,
             None => Some(format!("{} was interrupted and is forgotten", self.name())),
         }
     }
@@ -151,6 +153,19 @@ impl Case<'_> {
     /// by somebody else, whose records tell that this one is over.
     fn is_left_to_others(&self) -> bool {
         is_stuck(self.world, self.run) || self.was_moved_on_by_others()
+    }
+
+    /// Without a tag, and with descriptions that lag further than anybody looks, the end of the
+    /// instance by an API call after the job's end writes over the only word of EC2.
+    fn nobody_could_tell(&self) -> bool {
+        let ec2 = &self.world.settings().ec2;
+        let Some(machine) = machine_of(self.world, self.job) else {
+            return false;
+        };
+        let mut ended = self.world.terminations().iter();
+        ec2.list_delay.saturating_add(ec2.list_delay_varies_by) > LOOKED_FOR
+            && !machine.was_tagged_by(Timestamp::MAX)
+            && ended.any(|termination| termination.instance == machine.id)
     }
 
     fn was_moved_on_by_others(&self) -> bool {
@@ -247,8 +262,9 @@ fn siblings_left_behind(world: &World, ledger: &Ledger) -> Vec<String> {
                         .values()
                         .any(|record| record.place() == job.place() && !record.is_carried_over())
             });
+            // One that was itself interrupted is judged by its own policy, which may be to stay.
             let is_sibling = reruns::is_sibling_of_wanted(world, job, rerun.mutation.at)
-                && !reruns::is_wanted(world, job, rerun.mutation.at);
+                && !reruns::was_interrupted(world, job, rerun.mutation.at);
             if is_sibling && !came_back {
                 broken.push(format!(
                     "{} ({}) of run {} was cancelled beside an interrupted job and did not come back",
@@ -291,12 +307,21 @@ fn outlived(world: &World) -> Vec<String> {
     broken
 }
 
-/// Since when a machine has nothing to do: its own job ended, or, where it took none, the job that it
-/// was launched for.
+/// Since when a machine has nothing to do: its own job ended, or, where it took none, the run of the
+/// job that it was launched for, any of whose later jobs could have taken it.
 fn free_since(world: &World, machine: &Machine) -> Option<Timestamp> {
-    let job = machine.job.or(machine.launched_for)?;
-    let (_, _, job) = world.github().job(job)?;
-    Some(job.completed_at?.max(machine.launched_at))
+    let (ended_at, _) = machine.ending?;
+    let (run, _, job) = world.github().job(machine.job.or(machine.launched_for)?)?;
+    let last = match machine.job {
+        Some(_) => job.completed_at?,
+        None => run
+            .attempts()
+            .flat_map(|attempt| attempt.jobs.values())
+            .filter_map(|job| job.completed_at)
+            .filter(|at| *at <= ended_at)
+            .max()?,
+    };
+    Some(last.max(machine.launched_at))
 }
 
 fn machine_of<'a>(world: &'a World, job: &Job) -> Option<&'a Machine> {

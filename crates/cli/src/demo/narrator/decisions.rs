@@ -5,6 +5,9 @@ use serde_json::Value;
 
 use super::{Narrator, Said, job_text};
 
+/// What the table says of a job that came back.
+const RE_RUN: &str = "re-run by Reprise";
+
 impl Narrator {
     /// The line of a decision, or of something that went wrong.
     pub(in crate::demo) fn controller(&mut self, line: &str) -> Option<Said> {
@@ -43,7 +46,7 @@ impl Narrator {
                 format!("stores EC2's warning about {}", text(log, "instance.id"))
             }
             "awaiting" => {
-                self.remember(log, "re-run by Reprise");
+                self.remember(log, RE_RUN);
                 format!(
                     "{job} was interrupted (evidence: {}); stored, and re-run once its run has completed",
                     text(log, "evidence")
@@ -58,9 +61,9 @@ impl Narrator {
             ),
             "settled" => {
                 let why = text(log, "detail");
-                if text(log, "reason") != "recovered" {
-                    self.remember(log, why);
-                }
+                // Of a job that was judged after its run had been asked for, nothing else tells.
+                let recovered = text(log, "reason") == "recovered";
+                self.remember(log, if recovered { RE_RUN } else { why });
                 format!("{job} is settled: {why}")
             }
             "terminate" => format!("terminates {}: its job has ended", text(log, "instance.id")),

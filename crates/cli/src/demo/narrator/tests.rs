@@ -39,6 +39,16 @@ fn a_decision_is_told_in_a_sentence_and_remembered_for_the_table() {
 }
 
 #[test]
+fn a_job_that_came_back_is_re_run_by_us_also_when_it_was_judged_after_its_run_was_asked_for() {
+    let mut narrator = Narrator::default();
+    narrator.controller(&log(
+        "settled",
+        r#","reason":"recovered","detail":"its re-run passed""#,
+    ));
+    assert_eq!(narrator.why(&row(1)), "re-run by Reprise");
+}
+
+#[test]
 fn a_wait_is_told_once_however_often_the_run_is_read() {
     let mut narrator = Narrator::default();
     let waiting = log("waiting", r#","reason":"run-active""#);

@@ -115,8 +115,8 @@ impl House {
         let loops = Loops {
             controller: Arc::clone(&controller),
             pumps: vec![
-                (pump(webhooks, &self.webhooks), 2),
-                (pump(Source::Ec2Events, &self.ec2_events), 2),
+                (pump(webhooks, &self.webhooks), 1),
+                (pump(Source::Ec2Events, &self.ec2_events), 1),
             ],
             sweep_every: SignedDuration::from_secs(60),
         };
@@ -132,9 +132,14 @@ impl House {
     }
 
     /// Lets virtual time pass.
-    #[expect(clippy::disallowed_methods, reason = "virtual time")]
     pub(crate) async fn pass(&self, seconds: u64) {
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        self.pass_millis(seconds * 1_000).await;
+    }
+
+    /// The same for less than a second.
+    #[expect(clippy::disallowed_methods, reason = "virtual time")]
+    pub(crate) async fn pass_millis(&self, milliseconds: u64) {
+        tokio::time::sleep(Duration::from_millis(milliseconds)).await;
     }
 
     /// Lets virtual time pass until it is so.

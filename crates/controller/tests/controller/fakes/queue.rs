@@ -26,6 +26,10 @@ struct State {
     broken: bool,
     /// The most messages that were hidden at once.
     most_hidden: usize,
+    /// How many calls brought messages.
+    brought: usize,
+    /// How long a deletion takes.
+    deletion: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -73,6 +77,16 @@ impl FakeQueue {
         self.lock().most_hidden
     }
 
+    /// How many receive calls brought messages.
+    pub(crate) fn brought(&self) -> usize {
+        self.lock().brought
+    }
+
+    /// From now on a deletion takes so long.
+    pub(crate) fn slow_down_deletions(&self, deletion: Duration) {
+        self.lock().deletion = deletion;
+    }
+
     /// The queue answers nobody, or does again.
     pub(crate) fn break_down(&self, broken: bool) {
         self.lock().broken = broken;
@@ -112,6 +126,7 @@ impl FakeQueue {
             })
             .collect();
         state.numbers = numbers;
+        state.brought += usize::from(!taken.is_empty());
         let hidden = state
             .messages
             .iter()
@@ -187,7 +202,12 @@ impl Queue for FakeQueue {
         answered.await.expect("the queue answers")
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the fake's own virtual time")]
     async fn delete(&self, receipt: &u64) -> Result<(), PortError> {
+        let deletion = self.lock().deletion;
+        if !deletion.is_zero() {
+            tokio::time::sleep(deletion).await;
+        }
         self.lock()
             .messages
             .retain(|message| message.receipt != *receipt);

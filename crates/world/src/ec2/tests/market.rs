@@ -292,10 +292,8 @@ fn a_notice_may_be_carried_out_early_late_or_never() {
         let ended = ec2
             .take_happenings()
             .into_iter()
-            .find_map(|line| match line.what {
-                Happened::ShuttingDown { .. } => Some(line.at),
-                _ => None,
-            });
+            .find(|line| matches!(line.what, Happened::ShuttingDown { .. }))
+            .map(|line| line.at);
         assert_eq!(ended, ends.map(at), "{carried_out:?}");
         assert_eq!(ec2.instance(&id).expect("there").is_up(), ends.is_none());
     }

@@ -1,0 +1,124 @@
+//! What a job costs, counted through the real programs, and the sheet that is made of it.
+
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use jiff::SignedDuration;
+use reprise_tests::cost::{self, IDLE, USUAL, is_as_written};
+use reprise_tests::harness::gate::Gate;
+use reprise_tests::harness::stage::{Setting, Stage};
+use reprise_tests::harness::{counting, ledger, workload};
+use reprise_world::world::DeliveryMode;
+
+/// Calls are shared in the story's time, at whose pace a million jobs take 39 days. Round trips and
+/// the postman's look every 25 ms are the wall's, and must stay short in the story.
+const SPEED: f64 = 5.0;
+
+/// For hours in which nothing happens.
+const FAST: f64 = 100.0;
+
+const SHEET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cost.md");
+
+async fn counted(speed: f64) -> Result<(Stage, Arc<Gate>)> {
+    let sqs = Gate::build().await?;
+    let stage = Stage::set(Setting {
+        speed,
+        world: |settings| settings.delivery = DeliveryMode::Elsewhere,
+        places: {
+            let sqs = Arc::clone(&sqs);
+            Box::new(move |places| sqs.stand_before(&mut places.sqs_url))
+        },
+        ..Setting::default()
+    });
+    Ok((stage.await?, sqs))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_not_interrupted_costs_two_writes() -> Result<()> {
+    let stage = Stage::usual().await?;
+    let controller = stage.controller().await?;
+    let scenario = workload::every_kind()?;
+    stage.play(&scenario);
+    stage.ends_well(&scenario).await?;
+    controller.terminate().await?;
+    let records = ledger::written(&stage.ledger_file())?;
+    let writes = stage.with(|world, _| ledger::writes_a_job(&records, world));
+    ensure!(
+        writes.len() == scenario.runs[0].spec.jobs.len(),
+        "{writes:#?}"
+    );
+    for (job, count) in &writes {
+        ensure!(*count <= 2, "{job} took {count} writes: {writes:#?}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_usual_mix_takes_the_requests_and_log_lines_of_the_cost_sheet() -> Result<()> {
+    let (stage, sqs) = counted(SPEED).await?;
+    let replicas = [stage.controller().await?, stage.controller().await?];
+    let said = || {
+        let lines = replicas.iter().map(|replica| Ok(replica.lines()?.len()));
+        lines.sum::<Result<usize>>()
+    };
+    let before = (stage.logged_bytes()?, said()?);
+    let usual = workload::usual()?;
+    let jobs: usize = usual.runs.iter().map(|run| run.spec.jobs.len()).sum();
+    ensure!(jobs as f64 == USUAL.jobs, "{jobs} jobs");
+    counting::play(&stage, &usual).await?;
+    let bytes = stage.logged_bytes()? - before.0;
+    let lines = said()? - before.1;
+    let mail = counting::mail(&sqs);
+    for (what, measured, written) in [
+        (
+            "messages sent",
+            mail.sent as f64,
+            USUAL.webhooks + USUAL.ec2_events,
+        ),
+        ("calls to receive", mail.receives as f64, USUAL.receives),
+        ("calls to delete", mail.deletes as f64, USUAL.deletes),
+        ("lines", lines as f64, USUAL.log_lines),
+        ("bytes", bytes as f64, USUAL.log_bytes),
+    ] {
+        is_as_written(what, measured, written)?;
+    }
+    // How often a look is long depends on the moment of the tag.
+    ensure!(mail.hidden as f64 <= USUAL.hidden, "{mail:#?}");
+    ensure!(mail.deleted == mail.sent, "{mail:#?}");
+    for replica in replicas {
+        replica.terminate().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_replica_polls_no_more_than_the_cost_sheet_says() -> Result<()> {
+    let (stage, sqs) = counted(FAST).await?;
+    let controller = stage.controller().await?;
+    sqs.forget();
+    let half_an_hour = SignedDuration::from_mins(30);
+    let (mail, hours) = counting::idle(&stage, half_an_hour, || counting::mail(&sqs)).await?;
+    controller.terminate().await?;
+    is_as_written("polls", mail.empty as f64 / hours, IDLE.polls)
+}
+
+#[test]
+fn the_sheet_says_what_the_counts_and_the_prices_come_to() -> Result<()> {
+    let sheet =
+        std::fs::read_to_string(SHEET).with_context(|| format!("failed to read {SHEET}"))?;
+    let tables = [
+        cost::table("a million jobs", &cost::a_million_jobs(&USUAL)),
+        cost::table("a month", &cost::a_month(&IDLE)),
+    ];
+    let missing: Vec<&str> = tables
+        .iter()
+        .map(String::as_str)
+        .filter(|table| !sheet.contains(table))
+        .collect();
+    ensure!(
+        missing.is_empty(),
+        "docs/cost.md should say:\n{}",
+        missing.join("\n")
+    );
+    Ok(())
+}

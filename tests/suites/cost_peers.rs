@@ -1,0 +1,101 @@
+//! What a job costs in DynamoDB, counted in front of ministack's.
+
+use anyhow::{Result, ensure};
+use jiff::SignedDuration;
+use reprise_tests::cost::{IDLE, USUAL, is_as_written};
+use reprise_tests::harness::afar::Afar;
+use reprise_tests::harness::stage::{Setting, Stage};
+use reprise_tests::harness::units::{Units, units};
+use reprise_tests::harness::{counting, workload};
+use reprise_world::world::DeliveryMode;
+
+const SPEED: f64 = 10.0;
+
+async fn set(afar: &Afar, speed: f64) -> Result<Stage> {
+    Stage::set(Setting {
+        speed,
+        world: |settings| settings.delivery = DeliveryMode::Elsewhere,
+        places: afar.places(),
+        ..Setting::default()
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_usual_mix_takes_the_units_of_the_cost_sheet() -> Result<()> {
+    let afar = Afar::start(SPEED, 5).await?;
+    let stage = set(&afar, SPEED).await?;
+    let controller = stage.controller().await?;
+    counting::play(&stage, &workload::usual()?).await?;
+    controller.terminate().await?;
+    let units = units(&afar.gate().passed());
+    let (claims, rest) = bytes(&units);
+    for (what, measured, written) in [
+        (
+            "units of records",
+            units.write_units as f64,
+            USUAL.write_units,
+        ),
+        (
+            "units of the index",
+            units.index_units as f64,
+            USUAL.index_units,
+        ),
+        ("units of reads", units.read_units as f64, USUAL.read_units),
+        ("units of looks", units.query_units, USUAL.query_units),
+        ("bytes of claims", claims, USUAL.claim_bytes),
+        ("bytes of evidence", rest, USUAL.evidence_bytes),
+    ] {
+        is_as_written(what, measured, written)?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_not_interrupted_takes_two_writes_and_one_unit_each() -> Result<()> {
+    let afar = Afar::start(SPEED, 5).await?;
+    let stage = set(&afar, SPEED).await?;
+    let controller = stage.controller().await?;
+    let scenario = workload::every_kind()?;
+    let jobs = scenario
+        .runs
+        .iter()
+        .map(|run| run.spec.jobs.len())
+        .sum::<usize>() as u64;
+    counting::play(&stage, &scenario).await?;
+    controller.terminate().await?;
+    let units = units(&afar.gate().passed());
+    ensure!(units.writes == 2 * jobs && units.refused == 0, "{units:#?}");
+    ensure!(units.write_units == units.writes, "{units:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_replica_asks_no_more_than_the_cost_sheet_says() -> Result<()> {
+    let afar = Afar::start(SPEED * 10.0, 5).await?;
+    let stage = set(&afar, SPEED * 10.0).await?;
+    let controller = stage.controller().await?;
+    afar.gate().forget();
+    let (units, hours) = counting::idle(&stage, SignedDuration::from_mins(30), || {
+        units(&afar.gate().passed())
+    })
+    .await?;
+    controller.terminate().await?;
+    ensure!(units.writes == 0 && units.reads == 0, "{units:#?}");
+    is_as_written("looks", units.queries as f64 / hours, IDLE.queries)?;
+    is_as_written(
+        "leases",
+        units.lease_writes as f64 / hours,
+        IDLE.lease_writes,
+    )
+}
+
+/// Of claims, and of all that is kept for evidence.
+fn bytes(units: &Units) -> (f64, f64) {
+    let (claims, rest): (Vec<_>, Vec<_>) = units
+        .sizes
+        .iter()
+        .partition(|(key, _)| key.starts_with("claim/"));
+    let sum = |sizes: Vec<(&String, &usize)>| sizes.iter().map(|(_, size)| **size).sum::<usize>();
+    (sum(claims) as f64, sum(rest) as f64)
+}
