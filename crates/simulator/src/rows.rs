@@ -19,7 +19,7 @@ use crate::ports::FAULTS;
 use crate::post;
 
 /// Rows that cannot be reached yet, or by no simulation, and why.
-const EXCLUDED: [(&str, &str, &str); 21] = [
+const EXCLUDED: [(&str, &str, &str); 20] = [
     (
         "evidence",
         "spot-request",
@@ -69,11 +69,6 @@ const EXCLUDED: [(&str, &str, &str); 21] = [
         "decision",
         "launched: later-attempt-may-use-spot",
         "only the default of on-demand-retries is simulated yet",
-    ),
-    (
-        "decision",
-        "settled: attempt-limit",
-        "later attempts are on-demand by the only default that is simulated yet",
     ),
     (
         "decision",
