@@ -79,6 +79,7 @@ fn every_kind_of_step_is_drawn_often_enough() {
         "crash before",
         "crash after",
         "drain",
+        "stranger",
     ] {
         let count = words.iter().filter(|word| **word == kind).count();
         assert!(count >= 50, "{kind}: {count} of {SEEDS} seeds");
@@ -110,6 +111,7 @@ fn kind(action: &Action) -> &'static str {
             true => "crash after",
         },
         Action::Drain { .. } => "drain",
+        Action::Stranger { .. } => "stranger",
     }
 }
 

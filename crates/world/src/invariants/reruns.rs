@@ -265,7 +265,11 @@ fn is_cancelled_beside_wanted(
     let Some(matrix) = matrix_of(job).filter(|matrix| matrix.fail_fast || cause_is_unknown) else {
         return false;
     };
-    let mut others = attempt.jobs.values().filter(|other| other.id != job.id);
+    // What was carried over into the attempt had ended before it, and cancels nobody.
+    let mut others = attempt
+        .jobs
+        .values()
+        .filter(|other| other.id != job.id && !other.is_carried_over());
     job.conclusion == Some(Conclusion::Cancelled)
         && others.any(|other| {
             matrix_of(other).is_some_and(|one| one.group == matrix.group)

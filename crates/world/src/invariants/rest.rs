@@ -155,6 +155,15 @@ impl Case<'_> {
         is_stuck(self.world, self.run) || self.was_moved_on_by_others()
     }
 
+    /// In this attempt, or in a later one before everything wanted had come back.
+    fn was_cancelled_by_a_person(&self) -> bool {
+        let github = self.world.github();
+        let attempts = self.run.attempts();
+        attempts
+            .filter(|attempt| attempt.number >= self.attempt.number)
+            .any(|attempt| reruns::stopped_by(github, attempt) == Some(CancelCause::Person))
+    }
+
     /// Without a tag, and with descriptions that lag further than anybody looks, the end of the
     /// instance by an API call after the job's end writes over the only word of EC2.
     fn nobody_could_tell(&self) -> bool {
@@ -181,7 +190,7 @@ impl Case<'_> {
             SettleReason::AlreadyRerun | SettleReason::EvidenceTooLate => {
                 self.was_moved_on_by_others()
             }
-            SettleReason::Cancelled => stopped_by == Some(CancelCause::Person),
+            SettleReason::Cancelled => self.was_cancelled_by_a_person(),
             SettleReason::Superseded => {
                 stopped_by == Some(CancelCause::Superseded)
                     || reruns::newer_run(self.world.github(), self.run).is_some()
