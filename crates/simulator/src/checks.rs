@@ -5,11 +5,17 @@
 //!
 //! [`Watch`]: reprise_world::invariants::Watch
 
-use reprise_model::ledger::{RunKey, TrackedState};
+use jiff::SignedDuration;
+use reprise_model::job::Conclusion;
+use reprise_model::ledger::{ClaimKey, RunKey, TrackedState};
 use reprise_store::{Store, StoreError};
 use reprise_world::invariants::{self, Broken, Ledger, Verdict};
+use reprise_world::world::World;
 
 use crate::universe::Universe;
+
+/// GitHub ends a job that no runner takes for so long.
+const LONGEST_IN_QUEUE: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is wrong with a world that has come to rest.
 ///
@@ -17,7 +23,41 @@ use crate::universe::Universe;
 /// When the store cannot be read.
 pub async fn check_at_rest(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
     let ledger = ledger(universe).await?;
-    Ok(universe.look(|world, _| invariants::check_at_rest(world, &ledger)))
+    let mut broken = universe.look(|world, _| invariants::check_at_rest(world, &ledger));
+    broken.extend(unheard(universe).await?);
+    Ok(broken)
+}
+
+/// 8: jobs that waited in vain for as long as GitHub lets them, and nobody ever wanted a machine for
+/// them. The event of a queued job always arrives, so whoever had it has acknowledged it for nothing.
+async fn unheard(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
+    let waited = universe.look(|world, _| waited_in_vain(world));
+    let mut broken = Vec::new();
+    for key in waited {
+        if universe.store.claim(&key).await?.is_none() {
+            let what =
+                format!("{key} waited for a day, and its event was acknowledged for nothing");
+            broken.push(Broken { invariant: 8, what });
+        }
+    }
+    Ok(broken)
+}
+
+fn waited_in_vain(world: &World) -> Vec<ClaimKey> {
+    let mut waited = Vec::new();
+    for run in world.github().runs() {
+        let jobs = run.attempts().flat_map(|attempt| attempt.jobs.values());
+        let in_vain = jobs.filter(|job| {
+            let ended = job.completed_at.filter(|_| job.runner.is_none());
+            let waited = ended.map(|ended| ended.duration_since(job.created_at));
+            waited >= Some(LONGEST_IN_QUEUE) && job.conclusion != Some(Conclusion::Skipped)
+        });
+        waited.extend(in_vain.map(|job| ClaimKey {
+            repository: run.spec.repository.clone(),
+            job_id: job.id,
+        }));
+    }
+    waited
 }
 
 /// What the store says of the jobs of all runs.
