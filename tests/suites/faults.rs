@@ -228,7 +228,7 @@ async fn an_interrupted_job_whose_webhooks_were_lost_is_found_by_a_sweep() -> Re
     rest.await.with_context(|| stage.so_far())?;
     ensure!(lost == 3, "{lost} messages were lost");
     stage.ends_well(&scenario).await?;
-    let found = "a sweep found an interrupted instance whose job no event had told of";
+    let found = "the job of an interrupted instance is judged without its own event";
     controller
         .says(found, |line| line["message"] == found)
         .await?;
