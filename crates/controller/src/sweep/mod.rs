@@ -4,8 +4,8 @@
 //! that they bear, finds the jobs that ran on interrupted ones, judges them by the same code that an
 //! event goes through, and ends what serves nothing any more. One failure holds up nothing else.
 //!
-//! Of all replicas one sweeps ([`turn`]). What it keeps in memory is only when to ask again
-//! ([`patience`]): whoever sweeps next asks a little sooner, and finds the same.
+//! Of all replicas one sweeps (`turn`). What it keeps in memory is only when to ask again
+//! (`patience`): whoever sweeps next asks a little sooner, and finds the same.
 
 mod interrupted;
 mod patience;
