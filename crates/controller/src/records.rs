@@ -1,6 +1,7 @@
 //! Reading, deciding and writing a record, again when somebody else was faster.
 
 use jiff::SignedDuration;
+use reprise_engine::backoff::after;
 use reprise_engine::{job, run};
 use reprise_model::evidence::{Evidence, KEPT_FOR};
 use reprise_model::ids::Repository;
@@ -213,10 +214,7 @@ impl<P: Ports> Controller<P> {
     }
 
     fn in_future(&self, pause: SignedDuration) -> jiff::Timestamp {
-        self.clock
-            .now()
-            .saturating_add(pause)
-            .unwrap_or(jiff::Timestamp::MAX)
+        after(self.clock.now(), pause)
     }
 }
 

@@ -42,7 +42,7 @@ pub fn launch_step(tries: u32, jitter: Jitter) -> SignedDuration {
 }
 
 /// `now` and `pause` after it, held at the end of representable time.
-pub(crate) fn after(now: Timestamp, pause: SignedDuration) -> Timestamp {
+pub fn after(now: Timestamp, pause: SignedDuration) -> Timestamp {
     now.checked_add(pause).unwrap_or(Timestamp::MAX)
 }
 

@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use jiff::Timestamp;
-use reprise_engine::backoff::{self, Jitter};
+use jiff::{SignedDuration, Timestamp};
+use reprise_engine::backoff::Jitter;
+use reprise_engine::due;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::Due;
 
@@ -23,12 +24,9 @@ impl Patience {
     /// It was asked about in vain: longer each time.
     pub(super) fn grow(&self, instance: &Instance, now: Timestamp, jitter: Jitter) {
         let mut waiting = self.lock();
-        let tries = waiting.get(instance).map_or(0, |due| due.tries);
-        let at = now
-            .saturating_add(backoff::wait_step(tries, jitter))
-            .unwrap_or(Timestamp::MAX);
-        let tries = tries.saturating_add(1);
-        waiting.insert(instance.clone(), Due { at, tries });
+        let last = waiting.get(instance).copied().unwrap_or(Due::now(now));
+        let next = due::put_off(last, SignedDuration::ZERO, now, jitter);
+        waiting.insert(instance.clone(), next);
     }
 
     /// It is not asked about before this.

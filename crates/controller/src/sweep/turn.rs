@@ -6,6 +6,7 @@
 //! version does not hold, the end of an instance, is asked only while the turn is known to be ours.
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_engine::backoff::after;
 use reprise_store::{Fence, LeaseName, Store, StoreError};
 use tracing::{info, warn};
 
@@ -71,7 +72,7 @@ impl<P: Ports> Controller<P> {
             return;
         }
         self.sweep_in_turn(turn).await;
-        turn.next = later(self.now(), every);
+        turn.next = after(self.now(), every);
     }
 
     /// Gives the turn up, so that nobody need wait for its end.
@@ -121,7 +122,7 @@ impl<P: Ports> Controller<P> {
     /// Takes the lease, or renews it. On an error what is known stays.
     async fn hold(&self, turn: &mut Turn) -> Result<(), StoreError> {
         let now = self.now();
-        let until = later(now, HELD_FOR);
+        let until = after(now, HELD_FOR);
         let fence = self
             .store
             .take_lease(LeaseName::Sweep, &self.holder, now, until)
@@ -135,10 +136,6 @@ impl<P: Ports> Controller<P> {
         turn.held = fence.map(|fence| Held { fence, until });
         Ok(())
     }
-}
-
-fn later(now: Timestamp, pause: SignedDuration) -> Timestamp {
-    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

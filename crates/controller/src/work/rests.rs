@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_engine::backoff::{self, Jitter};
+use reprise_engine::backoff::{self, Jitter, after};
 use reprise_store::DueKey;
 
 /// How often a record may be worked on, or found changed, in quick succession: a launch that falls
@@ -91,10 +91,6 @@ impl Rests {
     pub(super) fn forget_old(&mut self, now: Timestamp) {
         self.0.retain(|_, rest| rest.forget_at > now);
     }
-}
-
-fn after(time: Timestamp, pause: SignedDuration) -> Timestamp {
-    time.saturating_add(pause).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
