@@ -188,8 +188,10 @@ impl Subscriber for Listener {
         }
     }
 
+    /// Whole by itself: it is asked about every call that another thread is registering right now,
+    /// whatever the interest in it will be.
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == DECISIONS || ALL_LOGS.get()
+        metadata.target() == DECISIONS || (is_ours(metadata) && ALL_LOGS.get())
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
