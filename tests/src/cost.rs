@@ -71,7 +71,7 @@ pub const USUAL: Counts = Counts {
 pub const IDLE: Idle = Idle {
     polls: 360.0,
     queries: 1_440.0,
-    lease_writes: 520.0,
+    lease_writes: 560.0,
 };
 
 /// How far below the sheet a measurement may be before the sheet is out of date.
