@@ -11,6 +11,7 @@ pub mod job;
 pub mod json;
 pub mod labels;
 pub mod ledger;
+pub mod machine;
 pub mod policy;
 pub mod reason;
 pub mod run;
