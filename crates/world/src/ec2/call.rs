@@ -21,12 +21,16 @@ pub enum Action {
     CreateLaunchTemplate,
     /// Tags instances.
     CreateTags,
+    /// Describes instance types.
+    DescribeInstanceTypes,
     /// Describes instances.
     DescribeInstances,
     /// Describes launch templates.
     DescribeLaunchTemplates,
     /// Describes spot requests.
     DescribeSpotInstanceRequests,
+    /// Describes subnets.
+    DescribeSubnets,
     /// Describes tags.
     DescribeTags,
     /// Ends instances.
@@ -34,13 +38,15 @@ pub enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::CreateFleet,
         Self::CreateLaunchTemplate,
         Self::CreateTags,
+        Self::DescribeInstanceTypes,
         Self::DescribeInstances,
         Self::DescribeLaunchTemplates,
         Self::DescribeSpotInstanceRequests,
+        Self::DescribeSubnets,
         Self::DescribeTags,
         Self::TerminateInstances,
     ];
@@ -51,9 +57,11 @@ impl Action {
             Self::CreateFleet => "CreateFleet",
             Self::CreateLaunchTemplate => "CreateLaunchTemplate",
             Self::CreateTags => "CreateTags",
+            Self::DescribeInstanceTypes => "DescribeInstanceTypes",
             Self::DescribeInstances => "DescribeInstances",
             Self::DescribeLaunchTemplates => "DescribeLaunchTemplates",
             Self::DescribeSpotInstanceRequests => "DescribeSpotInstanceRequests",
+            Self::DescribeSubnets => "DescribeSubnets",
             Self::DescribeTags => "DescribeTags",
             Self::TerminateInstances => "TerminateInstances",
         }
@@ -209,9 +217,11 @@ impl Ec2 {
                 Caller::Instance(_),
                 Action::CreateFleet
                 | Action::CreateLaunchTemplate
+                | Action::DescribeInstanceTypes
                 | Action::DescribeInstances
                 | Action::DescribeLaunchTemplates
                 | Action::DescribeSpotInstanceRequests
+                | Action::DescribeSubnets
                 | Action::DescribeTags
                 | Action::TerminateInstances,
             ) => Err(Ec2Error::unauthorized(action.as_str())),
