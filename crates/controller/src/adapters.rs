@@ -11,6 +11,7 @@ use reprise_model::instance::{Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
 use reprise_model::launch;
 use reprise_model::ledger::{LaunchAnswer, RerunTarget};
+use reprise_model::machine::MachineType;
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::AnyStore;
 
@@ -72,6 +73,12 @@ impl Cloud for Ec2 {
         Self::list_stack(self, region, tag_key, stack)
             .await
             .map_err(|error| ec2("list the stack's instances", error))
+    }
+
+    async fn machine_types(&self, region: &Region) -> Result<Vec<MachineType>, PortError> {
+        Self::machine_types(self, region)
+            .await
+            .map_err(|error| ec2("describe instance types", error))
     }
 }
 
