@@ -45,7 +45,7 @@ pub fn element<'a>(xml: &'a str, name: &str) -> Result<&'a str> {
 }
 
 /// What stands in each `<name>`.
-fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+pub fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
     let (open, close) = (format!("<{name}>"), format!("</{name}>"));
     let parts: Vec<&str> = xml.split(open.as_str()).skip(1).collect();
     parts
