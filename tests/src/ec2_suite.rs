@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail, ensure};
-use reprise_aws::{Ec2, LaunchRequest, LaunchTemplate, RegionSettings};
+use reprise_aws::{Ec2, ImageQuery, LaunchRequest, LaunchTemplate, RegionSettings};
 use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::launch::{FleetAnswer, FleetFailure, LaunchFault, Purchase, SpotStrategy};
@@ -138,6 +138,46 @@ pub async fn stumbles(place: &Ec2Place) -> Result<()> {
     let fleet = Fleet::of(place).await;
     let answer = fleet.answer(&fleet.many("stumbled", 2)).await?;
     ensure!(answer.launched.len() == 2, "{answer:?}");
+    Ok(())
+}
+
+/// What the images of an EC2 are: the newest of an owner with such a name, and that one by its id.
+#[derive(Debug, Clone, Copy)]
+pub struct Newest {
+    /// The owner.
+    pub owner: &'static str,
+    /// The name, with `*`.
+    pub name: &'static str,
+    /// The id of the newest.
+    pub id: &'static str,
+    /// The device of its root volume.
+    pub root_device: &'static str,
+}
+
+/// On an EC2 with such an image for Arm.
+pub async fn images(place: &Ec2Place, newest: Newest) -> Result<()> {
+    let fleet = Fleet::of(place).await;
+    let query = |owner: &str| ImageQuery::Newest {
+        owner: owner.to_owned(),
+        name: newest.name.to_owned(),
+        architecture: Architecture::Arm64,
+    };
+    let by_id = |id: &str| ImageQuery::Id(id.to_owned());
+    let found = fleet.ec2.image(&place.region, &query(newest.owner)).await?;
+    let found = found.with_context(|| format!("no image as {newest:?}"))?;
+    ensure!(found.id == newest.id, "{found:?} is not {newest:?}");
+    ensure!(found.owner.as_str() == newest.owner, "{found:?}");
+    ensure!(found.architecture == Architecture::Arm64, "{found:?}");
+    ensure!(
+        found.root_device.as_deref() == Some(newest.root_device),
+        "{found:?}"
+    );
+    let again = fleet.ec2.image(&place.region, &by_id(newest.id)).await?;
+    ensure!(again.as_ref() == Some(&found), "by its id it is {again:?}");
+    for nothing in [query("111111111111"), by_id("ami-0fffffffffffffff0")] {
+        let found = fleet.ec2.image(&place.region, &nothing).await?;
+        ensure!(found.is_none(), "{nothing:?} is {found:?}");
+    }
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use reprise_model::instance::Capacity;
 use reprise_model::launch::LaunchFault;
-use reprise_tests::ec2_suite::{self, Ec2Place};
+use reprise_tests::ec2_suite::{self, Ec2Place, Newest};
 use reprise_tests::{isolated, world};
 use reprise_world::ec2::{Action, Ec2Error, Pool, Supply, machine_types};
 
@@ -193,4 +193,21 @@ async fn a_call_that_ec2_fails_at_is_repeated_under_its_token_and_launches_once(
     });
     assert_eq!((launched, calls), (2, Some(2)));
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn images_are_found_on_the_simulated_ec2() -> Result<()> {
+    if let Some(place) = isolated::place::<Ec2Place>()? {
+        let newest = Newest {
+            owner: "099720109477",
+            name: "ubuntu/images/*/ubuntu-noble-24.04-*",
+            id: "ami-0c0c0000000000003",
+            root_device: "/dev/sda1",
+        };
+        return ec2_suite::images(&place, newest).await;
+    }
+    let world = world::start().await?;
+    let place = world::ec2_place(&world);
+    let test = "images_are_found_on_the_simulated_ec2";
+    isolated::run_again(test, world.aws_url(), &place).await
 }

@@ -7,6 +7,7 @@
 mod describe;
 mod fault;
 mod fleet_answer;
+mod images;
 mod launch;
 mod machine_types;
 mod terminate;
@@ -27,7 +28,8 @@ use crate::connect::{self, RegionSettings};
 use crate::error::{CallError, Ec2Error};
 use zones::Zones;
 
-pub use launch::{LaunchRequest, LaunchTemplate, Volume};
+pub use images::{Image, ImageQuery};
+pub use launch::{LaunchRequest, LaunchTemplate, RootVolume};
 
 /// EC2 takes at most 200 values in a filter. Looks wait only shortly: a run's last verdict to its
 /// re-run has a budget of one second.
@@ -115,6 +117,16 @@ impl Ec2 {
     pub async fn machine_types(&self, region: &Region) -> Result<Vec<MachineType>, Ec2Error> {
         let scope = &self.region(region)?.scope;
         Ok(machine_types::all(scope).await?)
+    }
+
+    /// What EC2 says of an image; `None` where there is no such one for our architectures.
+    pub async fn image(
+        &self,
+        region: &Region,
+        query: &ImageQuery,
+    ) -> Result<Option<Image>, Ec2Error> {
+        let scope = &self.region(region)?.scope;
+        Ok(images::find(scope, query).await?)
     }
 
     /// Ends an instance. One that EC2 does not know (any more) counts as ended.

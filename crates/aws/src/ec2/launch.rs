@@ -42,20 +42,21 @@ pub struct LaunchRequest {
     pub subnets: Vec<String>,
     /// The AMI in place of the launch template's.
     pub image: Option<String>,
-    /// A volume in place of the launch template's or the image's.
-    pub volume: Option<Volume>,
+    /// A root volume in place of the launch template's or the image's.
+    pub volume: Option<RootVolume>,
     /// The instances' tags from their first moment.
     pub tags: BTreeMap<String, String>,
 }
 
-/// A volume that EC2 makes with the instance and deletes with it.
+/// A root volume; what is `None` is the image's affair. EC2 deletes it with the instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Volume {
-    /// The device, as the image names it: `/dev/sda1`, `/dev/xvda`.
+pub struct RootVolume {
+    /// The device, as the image names it: `/dev/sda1`, `/dev/xvda`. With another name it would be a
+    /// second volume.
     pub device: String,
     /// How large.
-    pub size_gib: u32,
-    /// `gp3` and the like; EC2's default where it is none.
+    pub size_gib: Option<u32>,
+    /// `gp3` and the like.
     pub kind: Option<String>,
     /// Provisioned operations a second.
     pub iops: Option<u32>,
@@ -202,9 +203,9 @@ fn priority(rank: usize) -> Option<f64> {
 }
 
 /// A runner's volume holds nothing that anybody wants back.
-fn device(volume: &Volume) -> FleetBlockDeviceMappingRequest {
+fn device(volume: &RootVolume) -> FleetBlockDeviceMappingRequest {
     let ebs = FleetEbsBlockDeviceRequest::builder()
-        .volume_size(number(volume.size_gib))
+        .set_volume_size(volume.size_gib.map(number))
         .set_volume_type(volume.kind.as_deref().map(VolumeType::from))
         .set_iops(volume.iops.map(number))
         .set_throughput(volume.throughput_mibs.map(number))

@@ -38,7 +38,7 @@ impl Zones {
         if !unknown.is_empty() {
             match describe(scope, unknown).await {
                 Ok(zones) => known.extend(zones),
-                Err(error) => tracing::debug!(%error, "the zones of some subnets stay unknown"),
+                Err(error) => tracing::warn!(%error, "the zones of some subnets stay unknown"),
             }
         }
         known.clone()

@@ -29,7 +29,8 @@ impl Bucket {
             Self::Calls(Action::TerminateInstances) => (100, 5),
             Self::Calls(Action::CreateFleet | Action::CreateLaunchTemplate) => (50, 5),
             Self::Calls(
-                Action::DescribeInstanceTypes
+                Action::DescribeImages
+                | Action::DescribeInstanceTypes
                 | Action::DescribeInstances
                 | Action::DescribeLaunchTemplates
                 | Action::DescribeSpotInstanceRequests

@@ -21,6 +21,8 @@ pub enum Action {
     CreateLaunchTemplate,
     /// Tags instances.
     CreateTags,
+    /// Describes images.
+    DescribeImages,
     /// Describes instance types.
     DescribeInstanceTypes,
     /// Describes instances.
@@ -38,10 +40,11 @@ pub enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::CreateFleet,
         Self::CreateLaunchTemplate,
         Self::CreateTags,
+        Self::DescribeImages,
         Self::DescribeInstanceTypes,
         Self::DescribeInstances,
         Self::DescribeLaunchTemplates,
@@ -57,6 +60,7 @@ impl Action {
             Self::CreateFleet => "CreateFleet",
             Self::CreateLaunchTemplate => "CreateLaunchTemplate",
             Self::CreateTags => "CreateTags",
+            Self::DescribeImages => "DescribeImages",
             Self::DescribeInstanceTypes => "DescribeInstanceTypes",
             Self::DescribeInstances => "DescribeInstances",
             Self::DescribeLaunchTemplates => "DescribeLaunchTemplates",
@@ -217,6 +221,7 @@ impl Ec2 {
                 Caller::Instance(_),
                 Action::CreateFleet
                 | Action::CreateLaunchTemplate
+                | Action::DescribeImages
                 | Action::DescribeInstanceTypes
                 | Action::DescribeInstances
                 | Action::DescribeLaunchTemplates

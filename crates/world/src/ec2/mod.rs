@@ -15,6 +15,7 @@ mod error;
 mod filter;
 mod fleet;
 mod fleet_wire;
+mod images;
 mod instance;
 mod launch;
 mod machines;
@@ -40,6 +41,7 @@ pub use filter::Filter;
 pub use fleet::{
     CreateFleet, Fleet, FleetConfig, FleetError, FleetLaunch, FleetOverride, FleetTarget,
 };
+pub use images::{DescribeImages, Image};
 pub use instance::{Ec2Instance, EndReason, Notice, SpotRequest};
 pub use machines::machine_types;
 pub use market::{

@@ -112,9 +112,9 @@ fn each_strategy_is_known_to_the_sdk() {
 fn an_image_and_a_volume_are_those_of_every_pool() {
     let mut request = request(Capacity::Spot);
     request.image = Some("ami-1".to_owned());
-    request.volume = Some(Volume {
+    request.volume = Some(RootVolume {
         device: "/dev/sda1".to_owned(),
-        size_gib: 80,
+        size_gib: Some(80),
         kind: Some("gp3".to_owned()),
         iops: Some(4000),
         throughput_mibs: Some(500),

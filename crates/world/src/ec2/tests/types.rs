@@ -121,3 +121,35 @@ fn subnets_are_told_with_their_zones_and_an_absent_one_is_just_missing() {
     );
     assert_eq!(body.matches("<item>").count(), 1, "{body}");
 }
+
+#[test]
+fn images_are_told_by_owner_name_and_architecture_in_pages() {
+    let mut ec2 = ec2();
+    let call = Call::by_account(at(0));
+    let mut ids = |owners: &[&str], filters: &[(&str, &str)], page: Option<usize>| {
+        let request = DescribeImages {
+            owners: owners.iter().map(|owner| (*owner).to_owned()).collect(),
+            filters: filters
+                .iter()
+                .map(|(name, value)| Filter::new(*name, [*value]))
+                .collect(),
+            max_results: page,
+            next_token: None,
+        };
+        let (images, more) = ec2.describe_images(&call, &request).expect("images");
+        (images.len(), more.is_some())
+    };
+    assert_eq!(ids(&[], &[], None), (4, false));
+    assert_eq!(ids(&["amazon"], &[], None), (1, false));
+    assert_eq!(ids(&["self"], &[], None), (0, false));
+    let ubuntu = ["099720109477"];
+    assert_eq!(
+        ids(&ubuntu, &[("architecture", "x86_64")], None),
+        (2, false)
+    );
+    assert_eq!(
+        ids(&ubuntu, &[("name", "ubuntu/*-arm64-*")], None),
+        (1, false)
+    );
+    assert_eq!(ids(&ubuntu, &[("state", "available")], Some(2)), (2, true));
+}
