@@ -55,7 +55,7 @@ pub const USUAL: Counts = Counts {
     webhooks: 247.0,
     ec2_events: 1.0,
     receives: 246.0,
-    deletes: 176.0,
+    deletes: 74.0,
     hidden: 12.0,
     log_lines: 258.0,
     log_bytes: 84_000.0,
