@@ -62,7 +62,7 @@ pub const USUAL: Counts = Counts {
     write_units: 150.0,
     index_units: 148.0,
     read_units: 215.0,
-    query_units: 210.0,
+    query_units: 105.0,
     claim_bytes: 34_500.0,
     evidence_bytes: 1_700.0,
 };
@@ -70,7 +70,7 @@ pub const USUAL: Counts = Counts {
 /// An idle hour, measured likewise.
 pub const IDLE: Idle = Idle {
     polls: 360.0,
-    queries: 1_440.0,
+    queries: 720.0,
     lease_writes: 560.0,
 };
 
