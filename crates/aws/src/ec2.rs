@@ -110,6 +110,7 @@ impl Ec2 {
             let zones = regional.zones.of(&regional.scope, unplaced).await;
             fleet_answer::add_zones(&mut answer, &zones);
         }
+        launch::note_shortfall(request, &answer.shortfall);
         Ok(answer)
     }
 

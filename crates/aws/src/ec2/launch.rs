@@ -100,11 +100,7 @@ pub(super) async fn launch(
         .send()
         .await;
     match answer {
-        Ok(output) => {
-            let answer = fleet_answer::read(&output, purchase.capacity());
-            note_shortfall(request, &answer.shortfall);
-            Ok(answer)
-        }
+        Ok(output) => Ok(fleet_answer::read(&output, purchase.capacity())),
         Err(error) => {
             let operation = format!("create a fleet in {}", scope.region);
             Err(fleet_answer::read_error(CallError::from_sdk(
@@ -116,7 +112,7 @@ pub(super) async fn launch(
 
 /// A pool's error beside enough instances goes no further, but tells an operator which pools never
 /// serve.
-fn note_shortfall(request: &LaunchRequest, shortfall: &[Shortage]) {
+pub(super) fn note_shortfall(request: &LaunchRequest, shortfall: &[Shortage]) {
     for pool in shortfall {
         tracing::debug!(
             aws.region = %request.region,
@@ -124,6 +120,7 @@ fn note_shortfall(request: &LaunchRequest, shortfall: &[Shortage]) {
             aws.error = pool.detail,
             aws.instance_type = pool.instance_type,
             aws.subnet = pool.subnet,
+            aws.zone = pool.zone,
             reason = pool.fault.as_str(),
             "a pool of the fleet gave less than was wanted"
         );
