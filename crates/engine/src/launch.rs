@@ -241,7 +241,7 @@ fn fallen_back(claim: LaunchClaim, now: Timestamp) -> LaunchClaim {
             at: now,
             tries: tries(&claim),
         }),
-        generation: claim.generation.saturating_add(1),
+        generation: 0,
         why: CapacityReason::NoSpotCapacity,
         spec: LaunchSpec {
             capacity: Capacity::OnDemand,

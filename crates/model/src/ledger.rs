@@ -220,7 +220,7 @@ pub struct LaunchClaim {
     pub spec: LaunchSpec,
     /// Why this capacity.
     pub why: CapacityReason,
-    /// Counts the requests that differ, so that each has a client token of its own.
+    /// Counts the requests of this capacity that differ, so that each has a client token of its own.
     pub generation: u32,
     /// Where it stands.
     pub state: ClaimState,
@@ -235,8 +235,16 @@ pub struct LaunchClaim {
 impl LaunchClaim {
     /// CreateFleet's `ClientToken`: the same for a repeat of the same request, so that a lost
     /// answer launches nothing twice. At most 64 ASCII characters.
+    ///
+    /// It names the capacity: on-demand takes the place of spot without a commit in between, so
+    /// whoever begins anew may come to it after another number of requests, and must still find the
+    /// instance that was launched.
     pub fn client_token(&self) -> String {
-        format!("reprise-{}-{}", self.key.job_id, self.generation)
+        let Self { key, spec, .. } = self;
+        format!(
+            "reprise-{}-{}-{}",
+            key.job_id, spec.capacity, self.generation
+        )
     }
 }
 

@@ -197,6 +197,13 @@ fn spot_that_ec2_has_not_becomes_on_demand_at_once_under_a_new_token() {
 }
 
 #[test]
+fn whoever_begins_anew_comes_to_the_same_on_demand_request() {
+    let lost = answer(spot_claim(), no_spot());
+    let anew = answer(answer(spot_claim(), refused()), no_spot());
+    assert_eq!(anew.client_token(), lost.client_token());
+}
+
+#[test]
 fn only_a_fall_back_goes_on_with_the_next_request_at_once() {
     assert!(goes_on(&answer(spot_claim(), no_spot()), at(0)));
     let without_spot = answer(spot_claim(), no_spot());
@@ -217,7 +224,7 @@ fn on_demand_that_ec2_has_not_is_tried_again_later_and_never_on_spot() {
             tries: 1
         })
     );
-    assert_eq!(claim.generation, 2);
+    assert_eq!(claim.generation, 1);
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Cloud for SimCloud {
             };
             return self.0.call(USUAL, short).await;
         }
-        if let Some(no) = self.says_no() {
+        if !is_repeat && let Some(no) = self.says_no() {
             return self.0.call(USUAL, || no).await;
         }
         if !universe.hits(universe.rates().ec2.lost_answers) {

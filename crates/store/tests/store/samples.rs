@@ -19,7 +19,6 @@ use reprise_store::{Change, DueKey, Expect};
 
 /// A record of any kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "a test holds a handful of them")]
 pub(crate) enum Sample {
     Instance(InstanceEntry),
     Run(RunEntry),
