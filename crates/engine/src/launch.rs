@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{Region, Repository};
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
-use reprise_model::labels::{JobLabels, LabelErrors, Range};
+use reprise_model::labels::{JobLabels, LabelErrors};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
 };
@@ -240,7 +240,7 @@ fn claim(
     let job = facts.job;
     let decision = capacity::decide(
         job.run_attempt,
-        labels.spot,
+        labels.machine.spot.unwrap_or_default(),
         facts.policy,
         facts.asked_by_us,
         rules.on_demand_retries,
@@ -269,7 +269,7 @@ fn claim(
 }
 
 fn types(labels: &JobLabels, fleet: &FleetOffer) -> Result<Vec<String>, LaunchRefusal> {
-    let fitting = choose(&fleet.types, labels);
+    let fitting = choose(&fleet.types, &labels.machine);
     if fitting.is_empty() {
         let configured = fleet.types.iter().map(|candidate| candidate.name.as_str());
         return Err(LaunchRefusal::NoTypeFits {
@@ -281,13 +281,13 @@ fn types(labels: &JobLabels, fleet: &FleetOffer) -> Result<Vec<String>, LaunchRe
 }
 
 fn image(labels: &JobLabels, fleet: &FleetOffer) -> Result<Option<String>, LaunchRefusal> {
-    let Some(asked) = &labels.image else {
+    let Some(asked) = &labels.machine.image else {
         return Ok(None);
     };
-    match fleet.images.get(asked) {
+    match fleet.images.get(&asked.to_string()) {
         Some(ami) => Ok(Some(ami.clone())),
         None => Err(LaunchRefusal::UnknownImage {
-            asked: asked.clone(),
+            asked: asked.to_string(),
             configured: listed(fleet.images.keys().map(String::as_str)),
         }),
     }
@@ -296,23 +296,16 @@ fn image(labels: &JobLabels, fleet: &FleetOffer) -> Result<Option<String>, Launc
 /// What the labels ask for, as they would be written; with the default where they say nothing,
 /// because that may be what nothing configured fits.
 fn asked_for(labels: &JobLabels) -> String {
-    let families: Vec<&str> = labels.family.iter().map(|family| family.as_str()).collect();
+    let wish = &labels.machine;
+    let families: Vec<&str> = wish.family.iter().map(|family| family.as_str()).collect();
     let family = (!families.is_empty()).then(|| format!("family={}", families.join("+")));
-    let cpu = match labels.cpu {
-        Some(cpu) => format!("cpu={}", range(cpu)),
-        None => format!("cpu={} (the default)", range(DEFAULT_CPU)),
+    let cpu = match wish.cpu {
+        Some(cpu) => format!("cpu={cpu}"),
+        None => format!("cpu={DEFAULT_CPU} (the default)"),
     };
-    let ram = labels.ram.map(|ram| format!("ram={}", range(ram)));
+    let ram = wish.ram.map(|ram| format!("ram={ram}"));
     let parts: Vec<String> = family.into_iter().chain([cpu]).chain(ram).collect();
     parts.join(", ")
-}
-
-fn range(range: Range) -> String {
-    if range.min == range.max {
-        range.min.to_string()
-    } else {
-        format!("{}+{}", range.min, range.max)
-    }
 }
 
 fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {

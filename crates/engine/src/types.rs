@@ -2,7 +2,7 @@
 //!
 //! Labels choose among what configuration allows and can never add to it.
 
-use reprise_model::labels::{FamilyPattern, JobLabels, Range};
+use reprise_model::labels::{FamilyPattern, MachineWish, Range};
 
 /// The vCPUs of a job whose labels name neither `cpu=` nor an exact type.
 pub const DEFAULT_CPU: Range = Range { min: 2, max: 2 };
@@ -20,18 +20,18 @@ pub struct InstanceType {
 
 /// The names of the types that fit, in the order in which they are configured. Empty when none
 /// does.
-pub fn choose(types: &[InstanceType], labels: &JobLabels) -> Vec<String> {
+pub fn choose(types: &[InstanceType], wish: &MachineWish) -> Vec<String> {
     types
         .iter()
-        .filter(|candidate| fits(candidate, labels))
+        .filter(|candidate| fits(candidate, wish))
         .map(|candidate| candidate.name.clone())
         .collect()
 }
 
-fn fits(candidate: &InstanceType, labels: &JobLabels) -> bool {
-    fits_family(candidate, &labels.family)
-        && fits_cpu(candidate, labels)
-        && labels.ram.is_none_or(|ram| ram.contains(candidate.ram))
+fn fits(candidate: &InstanceType, wish: &MachineWish) -> bool {
+    fits_family(candidate, &wish.family)
+        && fits_cpu(candidate, wish)
+        && wish.ram.is_none_or(|ram| ram.contains(candidate.ram))
 }
 
 fn fits_family(candidate: &InstanceType, family: &[FamilyPattern]) -> bool {
@@ -42,10 +42,10 @@ fn fits_family(candidate: &InstanceType, family: &[FamilyPattern]) -> bool {
 }
 
 /// Who names an exact type has said how many vCPUs it has.
-fn fits_cpu(candidate: &InstanceType, labels: &JobLabels) -> bool {
-    match labels.cpu {
+fn fits_cpu(candidate: &InstanceType, wish: &MachineWish) -> bool {
+    match wish.cpu {
         Some(cpu) => cpu.contains(candidate.cpu),
-        None => is_named(candidate, &labels.family) || DEFAULT_CPU.contains(candidate.cpu),
+        None => is_named(candidate, &wish.family) || DEFAULT_CPU.contains(candidate.cpu),
     }
 }
 
@@ -130,8 +130,8 @@ mod tests {
     }
 
     /// Written by hand, so that a mistake in the grammar fails the grammar's tests, not these.
-    fn labels(text: &str) -> JobLabels {
-        let mut labels = JobLabels::default();
+    fn labels(text: &str) -> MachineWish {
+        let mut labels = MachineWish::default();
         for part in text.split('/').filter(|part| !part.is_empty()) {
             let (key, value) = part.split_once('=').expect("a key and a value");
             match key {

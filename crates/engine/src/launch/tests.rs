@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use reprise_model::ids::{InstanceId, RunAttempt};
-use reprise_model::labels::{FamilyPattern, LabelError, SpotChoice};
+use reprise_model::labels::{FamilyPattern, ImageChoice, LabelError, MachineWish, SpotChoice};
 
 use super::*;
 use crate::samples::{at, attempt, instance, job, repository};
@@ -106,7 +106,10 @@ fn a_label_that_cannot_be_understood_is_refused_with_its_place() {
 fn a_job_that_no_configured_type_fits_is_refused_and_told_what_there_is() {
     let case = Queued {
         labels: Ok(Some(JobLabels {
-            family: vec![FamilyPattern::new("p5").expect("valid")],
+            machine: MachineWish {
+                family: vec![FamilyPattern::new("p5").expect("valid")],
+                ..MachineWish::default()
+            },
             ..JobLabels::default()
         })),
         ..Queued::default()
@@ -125,7 +128,10 @@ fn a_job_that_no_configured_type_fits_is_refused_and_told_what_there_is() {
 fn an_image_is_looked_up_by_its_configured_name_and_nothing_else() {
     let with_image = |name: &str| Queued {
         labels: Ok(Some(JobLabels {
-            image: Some(name.to_owned()),
+            machine: MachineWish {
+                image: Some(ImageChoice::Named(name.parse().expect("a name"))),
+                ..MachineWish::default()
+            },
             ..JobLabels::default()
         })),
         ..Queued::default()
@@ -296,7 +302,10 @@ impl Default for Queued {
             },
             repository_allowed: true,
             labels: Ok(Some(JobLabels {
-                spot: SpotChoice::On,
+                machine: MachineWish {
+                    spot: Some(SpotChoice::default()),
+                    ..MachineWish::default()
+                },
                 ..JobLabels::default()
             })),
             claim: None,
