@@ -10,6 +10,7 @@ pub mod instance;
 pub mod job;
 pub mod json;
 pub mod labels;
+pub mod launch;
 pub mod ledger;
 pub mod machine;
 pub mod policy;
