@@ -22,6 +22,9 @@ const MOST: usize = (LAST - FIRST) as usize;
 /// The longest text that is worked with. GitHub takes labels of 256 characters.
 const LONGEST: usize = 4096;
 
+/// The most characters of an expression that people are shown, and about the most of a label.
+const MOST_SHOWN: usize = 1000;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Null,
@@ -160,16 +163,29 @@ impl Unknowns {
         self.all.get(usize::try_from(index).ok()?)
     }
 
-    /// A text for people: what is unknown as the expression that it is.
+    /// A text for people: what is unknown as the expression that it is. It has an end, however
+    /// often a long expression stands in it.
     pub(crate) fn shown(&self, text: &str) -> String {
         let mut shown = String::new();
         for letter in text.chars() {
+            if shown.len() > MOST_SHOWN {
+                shown.push_str("...");
+                break;
+            }
             match self.behind(letter) {
-                Some(unknown) => shown.push_str(&format!("${{{{ {} }}}}", unknown.source)),
+                Some(unknown) => shown.push_str(&unknown.shown()),
                 None => shown.push(letter),
             }
         }
         shown
+    }
+}
+
+impl Unknown {
+    /// As it stands in a text.
+    fn shown(&self) -> String {
+        let source: String = self.source.chars().take(MOST_SHOWN).collect();
+        format!("${{{{ {source} }}}}")
     }
 }
 
