@@ -27,6 +27,10 @@ impl Fuel {
         self.0 == 0
     }
 
+    pub(crate) fn spend(&mut self) {
+        self.0 = 0;
+    }
+
     fn burn(&mut self) {
         self.0 = self.0.saturating_sub(1);
     }
@@ -95,6 +99,7 @@ impl Evaluation<'_> {
 
     /// A text with its expressions filled in; an expression alone keeps its kind.
     pub(crate) fn template(&mut self, scalar: &Scalar) -> Value {
+        self.fuel.burn();
         let here = self.here;
         let mut whole = Text::default();
         let text = cleaned(&scalar.text);
@@ -299,7 +304,7 @@ impl Evaluation<'_> {
         };
         let letter = self.unknowns.character(unknown, scope);
         if self.unknowns.are_too_many() {
-            *self.fuel = Fuel(0);
+            self.fuel.spend();
         }
         Value::text(Text::from(&letter.to_string(), self.here))
     }

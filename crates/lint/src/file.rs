@@ -1,44 +1,84 @@
-//! One workflow file from its bytes to its findings.
+//! One workflow file from its bytes to what its jobs ask for.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
+use crate::calls::Call;
 use crate::evaluate::{Evaluation, Fuel};
-use crate::finding::{Code, Finding, Place, ShownLabel};
-use crate::sharing::{self, Played};
-use crate::value::{Unknowns, is_unknown};
+use crate::finding::{Code, Place};
+use crate::report::{Found, Report};
+use crate::sharing::{self, Order, Played};
+use crate::value::{Text, Unknowns, Value};
 use crate::wanted::{self, Wanted, Whose};
 use crate::workflow::{self, Job};
 use crate::world::{self, World, Worlds};
 use crate::yaml::{Broken, Id, Tree};
-use crate::{LARGEST, Source, matrix, mistakes, near_miss, words};
+use crate::{LARGEST, Source, functions, matrix, words};
 
-pub(crate) fn lint(source: &Source) -> Vec<Finding> {
-    let mut report = Report::of(source);
-    match read(&source.bytes) {
-        Ok(tree) => jobs(&tree, &mut report),
-        Err(broken) => report.add(Found {
-            hint: broken.hint.map(str::to_owned),
-            ..Found::about(Code::UnreadableWorkflow, broken.place, broken.problem)
-        }),
-    }
-    report.finish()
+/// A file that was read.
+pub(crate) struct File<'a> {
+    pub(crate) source: &'a Source,
+    content: Result<(Tree, Vec<Job>), Broken>,
 }
 
-fn read(bytes: &[u8]) -> Result<Tree, Broken> {
+/// A file that was looked at by itself.
+pub(crate) struct Looked<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) report: Report<'a>,
+    /// Its jobs with labels; none where not all could be looked at.
+    pub(crate) played: Vec<Played<'a>>,
+    /// Its jobs that call other workflows.
+    pub(crate) calls: Vec<Call<'a>>,
+    pub(crate) order: Order,
+}
+
+impl<'a> File<'a> {
+    pub(crate) fn read(source: &'a Source) -> Self {
+        Self {
+            source,
+            content: read(&source.bytes),
+        }
+    }
+
+    pub(crate) fn look(&'a self, unknowns: &mut Unknowns) -> Looked<'a> {
+        let mut looked = Looked {
+            name: &self.source.name,
+            report: Report::of(self.source),
+            played: Vec::new(),
+            calls: Vec::new(),
+            order: Order::of(&[]),
+        };
+        match &self.content {
+            Ok((tree, jobs)) => {
+                looked.order = Order::of(jobs);
+                looked.jobs(tree, jobs, unknowns);
+            }
+            Err(broken) => looked.report.add(Found {
+                hint: broken.hint.map(str::to_owned),
+                ..Found::about(
+                    Code::UnreadableWorkflow,
+                    broken.place,
+                    broken.problem.as_str(),
+                )
+            }),
+        }
+        looked
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<(Tree, Vec<Job>), Broken> {
     if bytes.len() > LARGEST {
         let problem = format!("the file has more than {LARGEST} bytes");
         return Err(Broken::new(Place::START, problem));
     }
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Tree::read(text),
-        Err(error) => {
-            let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
-            Err(Broken::new(
-                end_of(&before),
-                "here is a byte that is no UTF-8",
-            ))
-        }
-    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let before = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).into_owned();
+        Broken::new(end_of(&before), "here is a byte that is no UTF-8")
+    })?;
+    let tree = Tree::read(text)?;
+    let jobs = workflow::jobs(&tree);
+    let jobs =
+        jobs.ok_or_else(|| Broken::new(Place::START, "it has no jobs, so it is no workflow"))?;
+    Ok((tree, jobs))
 }
 
 fn end_of(text: &str) -> Place {
@@ -49,72 +89,124 @@ fn end_of(text: &str) -> Place {
     }
 }
 
-fn jobs(tree: &Tree, report: &mut Report<'_>) {
-    let Some(jobs) = workflow::jobs(tree) else {
-        let message = "it has no jobs, so it is no workflow".to_owned();
-        report.add(Found::about(
-            Code::UnreadableWorkflow,
-            Place::START,
-            message,
-        ));
-        return;
-    };
-    let mut reading = Reading {
-        tree,
-        file: &report.source.name,
-        unknowns: Unknowns::default(),
-        fuel: Fuel::full(),
-    };
-    let mut played = Vec::new();
-    for job in &jobs {
-        let Some(runs_on) = job.runs_on else {
-            continue;
+impl<'a> Looked<'a> {
+    fn jobs(&mut self, tree: &Tree, jobs: &'a [Job], unknowns: &mut Unknowns) {
+        let mut reading = Reading {
+            tree,
+            file: self.name,
+            unknowns,
+            fuel: Fuel::full(),
         };
-        let worlds = reading.play(job, runs_on);
-        if !worlds.complete {
-            report.add(Found::of(job, Code::NotChecked, words::too_many_ways()));
+        for (index, job) in jobs.iter().enumerate() {
+            let worlds = reading.play(job);
+            // What was evaluated without fuel is not what the file says.
+            if reading.fuel.is_spent() {
+                let found = Found::about(Code::NotChecked, Place::START, words::too_much());
+                self.report.add(found);
+                self.played.clear();
+                return;
+            }
+            if !worlds.complete {
+                let found = Found::of(job, Code::NotChecked, words::too_many_ways());
+                self.report.add(found);
+            }
+            self.job(job, index, worlds, reading.unknowns);
         }
-        let open = worlds.played.iter().any(|(_, legs)| legs.open);
+        self.sharing(unknowns);
+    }
+
+    fn job(&mut self, job: &'a Job, index: usize, worlds: Worlds<Asked>, unknowns: &Unknowns) {
+        let open = worlds.played.iter().any(|(_, asked)| asked.open);
+        let many = worlds.played.iter().any(|(_, asked)| asked.legs > 1);
+        if let Some(uses) = &job.uses {
+            let several = (open || many) && !job.one_by_one;
+            self.calls.push(Call {
+                index,
+                uses,
+                several,
+            });
+        }
+        let mut known = BTreeMap::new();
         let mut ours = Vec::new();
-        for (world, legs) in worlds.played {
-            ours.push((world, report.labels(job, legs.all, &reading.unknowns)));
+        for (world, asked) in worlds.played {
+            let mut all = asked.all;
+            all.retain(|wanted| self.labels(job, wanted, &mut known, unknowns) == Whose::Ours);
+            ours.push((world, all));
         }
-        played.push(Played {
-            job,
-            worlds: ours,
-            open,
-        });
+        if job.runs_on.is_some() {
+            self.played.push(Played {
+                job,
+                index,
+                worlds: ours,
+                open,
+            });
+        }
     }
-    if reading.fuel.is_spent() {
-        let found = Found::about(Code::NotChecked, Place::START, words::too_much());
-        return report.add(found);
+
+    /// What is wrong with labels by themselves, once for all jobs of a matrix that have them.
+    fn labels(
+        &mut self,
+        job: &Job,
+        wanted: &Wanted,
+        known: &mut BTreeMap<Vec<String>, Whose>,
+        unknowns: &Unknowns,
+    ) -> Whose {
+        let texts = wanted.labels.iter();
+        let texts: Vec<String> = texts.map(|label| label.string.clone()).collect();
+        *known.entry(texts).or_insert_with(|| {
+            let whose = wanted.whose();
+            match whose {
+                Whose::Ours => self.report.ours(job, wanted, unknowns),
+                // Of what is handed in to another workflow, only labels of ours are labels for
+                // certain.
+                Whose::Others | Whose::Unknown if job.runs_on.is_none() => {}
+                Whose::Others => self.report.others(job, wanted, unknowns),
+                Whose::Unknown => self.report.unknown(job, wanted, unknowns),
+            }
+            whose
+        })
     }
-    report.sharing(&played, &reading.unknowns);
+
+    fn sharing(&mut self, unknowns: &Unknowns) {
+        let all = sharing::judge(&self.played, &self.order, unknowns);
+        for (one, found) in self.played.iter().zip(all) {
+            let Some(label) = words::marking_label(one) else {
+                continue;
+            };
+            for sharing in found {
+                let said = words::sharing(&sharing, one, &self.played, unknowns);
+                self.report.shared(one.job, &label, said, unknowns);
+            }
+        }
+    }
 }
 
 /// The reading of one file.
 struct Reading<'a> {
     tree: &'a Tree,
     file: &'a str,
-    unknowns: Unknowns,
+    unknowns: &'a mut Unknowns,
     fuel: Fuel,
 }
 
 /// What the jobs of a matrix ask for in one world.
 struct Asked {
     all: Vec<Wanted>,
+    /// How many jobs they are.
+    legs: usize,
+    /// There may be others.
     open: bool,
 }
 
 impl Reading<'_> {
-    fn play(&mut self, job: &Job, runs_on: Id) -> Worlds<Asked> {
-        world::each(|world| self.play_once(job, runs_on, world))
+    fn play(&mut self, job: &Job) -> Worlds<Asked> {
+        world::each(|world| self.play_once(job, world))
     }
 
-    fn play_once(&mut self, job: &Job, runs_on: Id, world: &mut World) -> Asked {
+    fn play_once(&mut self, job: &Job, world: &mut World) -> Asked {
         let mut evaluation = Evaluation {
             tree: self.tree,
-            unknowns: &mut self.unknowns,
+            unknowns: self.unknowns,
             world,
             fuel: &mut self.fuel,
             file: self.file,
@@ -126,166 +218,36 @@ impl Reading<'_> {
         let mut all = Vec::new();
         for leg in &legs.legs {
             evaluation.leg = Some(leg);
-            all.push(wanted::read(&mut evaluation, runs_on));
+            all.extend(job.runs_on.map(|id| wanted::read(&mut evaluation, id)));
+            all.extend(
+                job.with
+                    .iter()
+                    .flat_map(|id| handed_in(&mut evaluation, *id)),
+            );
         }
         Asked {
             all,
+            legs: legs.legs.len(),
             open: legs.open,
         }
     }
 }
 
-/// The findings of a file so far.
-struct Report<'a> {
-    source: &'a Source,
-    seen: BTreeSet<(Place, Code, String)>,
-    findings: Vec<Finding>,
-}
-
-/// A finding that does not know its file yet.
-struct Found {
-    place: Place,
-    code: Code,
-    job: Option<String>,
-    message: String,
-    hint: Option<String>,
-    label: Option<ShownLabel>,
-}
-
-impl Found {
-    fn about(code: Code, place: Place, message: String) -> Self {
-        Self {
-            place,
-            code,
-            job: None,
-            message,
-            hint: None,
-            label: None,
-        }
+/// What a job hands in to the workflow that it calls, as if each input were labels: one as a text,
+/// or several as JSON.
+fn handed_in(evaluation: &mut Evaluation<'_>, with: Id) -> Vec<Wanted> {
+    let tree = evaluation.tree;
+    let mut all = Vec::new();
+    for (_, input) in tree.entries(with) {
+        let value = evaluation.node(input);
+        let here = evaluation.here;
+        let is_json = |text: &Text| text.string.trim_start().starts_with('[');
+        let list = if matches!(&value, Value::Text(text) if is_json(text)) {
+            functions::call("fromjson", std::slice::from_ref(&value), here)
+        } else {
+            None
+        };
+        all.push(Wanted::of(&list.unwrap_or(value), here));
     }
-
-    fn of(job: &Job, code: Code, message: String) -> Self {
-        Self {
-            job: Some(job.key.clone()),
-            ..Self::about(code, job.place, message)
-        }
-    }
-}
-
-impl<'a> Report<'a> {
-    fn of(source: &'a Source) -> Self {
-        Self {
-            source,
-            seen: BTreeSet::new(),
-            findings: Vec::new(),
-        }
-    }
-
-    /// What several jobs of a matrix, or several worlds, have in common is said once.
-    fn add(&mut self, found: Found) {
-        if !self
-            .seen
-            .insert((found.place, found.code, found.message.clone()))
-        {
-            return;
-        }
-        self.findings.push(Finding {
-            file: self.source.name.clone(),
-            place: found.place,
-            code: found.code,
-            job: found.job,
-            message: found.message,
-            hint: found.hint,
-            label: found.label,
-        });
-    }
-
-    /// From top to bottom, and the worst first where several stand at one place.
-    fn finish(mut self) -> Vec<Finding> {
-        self.findings.sort_by(|one, other| {
-            let order = |finding: &Finding| (finding.place, finding.code);
-            order(one).cmp(&order(other))
-        });
-        self.findings
-    }
-
-    /// What is wrong with labels by themselves; answers those that are ours.
-    fn labels(&mut self, job: &Job, all: Vec<Wanted>, unknowns: &Unknowns) -> Vec<Wanted> {
-        let mut ours = Vec::new();
-        for wanted in all {
-            match wanted.whose() {
-                Whose::Ours => {
-                    self.ours(job, &wanted, unknowns);
-                    ours.push(wanted);
-                }
-                Whose::Others => self.others(job, &wanted, unknowns),
-                Whose::Unknown => self.unknown(job, &wanted, unknowns),
-            }
-        }
-        ours
-    }
-
-    fn ours(&mut self, job: &Job, wanted: &Wanted, unknowns: &Unknowns) {
-        let mut wrong = BTreeSet::new();
-        for mistake in mistakes::of(wanted, unknowns) {
-            wrong.insert(mistake.place);
-            self.add(Found {
-                place: mistake.place.unwrap_or(job.place),
-                hint: mistake.hint,
-                label: Some(mistake.label),
-                ..Found::of(job, mistake.code, mistake.message)
-            });
-        }
-        for label in &wanted.labels {
-            for (at, setting) in mistakes::unknown_settings(label) {
-                if wrong.contains(&label.place(at)) {
-                    continue;
-                }
-                let message = words::cannot_be_checked(&unknowns.shown(&setting));
-                self.add(Found {
-                    place: label.place(at).unwrap_or(job.place),
-                    ..Found::of(job, Code::NotChecked, message)
-                });
-            }
-        }
-    }
-
-    fn others(&mut self, job: &Job, wanted: &Wanted, unknowns: &Unknowns) {
-        if let Some(miss) = near_miss::of(wanted, unknowns) {
-            self.add(Found {
-                place: miss.label.place(0).unwrap_or(job.place),
-                hint: Some(miss.hint),
-                label: Some(mistakes::shown(miss.label, unknowns, 0)),
-                ..Found::of(job, Code::NearMiss, miss.message)
-            });
-        }
-    }
-
-    fn unknown(&mut self, job: &Job, wanted: &Wanted, unknowns: &Unknowns) {
-        let mut labels = wanted.labels.iter();
-        if let Some(label) = labels.find(|label| label.string.contains(is_unknown)) {
-            let message = words::cannot_be_checked(&unknowns.shown(&label.string));
-            self.add(Found {
-                place: label.place(0).unwrap_or(job.place),
-                ..Found::of(job, Code::NotChecked, message)
-            });
-        }
-    }
-
-    fn sharing(&mut self, played: &[Played<'_>], unknowns: &Unknowns) {
-        for (one, found) in played.iter().zip(sharing::judge(played, unknowns)) {
-            let Some(label) = words::marking_label(one) else {
-                continue;
-            };
-            for sharing in found {
-                let said = words::sharing(&sharing, one, played, unknowns);
-                self.add(Found {
-                    place: label.place(0).unwrap_or(one.job.place),
-                    hint: said.hint,
-                    label: Some(mistakes::shown(&label, unknowns, 0)),
-                    ..Found::of(one.job, said.code, said.message)
-                });
-            }
-        }
-    }
+    all
 }

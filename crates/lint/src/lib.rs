@@ -6,6 +6,7 @@
 //! Files are input from strangers: whatever they hold, a file takes a second and some megabytes at
 //! most.
 
+mod calls;
 mod evaluate;
 mod expression;
 mod file;
@@ -14,6 +15,7 @@ mod functions;
 mod matrix;
 mod mistakes;
 mod near_miss;
+mod report;
 mod sharing;
 mod value;
 mod wanted;
@@ -22,7 +24,9 @@ mod workflow;
 mod world;
 mod yaml;
 
+use self::file::{File, Looked};
 pub use self::finding::{Code, Finding, Place, Severity, ShownLabel};
+use self::value::Unknowns;
 
 /// The largest file that is read, in bytes. GitHub's own workflows stay under a tenth of it.
 pub const LARGEST: usize = 1 << 20;
@@ -38,7 +42,14 @@ pub struct Source {
 
 /// Looks at workflow files; findings come file by file, from top to bottom.
 pub fn lint(sources: &[Source]) -> Vec<Finding> {
-    sources.iter().flat_map(file::lint).collect()
+    let files: Vec<File<'_>> = sources.iter().map(File::read).collect();
+    let mut unknowns = Unknowns::default();
+    let mut looked: Vec<Looked<'_>> = files.iter().map(|file| file.look(&mut unknowns)).collect();
+    calls::judge(&mut looked, &unknowns);
+    looked
+        .into_iter()
+        .flat_map(|file| file.report.finish())
+        .collect()
 }
 
 #[cfg(test)]

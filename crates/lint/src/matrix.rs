@@ -125,12 +125,10 @@ fn product(axes: &[(String, Rc<Vec<Value>>)]) -> Vec<Values> {
     for (name, values) in axes {
         let mut longer = Vec::new();
         for one in &all {
-            for value in values.iter() {
-                if longer.len() < MOST {
-                    let mut one = one.clone();
-                    one.insert(name.clone(), value.clone());
-                    longer.push(one);
-                }
+            for value in values.iter().take(MOST - longer.len()) {
+                let mut one = one.clone();
+                one.insert(name.clone(), value.clone());
+                longer.push(one);
             }
         }
         all = longer;

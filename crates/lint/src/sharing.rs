@@ -18,6 +18,8 @@ use crate::world::World;
 /// A job of a workflow file with all that it may ask for.
 pub(crate) struct Played<'a> {
     pub(crate) job: &'a Job,
+    /// Which of the file's jobs it is.
+    pub(crate) index: usize,
     /// For each world, the jobs of its matrix whose labels are ours.
     pub(crate) worlds: Vec<(World, Vec<Wanted>)>,
     /// Its matrix may have others.
@@ -42,16 +44,16 @@ pub(crate) enum Sharing {
     Jobs(Vec<usize>),
 }
 
-/// The most comparisons in a file, which keep a strange file within a second. A workflow of a hundred
-/// jobs takes some thousands.
-const MOST_COMPARISONS: usize = 1_000_000;
-
 /// Judges each job of a file by itself and beside the others.
-pub(crate) fn judge(jobs: &[Played<'_>], unknowns: &Unknowns) -> Vec<Vec<Sharing>> {
-    let runs: Vec<Option<Sharing>> = jobs.iter().map(|job| with_runs(job, unknowns)).collect();
+pub(crate) fn judge(
+    played: &[Played<'_>],
+    order: &Order,
+    unknowns: &Unknowns,
+) -> Vec<Vec<Sharing>> {
+    let runs: Vec<Option<Sharing>> = played.iter().map(|job| with_runs(job, unknowns)).collect();
     let is_apart = |index: usize| matches!(runs[index], None | Some(Sharing::Unknowable(_)));
-    let mut meetings = meetings(jobs, is_apart);
-    let each = jobs.iter().enumerate().map(|(index, job)| {
+    let mut meetings = meetings(played, order, is_apart);
+    let each = played.iter().enumerate().map(|(index, job)| {
         let mut found: Vec<Sharing> = runs[index].iter().cloned().collect();
         if is_apart(index) {
             found.extend(with_siblings(job, unknowns));
@@ -63,19 +65,21 @@ pub(crate) fn judge(jobs: &[Played<'_>], unknowns: &Unknowns) -> Vec<Vec<Sharing
 }
 
 /// Whom each job may meet. One that meets its own next run has a greater trouble.
-fn meetings(jobs: &[Played<'_>], is_apart: impl Fn(usize) -> bool) -> BTreeMap<usize, Vec<usize>> {
-    let order = Order::of(jobs);
-    let mut comparing = Comparing {
-        sets: jobs.iter().map(sets).collect(),
-        left: MOST_COMPARISONS,
-    };
-    let apart: Vec<usize> = (0..jobs.len()).filter(|index| is_apart(*index)).collect();
+fn meetings(
+    played: &[Played<'_>],
+    order: &Order,
+    is_apart: impl Fn(usize) -> bool,
+) -> BTreeMap<usize, Vec<usize>> {
+    let sets: Vec<Sets<'_>> = played.iter().map(|job| sets(job, |_| true)).collect();
+    let mut comparing = Comparing::default();
+    let apart: Vec<usize> = (0..played.len()).filter(|index| is_apart(*index)).collect();
     let mut found: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (number, one) in apart.iter().enumerate() {
-        for other in &apart[number + 1..] {
-            if !order.is_set(*one, *other) && comparing.may_meet(*one, *other) {
-                found.entry(*one).or_default().push(*other);
-                found.entry(*other).or_default().push(*one);
+    for (number, &one) in apart.iter().enumerate() {
+        for &other in &apart[number + 1..] {
+            let in_turn = order.is_set(played[one].index, played[other].index);
+            if !in_turn && comparing.may_meet(&sets[one], &sets[other]) {
+                found.entry(one).or_default().push(other);
+                found.entry(other).or_default().push(one);
             }
         }
     }
@@ -126,28 +130,36 @@ fn most_alike(legs: &[Wanted]) -> usize {
 }
 
 /// The different sets of labels that a job may have, world by world.
-type Sets<'a> = Vec<(&'a World, BTreeSet<BTreeSet<String>>)>;
+pub(crate) type Sets<'a> = Vec<(&'a World, BTreeSet<BTreeSet<String>>)>;
 
-fn sets<'a>(played: &'a Played<'_>) -> Sets<'a> {
-    let of_world =
-        |(world, legs): &'a (World, Vec<Wanted>)| (world, legs.iter().map(Wanted::set).collect());
+/// The sets of those labels that are asked for.
+pub(crate) fn sets<'a>(played: &'a Played<'_>, wanted: impl Fn(&Wanted) -> bool) -> Sets<'a> {
+    let of_world = |(world, legs): &'a (World, Vec<Wanted>)| {
+        let legs = legs.iter().filter(|leg| wanted(leg));
+        (world, legs.map(Wanted::set).collect())
+    };
     played.worlds.iter().map(of_world).collect()
 }
 
 /// Compares labels, as long as it is worth while.
-struct Comparing<'a> {
-    sets: Vec<Sets<'a>>,
+pub(crate) struct Comparing {
     left: usize,
 }
 
-impl Comparing<'_> {
+impl Default for Comparing {
+    /// A workflow of a hundred jobs takes some thousands; this keeps a strange one within a second.
+    fn default() -> Self {
+        Self { left: 1_000_000 }
+    }
+}
+
+impl Comparing {
     /// Whether the labels of one contain the other's, in some world that both may be in.
-    fn may_meet(&mut self, one: usize, other: usize) -> bool {
-        let Self { sets, left } = self;
-        for (world, labels) in &sets[one] {
-            for (elsewhere, others) in &sets[other] {
-                *left = left.saturating_sub(1 + labels.len() * others.len());
-                if *left == 0 {
+    pub(crate) fn may_meet(&mut self, one: &Sets<'_>, other: &Sets<'_>) -> bool {
+        for (world, labels) in one {
+            for (elsewhere, others) in other {
+                self.left = self.left.saturating_sub(1 + labels.len() * others.len());
+                if self.left == 0 {
                     return false;
                 }
                 if world.agrees_with(elsewhere) && any_contains(labels, others) {
@@ -166,23 +178,21 @@ fn any_contains(labels: &BTreeSet<BTreeSet<String>>, others: &BTreeSet<BTreeSet<
     })
 }
 
-/// Which jobs wait for which.
-struct Order {
+/// Which jobs of a file wait for which.
+pub(crate) struct Order {
     /// All that a job waits for, directly or not.
     before: Vec<BTreeSet<usize>>,
 }
 
 impl Order {
-    fn of(jobs: &[Played<'_>]) -> Self {
-        let index: BTreeMap<&str, usize> = jobs
-            .iter()
-            .enumerate()
-            .map(|(index, played)| (played.job.key.as_str(), index))
-            .collect();
+    pub(crate) fn of(jobs: &[Job]) -> Self {
+        let keys = jobs.iter().enumerate();
+        let index: BTreeMap<&str, usize> =
+            keys.map(|(index, job)| (job.key.as_str(), index)).collect();
         let needs: Vec<Vec<usize>> = jobs
             .iter()
-            .map(|played| {
-                let needs = played.job.needs.iter();
+            .map(|job| {
+                let needs = job.needs.iter();
                 needs
                     .filter_map(|key| index.get(key.as_str()).copied())
                     .collect()
@@ -192,7 +202,8 @@ impl Order {
         Self { before }
     }
 
-    fn is_set(&self, one: usize, other: usize) -> bool {
+    /// Whether one of two jobs waits for the other.
+    pub(crate) fn is_set(&self, one: usize, other: usize) -> bool {
         self.before[one].contains(&other) || self.before[other].contains(&one)
     }
 }

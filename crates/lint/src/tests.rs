@@ -3,6 +3,7 @@
 use super::*;
 
 mod broken;
+mod calls;
 mod labels;
 mod matrices;
 mod sharing;

@@ -1,6 +1,6 @@
 //! What an expression may come to, as far as it is known without running the workflow.
 //!
-//! What is known only when the workflow runs is one character of a private area of Unicode within a
+//! What is known only when the workflow runs is one character of Unicode's private areas within a
 //! text, its number in [`Unknowns`]. So `runs-on=${{ github.run_id }}/cpu=4` is a text like any
 //! other, two texts are the same for certain when they are equal, and joining texts needs no second
 //! set of rules.
@@ -10,11 +10,11 @@ use std::rc::Rc;
 
 use crate::finding::Place;
 
-/// The first of the characters that stand for something unknown.
+/// The first of the characters that stand for something unknown, the same in all files.
 const FIRST: u32 = 0xF_0000;
 
 /// The last one.
-const LAST: u32 = 0xF_FFFD;
+const LAST: u32 = 0x10_FFFD;
 
 /// The most that can be told apart.
 const MOST: usize = (LAST - FIRST) as usize;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use reprise_model::labels;
 
 use crate::evaluate::Evaluation;
+use crate::finding::Place;
 use crate::value::{Text, Unknown, Unknowns, Value, Varies, is_unknown};
 use crate::yaml::{Id, Kind};
 
@@ -37,7 +38,7 @@ pub(crate) fn read(evaluation: &mut Evaluation<'_>, runs_on: Id) -> Wanted {
         },
         Kind::List(_) => return read_list(evaluation, runs_on),
     };
-    Wanted::of(&value, evaluation)
+    Wanted::of(&value, evaluation.here)
 }
 
 fn read_list(evaluation: &mut Evaluation<'_>, labels: Id) -> Wanted {
@@ -52,22 +53,24 @@ fn read_list(evaluation: &mut Evaluation<'_>, labels: Id) -> Wanted {
         evaluation.here = tree.node(id).place;
         if let Some(scalar) = tree.scalar(id) {
             let value = evaluation.template(scalar);
-            wanted.labels.extend(Wanted::of(&value, evaluation).labels);
+            wanted
+                .labels
+                .extend(Wanted::of(&value, evaluation.here).labels);
         }
     }
     wanted
 }
 
 impl Wanted {
-    fn of(value: &Value, evaluation: &Evaluation<'_>) -> Self {
-        let here = evaluation.here;
+    /// What a value says where labels are wanted.
+    pub(crate) fn of(value: &Value, here: Place) -> Self {
         let labels = match value {
             Value::List(items) => items.iter().map(|item| item.as_text(here)).collect(),
             Value::Map(map) => {
                 let labels = map.get("labels").cloned().unwrap_or(Value::Null);
                 let inner = matches!(labels, Value::List(_) | Value::Text(_));
                 return if inner {
-                    Self::of(&labels, evaluation)
+                    Self::of(&labels, here)
                 } else {
                     Self { labels: Vec::new() }
                 };

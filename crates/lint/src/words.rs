@@ -12,6 +12,9 @@ use crate::wanted::Wanted;
 /// The most jobs that one finding names.
 const MOST_NAMED: usize = 3;
 
+/// What tells the jobs of a matrix apart.
+const INDEX: &str = "-${{ strategy.job-index }}";
+
 /// What is said of a finding.
 pub(crate) struct Said {
     pub(crate) code: Code,
@@ -53,13 +56,8 @@ pub(crate) fn sharing(
     unknowns: &Unknowns,
 ) -> Said {
     let key = one.job.key.as_str();
-    let index = "-${{ strategy.job-index }}";
-    let leg = if one.job.matrix.is_some() { index } else { "" };
-    let write = |suffix: &str| {
-        let label = marking_label(one)?;
-        let better = suggested(&unknowns.shown(&label.string), suffix);
-        Some(format!("write {better}"))
-    };
+    let leg = if one.job.matrix.is_some() { INDEX } else { "" };
+    let write = |suffix: &str| write(one, suffix, unknowns);
     match sharing {
         Sharing::EveryRun => Said {
             code: Code::SameInEveryRun,
@@ -87,7 +85,7 @@ pub(crate) fn sharing(
         Sharing::Siblings { alike } => Said {
             code: Code::SameInRun,
             message: siblings(*alike),
-            hint: write(index),
+            hint: write(INDEX),
         },
         Sharing::Jobs(others) => Said {
             code: Code::SameInRun,
@@ -106,24 +104,64 @@ fn siblings(alike: Option<usize>) -> String {
 }
 
 fn jobs(others: &[usize], all: &[Played<'_>]) -> String {
-    let mut named: Vec<String> = others
+    let named: Vec<String> = others
         .iter()
-        .take(MOST_NAMED)
         .map(|index| {
             let job = all[*index].job;
             format!("{} (line {})", job.key, job.place.line)
         })
         .collect();
-    if others.len() > MOST_NAMED {
-        named.push(format!("{} more", others.len() - MOST_NAMED));
+    serve(&named)
+}
+
+fn serve(others: &[String]) -> String {
+    let named = listed(others);
+    format!("the labels serve {named} in the same run too: the jobs may take each other's machines")
+}
+
+/// Some names, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let mut named: Vec<String> = names.iter().take(MOST_NAMED).cloned().collect();
+    if names.len() > MOST_NAMED {
+        named.push(format!("{} more", names.len() - MOST_NAMED));
     }
     let last = named.pop().unwrap_or_default();
-    let named = if named.is_empty() {
+    if named.is_empty() {
         last
     } else {
         format!("{} and {last}", named.join(", "))
-    };
-    format!("the labels serve {named} in the same run too: the jobs may take each other's machines")
+    }
+}
+
+/// The labels are those of jobs in other files of the same run.
+pub(crate) fn other_files(others: &[String], one: &Played<'_>, unknowns: &Unknowns) -> Said {
+    let leg = if one.job.matrix.is_some() { INDEX } else { "" };
+    Said {
+        code: Code::SameInRun,
+        message: serve(others),
+        hint: write(one, &format!("-{}{leg}", one.job.key), unknowns),
+    }
+}
+
+/// The workflow is called several times in one run.
+pub(crate) fn called_again(callers: &[String], one: &Played<'_>, unknowns: &Unknowns) -> Said {
+    let callers = listed(callers);
+    Said {
+        code: Code::SameInRun,
+        message: format!(
+            "{callers} calls this workflow several times in one run, and each call's job has the \
+             same labels: they may take each other's machines"
+        ),
+        hint: write(one, "-${{ inputs.id }}", unknowns)
+            .map(|write| format!("{write}, with an input that differs from call to call")),
+    }
+}
+
+/// The right label, with something more in its ID.
+fn write(one: &Played<'_>, suffix: &str, unknowns: &Unknowns) -> Option<String> {
+    let label = marking_label(one)?;
+    let better = suggested(&unknowns.shown(&label.string), suffix);
+    Some(format!("write {better}"))
 }
 
 /// The label with something more in its ID, which begins with the run's.

@@ -15,6 +15,9 @@ pub(crate) struct Job {
     pub(crate) one_by_one: bool,
     /// The keys of the jobs that it waits for.
     pub(crate) needs: Vec<String>,
+    /// The workflow that it calls, and what it hands in.
+    pub(crate) uses: Option<String>,
+    pub(crate) with: Option<Id>,
 }
 
 /// The jobs of a file in their order; nothing where it has none, and so is no workflow.
@@ -40,6 +43,11 @@ fn job(tree: &Tree, key: Id, body: Id) -> Job {
         matrix: of_strategy("matrix"),
         one_by_one: most.is_some_and(|most| most.text == "1"),
         needs: needs(tree, body),
+        uses: tree
+            .get(body, "uses")
+            .and_then(|uses| tree.scalar(uses))
+            .map(|uses| uses.text.clone()),
+        with: tree.get(body, "with"),
     }
 }
 

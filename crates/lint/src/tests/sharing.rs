@@ -77,7 +77,10 @@ fn a_job_whose_labels_are_some_of_anothers_may_take_its_machine() {
 fn jobs_that_wait_for_each_other_never_meet() {
     let text = jobs(&[
         ("first", RUN),
-        ("between", "needs: first\nruns-on: ubuntu-latest"),
+        (
+            "between",
+            "needs: first\nuses: ./.github/workflows/other.yml",
+        ),
         ("last", &format!("needs: [between]\n{RUN}")),
     ]);
     assert_eq!(found(&text), "nothing");
