@@ -9,7 +9,9 @@ use reprise_github::{GitHubError, GitHubErrorKind};
 use reprise_model::ids::{CheckRunId, InstanceId, Region, Repository, RunAttempt, RunId};
 use reprise_model::instance::{Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
+use reprise_model::launch;
 use reprise_model::ledger::{LaunchAnswer, RerunTarget};
+use reprise_model::machine::MachineType;
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::AnyStore;
 
@@ -41,7 +43,8 @@ impl Cloud for Ec2 {
         let request = LaunchRequest {
             region: order.region.clone(),
             client_token: order.client_token.clone(),
-            capacity: order.capacity,
+            count: 1,
+            purchase: order.capacity.into(),
             launch_template: LaunchTemplate {
                 name_or_id: order.launch_template.clone(),
                 version: order.launch_template_version.clone(),
@@ -49,9 +52,10 @@ impl Cloud for Ec2 {
             instance_types: order.instance_types.clone(),
             subnets: order.subnets.clone(),
             image: order.image.clone(),
+            volume: None,
             tags: order.tags.clone(),
         };
-        Self::launch(self, &request).await
+        launch::for_one(Self::launch(self, &request).await)
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
@@ -69,6 +73,12 @@ impl Cloud for Ec2 {
         Self::list_stack(self, region, tag_key, stack)
             .await
             .map_err(|error| ec2("list the stack's instances", error))
+    }
+
+    async fn machine_types(&self, region: &Region) -> Result<Vec<MachineType>, PortError> {
+        Self::machine_types(self, region)
+            .await
+            .map_err(|error| ec2("describe instance types", error))
     }
 }
 

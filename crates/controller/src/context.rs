@@ -14,6 +14,7 @@ use reprise_store::{HolderId, StoreError};
 use tokio::sync::Notify;
 
 use crate::bells::Bells;
+use crate::catalogue::Catalogue;
 use crate::claims::Own;
 use crate::clock::Clock;
 use crate::health::Health;
@@ -48,6 +49,8 @@ pub struct Controller<P: Ports> {
     pub(crate) patience: Patience,
     /// When an instance that was kept is asked about again.
     pub(crate) kept: Patience,
+    /// The instance types that there are.
+    pub(crate) catalogue: Catalogue,
     /// Launches that this process holds the claims of.
     pub(crate) own: Own,
     /// This process, among all that share the store.
@@ -114,6 +117,7 @@ impl<P: Ports> Controller<P> {
             bells: Bells::default(),
             patience: Patience::default(),
             kept: Patience::default(),
+            catalogue: Catalogue::default(),
             own: Own::default(),
             holder,
             random: Mutex::new(random),

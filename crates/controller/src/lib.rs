@@ -13,6 +13,7 @@ pub mod adapters;
 mod bells;
 #[cfg(feature = "mutants")]
 mod broken;
+mod catalogue;
 mod claims;
 pub mod clock;
 pub mod context;

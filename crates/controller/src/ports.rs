@@ -12,6 +12,7 @@ use reprise_model::ids::{CheckRunId, InstanceId, Region, Repository, RunAttempt,
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
 use reprise_model::ledger::{LaunchAnswer, RerunAnswer, RerunTarget};
+use reprise_model::machine::MachineType;
 use reprise_model::reason::{Refusal, RefusalKind};
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::Store;
@@ -95,6 +96,12 @@ pub trait Cloud: Send + Sync + 'static {
         tag_key: &str,
         stack: &str,
     ) -> impl Future<Output = Result<Vec<InstanceView>, PortError>> + Send;
+
+    /// The instance types of a region that a runner can be launched on.
+    fn machine_types(
+        &self,
+        region: &Region,
+    ) -> impl Future<Output = Result<Vec<MachineType>, PortError>> + Send;
 }
 
 /// One CreateFleet call.

@@ -247,8 +247,14 @@ pub struct LaunchSpec {
     pub may_fall_back: bool,
     /// Instance types in order of preference, as `c7a.large`.
     pub instance_types: Vec<String>,
-    /// The AMI, where a label named a configured image; else the launch template's.
+    /// The AMI, where a label named an image; else the launch template's.
     pub image: Option<String>,
+    /// The subnets, one a zone; empty in records of old, which meant all that are configured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<String>,
+    /// Tags that labels set, beside ours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Why a job gets the capacity it gets.

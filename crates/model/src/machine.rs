@@ -1,5 +1,4 @@
-//! What machines are made of: EC2's instance types, its volumes, and how it is to choose among its
-//! spot pools.
+//! What machines are made of: EC2's instance types and volumes.
 
 use std::fmt;
 
@@ -53,39 +52,6 @@ impl Architecture {
 }
 
 impl fmt::Display for Architecture {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// How EC2 chooses among the spot pools that it is offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SpotStrategy {
-    /// The cheapest of those that are least likely to be taken back; the default.
-    #[default]
-    PriceCapacityOptimized,
-    /// Those that are least likely to be taken back.
-    CapacityOptimized,
-    /// The same, and the order of the types where that makes little difference.
-    CapacityOptimizedPrioritized,
-    /// The cheapest.
-    LowestPrice,
-}
-
-impl SpotStrategy {
-    /// EC2's word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PriceCapacityOptimized => "price-capacity-optimized",
-            Self::CapacityOptimized => "capacity-optimized",
-            Self::CapacityOptimizedPrioritized => "capacity-optimized-prioritized",
-            Self::LowestPrice => "lowest-price",
-        }
-    }
-}
-
-impl fmt::Display for SpotStrategy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }

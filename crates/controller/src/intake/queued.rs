@@ -2,6 +2,7 @@
 
 use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
 use reprise_engine::run;
+use reprise_engine::select::Ec2Facts;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
@@ -38,6 +39,7 @@ impl<P: Ports> Controller<P> {
             asked_by_us: self.asked_by_us(repository, job).await?,
             claim: claim.as_ref().map(|claim| &claim.record),
             fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
+            ec2: &Ec2Facts::default(),
         };
         match launch::queued(&facts, &self.settings.rules, self.now()) {
             QueuedVerdict::Ignore(reason) => Ok(Outcome::Ignored(reason)),

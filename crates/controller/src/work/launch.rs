@@ -79,7 +79,7 @@ impl<P: Ports> Controller<P> {
             launch_template: fleet.launch_template.clone(),
             launch_template_version: fleet.launch_template_version.clone(),
             instance_types: claim.spec.instance_types.clone(),
-            subnets: fleet.subnets.clone(),
+            subnets: subnets(fleet, claim),
             image: claim.spec.image.clone(),
             tags: self.launch_tags(fleet, claim),
         }
@@ -87,14 +87,26 @@ impl<P: Ports> Controller<P> {
 
     fn launch_tags(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> BTreeMap<String, String> {
         let keys = &self.settings.rules.tags;
-        BTreeMap::from([
+        let ours = [
             (keys.stack(), fleet.stack.to_string()),
             (keys.launch(), claim.key.job_id.to_string()),
             (keys.repository(), claim.key.repository.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),
             (keys.labels(), claim.runner_labels.join(" ")),
-        ])
+        ];
+        // Ours last: whatever labels could set, it would not stand.
+        claim.spec.tags.clone().into_iter().chain(ours).collect()
     }
+}
+
+/// Those of the claim; in a record of old, which names none, those of its region.
+fn subnets(fleet: &FleetSettings, claim: &LaunchClaim) -> Vec<String> {
+    if !claim.spec.subnets.is_empty() {
+        return claim.spec.subnets.clone();
+    }
+    let mut regions = fleet.offer.regions.iter();
+    let here = regions.find(|one| one.region == claim.spec.region);
+    here.map(|one| one.subnets.clone()).unwrap_or_default()
 }
 
 fn answer_word(answer: &LaunchAnswer) -> &'static str {

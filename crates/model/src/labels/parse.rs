@@ -5,7 +5,7 @@ use super::values::{self, did_you_mean, mistake};
 use super::volume::volume;
 use super::word::{Setting, Word, settings};
 use super::{JobLabels, LabelError, LabelErrors, MachineWish, SpotChoice};
-use crate::machine::SpotStrategy;
+use crate::launch::SpotStrategy;
 use crate::policy::RetryPolicy;
 
 /// The longest label that is read, in characters: GitHub takes 256. A stranger's label is repeated

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::machine::SpotStrategy;
+use crate::launch::SpotStrategy;
 
 /// `spot=`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ impl Default for SpotChoice {
 impl fmt::Display for SpotChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::On(strategy) => strategy.fmt(f),
+            Self::On(strategy) => f.pad(strategy.as_str()),
             Self::Off => f.pad("false"),
         }
     }

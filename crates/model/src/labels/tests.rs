@@ -3,7 +3,8 @@ mod properties;
 
 use super::*;
 use crate::ids::Region;
-use crate::machine::{SpotStrategy, Volume, VolumeKind};
+use crate::launch::SpotStrategy;
+use crate::machine::{Volume, VolumeKind};
 
 fn read(labels: &[&str]) -> Result<Option<JobLabels>, LabelErrors> {
     let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();

@@ -6,7 +6,7 @@ use super::keys::nearest;
 use super::word::{Setting, Word};
 use super::{FamilyPattern, ImageChoice, InvalidFamily, LabelError, Name, Range, SpotChoice};
 use crate::ids::{ImageId, Region};
-use crate::machine::SpotStrategy;
+use crate::launch::SpotStrategy;
 use crate::policy::RetryPolicy;
 
 /// Every `spot=` value.

@@ -154,6 +154,8 @@ fn claim(state: ClaimState) -> LaunchClaim {
             may_fall_back: true,
             instance_types: vec!["c7a.large".to_owned()],
             image: None,
+            subnets: Vec::new(),
+            tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
         generation: 2,

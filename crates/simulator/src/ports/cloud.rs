@@ -5,9 +5,10 @@ use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
 use reprise_model::ids::{InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::ledger::LaunchAnswer;
+use reprise_model::machine::MachineType;
 use reprise_world::ec2::{
-    Call, CreateFleet, DescribeInstances, Ec2Error, Filter, Fleet, FleetConfig, FleetOverride,
-    FleetTarget, TemplateRef,
+    Call, CreateFleet, DescribeInstanceTypes, DescribeInstances, Ec2Error, Filter, Fleet,
+    FleetConfig, FleetOverride, FleetTarget, TemplateRef,
 };
 
 use super::{Wire, passing};
@@ -170,6 +171,24 @@ impl Cloud for SimCloud {
     ) -> Result<Vec<InstanceView>, PortError> {
         let filter = Filter::new(format!("tag:{tag_key}"), [stack]);
         self.describe("list the stack's instances", filter).await
+    }
+
+    async fn machine_types(&self, _: &Region) -> Result<Vec<MachineType>, PortError> {
+        const WHAT: &str = "describe instance types";
+        if self.throttled() {
+            return self.0.call(USUAL, || Err(throttle(WHAT))).await;
+        }
+        let request = DescribeInstanceTypes::default();
+        let described = self.0.call(USUAL, || {
+            self.0.universe.world(|world, now| {
+                let call = Call::by_account(now);
+                world.ec2_mut(now).describe_instance_types(&call, &request)
+            })
+        });
+        match described.await {
+            Ok(page) => Ok(page.types),
+            Err(_) => Err(throttle(WHAT)),
+        }
     }
 }
 

@@ -404,6 +404,8 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
             may_fall_back: true,
             instance_types: vec!["c7a.large".to_owned(), "c7a.xlarge".to_owned()],
             image: Some("ubuntu24-full-x64".to_owned()),
+            subnets: Vec::new(),
+            tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
         generation: 0,

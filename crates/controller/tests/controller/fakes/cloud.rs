@@ -8,6 +8,7 @@ use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
 use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::ledger::LaunchAnswer;
+use reprise_model::machine::MachineType;
 use reprise_model::tags::TagKeys;
 
 use super::clock::TestClock;
@@ -247,5 +248,9 @@ impl Cloud for FakeCloud {
         state.lists += 1;
         let ours = |view: &&InstanceView| view.tags.get(tag_key).map(String::as_str) == Some(stack);
         Ok(state.instances.values().filter(ours).cloned().collect())
+    }
+
+    async fn machine_types(&self, _: &Region) -> Result<Vec<MachineType>, PortError> {
+        Ok(Vec::new())
     }
 }
