@@ -33,11 +33,8 @@ fn is_sound(input: &[u8], finding: &Finding) {
     assert!(!finding.message.is_empty(), "a finding says what is wrong");
     let hint = finding.hint.as_deref().unwrap_or_default();
     let label = finding.label.as_ref();
-    for text in [
-        &finding.message,
-        hint,
-        label.map_or("", |label| &label.text),
-    ] {
+    let shown = label.map_or("", |label| label.text.as_str());
+    for text in [finding.message.as_str(), hint, shown] {
         let characters = text.chars().count();
         assert!(
             characters <= LONGEST,

@@ -14,6 +14,7 @@ use crate::sharing::{Comparing, Played, Sets, sets};
 use crate::value::{Unknowns, Varies};
 use crate::wanted::Wanted;
 use crate::words;
+use crate::world::World;
 
 /// A job that calls another workflow.
 pub(crate) struct Call<'a> {
@@ -84,7 +85,7 @@ impl Meetings {
             .map(|file| {
                 let played = file.played.iter();
                 played
-                    .map(|one| sets(one, |wanted| is_certain(wanted, unknowns)))
+                    .map(|one| sets(one, |world, wanted| is_certain(world, wanted, unknowns)))
                     .collect()
             })
             .collect();
@@ -131,9 +132,13 @@ impl Meetings {
     }
 }
 
-/// Whether labels are the same whoever calls, and are those of one run.
-fn is_certain(wanted: &Wanted, unknowns: &Unknowns) -> bool {
-    let mut all = wanted.unknown(unknowns);
+/// Whether labels are those of one run, and the same whoever calls: neither they nor what was assumed
+/// of them depends on anything that is handed in.
+fn is_certain(world: &World, wanted: &Wanted, unknowns: &Unknowns) -> bool {
+    let labels = wanted.labels.iter().map(|label| label.string.as_str());
+    let mut all = labels
+        .chain(world.conditions())
+        .flat_map(|text| unknowns.within(text));
     wanted.varies(unknowns) == Varies::WithEachRun
         && !all.any(|unknown| unknown.varies == Varies::Unknowable)
 }

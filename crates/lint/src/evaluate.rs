@@ -321,6 +321,8 @@ enum Scope {
 fn context_of(context: &str, name: Option<&str>) -> (Varies, Scope) {
     match (context, name) {
         ("github", Some("run_id")) => (Varies::WithEachRun, Scope::Run),
+        // What an event brings may be anything: `github.event.inputs.x`.
+        ("github", Some("event")) => (Varies::Unknowable, Scope::Run),
         ("github", Some(name)) if CONSTANT.contains(&name) => (Varies::Never, Scope::Run),
         ("github", Some(_)) => (Varies::Somehow, Scope::Run),
         ("vars" | "secrets", _) => (Varies::Never, Scope::Run),

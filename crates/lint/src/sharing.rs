@@ -70,7 +70,7 @@ fn meetings(
     order: &Order,
     is_apart: impl Fn(usize) -> bool,
 ) -> BTreeMap<usize, Vec<usize>> {
-    let sets: Vec<Sets<'_>> = played.iter().map(|job| sets(job, |_| true)).collect();
+    let sets: Vec<Sets<'_>> = played.iter().map(|job| sets(job, |_, _| true)).collect();
     let mut comparing = Comparing::default();
     let apart: Vec<usize> = (0..played.len()).filter(|index| is_apart(*index)).collect();
     let mut found: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -133,9 +133,12 @@ fn most_alike(legs: &[Wanted]) -> usize {
 pub(crate) type Sets<'a> = Vec<(&'a World, BTreeSet<BTreeSet<String>>)>;
 
 /// The sets of those labels that are asked for.
-pub(crate) fn sets<'a>(played: &'a Played<'_>, wanted: impl Fn(&Wanted) -> bool) -> Sets<'a> {
+pub(crate) fn sets<'a>(
+    played: &'a Played<'_>,
+    wanted: impl Fn(&World, &Wanted) -> bool,
+) -> Sets<'a> {
     let of_world = |(world, legs): &'a (World, Vec<Wanted>)| {
-        let legs = legs.iter().filter(|leg| wanted(leg));
+        let legs = legs.iter().filter(|leg| wanted(world, leg));
         (world, legs.map(Wanted::set).collect())
     };
     played.worlds.iter().map(of_world).collect()

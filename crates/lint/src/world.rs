@@ -29,6 +29,11 @@ impl World {
         holds
     }
 
+    /// What was assumed, either way.
+    pub(crate) fn conditions(&self) -> impl Iterator<Item = &str> {
+        self.assumed.keys().map(String::as_str)
+    }
+
     /// Whether this and the other may be the same world.
     pub(crate) fn agrees_with(&self, other: &Self) -> bool {
         let contradicts = |(condition, holds): (&String, &bool)| {

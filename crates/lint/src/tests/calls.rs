@@ -55,8 +55,15 @@ fn a_workflow_that_is_called_twice_in_a_run_needs_an_input_in_its_labels() {
     let caller = jobs(&[("one", CALL), ("two", CALL)]);
     let own = "runs-on: runs-on=ID/cpu=4";
     insta::assert_snapshot!(found(&[("ci.yml", caller.clone()), called(own)]));
-    let input = "runs-on: runs-on=ID-${{ inputs.id }}/cpu=4";
-    assert_eq!(found(&[("ci.yml", caller), called(input)]), "nothing");
+    for id in [
+        "inputs.id",
+        "inputs.id || github.event.inputs.id",
+        "inputs.id && 'a' || 'b'",
+    ] {
+        let input = format!("runs-on: runs-on=ID-${{{{ {id} }}}}/cpu=4");
+        let told = found(&[("ci.yml", caller.clone()), called(&input)]);
+        assert_eq!(told, "nothing", "{id}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use reprise_model::labels::{JobLabels, LabelErrors, SpotChoice};
 use reprise_model::ledger::CapacityReason;
 use reprise_model::policy::{OnDemandRetries, RetryPolicy};
 
-use super::wish;
+use super::{offer, wish};
 
 /// What the answer goes by beside the labels.
 #[derive(Debug, Default)]
@@ -27,11 +27,21 @@ impl<'a> Ground<'a> {
         }
     }
 
-    pub(super) fn told(&self, labels: &JobLabels) -> String {
+    /// What is told, and whether both attempts get a machine as far as that is known.
+    pub(super) fn told(&self, labels: &JobLabels) -> (String, bool) {
         let mut lines = wish::lines(labels);
         let first = RunAttempt::FIRST;
-        lines.push(("attempt 1", self.attempt(labels, first)));
-        lines.push(("attempt 2", self.attempt(labels, first.next())));
+        let mut good = true;
+        for (name, attempt) in [("attempt 1", first), ("attempt 2", first.next())] {
+            let decision = self.decide(labels, attempt);
+            let spot = labels.machine.spot.unwrap_or_default();
+            lines.push((name, capacity_words(decision, spot)));
+            if let Some(config) = self.config {
+                let (more, is_good) = offer::machine(config, labels, decision.capacity);
+                lines.extend(more.into_iter().map(|line| ("", line)));
+                good &= is_good;
+            }
+        }
         lines.push(("retry", self.retry(labels)));
         if !labels.ignored.is_empty() {
             let ignored = labels.ignored.join(", ");
@@ -41,22 +51,15 @@ impl<'a> Ground<'a> {
         for (name, text) in lines {
             writeln!(told, "{name:10} {text}").ok();
         }
-        told
+        (told, good)
     }
 
-    fn attempt(&self, labels: &JobLabels, attempt: RunAttempt) -> String {
-        if self
-            .config
-            .is_some_and(|config| config.settings.fleet.is_none())
-        {
-            return "nothing: the configuration launches no machines".to_owned();
-        }
+    fn decide(&self, labels: &JobLabels, attempt: RunAttempt) -> CapacityDecision {
         let spot = labels.machine.spot.unwrap_or_default();
         let policy = labels.retry.unwrap_or(RetryPolicy::WhenInterrupted);
         // The second attempt of this answer is the one that Reprise asks for by itself.
         let asked_by_us = !attempt.is_first() && policy != RetryPolicy::Never;
-        let decision = capacity::decide(attempt, spot, policy, asked_by_us, self.mode);
-        capacity_words(decision, spot)
+        capacity::decide(attempt, spot, policy, asked_by_us, self.mode)
     }
 
     fn retry(&self, labels: &JobLabels) -> String {
@@ -95,7 +98,7 @@ fn capacity_words(decision: CapacityDecision, spot: SpotChoice) -> String {
             } else {
                 ""
             };
-            format!("spot by {strategy}{or}: {why}")
+            format!("spot by {}{or}: {why}", strategy.as_str())
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `reprise labels check`.
 
 mod answer;
+mod offer;
 #[cfg(test)]
 mod tests;
 mod wish;
@@ -22,7 +23,7 @@ pub(super) struct Arguments {
     /// The labels of one job, as `runs-on` has them: one, or each by itself.
     #[arg(required = true)]
     labels: Vec<String>,
-    /// The controller's configuration [default: its defaults].
+    /// The controller's configuration, to see what it would launch.
     #[arg(long)]
     config: Option<PathBuf>,
 }
@@ -40,7 +41,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 fn answer(labels: &[String], ground: &Ground<'_>) -> (String, ExitCode) {
     match labels::parse(labels) {
-        Ok(Some(read)) => (ground.told(&read), ExitCode::SUCCESS),
+        Ok(Some(read)) => match ground.told(&read) {
+            (told, true) => (told, ExitCode::SUCCESS),
+            (told, false) => (told, ExitCode::FAILURE),
+        },
         Ok(None) => (answer::not_ours(), ExitCode::FAILURE),
         Err(errors) => (answer::mistakes(&errors), ExitCode::FAILURE),
     }

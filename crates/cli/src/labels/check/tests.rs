@@ -1,6 +1,10 @@
 //! What is told of labels.
 
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::process::ExitCode;
+
+use reprise_config::Config;
 
 use super::answer;
 use super::answer::Ground;
@@ -49,4 +53,62 @@ fn labels_that_are_not_ours_are_said_to_be_none() {
     let (told, code) = told(&["ubuntu-latest", "cpu=4"]);
     assert_eq!(code, ExitCode::FAILURE);
     insta::assert_snapshot!(told);
+}
+
+/// A configuration with three types, an image, a runner and limits.
+const CONFIG: &str = r#"
+[github]
+app_id = 1
+private_key = "-----BEGIN RSA PRIVATE KEY-----\nfake\n-----END RSA PRIVATE KEY-----"
+webhook_secrets = ["a fake secret"]
+repositories = ["acme/*"]
+
+[[aws.regions]]
+region = "eu-west-1"
+account = "123456789012"
+
+[queues]
+webhooks = "https://sqs.eu-west-1.amazonaws.com/123456789012/reprise-webhooks"
+
+[store]
+path = "reprise.db"
+
+[fleet]
+stack = "test"
+launch_template = "reprise-runner"
+subnets = ["subnet-0123456789abcdef0"]
+types = [
+  { name = "c7a.large", cpu = 2, ram = 4 },
+  { name = "m7a.large", cpu = 2, ram = 8 },
+  { name = "c7a.xlarge", cpu = 4, ram = 8 },
+]
+
+[images.ubuntu24]
+ami = "ami-0123456789abcdef0"
+"#;
+
+#[test]
+fn a_configuration_says_which_machines_there_are() {
+    let config = Config::parse("controller.toml", CONFIG, &BTreeMap::new(), &|_| {
+        Err(ErrorKind::NotFound.into())
+    });
+    let config = config.expect("a good configuration");
+    let ground = Ground::of(&config);
+    let told: Vec<String> = [
+        ("runs-on=1", ExitCode::SUCCESS),
+        (
+            "runs-on=1/family=c7a/cpu=2+4/image=ubuntu24",
+            ExitCode::SUCCESS,
+        ),
+        ("runs-on=1/cpu=64/image=ubuntu20", ExitCode::FAILURE),
+        ("runs-on=1/env=staging", ExitCode::FAILURE),
+    ]
+    .into_iter()
+    .map(|(label, code)| {
+        let (told, is) = answer(&[label.to_owned()], &ground);
+        assert_eq!(is, code, "{told}");
+        format!("{label}\n{told}")
+    })
+    .collect();
+    insta::assert_snapshot!(told.join("\n"));
 }
