@@ -191,7 +191,7 @@ async fn whatever_a_file_holds_it_is_told_quickly_and_never_obeyed() -> Result<(
     }
     bomb.push_str("jobs: { a: { strategy: { matrix: { x: *a199 } }, runs-on: *a199 } }\n");
     let broken = "error[unreadable-workflow]";
-    let cases: [(Vec<u8>, i32, &str); 7] = [
+    let cases: [(Vec<u8>, i32, &str); 8] = [
         (
             b"jobs:\n  \xff".to_vec(),
             1,
@@ -200,8 +200,9 @@ async fn whatever_a_file_holds_it_is_told_quickly_and_never_obeyed() -> Result<(
         (b"jobs: [".to_vec(), 1, broken),
         (Vec::new(), 1, "it has no jobs"),
         (vec![b'a'; HUGE], 1, "has more than"),
-        ("[".repeat(500_000).into_bytes(), 1, broken),
-        ("a: {".repeat(100_000).into_bytes(), 1, broken),
+        ("[".repeat(500_000).into_bytes(), 0, "was not checked"),
+        ("[\n".repeat(500_000).into_bytes(), 1, broken),
+        ("a: {\n".repeat(100_000).into_bytes(), 1, broken),
         (bomb.into_bytes(), 0, "not all of the file was checked"),
     ];
     for (text, code, words) in cases {

@@ -54,11 +54,7 @@ impl<'a> File<'a> {
             }
             Err(broken) => looked.report.add(Found {
                 hint: broken.hint.map(str::to_owned),
-                ..Found::about(
-                    Code::UnreadableWorkflow,
-                    broken.place,
-                    broken.problem.as_str(),
-                )
+                ..Found::about(broken.code, broken.place, broken.problem.as_str())
             }),
         }
         looked

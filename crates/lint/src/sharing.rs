@@ -76,6 +76,9 @@ fn meetings(
     let mut found: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (number, &one) in apart.iter().enumerate() {
         for &other in &apart[number + 1..] {
+            if comparing.left == 0 {
+                return found;
+            }
             let in_turn = order.is_set(played[one].index, played[other].index);
             if !in_turn && comparing.may_meet(&sets[one], &sets[other]) {
                 found.entry(one).or_default().push(other);

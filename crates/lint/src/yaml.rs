@@ -9,10 +9,14 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
 
-use crate::finding::Place;
+use crate::finding::{Code, Place};
 
 /// The deepest nesting. Workflows need about ten, and what reads the tree goes down by recursion.
 const DEEPEST: usize = 64;
+
+/// The most commas and opening brackets on one line. The parser takes time by their square, as a list
+/// may turn out to be a key until its line ends; people write some tens.
+const MOST_ON_A_LINE: usize = 1000;
 
 /// A file, read.
 #[derive(Debug)]
@@ -47,9 +51,11 @@ pub(crate) struct Scalar {
     pub(crate) verbatim: Option<Place>,
 }
 
-/// Why a file is no YAML.
+/// Why a file is not read.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
+    /// A mistake in the file, or nothing but too much for us.
+    pub(crate) code: Code,
     pub(crate) place: Place,
     pub(crate) problem: String,
     pub(crate) hint: Option<&'static str>,
@@ -58,6 +64,7 @@ pub(crate) struct Broken {
 impl Broken {
     pub(crate) fn new(place: Place, problem: impl Into<String>) -> Self {
         Self {
+            code: Code::UnreadableWorkflow,
             place,
             problem: problem.into(),
             hint: None,
@@ -69,6 +76,7 @@ impl Tree {
     /// Reads the first document of a file; others mean nothing to GitHub.
     pub(crate) fn read(text: &str) -> Result<Self, Broken> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        has_no_crowded_line(text)?;
         let mut parser = Parser::new_from_str(text);
         let mut growing = Growing::over(text);
         while let Some((event, span)) = next(&mut parser, text)? {
@@ -110,6 +118,25 @@ impl Tree {
             Kind::List(_) | Kind::Map(_) => None,
         }
     }
+}
+
+fn has_no_crowded_line(text: &str) -> Result<(), Broken> {
+    for (index, line) in text.lines().enumerate() {
+        if line.matches([',', '[', '{']).count() > MOST_ON_A_LINE {
+            let place = Place {
+                line: index + 1,
+                ..Place::START
+            };
+            let problem = format!(
+                "the file was not checked: this line has more than {MOST_ON_A_LINE} commas and brackets"
+            );
+            return Err(Broken {
+                code: Code::NotChecked,
+                ..Broken::new(place, problem)
+            });
+        }
+    }
+    Ok(())
 }
 
 fn next<'a>(

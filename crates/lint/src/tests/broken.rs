@@ -32,7 +32,8 @@ fn bytes_that_are_no_text_and_files_that_are_too_large_are_told() {
         [
             told(b"jobs:\n  a: \xff\n".to_vec()),
             told(vec![b'a'; LARGEST + 1]),
-            told(format!("jobs: {}", "[".repeat(100_000)).into_bytes()),
+            told(format!("jobs:\n  {}", "[".repeat(100_000)).into_bytes()),
+            told(format!("jobs: {}", "[\n ".repeat(1_000)).into_bytes()),
         ]
         .join("\n")
     );
