@@ -10,13 +10,13 @@ mod image;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::Arc;
 
 use reprise_model::ids::{AccountId, ImageId, Region};
 use reprise_model::instance::Capacity;
 use reprise_model::labels::JobLabels;
 use reprise_model::launch::SpotStrategy;
-use reprise_model::machine::{Architecture, MachineType, Volume};
+use reprise_model::machine::{Architecture, MachineType, RootVolume};
 use reprise_model::machine_refusal::MachineRefusals;
 use reprise_model::tags::TagKeys;
 
@@ -49,7 +49,7 @@ pub struct MachineFacts<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Ec2Facts {
     /// Its instance types, by region.
-    pub catalogue: BTreeMap<Region, Vec<MachineType>>,
+    pub catalogue: BTreeMap<Region, Arc<[MachineType]>>,
     /// Its images; `None` for one that it does not have.
     pub images: BTreeMap<ImageQuery, Option<ImageView>>,
 }
@@ -76,6 +76,8 @@ pub struct ImageView {
     pub owner_alias: Option<String>,
     /// What it is for.
     pub architecture: Architecture,
+    /// What it calls its root device, as `/dev/sda1`.
+    pub root_device: Option<String>,
 }
 
 /// A fact that must be read.
@@ -85,15 +87,6 @@ pub enum Need {
     MachineTypes(Region),
     /// An image.
     Image(ImageQuery),
-}
-
-impl fmt::Display for Need {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MachineTypes(region) => write!(f, "the instance types of {region}"),
-            Self::Image(query) => write!(f, "the image {} in {}", query.source, query.region),
-        }
-    }
 }
 
 /// What a job gets.
@@ -122,7 +115,7 @@ pub struct MachineRequest {
     /// From which image; `None` for that of the launch template.
     pub image: Option<ImageId>,
     /// With which root volume; `None` for the image's.
-    pub volume: Option<Volume>,
+    pub volume: Option<RootVolume>,
     /// With which tags beside ours.
     pub tags: BTreeMap<String, String>,
 }

@@ -9,6 +9,7 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance};
 use reprise_model::job::{Conclusion, Execution, Job, JobKey, JobStatus};
+use reprise_model::launch::SpotStrategy;
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, LaunchSpec, Rerun,
     RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, Sibling, TrackedJob, TrackedState,
@@ -405,6 +406,8 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
             instance_types: vec!["c7a.large".to_owned(), "c7a.xlarge".to_owned()],
             image: Some("ubuntu24-full-x64".to_owned()),
             subnets: Vec::new(),
+            strategy: SpotStrategy::default(),
+            volume: None,
             tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
