@@ -23,8 +23,9 @@ use reprise_model::tags::TagKeys;
 use self::choice::Choice;
 use crate::offer::{FleetOffer, ImageSource};
 
-/// The most overrides that one CreateFleet request takes, each a type in a subnet: "The maximum
-/// number of items is 300" in EC2's API reference of `FleetLaunchTemplateConfigRequest`.
+/// The most overrides that one CreateFleet request takes, each a type in a subnet. EC2's API
+/// reference (`FleetLaunchTemplateConfigRequest`) says so of its other kinds of fleet and is silent
+/// about instant ones, so that no more are sent there either.
 pub const MOST_POOLS: usize = 300;
 
 /// The most tags beside ours: EC2 takes 50 an instance, and the launch template may have some.
