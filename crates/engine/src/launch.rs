@@ -87,7 +87,7 @@ pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedV
         }
         Ok(Some(labels)) => match claim(facts, labels, fleet, rules, now) {
             Ok(claim) => QueuedVerdict::Launch(claim),
-            Err(instead) => instead,
+            Err(instead) => *instead,
         },
         Err(errors) => QueuedVerdict::Refuse(LaunchRefusal::Labels(errors.clone())),
     }
@@ -232,7 +232,7 @@ fn claim(
     fleet: &FleetOffer,
     rules: &Rules,
     now: Timestamp,
-) -> Result<LaunchClaim, QueuedVerdict> {
+) -> Result<LaunchClaim, Box<QueuedVerdict>> {
     let job = facts.job;
     let decision = capacity::decide(
         job.run_attempt,
@@ -275,7 +275,7 @@ fn machine(
     offer: &FleetOffer,
     capacity: Capacity,
     rules: &Rules,
-) -> Result<MachineRequest, QueuedVerdict> {
+) -> Result<MachineRequest, Box<QueuedVerdict>> {
     let facts = MachineFacts {
         labels,
         offer,
@@ -286,8 +286,9 @@ fn machine(
     match select(&facts) {
         Selection::Machine(request) => Ok(request),
         Selection::Refused(refusals) => {
-            Err(QueuedVerdict::Refuse(LaunchRefusal::Machine(refusals)))
+            let refusal = LaunchRefusal::Machine(refusals);
+            Err(Box::new(QueuedVerdict::Refuse(refusal)))
         }
-        Selection::Read(need) => Err(QueuedVerdict::Read(need)),
+        Selection::Read(need) => Err(Box::new(QueuedVerdict::Read(need))),
     }
 }

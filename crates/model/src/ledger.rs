@@ -255,7 +255,7 @@ pub struct LaunchSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<String>,
     /// How EC2 is to choose among spot pools.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_usual")]
     pub strategy: SpotStrategy,
     /// The root volume, where labels ask for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -263,6 +263,11 @@ pub struct LaunchSpec {
     /// Tags that labels set, beside ours.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
+}
+
+/// Records of old name no strategy, and meant the default.
+fn is_usual(strategy: &SpotStrategy) -> bool {
+    *strategy == SpotStrategy::default()
 }
 
 /// Why a job gets the capacity it gets.
