@@ -109,6 +109,7 @@ pub(crate) struct Fleet {
     pub(crate) private_subnets: Vec<String>,
     pub(crate) types: Vec<FleetType>,
     pub(crate) architecture: Option<Architecture>,
+    pub(crate) root_device: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) launch_tries: Option<u32>,
 }

@@ -52,6 +52,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 11] = [
             "private_subnets",
             "types",
             "architecture",
+            "root_device",
             "environment",
             "launch_tries",
         ],

@@ -18,6 +18,7 @@ use crate::catalogue::Catalogue;
 use crate::claims::Own;
 use crate::clock::Clock;
 use crate::health::Health;
+use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
@@ -51,6 +52,8 @@ pub struct Controller<P: Ports> {
     pub(crate) kept: Patience,
     /// The instance types that there are.
     pub(crate) catalogue: Catalogue,
+    /// The images that were asked for.
+    pub(crate) images: Images,
     /// Launches that this process holds the claims of.
     pub(crate) own: Own,
     /// This process, among all that share the store.
@@ -118,6 +121,7 @@ impl<P: Ports> Controller<P> {
             patience: Patience::default(),
             kept: Patience::default(),
             catalogue: Catalogue::default(),
+            images: Images::default(),
             own: Own::default(),
             holder,
             random: Mutex::new(random),

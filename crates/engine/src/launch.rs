@@ -14,14 +14,13 @@ use reprise_model::labels::{JobLabels, LabelErrors};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
 };
-use reprise_model::machine_refusal::MachineRefusal;
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 
 use crate::backoff::{Jitter, after, launch_step};
 use crate::offer::FleetOffer;
 use crate::rules::Rules;
-use crate::select::{Ec2Facts, MachineFacts, MachineRequest, Selection, select};
+use crate::select::{Ec2Facts, MachineFacts, MachineRequest, Need, Selection, select};
 use crate::{capacity, due};
 
 /// All that is known when a job is queued.
@@ -59,6 +58,8 @@ pub enum QueuedVerdict {
     Ignore(IgnoreReason),
     /// It asks for what it cannot have.
     Refuse(LaunchRefusal),
+    /// This must be read first.
+    Read(Need),
     /// Commit this claim, and launch at once. It is claimed by whoever commits it: only should that
     /// one not answer for it by its due time, others launch.
     Launch(LaunchClaim),
@@ -86,7 +87,7 @@ pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedV
         }
         Ok(Some(labels)) => match claim(facts, labels, fleet, rules, now) {
             Ok(claim) => QueuedVerdict::Launch(claim),
-            Err(refusal) => QueuedVerdict::Refuse(refusal),
+            Err(instead) => *instead,
         },
         Err(errors) => QueuedVerdict::Refuse(LaunchRefusal::Labels(errors.clone())),
     }
@@ -231,7 +232,7 @@ fn claim(
     fleet: &FleetOffer,
     rules: &Rules,
     now: Timestamp,
-) -> Result<LaunchClaim, LaunchRefusal> {
+) -> Result<LaunchClaim, Box<QueuedVerdict>> {
     let job = facts.job;
     let decision = capacity::decide(
         job.run_attempt,
@@ -257,6 +258,8 @@ fn claim(
             instance_types: request.instance_types,
             image: request.image.map(String::from),
             subnets: request.subnets,
+            strategy: request.strategy,
+            volume: request.volume,
             tags: request.tags,
         },
         why: decision.why,
@@ -272,7 +275,7 @@ fn machine(
     offer: &FleetOffer,
     capacity: Capacity,
     rules: &Rules,
-) -> Result<MachineRequest, LaunchRefusal> {
+) -> Result<MachineRequest, Box<QueuedVerdict>> {
     let facts = MachineFacts {
         labels,
         offer,
@@ -280,17 +283,12 @@ fn machine(
         capacity,
         ec2: facts.ec2,
     };
-    let refused = |refusal: MachineRefusal| LaunchRefusal::Machine(refusal.into());
     match select(&facts) {
-        // To launch it with another disk would be to launch the wrong machine.
-        Selection::Machine(MachineRequest {
-            volume: Some(asked),
-            ..
-        }) => Err(refused(MachineRefusal::NoVolume { asked })),
         Selection::Machine(request) => Ok(request),
-        Selection::Refused(refusals) => Err(LaunchRefusal::Machine(refusals)),
-        Selection::Read(need) => Err(refused(MachineRefusal::NotRead {
-            what: need.to_string(),
-        })),
+        Selection::Refused(refusals) => {
+            let refusal = LaunchRefusal::Machine(refusals);
+            Err(Box::new(QueuedVerdict::Refuse(refusal)))
+        }
+        Selection::Read(need) => Err(Box::new(QueuedVerdict::Read(need))),
     }
 }

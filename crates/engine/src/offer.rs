@@ -25,6 +25,8 @@ pub struct FleetOffer {
     pub types: Vec<InstanceType>,
     /// What the image of the launch template is for.
     pub architecture: Architecture,
+    /// What that image calls its root device; unknown where it is not configured.
+    pub root_device: Option<String>,
     /// Runners by the name that `runner=` may say.
     pub runners: BTreeMap<Name, MachineWish>,
     /// Images by the name that `image=` may say.
@@ -68,6 +70,7 @@ impl FleetOffer {
             regions: vec![region],
             types,
             architecture: Architecture::default(),
+            root_device: None,
             runners: BTreeMap::new(),
             images: BTreeMap::new(),
             limits: Limits::default(),

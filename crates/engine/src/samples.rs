@@ -9,6 +9,7 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Job, JobStatus};
+use reprise_model::launch::SpotStrategy;
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, InstanceEntry, LaunchClaim, LaunchSpec, RunKey,
 };
@@ -195,6 +196,8 @@ pub(crate) fn claim() -> LaunchClaim {
             instance_types: vec!["c7a.large".to_owned()],
             image: None,
             subnets: Vec::new(),
+            strategy: SpotStrategy::default(),
+            volume: None,
             tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,

@@ -10,21 +10,22 @@ mod image;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::Arc;
 
 use reprise_model::ids::{AccountId, ImageId, Region};
 use reprise_model::instance::Capacity;
 use reprise_model::labels::JobLabels;
 use reprise_model::launch::SpotStrategy;
-use reprise_model::machine::{Architecture, MachineType, Volume};
+use reprise_model::machine::{Architecture, MachineType, RootVolume};
 use reprise_model::machine_refusal::MachineRefusals;
 use reprise_model::tags::TagKeys;
 
 use self::choice::Choice;
 use crate::offer::{FleetOffer, ImageSource};
 
-/// The most overrides that one CreateFleet request takes, each a type in a subnet: "The maximum
-/// number of items is 300" in EC2's API reference of `FleetLaunchTemplateConfigRequest`.
+/// The most overrides that one CreateFleet request takes, each a type in a subnet. EC2's API
+/// reference (`FleetLaunchTemplateConfigRequest`) says so of its other kinds of fleet and is silent
+/// about instant ones, so that no more are sent there either.
 pub const MOST_POOLS: usize = 300;
 
 /// The most tags beside ours: EC2 takes 50 an instance, and the launch template may have some.
@@ -49,7 +50,7 @@ pub struct MachineFacts<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Ec2Facts {
     /// Its instance types, by region.
-    pub catalogue: BTreeMap<Region, Vec<MachineType>>,
+    pub catalogue: BTreeMap<Region, Arc<[MachineType]>>,
     /// Its images; `None` for one that it does not have.
     pub images: BTreeMap<ImageQuery, Option<ImageView>>,
 }
@@ -76,6 +77,8 @@ pub struct ImageView {
     pub owner_alias: Option<String>,
     /// What it is for.
     pub architecture: Architecture,
+    /// What it calls its root device, as `/dev/sda1`.
+    pub root_device: Option<String>,
 }
 
 /// A fact that must be read.
@@ -85,15 +88,6 @@ pub enum Need {
     MachineTypes(Region),
     /// An image.
     Image(ImageQuery),
-}
-
-impl fmt::Display for Need {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MachineTypes(region) => write!(f, "the instance types of {region}"),
-            Self::Image(query) => write!(f, "the image {} in {}", query.source, query.region),
-        }
-    }
 }
 
 /// What a job gets.
@@ -122,7 +116,7 @@ pub struct MachineRequest {
     /// From which image; `None` for that of the launch template.
     pub image: Option<ImageId>,
     /// With which root volume; `None` for the image's.
-    pub volume: Option<Volume>,
+    pub volume: Option<RootVolume>,
     /// With which tags beside ours.
     pub tags: BTreeMap<String, String>,
 }

@@ -70,6 +70,16 @@ pub struct Volume {
     pub iops: Option<u32>,
 }
 
+/// A root volume in place of the image's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootVolume {
+    /// The image's own name for it, as `/dev/sda1`: with another it would be a second volume.
+    pub device: String,
+    /// What it is to be.
+    #[serde(flatten)]
+    pub volume: Volume,
+}
+
 /// A kind of volume that an instance can boot from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -160,17 +160,14 @@ pub enum MachineRefusal {
         /// What is asked for, with the defaults.
         asked: String,
     },
-    /// A volume of its own, where machines get that of the launch template.
-    #[error("volume={asked} cannot be had; the disk is that of the launch template")]
-    NoVolume {
+    /// A volume of its own, and nobody knows what the image calls its root.
+    #[error(
+        "volume={asked} needs the name of the image's root device; name an image, or set \
+         fleet.root_device for that of the launch template"
+    )]
+    NoRootDevice {
         /// What is asked for.
         asked: Volume,
-    },
-    /// It depends on what EC2 has, and nobody has asked EC2.
-    #[error("EC2 was not asked for {what}; configure fleet.types, and images by their AMI's id")]
-    NotRead {
-        /// What was to be read.
-        what: String,
     },
     /// The run has as many instances as a run may have.
     #[error("the run has {there} instances, and limits.instances_per_run is {most}")]
@@ -205,8 +202,7 @@ impl MachineRefusal {
             Self::InexactTypes { .. } => "inexact-types",
             Self::NotSoldAsSpot { .. } => "not-sold-as-spot",
             Self::NoTypeFits { .. } => "no-type-fits",
-            Self::NoVolume { .. } => "no-volume",
-            Self::NotRead { .. } => "ec2-not-read",
+            Self::NoRootDevice { .. } => "no-root-device",
             Self::RunIsFull { .. } => "run-is-full",
         }
     }

@@ -50,6 +50,7 @@ pub(super) fn fleet(
             regions: choices.places,
             types,
             architecture: section.architecture.unwrap_or_default(),
+            root_device: root_device(checker, section.root_device),
             runners: choices.runners,
             images: choices.images,
             limits: choices.limits,
@@ -65,6 +66,15 @@ fn template(checker: &mut Checker<'_>, template: Option<String>) -> Option<Strin
     let right = "write the launch template's name or id";
     checker.filled("fleet.launch_template", &template, right);
     Some(template)
+}
+
+fn root_device(checker: &mut Checker<'_>, device: Option<String>) -> Option<String> {
+    let device = device?;
+    if !device.starts_with("/dev/") {
+        let problem = format!("is {}; write a device, as /dev/sda1", shown(&device));
+        checker.wrong("fleet.root_device", problem);
+    }
+    Some(device)
 }
 
 fn environment(checker: &mut Checker<'_>, name: Option<String>) -> Environment {

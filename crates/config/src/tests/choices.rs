@@ -111,7 +111,10 @@ fn what_no_label_could_choose_is_a_mistake() {
         &also("[images.ubuntu]\nowner = \"canonical\"\nname = \"\""),
         &also("[images.ami-x]\nami = \"ami-0123abcd\"\narchitecture = \"x86\""),
         &also("[images.ami-x]\nami = \"ami-0123abcd\""),
-        &with("fleet", "environment = \"a b\"\nprivate_subnets = [\"\"]"),
+        &with(
+            "fleet",
+            "environment = \"a b\"\nprivate_subnets = [\"\"]\nroot_device = \"sda\""
+        ),
     ]));
 }
 

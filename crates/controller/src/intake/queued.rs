@@ -30,21 +30,28 @@ impl<P: Ports> Controller<P> {
             Some(_) => self.store.claim(&key).await?,
             None => None,
         };
+        let labels = labels::parse(&job.labels);
+        let mut ec2 = Ec2Facts::default();
         let facts = QueuedFacts {
             repository,
             job,
             repository_allowed: self.allows(repository),
-            labels: &labels::parse(&job.labels),
+            labels: &labels,
             policy: self.policy_of(repository, job),
             asked_by_us: self.asked_by_us(repository, job).await?,
             claim: claim.as_ref().map(|claim| &claim.record),
             fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
             ec2: &Ec2Facts::default(),
         };
-        match launch::queued(&facts, &self.settings.rules, self.now()) {
-            QueuedVerdict::Ignore(reason) => Ok(Outcome::Ignored(reason)),
-            QueuedVerdict::Refuse(refusal) => Ok(refused(repository, job, &refusal)),
-            QueuedVerdict::Launch(claim) => self.claim(claim).await,
+        // Each turn reads something that was not known before, and there is little to know.
+        loop {
+            let facts = QueuedFacts { ec2: &ec2, ..facts };
+            match launch::queued(&facts, &self.settings.rules, self.now()) {
+                QueuedVerdict::Ignore(reason) => return Ok(Outcome::Ignored(reason)),
+                QueuedVerdict::Refuse(refusal) => return Ok(refused(repository, job, &refusal)),
+                QueuedVerdict::Launch(claim) => return self.claim(claim).await,
+                QueuedVerdict::Read(need) => self.read_of_ec2(need, &mut ec2).await?,
+            }
         }
     }
 

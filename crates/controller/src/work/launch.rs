@@ -76,11 +76,13 @@ impl<P: Ports> Controller<P> {
             region: claim.spec.region.clone(),
             client_token: mutant!(NewTokenEachTry => self.a_new_token(claim), claim.client_token()),
             capacity: claim.spec.capacity,
+            strategy: claim.spec.strategy,
             launch_template: fleet.launch_template.clone(),
             launch_template_version: fleet.launch_template_version.clone(),
             instance_types: claim.spec.instance_types.clone(),
             subnets: subnets(fleet, claim),
             image: claim.spec.image.clone(),
+            volume: claim.spec.volume.clone(),
             tags: self.launch_tags(fleet, claim),
         }
     }

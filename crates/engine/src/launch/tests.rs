@@ -156,19 +156,7 @@ fn a_job_of_another_environment_is_another_installations() {
 }
 
 #[test]
-fn a_volume_that_no_request_carries_is_refused() {
-    let case = Queued {
-        labels: labels("runs-on=1/volume=80gb"),
-        ..Queued::default()
-    };
-    let QueuedVerdict::Refuse(refusal) = case.verdict() else {
-        panic!("it is refused");
-    };
-    assert_eq!(refusal.as_str(), "no-volume");
-}
-
-#[test]
-fn what_nobody_has_read_is_refused_and_not_guessed() {
+fn what_ec2_has_is_read_where_configuration_does_not_say() {
     let offer = Queued::default().fleet.map(|offer| FleetOffer {
         types: Vec::new(),
         ..offer
@@ -177,10 +165,10 @@ fn what_nobody_has_read_is_refused_and_not_guessed() {
         fleet: offer,
         ..Queued::default()
     };
-    let QueuedVerdict::Refuse(refusal) = case.verdict() else {
-        panic!("it is refused");
-    };
-    assert_eq!(refusal.as_str(), "ec2-not-read");
+    assert_eq!(
+        case.verdict(),
+        QueuedVerdict::Read(Need::MachineTypes(here().region))
+    );
 }
 
 #[test]
@@ -387,7 +375,9 @@ fn two_vcpus(name: &str) -> InstanceType {
 fn spot_claim() -> LaunchClaim {
     match Queued::default().verdict() {
         QueuedVerdict::Launch(claim) => claim,
-        QueuedVerdict::Ignore(_) | QueuedVerdict::Refuse(_) => panic!("it is launched"),
+        QueuedVerdict::Ignore(_) | QueuedVerdict::Refuse(_) | QueuedVerdict::Read(_) => {
+            panic!("it is launched")
+        }
     }
 }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use reprise_model::ids::Region;
 use reprise_model::labels::{MachineWish, PredefinedRunner, Range, SpotChoice};
 use reprise_model::launch::SpotStrategy;
-use reprise_model::machine::Architecture;
+use reprise_model::machine::{Architecture, RootVolume, Volume};
 use reprise_model::machine_refusal::{Known, MachineRefusal};
 
+use super::image::Image;
 use super::{MOST_POOLS, MOST_TAGS, MachineFacts, MachineRequest, Need};
 use crate::types::{Types, Wanted, choose};
 
@@ -43,15 +44,16 @@ impl<'a> Choice<'a> {
         let region = region.unwrap_or_else(|| self.facts.offer.region.clone());
         let subnets = self.subnets(&region, asked.wish.private.unwrap_or(false));
         self.tags(&asked.wish.tags);
-        let image = self.image(asked.wish.image.as_ref(), &region);
+        let volume = asked.wish.volume;
+        let image = self.image(asked.wish.image.as_ref(), &region, volume.is_some());
         self.same_architecture(image.architecture, asked.architecture);
         let types = self.types(&asked, &region, image.architecture);
         MachineRequest {
             instance_types: at_most_pools(types, subnets.len()),
             subnets,
             strategy: self.strategy(&asked.wish),
+            volume: volume.and_then(|volume| self.root(volume, &image)),
             image: image.id,
-            volume: asked.wish.volume,
             tags: asked.wish.tags,
             region,
         }
@@ -160,6 +162,17 @@ impl<'a> Choice<'a> {
         subnets.iter().take(MOST_POOLS).cloned().collect()
     }
 
+    /// Where the image is yet to be read, or is refused, its device is not missed.
+    fn root(&mut self, volume: Volume, image: &Image) -> Option<RootVolume> {
+        if let Some(device) = image.root_device.clone() {
+            return Some(RootVolume { device, volume });
+        }
+        if self.needs.is_empty() && image.architecture.is_some() {
+            self.refuse(MachineRefusal::NoRootDevice { asked: volume });
+        }
+        None
+    }
+
     fn tags(&mut self, tags: &BTreeMap<String, String>) {
         for key in tags.keys().filter(|key| self.facts.tags.reserves(key)) {
             self.refusals
@@ -208,7 +221,7 @@ impl<'a> Choice<'a> {
         architecture: Option<Architecture>,
     ) -> Vec<String> {
         let offer = self.facts.offer;
-        let catalogue = self.facts.ec2.catalogue.get(region).map(Vec::as_slice);
+        let catalogue = self.facts.ec2.catalogue.get(region).map(AsRef::as_ref);
         let Some(types) = Types::known(&offer.types, catalogue) else {
             self.needs.push(Need::MachineTypes(region.clone()));
             return Vec::new();

@@ -16,21 +16,30 @@ pub(super) struct Image {
     pub(super) id: Option<ImageId>,
     /// `None` where it is not known yet.
     pub(super) architecture: Option<Architecture>,
+    /// `None` where it is not known.
+    pub(super) root_device: Option<String>,
 }
 
 impl Choice<'_> {
-    pub(super) fn image(&mut self, choice: Option<&ImageChoice>, region: &Region) -> Image {
+    /// `with_root` says that its root device must be known.
+    pub(super) fn image(
+        &mut self,
+        choice: Option<&ImageChoice>,
+        region: &Region,
+        with_root: bool,
+    ) -> Image {
         match choice {
             None => Image {
                 id: None,
                 architecture: Some(self.facts.offer.architecture),
+                root_device: self.facts.offer.root_device.clone(),
             },
-            Some(ImageChoice::Named(name)) => self.named(name, region),
+            Some(ImageChoice::Named(name)) => self.named(name, region, with_root),
             Some(ImageChoice::Ami(id)) => self.by_id(id, region),
         }
     }
 
-    fn named(&mut self, name: &Name, region: &Region) -> Image {
+    fn named(&mut self, name: &Name, region: &Region, with_root: bool) -> Image {
         let images = &self.facts.offer.images;
         let Some(image) = images.get(name) else {
             self.refuse(MachineRefusal::UnknownImage {
@@ -40,7 +49,16 @@ impl Choice<'_> {
             return Image::default();
         };
         match &image.source {
-            ImageSource::Ami(id) => self.configured(id, image.architecture, region),
+            ImageSource::Ami(id) => {
+                let found = self.configured(id, image.architecture, region);
+                Image {
+                    root_device: with_root
+                        .then(|| self.view(id, region))
+                        .flatten()
+                        .and_then(|view| view.root_device),
+                    ..found
+                }
+            }
             ImageSource::Newest { .. } => self.newest(image, region),
         }
     }
@@ -53,6 +71,7 @@ impl Choice<'_> {
         Image {
             id: Some(id.clone()),
             architecture: Some(architecture),
+            root_device: None,
         }
     }
 
@@ -63,8 +82,9 @@ impl Choice<'_> {
             architecture: Some(image.architecture),
         });
         Image {
-            id: view.map(|view| view.id),
+            id: view.as_ref().map(|view| view.id.clone()),
             architecture: Some(image.architecture),
+            root_device: view.and_then(|view| view.root_device),
         }
     }
 
@@ -77,11 +97,7 @@ impl Choice<'_> {
             self.refuse(MachineRefusal::NoImageOwners { asked });
             return Image::default();
         }
-        let view = self.look(ImageQuery {
-            region: region.clone(),
-            source: ImageSource::Ami(id.clone()),
-            architecture: None,
-        });
+        let view = self.view(id, region);
         if let Some(view) = &view
             && by_label
             && !self.is_allowed(view, region)
@@ -94,8 +110,17 @@ impl Choice<'_> {
         }
         Image {
             architecture: view.as_ref().map(|view| view.architecture),
+            root_device: view.as_ref().and_then(|view| view.root_device.clone()),
             id: view.map(|view| view.id),
         }
+    }
+
+    fn view(&mut self, id: &ImageId, region: &Region) -> Option<ImageView> {
+        self.look(ImageQuery {
+            region: region.clone(),
+            source: ImageSource::Ami(id.clone()),
+            architecture: None,
+        })
     }
 
     fn is_allowed(&self, view: &ImageView, region: &Region) -> bool {

@@ -1,7 +1,7 @@
 //! What strangers' labels get, and what they are refused.
 
 use reprise_model::labels::{MachineWish, parse, read_wish};
-use reprise_model::machine::VolumeKind;
+use reprise_model::machine::{Volume, VolumeKind};
 
 use super::*;
 use crate::offer::{ImageOffer, Limits, RegionOffer};
@@ -11,10 +11,13 @@ const STRANGER: &str = "ami-0123456789abcdef0";
 
 #[test]
 fn labels_choose_within_what_is_offered() {
-    let request = machine(
-        "family=c7a/cpu=2+4/spot=lp/image=debian/volume=100gb:gp3/private/tag=team:shop",
-        &Case::default(),
-    );
+    let labels = "family=c7a/cpu=2+4/spot=lp/image=debian/volume=100gb:gp3/private/tag=team:shop";
+    let mut case = Case::default();
+    let Selection::Read(Need::Image(query)) = choose(labels, &case) else {
+        panic!("a volume needs the name of the image's root device");
+    };
+    case.ec2.images.insert(query, Some(view("ami-0123abcd")));
+    let request = machine(labels, &case);
     assert_eq!(
         request,
         MachineRequest {
@@ -23,10 +26,13 @@ fn labels_choose_within_what_is_offered() {
             instance_types: vec!["c7a.large".to_owned(), "c7a.xlarge".to_owned()],
             strategy: SpotStrategy::LowestPrice,
             image: Some("ami-0123abcd".parse().expect("an id")),
-            volume: Some(Volume {
-                size_gib: Some(100),
-                kind: Some(VolumeKind::Gp3),
-                ..Volume::default()
+            volume: Some(RootVolume {
+                device: "/dev/xvda".to_owned(),
+                volume: Volume {
+                    size_gib: Some(100),
+                    kind: Some(VolumeKind::Gp3),
+                    ..Volume::default()
+                },
             }),
             tags: BTreeMap::from([("team".to_owned(), "shop".to_owned())]),
         }
@@ -92,10 +98,9 @@ fn an_ami_is_judged_by_the_owner_that_ec2_tells() {
         ("210987654321", Some("aws-marketplace"), false),
     ] {
         let view = ImageView {
-            id: STRANGER.parse().expect("an id"),
             owner: AccountId::new(owner),
             owner_alias: alias.map(str::to_owned),
-            architecture: Architecture::X64,
+            ..view(STRANGER)
         };
         case.ec2.images.insert(query.clone(), Some(view));
         if allowed {
@@ -125,6 +130,19 @@ fn a_volume_of_16_tb_is_refused() {
         [
             "volume=16384gb is more than limits.volume, which is 500 GiB",
             "volume=200000iops is more than limits.iops, which is 16000"
+        ]
+    );
+}
+
+#[test]
+fn a_volume_without_a_device_to_name_is_refused_and_not_attached_as_a_second_one() {
+    let mut case = Case::default();
+    case.offer.root_device = None;
+    assert_eq!(
+        refused("volume=80gb", &case),
+        [
+            "volume=80gb needs the name of the image's root device; name an image, or set \
+          fleet.root_device for that of the launch template"
         ]
     );
 }
@@ -178,12 +196,12 @@ fn a_configured_runner_stands_for_its_parts_and_labels_override_them() {
     let request = machine("runner=gpu", &case);
     assert_eq!(request.instance_types, ["g5.xlarge"]);
     assert_eq!(
-        request.volume.and_then(|volume| volume.size_gib),
+        size(&request),
         Some(2_000),
         "limits bind labels, and not what configuration says"
     );
     let request = machine("runner=gpu/volume=50gb", &case);
-    assert_eq!(request.volume.and_then(|volume| volume.size_gib), Some(50));
+    assert_eq!(size(&request), Some(50));
     assert_eq!(
         refused("runner=gpu/family=p5", &case),
         ["family=p5 is not allowed by limits.families; \
@@ -250,7 +268,9 @@ fn a_region_must_be_launched_in_and_allowed() {
         ..here()
     };
     case.offer.regions.push(there.clone());
-    case.ec2.catalogue.insert(there.region.clone(), catalogue());
+    case.ec2
+        .catalogue
+        .insert(there.region.clone(), catalogue().into());
     assert_eq!(machine("region=us-east-1", &case).region, there.region);
     assert_eq!(
         refused("region=us-east-1/private/image=debian", &case),
@@ -269,8 +289,10 @@ fn a_region_must_be_launched_in_and_allowed() {
 
 #[test]
 fn what_needs_no_call_is_refused_before_anything_is_read() {
-    let mut case = Case::default();
-    case.ec2 = Ec2Facts::default();
+    let case = Case {
+        ec2: Ec2Facts::default(),
+        ..Case::default()
+    };
     assert_eq!(
         choose("", &case),
         Selection::Read(Need::MachineTypes(here().region))
@@ -346,10 +368,11 @@ impl Default for Case {
                 iops: Some(16_000),
                 ..Limits::default()
             },
+            root_device: Some("/dev/sda1".to_owned()),
             ..FleetOffer::of_types(here(), Vec::new())
         };
         let ec2 = Ec2Facts {
-            catalogue: BTreeMap::from([(here().region, catalogue())]),
+            catalogue: BTreeMap::from([(here().region, catalogue().into())]),
             images: BTreeMap::new(),
         };
         Self { offer, ec2 }
@@ -366,10 +389,8 @@ impl Case {
             architecture: Some(image.architecture),
         };
         let view = ImageView {
-            id: "ami-000000a1".parse().expect("an id"),
-            owner: instance().account,
-            owner_alias: None,
             architecture: image.architecture,
+            ..view("ami-000000a1")
         };
         let mut ec2 = self.ec2.clone();
         ec2.images.insert(query, Some(view));
@@ -377,6 +398,20 @@ impl Case {
             offer: self.offer.clone(),
             ec2,
         }
+    }
+}
+
+fn size(request: &MachineRequest) -> Option<u32> {
+    request.volume.as_ref()?.volume.size_gib
+}
+
+fn view(id: &str) -> ImageView {
+    ImageView {
+        id: id.parse().expect("an id"),
+        owner: instance().account,
+        owner_alias: None,
+        architecture: Architecture::X64,
+        root_device: Some("/dev/xvda".to_owned()),
     }
 }
 

@@ -155,6 +155,8 @@ fn claim(state: ClaimState) -> LaunchClaim {
             instance_types: vec!["c7a.large".to_owned()],
             image: None,
             subnets: Vec::new(),
+            strategy: SpotStrategy::default(),
+            volume: None,
             tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,

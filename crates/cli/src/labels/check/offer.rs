@@ -1,7 +1,7 @@
 //! Which machine a configuration gives to labels, as far as that is known without asking EC2.
 
 use reprise_config::Config;
-use reprise_engine::select::{Ec2Facts, MachineFacts, MachineRequest, Selection, select};
+use reprise_engine::select::{Ec2Facts, MachineFacts, MachineRequest, Need, Selection, select};
 use reprise_model::instance::Capacity;
 use reprise_model::labels::JobLabels;
 
@@ -28,11 +28,23 @@ pub(super) fn machine(
     });
     match chosen {
         Selection::Machine(request) => (wanted(&request), true),
-        Selection::Read(need) => (vec![format!("which types fit depends on {need}")], true),
+        Selection::Read(need) => (vec![depends_on(&need)], true),
         Selection::Refused(refusals) => {
             let lines = refusals.iter().map(|one| format!("refused: {one}"));
             (lines.collect(), false)
         }
+    }
+}
+
+fn depends_on(need: &Need) -> String {
+    match need {
+        Need::MachineTypes(region) => {
+            format!("as what fits of all that EC2 has in {region}; this command does not ask EC2")
+        }
+        Need::Image(query) => format!(
+            "from {} in {}, if EC2 has it; this command does not ask EC2",
+            query.source, query.region
+        ),
     }
 }
 
@@ -43,7 +55,8 @@ fn wanted(request: &MachineRequest) -> Vec<String> {
     lines.extend(
         request
             .volume
-            .map(|volume| format!("with a volume of {volume}")),
+            .as_ref()
+            .map(|volume| format!("with a volume of {}", volume.volume)),
     );
     lines
 }

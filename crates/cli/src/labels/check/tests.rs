@@ -112,3 +112,31 @@ fn a_configuration_says_which_machines_there_are() {
     .collect();
     insta::assert_snapshot!(told.join("\n"));
 }
+
+#[test]
+fn what_only_ec2_knows_is_said_to_be_unknown_and_limits_hold_all_the_same() {
+    let (before, rest) = CONFIG.split_once("types = [").expect("types");
+    let (_, after) = rest.split_once("]\n").expect("their end");
+    let config = format!("{before}{after}\n[limits]\ncpu = 16\n");
+    let config = Config::parse("controller.toml", &config, &BTreeMap::new(), &|_| {
+        Err(ErrorKind::NotFound.into())
+    });
+    let config = config.expect("a good configuration");
+    let ground = Ground::of(&config);
+    for (label, words, code) in [
+        (
+            "runs-on=1",
+            "all that EC2 has in eu-west-1",
+            ExitCode::SUCCESS,
+        ),
+        (
+            "runs-on=1/cpu=32",
+            "refused: cpu=32 is more",
+            ExitCode::FAILURE,
+        ),
+    ] {
+        let (told, is) = answer(&[label.to_owned()], &ground);
+        assert!(told.contains(words), "{told}");
+        assert_eq!(is, code, "{told}");
+    }
+}
