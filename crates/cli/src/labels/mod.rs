@@ -34,11 +34,11 @@ pub(crate) fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Lint(arguments) => lint::run(&arguments),
     };
-    match looked {
-        Err(error) if !error.is::<ReaderGone>() => {
-            note(format_args!("error: {error:#}"));
-            Ok(ExitCode::from(NOT_LOOKED_AT))
+    looked.or_else(|error| {
+        if error.is::<ReaderGone>() {
+            return Err(error);
         }
-        looked => looked,
-    }
+        note(format_args!("error: {error:#}"));
+        Ok(ExitCode::from(NOT_LOOKED_AT))
+    })
 }

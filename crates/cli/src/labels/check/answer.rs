@@ -69,14 +69,12 @@ impl<'a> Ground<'a> {
         let configured = self
             .config
             .is_some_and(|config| !config.settings.policies.is_empty());
-        match labels.retry {
-            None if configured => {
-                "as the first [[policy]] of the configuration says that fits; if none does, an \
-                 interrupted job is re-run once"
-                    .to_owned()
-            }
-            policy => policy_words(policy.unwrap_or(RetryPolicy::WhenInterrupted)).to_owned(),
+        if labels.retry.is_none() && configured {
+            return "as the first [[policy]] of the configuration says that fits; if none does, an \
+                    interrupted job is re-run once"
+                .to_owned();
         }
+        policy_words(labels.retry.unwrap_or(RetryPolicy::WhenInterrupted)).to_owned()
     }
 }
 
