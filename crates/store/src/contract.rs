@@ -46,10 +46,6 @@ pub enum Expect {
 
 /// One record to write, on condition, or the condition alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a commit holds one or two changes, and each is written and dropped at once"
-)]
 pub enum Change {
     /// Write what is known of an instance; forgotten at `expires_at`.
     PutInstance {
