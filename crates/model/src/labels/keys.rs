@@ -45,7 +45,7 @@ pub(super) enum Meaning {
 }
 
 /// All keys. The honoured ones stand first, in the order in which errors list them.
-const KEYS: [(&str, Meaning); 21] = [
+const KEYS: [(&str, Meaning); 22] = [
     ("runs-on", Meaning::Honoured(Key::RunsOn)),
     ("runner", Meaning::Honoured(Key::Runner)),
     ("cpu", part(Part::Cpu)),
@@ -67,6 +67,7 @@ const KEYS: [(&str, Meaning); 21] = [
     ("extras", Meaning::Ignored),
     ("pool", Meaning::Ignored),
     ("preinstall", Meaning::Ignored),
+    ("run-id", Meaning::Ignored),
 ];
 
 const DISK: Meaning = Meaning::Unsupported {

@@ -192,6 +192,7 @@ fn settings_of_other_fleets_that_change_nothing_here_are_ignored_and_listed() {
         "ssh=false",
         "debug",
         "preinstall=1",
+        "run-id=42",
     ]);
     assert_eq!(
         labels.ignored,
@@ -200,7 +201,8 @@ fn settings_of_other_fleets_that_change_nothing_here_are_ignored_and_listed() {
             "pool=fast",
             "ssh=false",
             "debug",
-            "preinstall=1"
+            "preinstall=1",
+            "run-id=42"
         ]
     );
 }
