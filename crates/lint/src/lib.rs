@@ -3,8 +3,8 @@
 //! Bytes in, findings out: it reads no file, runs nothing and asks nobody. What is known only when a
 //! workflow runs is never taken for a mistake; a note says what could not be checked.
 //!
-//! Files are input from strangers: whatever they hold, a file takes a second and some megabytes at
-//! most.
+//! Files are input from strangers: their size, their nesting, and the work that their expressions and
+//! matrices may ask for are bounded.
 
 mod calls;
 mod evaluate;
