@@ -17,6 +17,7 @@ use crate::bells::Bells;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::health::Health;
+use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
@@ -50,6 +51,8 @@ pub struct Controller<P: Ports> {
     pub(crate) kept: Patience,
     /// The instance types that there are.
     pub(crate) catalogue: Catalogue,
+    /// The images that were asked for.
+    pub(crate) images: Images,
     /// Places among the launches of queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -117,6 +120,7 @@ impl<P: Ports> Controller<P> {
             patience: Patience::default(),
             kept: Patience::default(),
             catalogue: Catalogue::default(),
+            images: Images::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),

@@ -20,6 +20,7 @@ pub mod context;
 pub mod daemon;
 pub mod health;
 pub mod http;
+mod images;
 pub mod intake;
 pub mod logging;
 pub mod loops;

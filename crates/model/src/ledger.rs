@@ -14,6 +14,8 @@ use crate::evidence::Evidence;
 use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId};
 use crate::instance::{Capacity, Instance};
 use crate::job::{Execution, JobKey};
+use crate::launch::SpotStrategy;
+use crate::machine::RootVolume;
 use crate::reason::{Refusal, SettleReason};
 
 /// When a record wants to be worked on next.
@@ -259,8 +261,25 @@ pub struct LaunchSpec {
     pub may_fall_back: bool,
     /// Instance types in order of preference, as `c7a.large`.
     pub instance_types: Vec<String>,
-    /// The AMI, where a label named a configured image; else the launch template's.
+    /// The AMI, where a label named an image; else the launch template's.
     pub image: Option<String>,
+    /// The subnets, one a zone; empty in records of old, which meant all that are configured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<String>,
+    /// How EC2 is to choose among spot pools.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub strategy: SpotStrategy,
+    /// The root volume, where labels ask for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<RootVolume>,
+    /// Tags that labels set, beside ours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Records of old name no strategy, and meant the default.
+fn is_usual(strategy: &SpotStrategy) -> bool {
+    *strategy == SpotStrategy::default()
 }
 
 /// Why a job gets the capacity it gets.

@@ -13,6 +13,7 @@ pub mod labels;
 pub mod launch;
 pub mod ledger;
 pub mod machine;
+pub mod machine_refusal;
 pub mod policy;
 pub mod reason;
 pub mod run;

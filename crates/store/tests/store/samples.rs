@@ -9,11 +9,13 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance};
 use reprise_model::job::{Conclusion, Execution, Job, JobKey, JobStatus};
+use reprise_model::launch::SpotStrategy;
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, LaunchSpec, Rerun,
     RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, Sibling, TrackedJob, TrackedState,
     UnexplainedJob,
 };
+use reprise_model::machine::{RootVolume, Volume, VolumeKind};
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_store::{Change, DueKey, Expect};
 
@@ -80,6 +82,7 @@ pub(crate) fn every_state() -> Vec<(&'static str, Sample)> {
     let mut samples = instances();
     samples.extend(runs());
     samples.extend(claims());
+    samples.push(("claim-chosen", Sample::Claim(chosen())));
     samples
 }
 
@@ -412,12 +415,41 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
             may_fall_back: true,
             instance_types: vec!["c7a.large".to_owned(), "c7a.xlarge".to_owned()],
             image: Some("ubuntu24-full-x64".to_owned()),
+            subnets: Vec::new(),
+            strategy: SpotStrategy::default(),
+            volume: None,
+            tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
         generation: 0,
         state,
         due,
         held_until: None,
+    }
+}
+
+/// A claim whose labels have chosen everything that they can.
+fn chosen() -> LaunchClaim {
+    let claim = launch_claim(407, ClaimState::Wanted, Some(Due::now(at(1))));
+    let volume = Volume {
+        size_gib: Some(80),
+        kind: Some(VolumeKind::Gp3),
+        throughput_mibs: Some(500),
+        iops: None,
+    };
+    LaunchClaim {
+        spec: LaunchSpec {
+            image: Some("ami-0123456789abcdef0".to_owned()),
+            subnets: vec!["subnet-a".to_owned(), "subnet-b".to_owned()],
+            strategy: SpotStrategy::LowestPrice,
+            volume: Some(RootVolume {
+                device: "/dev/sda1".to_owned(),
+                volume,
+            }),
+            tags: BTreeMap::from([("team".to_owned(), "shop".to_owned())]),
+            ..claim.spec
+        },
+        ..claim
     }
 }
 
