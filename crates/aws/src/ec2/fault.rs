@@ -61,11 +61,6 @@ const AUTHORISATION: [&str; 15] = [
 /// `AuthFailure`, and `AuthFailure.ServiceLinkedRoleCreationNotPermitted` of a first spot launch.
 const AUTHORISATION_START: &str = "AuthFailure";
 
-/// EC2 knows the client token with other parameters: an earlier call under it was taken, and the
-/// configuration has changed since. Another token could launch a second time for the same jobs, so
-/// nothing is clear.
-const TOKEN_TAKEN: &str = "IdempotentParameterMismatch";
-
 /// The class of an error of one pool or of the whole call, which is of this kind.
 pub(super) fn fault_of(
     code: Option<&str>,
@@ -73,9 +68,6 @@ pub(super) fn fault_of(
     kind: FailureKind,
 ) -> LaunchFault {
     let is = |codes: &[&str]| code.is_some_and(|code| codes.contains(&code));
-    if is(&[TOKEN_TAKEN]) {
-        return LaunchFault::Unclear;
-    }
     if is(&CAPACITY) {
         return LaunchFault::Capacity;
     }
@@ -159,6 +151,10 @@ mod tests {
                 "UnsupportedOperation",
                 "SpotMaxPriceTooLow",
                 "TagLimitExceeded",
+                // The configuration has changed since the first call under this token, whose answer
+                // nobody has: under the same token there will never be another. Should that call have
+                // launched, the sweep ends what no job takes.
+                "IdempotentParameterMismatch",
                 "SomethingNew",
             ],
         ),
@@ -177,7 +173,6 @@ mod tests {
                 "InternalFailure",
                 "ServiceUnavailable",
                 "Unavailable",
-                "IdempotentParameterMismatch",
             ],
         ),
     ];

@@ -236,9 +236,9 @@ mod tests {
         );
         assert_eq!(fault("VcpuLimitExceeded", true), LaunchFault::Quota);
         assert_eq!(fault("SomethingNew", false), LaunchFault::Unclear);
-        for unclear in ["InternalError", "IdempotentParameterMismatch"] {
-            assert_eq!(fault(unclear, true), LaunchFault::Unclear, "{unclear}");
-        }
+        assert_eq!(fault("InternalError", true), LaunchFault::Unclear);
+        let taken = fault("IdempotentParameterMismatch", true);
+        assert_eq!(taken, LaunchFault::Request, "another token is needed");
         for throttle in ["RequestLimitExceeded", "Throttling"] {
             assert_eq!(fault(throttle, true), LaunchFault::Throttled, "{throttle}");
         }

@@ -281,11 +281,10 @@ fn fleet_answer(fleet: &Fleet) -> LaunchAnswer {
     })
 }
 
-/// An error of the whole call. A throttle, a fault of EC2's own and a token that it knows otherwise
-/// say nothing of an earlier call.
+/// An error of the whole call. A fault of EC2's own says nothing of an earlier call.
 fn refused(error: Ec2Error) -> LaunchAnswer {
     let message = error.to_string();
-    if error.status >= 500 || error.code == "IdempotentParameterMismatch" {
+    if error.status >= 500 {
         LaunchAnswer::Unclear { message }
     } else {
         LaunchAnswer::Refused { message }
