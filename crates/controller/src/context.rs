@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::Settings;
 use reprise_config::policies::policy_of;
-use reprise_engine::backoff::Jitter;
+use reprise_engine::backoff::{Jitter, after};
 use reprise_engine::job::FleetRule;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
@@ -166,10 +166,11 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    /// Ends that long after the end of the controller was asked for.
+    /// Ends that long after the end of the controller was asked for, whenever that is waited for.
     pub(crate) async fn draining_for(&self, pause: SignedDuration) {
         self.draining.begun().await;
-        self.clock.sleep(pause).await;
+        let begun_at = self.draining.begun_at().unwrap_or_else(|| self.now());
+        self.clock.sleep_until(after(begun_at, pause)).await;
     }
 
     /// A place among the launches under way. No launch is begun into the end.
@@ -204,6 +205,6 @@ const LAUNCHES_AT_ONCE: usize = 32;
 /// How long a run's record is kept: as long as evidence.
 pub(crate) const RUN_KEPT: SignedDuration = reprise_model::evidence::KEPT_FOR;
 
-/// How long a launch claim is kept: GitHub fails a queued job after 24 hours, and the queue keeps a
-/// message for four days.
-pub(crate) const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(5 * 24);
+/// How long a launch claim is kept: GitHub fails a queued job after 24 hours and ends a running one
+/// after five days, and the sweep needs the claim to tell what an instance was for.
+pub(crate) const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
