@@ -28,6 +28,10 @@ use crate::offer::{FleetOffer, ImageSource};
 /// about instant ones, so that no more are sent there either.
 pub const MOST_POOLS: usize = 300;
 
+/// The most types of a launch. AWS advises at least ten for spot; more find hardly more capacity, and
+/// the claim that holds them must stay below the kilobyte that a write unit of DynamoDB takes.
+pub const MOST_TYPES: usize = 15;
+
 /// The most tags beside ours: EC2 takes 50 an instance, and the launch template may have some.
 pub const MOST_TAGS: usize = 30;
 

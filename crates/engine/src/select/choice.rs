@@ -9,7 +9,7 @@ use reprise_model::machine::{Architecture, RootVolume, Volume};
 use reprise_model::machine_refusal::{Known, MachineRefusal};
 
 use super::image::Image;
-use super::{MOST_POOLS, MOST_TAGS, MachineFacts, MachineRequest, Need};
+use super::{MOST_POOLS, MOST_TAGS, MOST_TYPES, MachineFacts, MachineRequest, Need};
 use crate::types::{Types, Wanted, choose};
 
 /// Goes on where something speaks against it, so that everything that does is told.
@@ -271,6 +271,6 @@ impl Asked {
 /// types in some of them.
 fn at_most_pools(mut types: Vec<String>, subnets: usize) -> Vec<String> {
     let most = MOST_POOLS / subnets.max(1);
-    types.truncate(most.max(1));
+    types.truncate(most.clamp(1, MOST_TYPES));
     types
 }

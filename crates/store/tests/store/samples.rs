@@ -428,6 +428,25 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
     }
 }
 
+/// As many as a launch chooses, of the longer names.
+const FIFTEEN_TYPES: [&str; 15] = [
+    "c7i-flex.large",
+    "m7i-flex.large",
+    "c7a.large",
+    "c7i.large",
+    "c6a.large",
+    "c6i.large",
+    "c6id.large",
+    "c6in.large",
+    "m7a.large",
+    "m7i.large",
+    "m6a.large",
+    "m6i.large",
+    "m6id.large",
+    "m6idn.large",
+    "r7a.large",
+];
+
 /// A claim whose labels have chosen everything that they can.
 fn chosen() -> LaunchClaim {
     let claim = launch_claim(407, ClaimState::Wanted, Some(Due::now(at(1))));
@@ -440,7 +459,10 @@ fn chosen() -> LaunchClaim {
     LaunchClaim {
         spec: LaunchSpec {
             image: Some("ami-0123456789abcdef0".to_owned()),
-            subnets: vec!["subnet-a".to_owned(), "subnet-b".to_owned()],
+            instance_types: FIFTEEN_TYPES.map(str::to_owned).to_vec(),
+            subnets: ["a", "b", "c"]
+                .map(|zone| format!("subnet-0123456789abcdef{zone}"))
+                .to_vec(),
             strategy: SpotStrategy::LowestPrice,
             volume: Some(RootVolume {
                 device: "/dev/sda1".to_owned(),
