@@ -358,7 +358,7 @@ pub enum LaunchAnswer {
     /// EC2 took the request, and throttled or failed in a pool of the fleet: later, as another
     /// request. A throttle of the whole call decides nothing and is [`Self::Unclear`].
     Throttled,
-    /// A quota, a permission or an invalid request: an operator must act; tried again slowly.
+    /// A quota, a permission or an invalid request: an operator must act; tried again later.
     Refused {
         /// EC2's code and words.
         message: String,
