@@ -23,11 +23,11 @@ pub async fn repeats(place: &Ec2Place) -> Result<()> {
     let answer = fleet.answer(&ten).await?;
     ensure!(answer.launched.len() == 10, "{answer:?}");
     ensure!(fleet.answer(&ten).await? == answer, "a repeat differs");
-    // Whatever became of the first call, this one says nothing of it.
+    // Whatever became of the first call, this token brings nothing more.
     let eleven = fleet.many("ten", 11);
     let failure = fleet.failure(&eleven).await?;
     ensure!(
-        failure.fault == LaunchFault::Unclear
+        failure.fault == LaunchFault::Request
             && failure.code.as_deref() == Some("IdempotentParameterMismatch"),
         "a token with other parameters: {failure:?}"
     );
