@@ -103,22 +103,27 @@ async fn act(
     postman: &mut Postman,
     mut left: impl AsyncFnMut() -> Result<Left>,
 ) -> Result<Left> {
-    let struck = Cell::new(false);
+    let struck = Cell::new(None);
     let strikes = async {
-        strikes::carry_out(stage, replicas, plan).await?;
-        struck.set(true);
+        struck.set(Some(strikes::carry_out(stage, replicas, plan).await?));
         Ok(())
     };
     let rest = wait::until("rest", PATIENCE, async || {
         postman.step(stage).await?;
         let (well, stuck) = stage.with(|world, now| is_over(world, now, scenario));
-        if !struck.get() || !postman.is_idle() || !(well || stuck) {
+        if struck.get().is_none() || !postman.is_idle() || !(well || stuck) {
             return Ok(None);
         }
         let left = left().await?;
         Ok((left.waiting == 0 || stuck).then_some(left))
     });
     let ((), left) = tokio::try_join!(strikes, rest)?;
+    let hits = struck.get().unwrap_or_default();
+    ensure!(
+        hits * 2 >= plan.len(),
+        "only {hits} of {} strikes fell while there was work",
+        plan.len()
+    );
     Ok(left)
 }
 
