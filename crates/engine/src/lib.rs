@@ -23,9 +23,11 @@ pub mod launch;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod reap;
+pub mod redeliver;
 pub mod rules;
 pub mod run;
 #[cfg(test)]
 mod samples;
 pub mod tenant;
 pub mod types;
+pub mod unannounced;
