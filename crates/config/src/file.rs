@@ -38,6 +38,9 @@ pub(crate) struct GitHub {
     pub(crate) webhook_secrets: Secrets,
     pub(crate) webhook_secret_file: Option<PathBuf>,
     pub(crate) repositories: Option<Vec<String>>,
+    pub(crate) redeliver_every: Option<SignedDuration>,
+    pub(crate) redeliver_within: Option<SignedDuration>,
+    pub(crate) redeliver_tries: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -101,6 +104,7 @@ pub(crate) struct Fleet {
     pub(crate) types: Vec<FleetType>,
     pub(crate) images: BTreeMap<String, String>,
     pub(crate) launch_tries: Option<u32>,
+    pub(crate) find_queued_every: Option<SignedDuration>,
 }
 
 #[derive(Debug, Deserialize)]

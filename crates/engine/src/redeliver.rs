@@ -92,7 +92,8 @@ struct Reading {
 pub enum Step {
     /// Read this page, the newest if none is named, and hand it to [`Deliveries::read`].
     Read(Option<HookCursor>),
-    /// Ask for this, and hand the answer to [`Deliveries::answered`].
+    /// Say so to [`Deliveries::asking`], ask for this, and hand the answer to
+    /// [`Deliveries::answered`].
     Ask(Order),
     /// Tell that this is given up, and say so to [`Deliveries::gave_up`].
     GiveUp(GivenUp),
@@ -226,6 +227,14 @@ impl Deliveries {
         }
     }
 
+    /// It is about to be asked for. Should no answer come, only GitHub's list tells what came of it.
+    pub fn asking(&mut self, order: &Order, now: Timestamp) {
+        self.asks_left = self.asks_left.saturating_sub(1);
+        if let Some(story) = self.stories.get_mut(&order.delivery) {
+            story.asking(order, now);
+        }
+    }
+
     /// Takes in what GitHub answered to an order, and how long it asks to be left alone.
     pub fn answered(
         &mut self,
@@ -234,16 +243,15 @@ impl Deliveries {
         retry_after: Option<SignedDuration>,
         now: Timestamp,
     ) {
-        self.asks_left = self.asks_left.saturating_sub(1);
         let Some(story) = self.stories.get_mut(&order.delivery) else {
             return;
         };
         match answer {
-            // It may be under way: only GitHub's list tells.
-            RedeliveryAnswer::Accepted | RedeliveryAnswer::Unclear => story.asked(order, now),
+            RedeliveryAnswer::Accepted | RedeliveryAnswer::Unclear => {}
             RedeliveryAnswer::Refused { .. } => story.refused(),
             RedeliveryAnswer::NotNow => {
                 let wait = retry_after.unwrap_or(LEAST_WAIT).max(LEAST_WAIT);
+                story.not_asked(order);
                 self.limited_until = Some(after(now, wait));
             }
         }
@@ -352,6 +360,17 @@ impl GiveUpReason {
 }
 
 impl RestReason {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::NothingOpen,
+        Self::TooEarly,
+        Self::AddressDown,
+        Self::AskedEnough,
+        Self::ReadEnough,
+        Self::MindFull,
+        Self::Limited,
+    ];
+
     /// In a word, for the log.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -27,6 +27,9 @@ const QUESTIONS: u32 = 10;
 /// The pause between two turns of a round.
 const TURN: SignedDuration = SignedDuration::from_mins(1);
 
+/// Questions at a time while the rate limit is low: an answer tells when it is full again.
+const QUESTIONS_WHILE_LOW: u32 = 1;
+
 /// Below so many requests that GitHub's rate limit still allows, re-runs and reads of runs need them
 /// more.
 const RATE_KEPT: u64 = 1_000;
@@ -99,7 +102,8 @@ impl Round {
         now: Timestamp,
     ) -> Question {
         let rest = |why, until| Question::Rest { why, until };
-        if remaining.is_some_and(|remaining| remaining < RATE_KEPT) {
+        let is_low = remaining.is_some_and(|remaining| remaining < RATE_KEPT);
+        if is_low && self.questions_left + QUESTIONS_WHILE_LOW <= QUESTIONS {
             return rest(RestReason::RateIsLow, after(now, TURN));
         }
         if self.questions_left == 0 {
@@ -162,6 +166,9 @@ pub fn judge(job: &Job, labels: &Result<Option<JobLabels>, LabelErrors>, now: Ti
 }
 
 impl RestReason {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::AskedEnough, Self::RoundIsOver, Self::RateIsLow];
+
     /// In a word, for the log.
     pub fn as_str(self) -> &'static str {
         match self {

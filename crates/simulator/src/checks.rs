@@ -29,14 +29,13 @@ pub async fn check_at_rest(universe: &Universe) -> Result<Vec<Broken>, StoreErro
 }
 
 /// 8: jobs that waited in vain for as long as GitHub lets them, and nobody ever wanted a machine for
-/// them. The event of a queued job always arrives, so whoever had it has acknowledged it for nothing.
+/// them. What no event told of is found without one, so whoever had it has acknowledged it for nothing.
 async fn unheard(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
     let waited = universe.look(|world, _| waited_in_vain(world));
     let mut broken = Vec::new();
     for key in waited {
         if universe.store.claim(&key).await?.is_none() {
-            let what =
-                format!("{key} waited for a day, and its event was acknowledged for nothing");
+            let what = format!("{key} waited for a day, and nobody wanted a machine for it");
             broken.push(Broken { invariant: 8, what });
         }
     }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_world::sqs::{AttributeValue, MessageAttribute, NewMessage};
 use reprise_world::world::{Outgoing, Queue, World};
 
-use crate::plan::{Chance, Dice, PostRates};
+use crate::plan::{Dice, PostRates};
 use crate::trace::{self, Who};
 
 /// How long a message takes that nothing befalls.
@@ -44,7 +44,6 @@ impl Post {
     pub fn take(&mut self, now: Timestamp, message: Outgoing) {
         let rates = self.rates;
         let lost_for_good = match message.queue {
-            Queue::Webhooks if is_vital(&message) => Chance(0),
             Queue::Webhooks => rates.lost_for_good,
             Queue::Ec2Events => rates.ec2_lost_for_good,
         };
@@ -110,11 +109,6 @@ fn put(world: &mut World, now: Timestamp, message: Outgoing) {
     if let Err(error) = world.sqs_mut(now).send(now, &queue, message) {
         trace::line(Who::Post, format!("{queue} refuses a message: {error}"));
     }
-}
-
-/// Without it nobody would ever hear of the job.
-fn is_vital(message: &Outgoing) -> bool {
-    message.body.contains("\"action\":\"queued\"")
 }
 
 fn told(what: &'static str, message: &Outgoing) {

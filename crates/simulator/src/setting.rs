@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use reprise_config::{FleetSettings, Place, Settings};
 use reprise_engine::launch::FleetOffer;
+use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
 use reprise_model::runner_name::RunnerNamePattern;
@@ -21,6 +22,14 @@ pub const SECRET: &str = "fake-webhook-secret";
 
 /// The pause between two sweeps, the controller's default.
 pub const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How failed webhook deliveries are asked for again; but for the tries the controller's defaults. Few
+/// tries are used up within a simulation.
+pub const REDELIVER: RedeliverRules = RedeliverRules {
+    every: SignedDuration::from_mins(5),
+    within: SignedDuration::from_hours(72),
+    tries: 3,
+};
 
 /// How many messages of a queue a controller deals with at once.
 pub const AT_ONCE: usize = 100;
@@ -78,6 +87,7 @@ pub fn controller(world: &WorldSettings) -> Settings {
             account: world.account.clone(),
         }],
         fleet: Some(fleet(world)),
+        redeliver: Some(REDELIVER),
     }
 }
 
@@ -104,5 +114,6 @@ fn fleet(world: &WorldSettings) -> FleetSettings {
         subnets: ["a", "b"]
             .map(|zone| format!("subnet-{}{zone}", world.region))
             .to_vec(),
+        find_queued_every: Some(SignedDuration::from_mins(15)),
     }
 }

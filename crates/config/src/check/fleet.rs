@@ -4,6 +4,7 @@ use reprise_engine::launch::FleetOffer;
 use reprise_engine::types::InstanceType;
 use reprise_model::ids::{Region, StackName};
 
+use super::lost;
 use crate::checker::Checker;
 use crate::error::shown;
 use crate::file;
@@ -41,6 +42,7 @@ pub(super) fn fleet(
     }
     let types = types(checker, section.types);
     let region = region(checker, section.region, regions);
+    let find_queued_every = lost::find_queued_every(checker, section.find_queued_every);
     Some(FleetSettings {
         stack: stack?,
         offer: FleetOffer {
@@ -51,6 +53,7 @@ pub(super) fn fleet(
         launch_template: template?,
         launch_template_version: version,
         subnets: section.subnets,
+        find_queued_every,
     })
 }
 

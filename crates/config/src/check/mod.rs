@@ -3,6 +3,7 @@
 mod aws;
 mod fleet;
 mod github;
+mod lost;
 mod queues;
 mod rules;
 mod store;
@@ -37,6 +38,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let regions = aws::regions(checker, file.aws);
     let first_region = regions.first().map(|one| one.region.clone());
     let github = github::github(checker, &file.github);
+    let redeliver = lost::redeliver(checker, &file.github);
     let repositories = github::repositories(checker, file.github.repositories);
     let queues = queues::queues(checker, file.queues, first_region);
     let region = queues.as_ref().map(|queues| &queues.region);
@@ -61,6 +63,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
             runner_name: runner_name?,
             places: regions.iter().map(place).collect(),
             fleet,
+            redeliver,
         },
         regions,
     })

@@ -67,9 +67,14 @@ impl Story {
         }
     }
 
-    pub(super) fn asked(&mut self, order: &Order, now: Timestamp) {
-        self.asks = self.tries().saturating_add(1);
+    pub(super) fn asking(&mut self, order: &Order, now: Timestamp) {
+        self.asks = order.tries.saturating_add(1);
         self.asked = Some((now, order.attempt));
+    }
+
+    pub(super) fn not_asked(&mut self, order: &Order) {
+        self.asks = order.tries;
+        self.asked = None;
     }
 
     pub(super) fn refused(&mut self) {

@@ -58,6 +58,7 @@ fn ask_all(deliveries: &mut Deliveries, now: i64) -> (Vec<u64>, RestReason) {
         match deliveries.next(&RULES, at(now)) {
             Step::Ask(order) => {
                 asked.push(order.attempt.0);
+                deliveries.asking(&order, at(now));
                 deliveries.answered(&order, &RedeliveryAnswer::Accepted, None, at(now));
             }
             Step::Rest { why, .. } => return (asked, why),
@@ -153,6 +154,7 @@ fn a_refusal_gives_a_delivery_up() {
         panic!("it failed");
     };
     let message = "Not Found".to_owned();
+    deliveries.asking(&order, at(60));
     deliveries.answered(&order, &RedeliveryAnswer::Refused { message }, None, at(60));
     let Step::GiveUp(given_up) = deliveries.next(&RULES, at(60)) else {
         panic!("it is refused");
@@ -207,6 +209,7 @@ fn redeliveries_that_fail_are_asked_for_after_ever_longer_pauses() {
         let list = vec![up(now), again("a", last, asked_at, false)];
         deliveries.read(page(if last == 1 { vec![up(now)] } else { list }), true);
         if let Step::Ask(order) = deliveries.next(&rules, at(now)) {
+            deliveries.asking(&order, at(now));
             deliveries.answered(&order, &RedeliveryAnswer::Accepted, None, at(now));
             waits.push((now - asked_at) / 60);
             (asked_at, last) = (now, last + 1);
@@ -267,6 +270,7 @@ fn a_limit_ends_the_asking_for_now() {
         panic!("it failed");
     };
     let wait = Some(SignedDuration::from_secs(90));
+    deliveries.asking(&order, at(60));
     deliveries.answered(&order, &RedeliveryAnswer::NotNow, wait, at(60));
     let why = RestReason::Limited;
     let until = at(150);

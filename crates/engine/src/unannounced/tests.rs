@@ -111,19 +111,20 @@ fn runs_that_wait_for_something_else_than_a_machine_are_not_asked_about() {
 }
 
 #[test]
-fn nothing_is_asked_while_the_rate_limit_is_low() {
+fn one_thing_at_a_time_is_asked_while_the_rate_limit_is_low() {
     let mut round = Round::default();
     round.begin();
+    let asked = round.next(EVERY, Some(999), at(0));
+    assert_eq!(asked, Question::Repositories);
+    round.found_repositories([repository("r")]);
     let why = RestReason::RateIsLow;
     let until = at(60);
     assert_eq!(
         round.next(EVERY, Some(999), at(0)),
         Question::Rest { why, until }
     );
-    assert_eq!(
-        round.next(EVERY, Some(1_000), at(0)),
-        Question::Repositories
-    );
+    let asked = round.next(EVERY, Some(1_000), at(0));
+    assert_eq!(asked, Question::Runs(repository("r")));
 }
 
 #[test]

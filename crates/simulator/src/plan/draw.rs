@@ -14,6 +14,9 @@ const START: Timestamp = Timestamp::constant(1_772_359_200, 0);
 /// How long after the last push most things have happened.
 const HORIZON: SignedDuration = SignedDuration::from_mins(20);
 
+/// Tells the dice of the webhooks' address from those of all else.
+const ADDRESS_DICE: u64 = 0x61_64_64_72_65_73_73;
+
 pub(super) fn plan(seed: u64) -> Plan {
     let mut dice = Dice::new(seed);
     let swarm = Swarm::draw(&mut dice);
@@ -21,7 +24,13 @@ pub(super) fn plan(seed: u64) -> Plan {
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);
     let mut steps = workload::pushes(&mut dice, &mix);
     let stage = stage(&steps, replicas);
-    let happenings = stage.happenings(&mut dice, &swarm);
+    let mut happenings = stage.happenings(&mut dice, &swarm);
+    // By dice of its own: what else a seed draws stays as it was.
+    let mut its_dice = Dice::new(seed ^ ADDRESS_DICE);
+    if swarm.has(&mut its_dice) {
+        let count = its_dice.number_of(1, 2);
+        happenings.extend((0..count).map(|_| stage.address_down(&mut its_dice)));
+    }
     steps.extend(happenings);
     // What happens to a run at the time of its push happens after it: the sort keeps their order.
     steps.sort_by_key(|step| step.at);
@@ -51,6 +60,7 @@ fn stage(steps: &[Step], replicas: usize) -> Stage<'_> {
             | Action::Shortage { .. }
             | Action::EarlyCompleted { .. }
             | Action::Ping
+            | Action::AddressDown { .. }
             | Action::Forge(_)
             | Action::Stranger { .. }
             | Action::Crash { .. }

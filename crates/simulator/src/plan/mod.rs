@@ -145,6 +145,11 @@ pub enum Action {
     },
     /// GitHub sends a signed event of a kind that does not matter.
     Ping,
+    /// The address of the webhooks takes nothing for a while.
+    AddressDown {
+        /// For how long.
+        lasts: SignedDuration,
+    },
     /// A stranger posts something to the address of the webhooks.
     Forge(Forgery),
     /// Something that is none of ours happens, told like a job of ours.

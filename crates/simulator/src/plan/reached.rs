@@ -14,7 +14,7 @@ use super::{
 };
 
 /// All kinds of steps.
-pub const STEPS: [&str; 23] = [
+pub const STEPS: [&str; 24] = [
     "push",
     "a person cancels",
     "a person re-runs",
@@ -26,6 +26,7 @@ pub const STEPS: [&str; 23] = [
     "shortage",
     "early completed",
     "ping",
+    "the webhooks' address is down",
     "forged: completed, passed",
     "forged: completed, failed",
     "forged: queued",
@@ -143,6 +144,7 @@ fn word(action: &Action) -> &'static str {
         Action::Shortage { .. } => "shortage",
         Action::EarlyCompleted { .. } => "early completed",
         Action::Ping => "ping",
+        Action::AddressDown { .. } => "the webhooks' address is down",
         Action::Forge(forgery) => signature(forgery.signed),
         Action::Crash {
             after_effect: false,

@@ -73,6 +73,9 @@ impl fmt::Display for Action {
                 write!(f, "GitHub says that push {run} has completed")
             }
             Self::Ping => f.write_str("GitHub sends a ping"),
+            Self::AddressDown { lasts } => {
+                write!(f, "the address of the webhooks takes nothing for {lasts:#}")
+            }
             Self::Forge(forgery) => forgery.fmt(f),
             Self::Crash {
                 replica,

@@ -63,6 +63,8 @@ pub struct Undelivered {
     pub event: HookEvent,
     /// How often it was delivered again in vain.
     pub redeliveries: usize,
+    /// When it was tried last.
+    pub tried_at: Timestamp,
 }
 
 impl GitHub {
@@ -109,7 +111,9 @@ impl GitHub {
                 delivery: attempt.delivery.clone(),
                 event: attempt.about.kind(),
                 redeliveries: 0,
+                tried_at: attempt.at,
             });
+            one.tried_at = attempt.at;
             one.redeliveries += usize::from(attempt.redelivery);
         }
         open.into_values().collect()

@@ -10,7 +10,7 @@ use super::answer::Answer;
 use super::query::Query;
 use crate::github::GitHub;
 use crate::github::hook::NotAgain;
-use crate::github::json::Wire;
+use crate::github::json::{REGISTERED, Wire};
 
 /// What a cursor begins with; GitHub does not say what is in one.
 const CURSOR: &str = "v1_";
@@ -55,7 +55,18 @@ impl GitHub {
     pub(super) fn installations(&self, query: &Query) -> Answer {
         let owner = self.repositories.keys().next();
         let owner = owner.map_or(self.settings.app_slug.as_str(), Repository::owner);
-        let all = vec![Wire(&self.settings).installation(owner)];
+        let mut installation = Wire(&self.settings).installation(owner);
+        // GitHub describes an account in this list as a person and an enterprise in one.
+        let enterprise = [
+            ("name", owner),
+            ("slug", owner),
+            ("created_at", REGISTERED),
+            ("updated_at", REGISTERED),
+        ];
+        for (field, value) in enterprise {
+            installation["account"][field] = json!(value);
+        }
+        let all = vec![installation];
         let page = query.page(&self.settings.api_url, all);
         Answer {
             link: page.link,
