@@ -6,7 +6,7 @@ use reprise_engine::redeliver::RedeliverRules;
 use crate::checker::Checker;
 use crate::file;
 
-/// Few calls, and a lost event has then waited about as long as an instance takes to be of use.
+/// Few calls, and no longer than a run with interrupted jobs is ever left alone.
 const REDELIVER_EVERY: SignedDuration = SignedDuration::from_mins(5);
 
 /// What github.com keeps, and takes for a redelivery. What failed on a Friday evening is so
