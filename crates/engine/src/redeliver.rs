@@ -167,8 +167,14 @@ impl Deliveries {
     pub fn begin(&mut self, rules: &RedeliverRules, now: Timestamp) {
         self.reads_left = READS;
         self.asks_left = ASKS;
-        self.stories
-            .retain(|_, story| !story.is_over() || !story.is_too_old(rules, now));
+        // A reading tells by itself what arrived, as it begins with the newest attempt. Only one that
+        // goes on with older pages must know what newer ones told.
+        let is_read = self.readings.is_empty();
+        self.stories.retain(|_, story| {
+            let is_done = is_read && story.has_arrived();
+            let is_of_the_past = story.is_over() && story.is_too_old(rules, now);
+            !is_done && !is_of_the_past
+        });
         let is_time = self
             .begun
             .is_none_or(|begun| after(begun, rules.every) <= now);

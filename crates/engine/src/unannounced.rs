@@ -93,7 +93,8 @@ impl Round {
         self.questions_left = QUESTIONS;
     }
 
-    /// What is to be asked next; it is taken as asked, whatever comes of it. `remaining` is what
+    /// What is to be asked next. A run or a repository is taken as asked about, whatever comes of it;
+    /// without the list of repositories there is no round. `remaining` is what
     /// GitHub's rate limit still allows, where that is known.
     pub fn next(
         &mut self,
@@ -112,7 +113,6 @@ impl Round {
         let question = match self.repositories.as_mut() {
             None => {
                 self.begun = Some(now);
-                self.repositories = Some(VecDeque::new());
                 Question::Repositories
             }
             Some(repositories) => match (self.runs.pop_front(), repositories) {

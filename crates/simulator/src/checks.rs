@@ -29,7 +29,8 @@ pub async fn check_at_rest(universe: &Universe) -> Result<Vec<Broken>, StoreErro
 }
 
 /// 8: jobs that waited in vain for as long as GitHub lets them, and nobody ever wanted a machine for
-/// them. What no event told of is found without one, so whoever had it has acknowledged it for nothing.
+/// them. The event of a queued job always arrives where such jobs are not searched for, so whoever had
+/// it has acknowledged it for nothing.
 async fn unheard(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
     let waited = universe.look(|world, _| waited_in_vain(world));
     let mut broken = Vec::new();

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_world::sqs::{AttributeValue, MessageAttribute, NewMessage};
 use reprise_world::world::{Outgoing, Queue, World};
 
-use crate::plan::{Dice, PostRates};
+use crate::plan::{Chance, Dice, PostRates};
 use crate::trace::{self, Who};
 
 /// How long a message takes that nothing befalls.
@@ -19,6 +19,8 @@ pub const FAULTS: [&str; 4] = ["lost for good", "doubled", "lost at first", "del
 #[derive(Debug)]
 pub struct Post {
     rates: PostRates,
+    /// Whether an event of a queued job may be lost for good: what was lost is searched for.
+    search: bool,
     dice: Dice,
     under_way: BTreeMap<(Timestamp, u64), Outgoing>,
     sent: u64,
@@ -26,9 +28,10 @@ pub struct Post {
 
 impl Post {
     /// Nothing is under way yet.
-    pub fn new(rates: PostRates, dice: Dice) -> Self {
+    pub fn new(rates: PostRates, search: bool, dice: Dice) -> Self {
         Self {
             rates,
+            search,
             dice,
             under_way: BTreeMap::new(),
             sent: 0,
@@ -44,6 +47,7 @@ impl Post {
     pub fn take(&mut self, now: Timestamp, message: Outgoing) {
         let rates = self.rates;
         let lost_for_good = match message.queue {
+            Queue::Webhooks if !self.search && is_vital(&message) => Chance(0),
             Queue::Webhooks => rates.lost_for_good,
             Queue::Ec2Events => rates.ec2_lost_for_good,
         };
@@ -109,6 +113,11 @@ fn put(world: &mut World, now: Timestamp, message: Outgoing) {
     if let Err(error) = world.sqs_mut(now).send(now, &queue, message) {
         trace::line(Who::Post, format!("{queue} refuses a message: {error}"));
     }
+}
+
+/// Without it nobody would ever hear of the job, unless by a search.
+fn is_vital(message: &Outgoing) -> bool {
+    message.body.contains("\"action\":\"queued\"")
 }
 
 fn told(what: &'static str, message: &Outgoing) {

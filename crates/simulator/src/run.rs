@@ -113,7 +113,7 @@ impl<'a> Driver<'a> {
             replicas: replicas.collect(),
             processes: JoinSet::new(),
             agents: Agents::new(plan.agents, dice.number()),
-            post: Post::new(plan.post, dice.fork()),
+            post: Post::new(plan.post, plan.search, dice.fork()),
             watch: Watch::default(),
         }
     }

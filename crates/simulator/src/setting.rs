@@ -31,6 +31,9 @@ pub const REDELIVER: RedeliverRules = RedeliverRules {
     tries: 3,
 };
 
+/// The pause between two searches for queued jobs, where there are any; the controller's default.
+const FIND_QUEUED_EVERY: SignedDuration = SignedDuration::from_mins(15);
+
 /// How many messages of a queue a controller deals with at once.
 pub const AT_ONCE: usize = 100;
 
@@ -73,7 +76,7 @@ pub fn world(plan: &Plan) -> Result<World> {
 }
 
 /// The configuration of the controllers.
-pub fn controller(world: &WorldSettings) -> Settings {
+pub fn controller(world: &WorldSettings, search: bool) -> Settings {
     Settings {
         rules: Rules {
             tags: world.tags.clone(),
@@ -86,7 +89,10 @@ pub fn controller(world: &WorldSettings) -> Settings {
             region: world.region.clone(),
             account: world.account.clone(),
         }],
-        fleet: Some(fleet(world)),
+        fleet: Some(FleetSettings {
+            find_queued_every: search.then_some(FIND_QUEUED_EVERY),
+            ..fleet(world)
+        }),
         redeliver: Some(REDELIVER),
     }
 }
@@ -114,6 +120,6 @@ fn fleet(world: &WorldSettings) -> FleetSettings {
         subnets: ["a", "b"]
             .map(|zone| format!("subnet-{}{zone}", world.region))
             .to_vec(),
-        find_queued_every: Some(SignedDuration::from_mins(15)),
+        find_queued_every: None,
     }
 }

@@ -24,6 +24,8 @@ pub struct Universe {
     pub clock: SimClock,
     /// The ledger of all controllers.
     pub store: SqliteStore,
+    /// Whether controllers search for queued jobs that no event announced.
+    pub search: bool,
     world: Mutex<World>,
     dice: Mutex<Dice>,
     rates: Rates,
@@ -44,6 +46,7 @@ impl Universe {
         Ok(Self {
             clock: SimClock::begin(plan.world.start),
             store: SqliteStore::in_memory().context("failed to make the store")?,
+            search: plan.search,
             world: Mutex::new(setting::world(plan)?),
             dice: Mutex::new(Dice::new(plan.seed)),
             rates: plan.rates.clone(),

@@ -103,6 +103,10 @@ impl Story {
         }
     }
 
+    pub(super) fn has_arrived(&self) -> bool {
+        self.end == End::Arrived
+    }
+
     pub(super) fn is_too_old(&self, rules: &RedeliverRules, now: Timestamp) -> bool {
         self.newest.0 < before(now, rules.within)
     }

@@ -62,7 +62,7 @@ fn ask_all(deliveries: &mut Deliveries, now: i64) -> (Vec<u64>, RestReason) {
                 deliveries.answered(&order, &RedeliveryAnswer::Accepted, None, at(now));
             }
             Step::Rest { why, .. } => return (asked, why),
-            other => panic!("{other:?}"),
+            other @ (Step::Read(_) | Step::GiveUp(_)) => panic!("{other:?}"),
         }
     }
 }
@@ -92,6 +92,17 @@ fn what_failed_is_asked_for_once_and_what_arrived_is_not() {
         ask_all(&mut deliveries, 360),
         (vec![], RestReason::NothingOpen)
     );
+}
+
+#[test]
+fn what_arrived_is_kept_in_mind_no_longer_than_the_list_is_read() {
+    let list = vec![again("a", 2, 20, true), failed("a", 1, 10)];
+    let mut deliveries = having_read(list.clone(), 60);
+    assert_eq!(deliveries.stories.len(), 1);
+    deliveries.begin(&RULES, at(360));
+    assert!(deliveries.stories.is_empty());
+    deliveries.read(page(list), true);
+    assert_eq!(deliveries.open(), 0, "the next reading tells it again");
 }
 
 #[test]

@@ -128,14 +128,17 @@ fn one_thing_at_a_time_is_asked_while_the_rate_limit_is_low() {
 }
 
 #[test]
-fn repositories_that_cannot_be_listed_end_the_round() {
+fn repositories_that_could_not_be_listed_are_asked_for_again() {
     let mut round = Round::default();
-    round.begin();
-    let _ = round.next(EVERY, None, at(0));
+    for now in [0, 60] {
+        round.begin();
+        assert_eq!(round.next(EVERY, None, at(now)), Question::Repositories);
+    }
+    round.found_repositories([]);
     let why = RestReason::RoundIsOver;
-    let until = at(900);
+    let until = at(960);
     assert_eq!(
-        round.next(EVERY, None, at(0)),
+        round.next(EVERY, None, at(60)),
         Question::Rest { why, until }
     );
 }

@@ -27,7 +27,9 @@ pub(super) fn plan(seed: u64) -> Plan {
     let mut happenings = stage.happenings(&mut dice, &swarm);
     // By dice of its own: what else a seed draws stays as it was.
     let mut its_dice = Dice::new(seed ^ ADDRESS_DICE);
-    if swarm.has(&mut its_dice) {
+    let search = its_dice.chance(500);
+    // What is given up because the address is down for long is found by a search alone.
+    if search && its_dice.chance(600) {
         let count = its_dice.number_of(1, 2);
         happenings.extend((0..count).map(|_| stage.address_down(&mut its_dice)));
     }
@@ -42,6 +44,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         post: swarm.post(&mut dice),
         agents: swarm.agents(&mut dice),
         replicas: u32::try_from(replicas).unwrap_or(1),
+        search,
         calm_after: last + dice.seconds(0, 2_400),
         steps,
     }

@@ -46,6 +46,9 @@ pub struct Plan {
     pub agents: AgentRates,
     /// How many controllers there are.
     pub replicas: u32,
+    /// Whether they search for queued jobs that no event announced. Where they do not, such an event
+    /// always comes in the end, and whoever acknowledges it for nothing is found out.
+    pub search: bool,
     /// What is done, in order of time.
     pub steps: Vec<Step>,
     /// From when on nothing outside fails any more, so that everything can come to rest.

@@ -103,7 +103,8 @@ pub struct PostRates {
     pub lost: Chance,
     /// How much later at most.
     pub redelivered_within: SignedDuration,
-    /// A webhook is lost for ever behind its address, so that GitHub takes it for delivered.
+    /// A webhook is lost for ever behind its address, so that GitHub takes it for delivered; one that
+    /// tells that a job is queued only where such jobs are searched for.
     pub lost_for_good: Chance,
     /// An event of EC2 is lost for ever: EventBridge promises its best effort.
     pub ec2_lost_for_good: Chance,

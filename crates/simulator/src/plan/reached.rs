@@ -116,6 +116,7 @@ pub fn faults(plan: &Plan) -> Vec<(&'static str, bool)> {
     faults.extend(of_agents(&plan.agents));
     faults.extend(of_world(&plan.world));
     faults.push(("several replicas", plan.replicas > 1));
+    faults.push(("no search for queued jobs", !plan.search));
     faults
 }
 

@@ -12,6 +12,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seed, replicas) = (self.seed, self.replicas);
         writeln!(f, "seed {seed}, replicas: {replicas}")?;
+        writeln!(f, "search: {}", self.search)?;
         writeln!(f, "world:  {:?}", self.world)?;
         writeln!(f, "rates:  {:?}", self.rates)?;
         writeln!(f, "post:   {:?}", self.post)?;
