@@ -1,7 +1,7 @@
 //! What configuration decided, in the words of the domain.
 
 use jiff::SignedDuration;
-use reprise_engine::launch::FleetOffer;
+use reprise_engine::offer::FleetOffer;
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
 use reprise_model::ids::{AccountId, Region, StackName};
@@ -45,12 +45,10 @@ pub struct FleetSettings {
     pub stack: StackName,
     /// What jobs may choose from.
     pub offer: FleetOffer,
-    /// The launch template's name or id.
+    /// The launch template's name or id; the same in every region.
     pub launch_template: String,
     /// Its version.
     pub launch_template_version: String,
-    /// Subnets, one a zone.
-    pub subnets: Vec<String>,
     /// The pause between two searches for queued jobs that no event announced; `None` for none.
     pub find_queued_every: Option<SignedDuration>,
 }

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::keys::KEYS;
 use super::*;
 
+mod choices;
 mod useless;
 
 const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nnot-a-real-key\n-----END RSA PRIVATE KEY-----";
@@ -123,7 +124,10 @@ fn the_list_of_keys_is_of_those_that_are_read() {
     }
     let error = bad("zzzzzzzzzzzzzzzz = 1", &[]);
     let sections: Vec<&str> = KEYS.iter().map(|(section, _)| *section).collect();
-    let known = format!("known here are: {}, policy", sections.join(", "));
+    let known = format!(
+        "known here are: {}, policy, runners, images",
+        sections.join(", ")
+    );
     assert!(error.ends_with(&known), "{error}");
 }
 
@@ -275,7 +279,7 @@ fn the_environment_goes_before_the_file() {
     assert_eq!(config.listen.to_string(), "0.0.0.0:80");
     let settings = config.settings;
     assert_eq!(
-        settings.fleet.expect("a fleet").subnets,
+        settings.fleet.expect("a fleet").offer.regions[0].subnets,
         ["subnet-b", "subnet-c"]
     );
     assert_eq!(
@@ -406,6 +410,10 @@ fn no_secret_is_shown_anywhere() {
         !shown.contains("hunter2") && !shown.contains("not-a-real-key"),
         "{shown}"
     );
+}
+
+fn with(section: &str, line: &str) -> String {
+    GOOD.replace(&format!("[{section}]"), &format!("[{section}]\n{line}"))
 }
 
 fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {

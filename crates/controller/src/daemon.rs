@@ -208,22 +208,26 @@ impl Queues {
     }
 }
 
-/// Ends at SIGTERM or SIGINT.
-pub async fn stop_signal() {
+/// Ends at SIGTERM or SIGINT. It listens from the call on, not from the first poll: the first process
+/// of a container is not ended by a signal that it does not listen for.
+pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    match (
+    let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
-    ) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                biased;
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+    );
+    async move {
+        match signals {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! {
+                    biased;
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
             }
-        }
-        (Err(error), _) | (_, Err(error)) => {
-            error!(error = %chain(&error), "failed to listen for signals; the controller ends");
+            (Err(error), _) | (_, Err(error)) => {
+                error!(error = %chain(&error), "failed to listen for signals; the controller ends");
+            }
         }
     }
 }

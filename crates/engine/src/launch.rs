@@ -1,18 +1,18 @@
 //! What a queued job gets, and what follows from EC2's answer.
 //!
 //! A launch is a claim that is committed first and worked on until an instance is on its way or
-//! the tries are used up. Capacity moves one way only: from spot to on-demand.
+//! the tries are used up. Until EC2 has answered, the job's message leads to it, and from then on its
+//! due time, where the answer is not final; where no message was, it is due from the beginning
+//! ([`unled`]). Capacity moves one way only: from spot to on-demand.
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
-use reprise_model::ids::{Region, Repository};
+use reprise_model::ids::Repository;
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
-use reprise_model::labels::{JobLabels, LabelErrors, Range};
+use reprise_model::labels::{JobLabels, LabelErrors};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
 };
@@ -20,9 +20,10 @@ use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 
 use crate::backoff::{Jitter, after, launch_step};
+use crate::offer::FleetOffer;
 use crate::rules::Rules;
-use crate::types::{DEFAULT_CPU, InstanceType, choose};
-use crate::{capacity, due};
+use crate::select::{Ec2Facts, MachineFacts, MachineRequest, Need, Selection, select};
+use crate::{capacity, due, mutant};
 
 /// All that is known when a job is queued.
 #[derive(Debug, Clone, Copy)]
@@ -43,17 +44,8 @@ pub struct QueuedFacts<'a> {
     pub claim: Option<&'a LaunchClaim>,
     /// What may be launched; `None` in retry-only mode.
     pub fleet: Option<&'a FleetOffer>,
-}
-
-/// What configuration offers to queued jobs.
-#[derive(Debug, Clone)]
-pub struct FleetOffer {
-    /// Where to launch.
-    pub region: Region,
-    /// The types that may be launched, in order of preference.
-    pub types: Vec<InstanceType>,
-    /// Images by the name that `image=` may say.
-    pub images: BTreeMap<String, String>,
+    /// What EC2 has.
+    pub ec2: &'a Ec2Facts,
 }
 
 /// What is to be done about a queued job.
@@ -68,9 +60,14 @@ pub enum QueuedVerdict {
     Ignore(IgnoreReason),
     /// It asks for what it cannot have.
     Refuse(LaunchRefusal),
-    /// Commit this claim, and launch at once. It is claimed by whoever commits it: only should that
-    /// one not answer for it by its due time, others launch.
+    /// This must be read first.
+    Read(Need),
+    /// Commit this claim in the place of what was read, held until [`due::held_until`]; launch;
+    /// commit the answer. Keep the message until then: a claim that is not due is found by nothing
+    /// else. Who has no message commits it as [`unled`], and is done.
     Launch(LaunchClaim),
+    /// Somebody else got the same message and launches. Look then whether that was answered.
+    Wait(Timestamp),
 }
 
 /// What a queued job gets.
@@ -84,17 +81,42 @@ pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedV
     let Some(fleet) = facts.fleet else {
         return QueuedVerdict::Ignore(IgnoreReason::FleetDisabled);
     };
-    if facts.claim.is_some() {
-        return QueuedVerdict::Ignore(IgnoreReason::AlreadyClaimed);
+    if let Some(claim) = facts.claim {
+        return claimed_before(claim, now);
     }
     match facts.labels {
         Ok(None) => QueuedVerdict::Ignore(IgnoreReason::NotForUs),
-        Ok(Some(labels)) => match claim(facts, labels, fleet, rules, now) {
+        // Another installation hears of the same job, and it is that one's.
+        Ok(Some(labels)) if !fleet.environment.serves(labels.env.as_ref()) => {
+            QueuedVerdict::Ignore(IgnoreReason::NotForUs)
+        }
+        Ok(Some(labels)) => match claim(facts, labels, fleet, rules) {
             Ok(claim) => QueuedVerdict::Launch(claim),
-            Err(refusal) => QueuedVerdict::Refuse(refusal),
+            Err(instead) => *instead,
         },
         Err(errors) => QueuedVerdict::Refuse(LaunchRefusal::Labels(errors.clone())),
     }
+}
+
+/// What a job gets that has a claim already. One that is wanted and not due is held, or was, by
+/// somebody who did not live to commit EC2's answer. The same request is harmless: EC2 knows its
+/// token.
+fn claimed_before(claim: &LaunchClaim, now: Timestamp) -> QueuedVerdict {
+    match (&claim.state, claim.due) {
+        (ClaimState::Wanted, None) => {
+            mutant!(ForgetHeldLaunches => return already_claimed());
+            match claim.held_until {
+                Some(until) if until > now => QueuedVerdict::Wait(until),
+                Some(_) | None => QueuedVerdict::Launch(claim.clone()),
+            }
+        }
+        (ClaimState::Wanted, Some(_))
+        | (ClaimState::Launched { .. } | ClaimState::GivenUp { .. }, _) => already_claimed(),
+    }
+}
+
+fn already_claimed() -> QueuedVerdict {
+    QueuedVerdict::Ignore(IgnoreReason::AlreadyClaimed)
 }
 
 /// The claim after EC2's answer to its request.
@@ -114,6 +136,10 @@ pub fn answered(
         ClaimState::Launched { .. } => return claim,
         ClaimState::Wanted | ClaimState::GivenUp { .. } => {}
     }
+    let claim = LaunchClaim {
+        held_until: None,
+        ..claim
+    };
     let retry = Retry { now, jitter, rules };
     match answer {
         LaunchAnswer::Launched { instance, capacity } => LaunchClaim {
@@ -141,6 +167,16 @@ pub fn goes_on(claim: &LaunchClaim, now: Timestamp) -> bool {
 /// The last words of a launch that EC2 kept throttling.
 const THROTTLED: &str = "EC2 kept throttling the request";
 
+/// The claim of a job that was found without a message: as nothing else leads to it, it is due.
+#[must_use]
+pub fn unled(claim: LaunchClaim, now: Timestamp) -> LaunchClaim {
+    LaunchClaim {
+        due: Some(Due::now(now)),
+        held_until: None,
+        ..claim
+    }
+}
+
 /// The claim where no fleet is configured any more: nothing will be launched for it.
 #[must_use]
 pub fn withdrawn(claim: LaunchClaim) -> LaunchClaim {
@@ -153,6 +189,7 @@ pub fn withdrawn(claim: LaunchClaim) -> LaunchClaim {
                 why: "nothing is launched any more: fleet.enabled is false".to_owned(),
             },
             due: None,
+            held_until: None,
             ..claim
         },
     }
@@ -211,7 +248,7 @@ fn fallen_back(claim: LaunchClaim, now: Timestamp) -> LaunchClaim {
             at: now,
             tries: tries(&claim),
         }),
-        generation: claim.generation.saturating_add(1),
+        generation: 0,
         why: CapacityReason::NoSpotCapacity,
         spec: LaunchSpec {
             capacity: Capacity::OnDemand,
@@ -235,16 +272,16 @@ fn claim(
     labels: &JobLabels,
     fleet: &FleetOffer,
     rules: &Rules,
-    now: Timestamp,
-) -> Result<LaunchClaim, LaunchRefusal> {
+) -> Result<LaunchClaim, Box<QueuedVerdict>> {
     let job = facts.job;
     let decision = capacity::decide(
         job.run_attempt,
-        labels.spot,
+        labels.machine.spot.unwrap_or_default(),
         facts.policy,
         facts.asked_by_us,
         rules.on_demand_retries,
     );
+    let request = machine(facts, labels, fleet, decision.capacity, rules)?;
     Ok(LaunchClaim {
         key: ClaimKey {
             repository: facts.repository.clone(),
@@ -255,71 +292,44 @@ fn claim(
         job_name: job.name.clone(),
         runner_labels: job.labels.clone(),
         spec: LaunchSpec {
-            region: fleet.region.clone(),
+            region: request.region,
             capacity: decision.capacity,
             may_fall_back: decision.may_fall_back,
-            instance_types: types(labels, fleet)?,
-            image: image(labels, fleet)?,
+            instance_types: request.instance_types,
+            image: request.image.map(String::from),
+            subnets: request.subnets,
+            strategy: request.strategy,
+            volume: request.volume,
+            tags: request.tags,
         },
         why: decision.why,
         generation: 0,
         state: ClaimState::Wanted,
-        due: Some(due::claimed(Due::now(now), now)),
+        due: None,
+        held_until: None,
     })
 }
 
-fn types(labels: &JobLabels, fleet: &FleetOffer) -> Result<Vec<String>, LaunchRefusal> {
-    let fitting = choose(&fleet.types, labels);
-    if fitting.is_empty() {
-        let configured = fleet.types.iter().map(|candidate| candidate.name.as_str());
-        return Err(LaunchRefusal::NoTypeFits {
-            asked: asked_for(labels),
-            configured: listed(configured),
-        });
-    }
-    Ok(fitting)
-}
-
-fn image(labels: &JobLabels, fleet: &FleetOffer) -> Result<Option<String>, LaunchRefusal> {
-    let Some(asked) = &labels.image else {
-        return Ok(None);
+fn machine(
+    facts: &QueuedFacts<'_>,
+    labels: &JobLabels,
+    offer: &FleetOffer,
+    capacity: Capacity,
+    rules: &Rules,
+) -> Result<MachineRequest, Box<QueuedVerdict>> {
+    let facts = MachineFacts {
+        labels,
+        offer,
+        tags: &rules.tags,
+        capacity,
+        ec2: facts.ec2,
     };
-    match fleet.images.get(asked) {
-        Some(ami) => Ok(Some(ami.clone())),
-        None => Err(LaunchRefusal::UnknownImage {
-            asked: asked.clone(),
-            configured: listed(fleet.images.keys().map(String::as_str)),
-        }),
-    }
-}
-
-/// What the labels ask for, as they would be written; with the default where they say nothing,
-/// because that may be what nothing configured fits.
-fn asked_for(labels: &JobLabels) -> String {
-    let families: Vec<&str> = labels.family.iter().map(|family| family.as_str()).collect();
-    let family = (!families.is_empty()).then(|| format!("family={}", families.join("+")));
-    let cpu = match labels.cpu {
-        Some(cpu) => format!("cpu={}", range(cpu)),
-        None => format!("cpu={} (the default)", range(DEFAULT_CPU)),
-    };
-    let ram = labels.ram.map(|ram| format!("ram={}", range(ram)));
-    let parts: Vec<String> = family.into_iter().chain([cpu]).chain(ram).collect();
-    parts.join(", ")
-}
-
-fn range(range: Range) -> String {
-    if range.min == range.max {
-        range.min.to_string()
-    } else {
-        format!("{}+{}", range.min, range.max)
-    }
-}
-
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
+    match select(&facts) {
+        Selection::Machine(request) => Ok(request),
+        Selection::Refused(refusals) => {
+            let refusal = LaunchRefusal::Machine(refusals);
+            Err(Box::new(QueuedVerdict::Refuse(refusal)))
+        }
+        Selection::Read(need) => Err(Box::new(QueuedVerdict::Read(need))),
     }
 }

@@ -1,17 +1,17 @@
 //! The world of a plan, and the controllers' configuration for it.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use reprise_config::{FleetSettings, Place, Settings};
-use reprise_engine::launch::FleetOffer;
+use reprise_engine::offer::{FleetOffer, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
 use reprise_model::runner_name::RunnerNamePattern;
 use reprise_world::github::{self, AppKeys, KeyError};
+use reprise_world::invariants::Mandate;
 use reprise_world::world::{DeliveryMode, Ec2Behaviour, World, WorldSettings};
 use wildmatch::WildMatch;
 
@@ -62,6 +62,7 @@ pub fn world(plan: &Plan) -> Result<World> {
         },
         machines: reprise_world::machine::MachineSettings {
             when_taken: plan.world.when_taken,
+            never_come_up: plan.world.never_come_up.0,
             ..usual.machines.clone()
         },
         ..usual
@@ -72,14 +73,16 @@ pub fn world(plan: &Plan) -> Result<World> {
     faults.job_lists_lag = plan.world.job_lists_lag;
     faults.no_checks_read = plan.world.no_checks_read;
     faults.no_actions_write = plan.world.no_actions_write;
+    faults.logs_are_gone = plan.world.logs_are_gone;
     Ok(world)
 }
 
-/// The configuration of the controllers.
-pub fn controller(world: &WorldSettings, search: bool) -> Settings {
+/// The configuration of controllers that are told this, and whether to search for queued jobs.
+pub fn controller(world: &WorldSettings, mandate: Mandate, search: bool) -> Settings {
     Settings {
         rules: Rules {
             tags: world.tags.clone(),
+            on_demand_retries: mandate.on_demand_retries,
             ..Rules::default()
         },
         repositories: vec![WildMatch::new("acme/*")],
@@ -89,7 +92,7 @@ pub fn controller(world: &WorldSettings, search: bool) -> Settings {
             region: world.region.clone(),
             account: world.account.clone(),
         }],
-        fleet: Some(FleetSettings {
+        fleet: (!mandate.retries_only).then(|| FleetSettings {
             find_queued_every: search.then_some(FIND_QUEUED_EVERY),
             ..fleet(world)
         }),
@@ -108,18 +111,19 @@ fn fleet(world: &WorldSettings) -> FleetSettings {
         cpu,
         ram,
     });
-    FleetSettings {
-        stack: world.stack.clone(),
-        offer: FleetOffer {
-            region: world.region.clone(),
-            types: types.to_vec(),
-            images: BTreeMap::new(),
-        },
-        launch_template: world.launch_template.clone(),
-        launch_template_version: "$Latest".to_owned(),
+    let region = RegionOffer {
+        region: world.region.clone(),
+        account: world.account.clone(),
         subnets: ["a", "b"]
             .map(|zone| format!("subnet-{}{zone}", world.region))
             .to_vec(),
+        private_subnets: Vec::new(),
+    };
+    FleetSettings {
+        stack: world.stack.clone(),
+        offer: FleetOffer::of_types(region, types.to_vec()),
+        launch_template: world.launch_template.clone(),
+        launch_template_version: "$Latest".to_owned(),
         find_queued_every: None,
     }
 }

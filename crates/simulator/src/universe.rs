@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
 use reprise_store::{DueKey, SqliteStore};
+use reprise_world::invariants::Mandate;
 use reprise_world::world::World;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -22,6 +23,8 @@ use crate::setting;
 pub struct Universe {
     /// The time.
     pub clock: SimClock,
+    /// What the controllers are told to do.
+    pub mandate: Mandate,
     /// The ledger of all controllers.
     pub store: SqliteStore,
     /// Whether controllers search for queued jobs that no event announced.
@@ -45,6 +48,7 @@ impl Universe {
     pub fn new(plan: &Plan) -> Result<Self> {
         Ok(Self {
             clock: SimClock::begin(plan.world.start),
+            mandate: plan.world.mandate,
             store: SqliteStore::in_memory().context("failed to make the store")?,
             search: plan.search,
             world: Mutex::new(setting::world(plan)?),
@@ -95,9 +99,16 @@ impl Universe {
         }
     }
 
-    /// From now on nothing fails.
+    /// From now on nothing fails, and webhooks arrive. Runners come up, too: GitHub takes a day to end
+    /// a job without one, and jobs that come back one after the other would take a day each for as long
+    /// as it goes on.
     pub fn calm(&self) {
         self.calm.store(true, Ordering::Relaxed);
+        self.look(|world, now| {
+            world.runners_come_up();
+            let down = &mut world.github_mut(now).faults_mut().webhooks_down_until;
+            *down = down.map(|until| until.min(now));
+        });
     }
 
     /// Whether nothing fails any more.

@@ -21,6 +21,8 @@ pub struct MachineSettings {
     pub reports_after: SignedDuration,
     /// How long a runner takes to stop a job that GitHub told it to stop.
     pub stops_in: SignedDuration,
+    /// So many of a thousand runners never come up.
+    pub never_come_up: u16,
 }
 
 impl Default for MachineSettings {
@@ -32,6 +34,7 @@ impl Default for MachineSettings {
             when_taken: WhenTaken::Fails,
             reports_after: SignedDuration::from_secs(3),
             stops_in: SignedDuration::from_secs(5),
+            never_come_up: 0,
         }
     }
 }
@@ -143,6 +146,15 @@ impl Machine {
         });
         let mut during = taken.map(|sign| sign.at);
         during.find(|at| started <= *at && *at <= ended)
+    }
+
+    /// Whether by then it bore itself what tells of an interruption: the tag, or EC2's state reason.
+    pub(crate) fn bears_a_sign_by(&self, known: Timestamp) -> bool {
+        let mut signs = self.signs.iter().filter(|sign| sign.at <= known);
+        signs.any(|sign| match sign.kind {
+            SignKind::Taken | SignKind::Tag => true,
+            SignKind::Notice => false,
+        })
     }
 
     /// Whether it bore the tag of an interruption by then.

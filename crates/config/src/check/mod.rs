@@ -3,9 +3,12 @@
 mod aws;
 mod fleet;
 mod github;
+mod images;
+mod limits;
 mod lost;
 mod queues;
 mod rules;
+mod runners;
 mod store;
 
 use std::net::SocketAddr;
@@ -35,6 +38,7 @@ pub(crate) fn check(file: File, read: ReadFile<'_>) -> Result<Config, Vec<Proble
 }
 
 fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
+    let places = aws::places(checker, &file);
     let regions = aws::regions(checker, file.aws);
     let first_region = regions.first().map(|one| one.region.clone());
     let github = github::github(checker, &file.github);
@@ -45,7 +49,16 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let store = store::store(checker, file.store, region);
     let rules = rules::rules(checker, &file.retry, file.fleet.launch_tries, file.tags);
     let sweep_every = rules::sweep_every(checker, &file.retry);
-    let fleet = fleet::fleet(checker, file.fleet, &regions);
+    let limits = limits::limits(checker, file.limits, &regions);
+    let images = images::images(checker, file.images);
+    let runners = runners::runners(checker, file.runners, &images, &rules.tags);
+    let choices = fleet::Choices {
+        places,
+        limits,
+        images,
+        runners,
+    };
+    let fleet = fleet::fleet(checker, file.fleet, choices);
     let policies = policies(checker, file.policy);
     let runner_name = runner_name(checker, file.runner);
     let listen = listen(checker, file.http);

@@ -2,47 +2,91 @@
 
 use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
 use reprise_engine::run;
+use reprise_engine::select::Ec2Facts;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
-use reprise_model::ledger::{ClaimKey, LaunchClaim, RunKey};
+use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey};
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
-use reprise_store::{Expect, Store, StoreError};
-use tracing::{info, warn};
+use reprise_store::{Expect, Store, StoreError, Versioned};
+use tracing::{debug, info, warn};
 
-use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
 use crate::ports::Ports;
+use crate::records::{TRIES, expected};
+
+/// What leads back to a job's claim until EC2's answer is committed, should this process not live to
+/// do that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LedBy {
+    /// The job's message, which is under way so long.
+    Message,
+    /// The claim's own due time: nobody has a message.
+    DueTime,
+}
 
 impl<P: Ports> Controller<P> {
+    /// Launches for a queued job: at once while its message is under way, else by what is due.
     pub(crate) async fn queued(
         &self,
         repository: &Repository,
         job: &Job,
+        led_by: LedBy,
     ) -> Result<Outcome, WorkError> {
         let key = ClaimKey {
             repository: repository.clone(),
             job_id: job.id,
         };
-        let claim = match &self.settings.fleet {
-            Some(_) => self.store.claim(&key).await?,
-            None => None,
-        };
-        let facts = QueuedFacts {
-            repository,
-            job,
-            repository_allowed: self.allows(repository),
-            labels: &labels::parse(&job.labels),
-            policy: self.policy_of(repository, job),
-            asked_by_us: self.asked_by_us(repository, job).await?,
-            claim: claim.as_ref().map(|claim| &claim.record),
-            fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
-        };
-        match launch::queued(&facts, &self.settings.rules, self.now()) {
-            QueuedVerdict::Ignore(reason) => Ok(Outcome::Ignored(reason)),
-            QueuedVerdict::Refuse(refusal) => Ok(refused(repository, job, &refusal)),
-            QueuedVerdict::Launch(claim) => self.claim(claim).await,
+        let labels = labels::parse(&job.labels);
+        let asked_by_us = self.asked_by_us(repository, job).await?;
+        // Hardly ever is there a claim: it is read once the commit of a new one has failed.
+        let mut found: Option<Versioned<LaunchClaim>> = None;
+        let mut ec2 = Ec2Facts::default();
+        let mut lost = 0;
+        loop {
+            let facts = QueuedFacts {
+                repository,
+                job,
+                repository_allowed: self.allows(repository),
+                labels: &labels,
+                policy: self.policy_of(repository, job),
+                asked_by_us,
+                claim: found.as_ref().map(|found| &found.record),
+                fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
+                ec2: &ec2,
+            };
+            match launch::queued(&facts, &self.settings.rules, self.now()) {
+                QueuedVerdict::Ignore(reason) => return Ok(Outcome::Ignored(reason)),
+                QueuedVerdict::Refuse(refusal) => return Ok(refused(repository, job, &refusal)),
+                // Each reads something that was not known before, and there is little to know.
+                QueuedVerdict::Read(need) => {
+                    self.read_of_ec2(need, &mut ec2).await?;
+                    continue;
+                }
+                QueuedVerdict::Wait(until) => match led_by {
+                    LedBy::Message => {
+                        waiting(repository, job);
+                        self.pause_until(until).await?;
+                    }
+                    // Whoever holds it has its message. A later search sees what came of it.
+                    LedBy::DueTime => return Ok(Outcome::Ignored(IgnoreReason::AlreadyClaimed)),
+                },
+                QueuedVerdict::Launch(claim) => {
+                    let expect = expected(&found);
+                    let launched = match led_by {
+                        LedBy::Message => self.launch_at_once(claim, expect).await,
+                        LedBy::DueTime => self.launch_when_due(claim, expect).await,
+                    };
+                    match launched {
+                        Err(WorkError::Store(StoreError::Conflict { .. })) if lost < TRIES => {
+                            lost += 1;
+                        }
+                        launched => return launched,
+                    }
+                }
+            }
+            found = self.store.claim(&key).await?;
         }
     }
 
@@ -59,33 +103,48 @@ impl<P: Ports> Controller<P> {
         Ok(entry.is_some_and(|entry| run::asked_for(&entry.record, job.run_attempt)))
     }
 
-    /// The claim is ours, and durable: whatever becomes of this process, its deadline stands in it.
-    async fn launch_here(&self, claim: LaunchClaim) {
-        let Some(claimed) = Claimed::born(claim) else {
-            return;
-        };
-        match self.own.push(claimed) {
-            None => self.due.notify_one(),
-            // The end has come between the message and its commit.
-            Some(claimed) => self.hand_back(&claimed).await,
-        }
+    /// Claims, asks EC2, and commits its answer. A conflict says that somebody else was faster with
+    /// the first or the last.
+    async fn launch_at_once(
+        &self,
+        claim: LaunchClaim,
+        expect: Expect,
+    ) -> Result<Outcome, WorkError> {
+        // Waited for without a claim, which is held for no longer than the launch takes.
+        let _place = self.launch_place().await?;
+        let claimed = self.hold_launch(claim, expect).await?;
+        told_claimed(&claimed.record, expect);
+        let answered = self.launch_claimed(claimed).await?;
+        Ok(match answered.state {
+            ClaimState::Launched { .. } => Outcome::Launched,
+            ClaimState::GivenUp { .. } => Outcome::LaunchGivenUp,
+            ClaimState::Wanted => {
+                self.due.notify_one();
+                Outcome::LaunchDue
+            }
+        })
     }
 
-    async fn claim(&self, claim: LaunchClaim) -> Result<Outcome, WorkError> {
-        match self
-            .store
-            .commit(vec![self.put_claim(claim.clone(), Expect::Absent)])
-            .await
-        {
-            Ok(()) => {
-                wanted(&claim);
-                self.launch_here(claim).await;
-                Ok(Outcome::LaunchDue)
-            }
-            // The same event reached us twice at once, and the other one was faster.
-            Err(StoreError::Conflict { .. }) => Ok(Outcome::Ignored(IgnoreReason::AlreadyClaimed)),
-            Err(error) => Err(error.into()),
-        }
+    /// Claims without holding: whoever finds what is due asks EC2. A conflict says that somebody else
+    /// was faster.
+    async fn launch_when_due(
+        &self,
+        claim: LaunchClaim,
+        expect: Expect,
+    ) -> Result<Outcome, WorkError> {
+        let claim = launch::unled(claim, self.now());
+        let put = self.put_claim(claim.clone(), expect);
+        self.store.commit(vec![put]).await?;
+        told_claimed(&claim, expect);
+        self.due.notify_one();
+        Ok(Outcome::LaunchDue)
+    }
+}
+
+fn told_claimed(claim: &LaunchClaim, expect: Expect) {
+    match expect {
+        Expect::Absent => wanted(claim),
+        Expect::At(_) => taken_over(claim),
     }
 }
 
@@ -102,6 +161,33 @@ fn wanted(claim: &LaunchClaim) {
         capacity = %claim.spec.capacity,
         reason = claim.why.as_str(),
         "a machine is wanted for a queued job"
+    );
+}
+
+fn taken_over(claim: &LaunchClaim) {
+    info!(
+        target: "reprise::decision",
+        decision = "launch-taken-over",
+        repository = %claim.key.repository,
+        run.id = %claim.run_id,
+        run.attempt = %claim.attempt,
+        job.id = %claim.key.job_id,
+        job.name = claim.job_name,
+        capacity = %claim.spec.capacity,
+        reason = "not-answered",
+        "a machine for a queued job was asked for, and nobody knows the answer; it is asked for again"
+    );
+}
+
+fn waiting(repository: &Repository, job: &Job) {
+    debug!(
+        target: "reprise::decision",
+        decision = "launch-left",
+        repository = %repository,
+        run.id = %job.run_id,
+        job.id = %job.id,
+        reason = "held-by-another",
+        "somebody else asks for a queued job's machine"
     );
 }
 

@@ -94,6 +94,7 @@ impl<P: Ports> Controller<P> {
     }
 
     async fn sweep_and_tell(&self, fence: Option<u64>) {
+        // In a box: with GitHub's client beneath it a sweep is deeper than a thread's stack likes.
         let swept = caught(Box::pin(self.sweep())).await;
         let swept = swept.unwrap_or_else(|Panicked(words)| Err(WorkError::Panicked(words)));
         match swept {

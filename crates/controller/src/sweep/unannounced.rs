@@ -10,7 +10,7 @@ use reprise_model::labels;
 use tracing::{debug, info};
 
 use crate::context::{Controller, WorkError};
-use crate::intake::Outcome;
+use crate::intake::{LedBy, Outcome};
 use crate::logging::chain;
 use crate::ports::{GitHub, PortError, Ports};
 
@@ -54,7 +54,8 @@ impl<P: Ports> Controller<P> {
             Found::Announce => {}
             Found::NotQueued | Found::NotOurs | Found::Young => return Ok(()),
         }
-        let outcome = self.queued(repository, job).await?;
+        // No message leads to what is claimed here, and the turn does not wait for EC2.
+        let outcome = self.queued(repository, job, LedBy::DueTime).await?;
         // Most have a machine on its way, which tarries.
         if matches!(outcome, Outcome::Ignored(_)) {
             return Ok(());

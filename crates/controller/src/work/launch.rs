@@ -1,4 +1,4 @@
-//! A launch is due.
+//! A launch: at once for a queued job, and when it is due where EC2 gave no instance yet.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,21 @@ use crate::context::{Controller, WorkError};
 use crate::ports::{Cloud, LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {
-    /// A launch that is due is one that was tried in vain, or whose process has died.
-    pub(super) async fn take_launch_over(&self, key: &ClaimKey) -> Result<(), WorkError> {
+    /// A launch that is due is one that was tried in vain.
+    pub(super) async fn launch_again(&self, key: &ClaimKey) -> Result<(), WorkError> {
         let found = self.store.claim(key).await?;
         match self.claim_due(found).await? {
-            Some(claimed) => self.launch_claimed(claimed).await,
+            Some(claimed) => self.launch_claimed(claimed).await.map(drop),
             None => Ok(()),
         }
     }
 
-    /// Asks EC2 for the instance of a claim and commits what came of it. The client token makes a
-    /// repeat after a crash harmless.
-    pub(super) async fn launch_claimed(
+    /// Asks EC2 for the instance of a claim and commits what came of it, which is the answer. The
+    /// client token makes a repeat after a crash harmless.
+    pub(crate) async fn launch_claimed(
         &self,
         mut claimed: Claimed<LaunchClaim>,
-    ) -> Result<(), WorkError> {
+    ) -> Result<LaunchClaim, WorkError> {
         let record = claimed.record.clone();
         let claim = match &self.settings.fleet {
             Some(fleet) => {
@@ -43,7 +43,7 @@ impl<P: Ports> Controller<P> {
                 .launch(claim.spec.capacity.as_str(), "given-up");
             given_up(&claim, why);
         }
-        Ok(())
+        Ok(claim)
     }
 
     /// The claim after EC2's answers: one, or two where on-demand takes the place of spot.
@@ -76,25 +76,39 @@ impl<P: Ports> Controller<P> {
             region: claim.spec.region.clone(),
             client_token: mutant!(NewTokenEachTry => self.a_new_token(claim), claim.client_token()),
             capacity: claim.spec.capacity,
+            strategy: claim.spec.strategy,
             launch_template: fleet.launch_template.clone(),
             launch_template_version: fleet.launch_template_version.clone(),
             instance_types: claim.spec.instance_types.clone(),
-            subnets: fleet.subnets.clone(),
+            subnets: subnets(fleet, claim),
             image: claim.spec.image.clone(),
+            volume: claim.spec.volume.clone(),
             tags: self.launch_tags(fleet, claim),
         }
     }
 
     fn launch_tags(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> BTreeMap<String, String> {
         let keys = &self.settings.rules.tags;
-        BTreeMap::from([
+        let ours = [
             (keys.stack(), fleet.stack.to_string()),
             (keys.launch(), claim.key.job_id.to_string()),
             (keys.repository(), claim.key.repository.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),
             (keys.labels(), claim.runner_labels.join(" ")),
-        ])
+        ];
+        // Ours last: whatever labels could set, it would not stand.
+        claim.spec.tags.clone().into_iter().chain(ours).collect()
     }
+}
+
+/// Those of the claim; in a record of old, which names none, those of its region.
+fn subnets(fleet: &FleetSettings, claim: &LaunchClaim) -> Vec<String> {
+    if !claim.spec.subnets.is_empty() {
+        return claim.spec.subnets.clone();
+    }
+    let mut regions = fleet.offer.regions.iter();
+    let here = regions.find(|one| one.region == claim.spec.region);
+    here.map(|one| one.subnets.clone()).unwrap_or_default()
 }
 
 fn answer_word(answer: &LaunchAnswer) -> &'static str {

@@ -1,10 +1,15 @@
 //! What webhooks did not tell is told again, or found without them.
 
+use std::time::Duration;
+
 use reprise_model::delivery::HookEvent;
 use reprise_model::ids::JobId;
-use reprise_model::ledger::ClaimKey;
+use reprise_model::instance::Capacity;
+use reprise_model::ledger::{ClaimKey, LaunchClaim};
+use reprise_model::webhook::JobAction;
 use reprise_store::Store;
 
+use crate::fakes::FOR_EVER;
 use crate::fakes::github::Fault;
 use crate::fakes::house::{House, Running};
 use crate::fakes::samples::{queued, repository, settings_that_search};
@@ -120,14 +125,63 @@ async fn a_queued_job_that_no_event_announced_gets_its_machine_once() {
     assert_eq!(house.cloud.launch_calls(), 0, "its event may be on its way");
     house.pass(1_000).await;
     assert_eq!(house.cloud.launch_calls(), 1);
-    let key = ClaimKey {
-        repository: repository(),
-        job_id: JobId(1),
-    };
-    let claim = house.store.claim(&key).await.expect("readable");
-    assert!(claim.is_some());
+    assert!(claim(&house).await.is_some());
     house.pass(4_000).await;
     assert_eq!(house.cloud.launch_calls(), 1);
     assert!(controller.shows("reprise_unannounced_jobs_total{outcome=\"launch-due\"} 1"));
     controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_without_a_message_is_due_and_outlives_the_process_that_made_it() {
+    let house = House::new();
+    let job = queued(1, "build");
+    house.github.begin(std::slice::from_ref(&job));
+    house.cloud.launches_take(FOR_EVER);
+    let first = start(&house, true);
+    house.pass(1_200).await;
+    assert_eq!(house.cloud.launch_calls(), 1);
+    first.crash().await;
+    let claim = claim(&house).await.expect("it is claimed");
+    assert!(claim.due.is_some(), "nothing else leads to it");
+    assert_eq!(claim.held_until, None);
+    house.cloud.launches_take(Duration::ZERO);
+    let second = house.start();
+    house.pass(60).await;
+    assert_eq!(house.cloud.launched(), [Capacity::Spot]);
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_somebody_holds_is_left_to_them_and_found_once_its_message_is_lost() {
+    let house = House::new();
+    let job = queued(1, "build");
+    house.github.begin(std::slice::from_ref(&job));
+    house.cloud.launches_take(FOR_EVER);
+    let first = house.start();
+    house.send_job(JobAction::Queued, &job);
+    house
+        .until("begun", async || house.cloud.launch_calls() == 1)
+        .await;
+    let second = start(&house, true);
+    house.pass(1_300).await;
+    assert_eq!(house.cloud.launch_calls(), 1);
+    first.crash().await;
+    second.crash().await;
+    house.webhooks.purge();
+    house.cloud.launches_take(Duration::ZERO);
+    let third = start(&house, true);
+    house.pass(1_300).await;
+    assert_eq!(house.cloud.launched(), [Capacity::Spot]);
+    assert!(third.shows("reprise_unannounced_jobs_total{outcome=\"launch-due\"} 1"));
+    third.stop().await;
+}
+
+async fn claim(house: &House) -> Option<LaunchClaim> {
+    let key = ClaimKey {
+        repository: repository(),
+        job_id: JobId(1),
+    };
+    let found = house.store.claim(&key).await.expect("readable");
+    found.map(|found| found.record)
 }

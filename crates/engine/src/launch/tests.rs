@@ -1,11 +1,16 @@
 //! What a queued job gets, and where EC2's answers lead.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use reprise_model::ids::{InstanceId, RunAttempt};
-use reprise_model::labels::{FamilyPattern, LabelError, SpotChoice};
+use reprise_model::labels::{LabelError, parse};
+use reprise_model::machine::Architecture;
 
 use super::*;
-use crate::samples::{at, attempt, instance, job, repository};
+use crate::offer::{ImageOffer, ImageSource};
+use crate::samples::{at, attempt, here, instance, job, repository};
+use crate::types::InstanceType;
 
 const MIDDLE: Jitter = Jitter(0.5);
 
@@ -22,14 +27,7 @@ fn a_queued_job_is_claimed_with_exactly_its_own_labels() {
     assert!(claim.spec.may_fall_back);
     assert_eq!(claim.why, CapacityReason::FirstAttempt);
     assert_eq!(claim.state, ClaimState::Wanted);
-    assert_eq!(
-        claim.due,
-        Some(Due {
-            at: at(30),
-            tries: 0
-        }),
-        "whoever commits it launches"
-    );
+    assert_eq!(claim.due, None, "its message leads to it");
     assert_eq!(claim.spec.image, None);
 }
 
@@ -69,19 +67,70 @@ fn nothing_is_launched_for_what_is_not_ours_to_launch() {
     };
     let mut not_queued = Queued::default();
     not_queued.job.status = JobStatus::Waiting;
-    let claimed = Queued {
-        claim: Some(spot_claim()),
-        ..Queued::default()
-    };
     for (case, reason) in [
         (not_allowed, IgnoreReason::RepositoryNotAllowed),
         (not_for_us, IgnoreReason::NotForUs),
         (retry_only, IgnoreReason::FleetDisabled),
         (not_queued, IgnoreReason::NothingToDecide),
-        (claimed, IgnoreReason::AlreadyClaimed),
     ] {
         assert_eq!(case.verdict(), QueuedVerdict::Ignore(reason));
     }
+}
+
+#[test]
+fn a_claim_that_was_answered_is_not_launched_for_its_message_again() {
+    for claim in [
+        answer(held_claim(), launched()),
+        answer(held_claim(), no_spot()),
+        answer(held_claim(), unclear()),
+        withdrawn(held_claim()),
+    ] {
+        assert_eq!(
+            found(claim, 100),
+            QueuedVerdict::Ignore(IgnoreReason::AlreadyClaimed)
+        );
+    }
+}
+
+#[test]
+fn a_claim_that_somebody_holds_is_left_to_them_and_then_asked_for_with_the_same_token() {
+    assert_eq!(found(held_claim(), 29), QueuedVerdict::Wait(at(30)));
+    let QueuedVerdict::Launch(again) = found(held_claim(), 30) else {
+        panic!("it goes on");
+    };
+    assert_eq!(again.client_token(), held_claim().client_token());
+}
+
+#[test]
+fn a_claim_that_was_let_go_is_launched_at_once() {
+    let let_go = LaunchClaim {
+        held_until: None,
+        ..held_claim()
+    };
+    assert_eq!(found(let_go.clone(), 1), QueuedVerdict::Launch(let_go));
+}
+
+#[test]
+fn a_claim_that_no_message_leads_to_is_due_at_once_and_its_request_the_same() {
+    for claim in [spot_claim(), held_claim()] {
+        let due = unled(claim.clone(), at(40));
+        assert_eq!(due.due, Some(Due::now(at(40))));
+        assert_eq!(due.held_until, None);
+        assert_eq!(due.client_token(), claim.client_token());
+        assert_eq!(
+            found(due, 41),
+            QueuedVerdict::Ignore(IgnoreReason::AlreadyClaimed),
+            "a message that comes late has nothing to lead to"
+        );
+    }
+}
+
+#[test]
+fn a_claim_that_was_answered_is_held_by_nobody() {
+    for answered in [launched(), no_spot(), unclear(), refused()] {
+        assert_eq!(answer(held_claim(), answered).held_until, None);
+    }
+    assert_eq!(withdrawn(held_claim()).held_until, None);
 }
 
 #[test]
@@ -103,43 +152,66 @@ fn a_label_that_cannot_be_understood_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_job_that_no_configured_type_fits_is_refused_and_told_what_there_is() {
+fn a_job_that_asks_for_what_it_cannot_have_is_refused_with_every_reason() {
     let case = Queued {
-        labels: Ok(Some(JobLabels {
-            family: vec![FamilyPattern::new("p5").expect("valid")],
-            ..JobLabels::default()
-        })),
+        labels: labels("runs-on=1/family=p5/image=ubuntu/region=us-east-1"),
         ..Queued::default()
     };
     let QueuedVerdict::Refuse(refusal) = case.verdict() else {
         panic!("it is refused");
     };
+    assert_eq!(refusal.as_str(), "unknown-region");
     assert_eq!(
         refusal.to_string(),
-        "no configured instance type fits family=p5, cpu=2 (the default); \
-         configured are: c7a.large, m7a.large"
+        "region=us-east-1 is none that is launched in; to be had: eu-west-1; \
+         image=ubuntu is none of [images]; to be had: debian; \
+         family=p5 is no family that there is; to be had: c7a, m7a"
     );
 }
 
 #[test]
-fn an_image_is_looked_up_by_its_configured_name_and_nothing_else() {
-    let with_image = |name: &str| Queued {
-        labels: Ok(Some(JobLabels {
-            image: Some(name.to_owned()),
-            ..JobLabels::default()
-        })),
+fn what_labels_choose_stands_in_the_claim() {
+    let case = Queued {
+        labels: labels("runs-on=1/family=m7a/image=debian/private/tag=team:shop"),
         ..Queued::default()
     };
-    let QueuedVerdict::Launch(claim) = with_image("debian").verdict() else {
+    let QueuedVerdict::Launch(claim) = case.verdict() else {
         panic!("it is launched");
     };
-    assert_eq!(claim.spec.image.as_deref(), Some("ami-0123"));
-    let QueuedVerdict::Refuse(refusal) = with_image("ami-9999").verdict() else {
-        panic!("it is refused");
+    assert_eq!(claim.spec.instance_types, ["m7a.large"]);
+    assert_eq!(claim.spec.image.as_deref(), Some("ami-0123abcd"));
+    assert_eq!(claim.spec.subnets, ["subnet-private"]);
+    assert_eq!(
+        claim.spec.tags,
+        BTreeMap::from([("team".to_owned(), "shop".to_owned())])
+    );
+}
+
+#[test]
+fn a_job_of_another_environment_is_another_installations() {
+    for (label, ours) in [("env=production", true), ("env=staging", false)] {
+        let case = Queued {
+            labels: labels(&format!("runs-on=1/{label}")),
+            ..Queued::default()
+        };
+        let ignored = case.verdict() == QueuedVerdict::Ignore(IgnoreReason::NotForUs);
+        assert_eq!(ignored, !ours, "{label}");
+    }
+}
+
+#[test]
+fn what_ec2_has_is_read_where_configuration_does_not_say() {
+    let offer = Queued::default().fleet.map(|offer| FleetOffer {
+        types: Vec::new(),
+        ..offer
+    });
+    let case = Queued {
+        fleet: offer,
+        ..Queued::default()
     };
     assert_eq!(
-        refusal.to_string(),
-        "image=ami-9999 is not configured; configured are: debian"
+        case.verdict(),
+        QueuedVerdict::Read(Need::MachineTypes(here().region))
     );
 }
 
@@ -168,6 +240,13 @@ fn spot_that_ec2_has_not_becomes_on_demand_at_once_under_a_new_token() {
 }
 
 #[test]
+fn whoever_begins_anew_comes_to_the_same_on_demand_request() {
+    let lost = answer(spot_claim(), no_spot());
+    let anew = answer(answer(spot_claim(), refused()), no_spot());
+    assert_eq!(anew.client_token(), lost.client_token());
+}
+
+#[test]
 fn only_a_fall_back_goes_on_with_the_next_request_at_once() {
     assert!(goes_on(&answer(spot_claim(), no_spot()), at(0)));
     let without_spot = answer(spot_claim(), no_spot());
@@ -188,7 +267,7 @@ fn on_demand_that_ec2_has_not_is_tried_again_later_and_never_on_spot() {
             tries: 1
         })
     );
-    assert_eq!(claim.generation, 2);
+    assert_eq!(claim.generation, 1);
 }
 
 #[test]
@@ -260,7 +339,7 @@ proptest! {
         };
         let mut requests = 0;
         for kind in answers {
-            if claim.due.is_none() {
+            if claim.state != ClaimState::Wanted {
                 break;
             }
             requests += 1;
@@ -295,22 +374,19 @@ impl Default for Queued {
                 ..job(1, "build")
             },
             repository_allowed: true,
-            labels: Ok(Some(JobLabels {
-                spot: SpotChoice::On,
-                ..JobLabels::default()
-            })),
+            labels: labels("runs-on=1"),
             claim: None,
-            fleet: Some(FleetOffer {
-                region: Region::new("eu-west-1"),
-                types: vec![two_vcpus("c7a.large"), two_vcpus("m7a.large")],
-                images: BTreeMap::from([("debian".to_owned(), "ami-0123".to_owned())]),
-            }),
+            fleet: Some(offer()),
         }
     }
 }
 
 impl Queued {
     fn verdict(&self) -> QueuedVerdict {
+        self.verdict_at(at(0))
+    }
+
+    fn verdict_at(&self, now: Timestamp) -> QueuedVerdict {
         let repository = repository();
         let facts = QueuedFacts {
             repository: &repository,
@@ -321,8 +397,34 @@ impl Queued {
             asked_by_us: false,
             claim: self.claim.as_ref(),
             fleet: self.fleet.as_ref(),
+            ec2: &Ec2Facts::default(),
         };
-        queued(&facts, &Rules::default(), at(0))
+        queued(&facts, &Rules::default(), now)
+    }
+}
+
+/// What a message gets that finds this claim.
+fn found(claim: LaunchClaim, seconds: i64) -> QueuedVerdict {
+    let case = Queued {
+        claim: Some(claim),
+        ..Queued::default()
+    };
+    case.verdict_at(at(seconds))
+}
+
+fn labels(label: &str) -> Result<Option<JobLabels>, LabelErrors> {
+    parse(&[label.to_owned()])
+}
+
+fn offer() -> FleetOffer {
+    let debian = ImageOffer {
+        source: ImageSource::Ami("ami-0123abcd".parse().expect("an id")),
+        architecture: Architecture::X64,
+    };
+    let types = vec![two_vcpus("c7a.large"), two_vcpus("m7a.large")];
+    FleetOffer {
+        images: BTreeMap::from([("debian".parse().expect("a name"), debian)]),
+        ..FleetOffer::of_types(here(), types)
     }
 }
 
@@ -337,7 +439,20 @@ fn two_vcpus(name: &str) -> InstanceType {
 fn spot_claim() -> LaunchClaim {
     match Queued::default().verdict() {
         QueuedVerdict::Launch(claim) => claim,
-        QueuedVerdict::Ignore(_) | QueuedVerdict::Refuse(_) => panic!("it is launched"),
+        QueuedVerdict::Ignore(_)
+        | QueuedVerdict::Refuse(_)
+        | QueuedVerdict::Read(_)
+        | QueuedVerdict::Wait(_) => {
+            panic!("it is launched")
+        }
+    }
+}
+
+/// The same, as it is stored before EC2 is asked.
+fn held_claim() -> LaunchClaim {
+    LaunchClaim {
+        held_until: Some(due::held_until(at(0))),
+        ..spot_claim()
     }
 }
 

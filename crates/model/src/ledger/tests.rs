@@ -154,11 +154,16 @@ fn claim(state: ClaimState) -> LaunchClaim {
             may_fall_back: true,
             instance_types: vec!["c7a.large".to_owned()],
             image: None,
+            subnets: Vec::new(),
+            strategy: SpotStrategy::default(),
+            volume: None,
+            tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
         generation: 2,
         state,
         due: None,
+        held_until: None,
     }
 }
 

@@ -5,6 +5,7 @@ use reprise_world::machine::WhenTaken;
 
 use super::fates::Mix;
 use super::happenings::Stage;
+use super::kind::Kind;
 use super::swarm::Swarm;
 use super::{Action, Dice, Plan, Push, Step, WorldPlan, workload};
 
@@ -19,17 +20,19 @@ const ADDRESS_DICE: u64 = 0x61_64_64_72_65_73_73;
 
 pub(super) fn plan(seed: u64) -> Plan {
     let mut dice = Dice::new(seed);
+    let kind = Kind::draw(&mut dice);
     let swarm = Swarm::draw(&mut dice);
-    let mix = Mix::draw(&mut dice, &swarm);
+    let mix = Mix::draw(&mut dice, &swarm, &kind);
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);
-    let mut steps = workload::pushes(&mut dice, &mix);
-    let stage = stage(&steps, replicas);
-    let mut happenings = stage.happenings(&mut dice, &swarm);
+    let mut steps = workload::pushes(&mut dice, &kind, &mix);
+    let stage = stage(&steps, replicas, &kind);
+    let mut happenings = stage.happenings(&mut dice, &swarm, &kind);
     // By dice of its own: what else a seed draws stays as it was.
     let mut its_dice = Dice::new(seed ^ ADDRESS_DICE);
-    let search = its_dice.chance(500);
-    // What is given up because the address is down for long is found by a search alone.
-    if search && its_dice.chance(600) {
+    let search = its_dice.chance(500) && !kind.mandate.retries_only;
+    // What is given up because the address is down for long is found by a search and a sweep alone,
+    // and no sweep finds a job on a machine that was not launched for its run.
+    if search && kind.labels_are_bound && its_dice.chance(600) {
         let count = its_dice.number_of(1, 2);
         happenings.extend((0..count).map(|_| stage.address_down(&mut its_dice)));
     }
@@ -39,8 +42,8 @@ pub(super) fn plan(seed: u64) -> Plan {
     let last = steps.last().map_or(SignedDuration::ZERO, |step| step.at);
     Plan {
         seed,
-        world: world(&mut dice, &swarm),
-        rates: swarm.rates(&mut dice),
+        world: world(&mut dice, &swarm, &kind),
+        rates: swarm.rates(&mut dice, &kind),
         post: swarm.post(&mut dice),
         agents: swarm.agents(&mut dice),
         replicas: u32::try_from(replicas).unwrap_or(1),
@@ -50,7 +53,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     }
 }
 
-fn stage(steps: &[Step], replicas: usize) -> Stage<'_> {
+fn stage<'a>(steps: &'a [Step], replicas: usize, kind: &Kind) -> Stage<'a> {
     let pushes: Vec<(SignedDuration, &Push)> = steps
         .iter()
         .filter_map(|step| match &step.what {
@@ -65,6 +68,7 @@ fn stage(steps: &[Step], replicas: usize) -> Stage<'_> {
             | Action::Ping
             | Action::AddressDown { .. }
             | Action::Forge(_)
+            | Action::DeleteRepository { .. }
             | Action::Stranger { .. }
             | Action::Crash { .. }
             | Action::Drain { .. } => None,
@@ -74,11 +78,12 @@ fn stage(steps: &[Step], replicas: usize) -> Stage<'_> {
     Stage {
         pushes,
         replicas,
+        may_resume: !kind.jobs_never_end,
         horizon: last + HORIZON,
     }
 }
 
-fn world(dice: &mut Dice, swarm: &Swarm) -> WorldPlan {
+fn world(dice: &mut Dice, swarm: &Swarm, kind: &Kind) -> WorldPlan {
     let up_to = |dice: &mut Dice, most: i64| {
         if swarm.has(dice) {
             dice.seconds(0, most)
@@ -87,8 +92,13 @@ fn world(dice: &mut Dice, swarm: &Swarm) -> WorldPlan {
         }
     };
     let most_lag = dice.one_of(20, &[(250, 180)]);
+    // An instance that EC2 does not describe before its job has ended was never seen by anybody.
+    let most_lag = if kind.machines_are_ready { 5 } else { most_lag };
+    let most_list_lag = dice.one_of(20, &[(250, 60)]);
     WorldPlan {
         start: START,
+        mandate: kind.mandate,
+        labels_are_bound: kind.labels_are_bound,
         list_delay: up_to(dice, most_lag),
         list_delay_varies_by: up_to(dice, most_lag),
         boot_takes: dice.seconds(5, 60),
@@ -98,8 +108,11 @@ fn world(dice: &mut Dice, swarm: &Swarm) -> WorldPlan {
         ),
         max_receive_count: 20,
         rerun_failed_takes_cancelled: dice.chance(500),
-        job_lists_lag: up_to(dice, 20),
-        no_checks_read: swarm.has(dice) && dice.chance(100),
+        job_lists_lag: up_to(dice, most_list_lag),
+        no_checks_read: kind.no_checks_read,
+        machines_are_ready: kind.machines_are_ready,
         no_actions_write: swarm.has(dice) && dice.chance(30),
+        logs_are_gone: swarm.has(dice) && dice.chance(30),
+        never_come_up: kind.never_come_up,
     }
 }

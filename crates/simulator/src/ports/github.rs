@@ -96,11 +96,16 @@ impl SimGitHub {
 
     fn post(&self, repository: &Repository, asked: Rerun, fault: Option<Fault>) -> RerunReply {
         let universe = &self.0.universe;
+        let in_vain = universe.hits(universe.rates().github.executes_nothing);
+        if in_vain {
+            self.0.fault("a re-run executes nothing");
+        }
         let carry_out = |fails_before: bool, fails_after: bool| {
             universe.world(|world, now| {
                 let faults = world.github_mut(now).faults_mut();
                 faults.fail_before_acting = u32::from(fails_before);
                 faults.fail_after_acting = u32::from(fails_after);
+                faults.reruns_execute_nothing = u32::from(in_vain);
                 world.github_mut(now).post_rerun(now, repository, asked)
             })
         };
@@ -232,7 +237,7 @@ impl GitHub for SimGitHub {
 
     async fn active_runs(&self, repository: &Repository) -> Result<Vec<Run>, PortError> {
         self.read("list the runs of a repository", |world, now| {
-            Some(world.github_mut(now).read_active_runs(now, repository))
+            world.github_mut(now).read_active_runs(now, repository)
         })
         .await
     }

@@ -83,6 +83,11 @@ pub struct Faults {
     pub no_actions_write: bool,
     /// The App lacks Checks: read.
     pub no_checks_read: bool,
+    /// The logs of every run are past their retention: nothing can be re-run.
+    pub logs_are_gone: bool,
+    /// So many of the next re-runs over the API are accepted and make an attempt in which nothing
+    /// executes.
+    pub reruns_execute_nothing: u32,
     /// A job whose host is gone stays in progress for ever (actions/runner#4309).
     pub lost_jobs_never_end: bool,
     /// Until then the webhook's address takes nothing.

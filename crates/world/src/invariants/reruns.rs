@@ -27,6 +27,9 @@ pub(super) fn never_past_the_limit(world: &World, from: usize) -> Vec<String> {
     let github = world.github();
     let mut broken = Vec::new();
     for rerun in accepted(github, from) {
+        if rerun.may_take_others_along(world) {
+            continue;
+        }
         for job in rerun.meant(world) {
             let limit = limit(policy(job));
             let number = number_of(rerun.run, job);
@@ -179,14 +182,22 @@ impl<'a> Accepted<'a> {
     }
 
     /// GitHub re-runs one job or all failed ones. Where several are wanted, or a sibling that was
-    /// cancelled with one, real failures have to come along. What is wanted need not execute again:
+    /// cancelled with one, real failures have to come along, and so has what has had its re-runs. What is wanted need not execute again:
     /// whether cancelled jobs are taken along by that call is unsettled.
     fn may_take_others_along(&self, world: &World) -> bool {
+        if self.mutation.what != MutationKind::RerunFailedJobs {
+            return false;
+        }
         let failed: Vec<&Job> = self.from.jobs.values().filter(|job| failed(job)).collect();
-        let (wanted, others): (Vec<&Job>, Vec<&Job>) =
-            failed.iter().partition(|job| self.is_wanted(world, job));
+        let (wanted, others): (Vec<&Job>, Vec<&Job>) = failed
+            .iter()
+            .partition(|job| self.is_wanted(world, job) && self.is_within_its_limit(job));
         let cancelled = |job: &&Job| job.conclusion == Some(Conclusion::Cancelled);
         wanted.len() > 1 || (wanted.len() == 1 && others.iter().any(cancelled))
+    }
+
+    fn is_within_its_limit(&self, job: &Job) -> bool {
+        number_of(self.run, job) <= limit(policy(job))
     }
 
     /// A person's cancel is never answered by a re-run, nor is one by the concurrency group; and
@@ -238,10 +249,17 @@ pub(super) fn was_interrupted(world: &World, job: &Job, known: Timestamp) -> boo
 
 /// Whether a job, in the attempt in which it really was, was cancelled beside a wanted one of the
 /// same matrix, and by fail-fast for all that anybody can tell: where annotations may not be read,
-/// every part of the matrix that was cancelled is taken for such a sibling.
-pub(super) fn is_sibling_of_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
+/// every part of the matrix that was cancelled is taken for such a sibling. Only wanted parts that
+/// `count` are looked at.
+pub(super) fn is_sibling_of_wanted(
+    world: &World,
+    job: &Job,
+    known: Timestamp,
+    count: impl Fn(&Job) -> bool,
+) -> bool {
     let cannot_be_read = world.github().faults().no_checks_read;
-    is_cancelled_beside_wanted(world, job, known, cannot_be_read)
+    let is_wanted = |part: &Job| is_wanted(world, part, known) && count(part);
+    is_cancelled_beside(world, job, cannot_be_read, is_wanted)
 }
 
 /// Whether a job may be taken for such a sibling: also where its own annotations say nothing.
@@ -249,14 +267,16 @@ fn may_be_sibling_of_wanted(world: &World, job: &Job, known: Timestamp) -> bool 
     let messages = job.annotations.iter().map(|one| one.message.as_str());
     let says_nothing = world.github().faults().no_checks_read
         || CancelCause::from_annotations(messages) == CancelCause::Unreadable;
-    is_cancelled_beside_wanted(world, job, known, says_nothing)
+    is_cancelled_beside(world, job, says_nothing, |part| {
+        is_wanted(world, part, known)
+    })
 }
 
-fn is_cancelled_beside_wanted(
+fn is_cancelled_beside(
     world: &World,
     job: &Job,
-    known: Timestamp,
     cause_is_unknown: bool,
+    is_wanted: impl Fn(&Job) -> bool,
 ) -> bool {
     let Some((run, attempt, _)) = world.github().job(job.id) else {
         return false;
@@ -272,8 +292,7 @@ fn is_cancelled_beside_wanted(
         .filter(|other| other.id != job.id && !other.is_carried_over());
     job.conclusion == Some(Conclusion::Cancelled)
         && others.any(|other| {
-            matrix_of(other).is_some_and(|one| one.group == matrix.group)
-                && is_wanted(world, other, known)
+            matrix_of(other).is_some_and(|one| one.group == matrix.group) && is_wanted(other)
         })
 }
 
@@ -293,11 +312,12 @@ pub(super) fn stopped_by(github: &GitHub, attempt: &Attempt) -> Option<CancelCau
     (readable && attempt.jobs.values().any(stopped)).then_some(cause)
 }
 
-/// The oldest of the newer runs of the same workflow, event and branch.
+/// The oldest of the newer runs of the same workflow, event and branch. One that had waited for long
+/// is older than its number tells.
 pub(super) fn newer_run<'a>(github: &'a GitHub, run: &Run) -> Option<&'a Run> {
     let branch = run.spec.head_branch.as_ref()?;
     github.runs().find(|other| {
-        other.id > run.id
+        (other.created_at, other.id) > (run.created_at, run.id)
             && other.workflow == run.workflow
             && other.spec.event == run.spec.event
             && other.spec.head_branch.as_ref() == Some(branch)

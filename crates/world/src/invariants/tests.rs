@@ -397,7 +397,7 @@ fn a_sibling_that_fail_fast_cancelled_comes_along_and_may_be_asked_for_when_it_w
     assert_eq!((along, looked(&world)), (201, vec![]));
     let ledger = Ledger::default();
     relaunch(&mut world, run, 700);
-    let left = check_at_rest(&world, &ledger);
+    let left = check_at_rest(&world, Mandate::default(), &ledger);
     assert!(
         left.iter()
             .any(|one| one.what.contains("did not come back")),
@@ -415,8 +415,57 @@ fn a_sibling_that_fail_fast_cancelled_comes_along_and_may_be_asked_for_when_it_w
     let again = post(&mut world, "jobs/{job}/rerun", "test (2)");
     assert_eq!((again, looked(&world)), (201, vec![]));
     relaunch(&mut world, run, 1_400);
-    let left = check_at_rest(&world, &ledger);
+    let left = check_at_rest(&world, Mandate::default(), &ledger);
     assert!(left.iter().all(|one| one.invariant == 7), "{left:?}");
+}
+
+#[test]
+fn a_sibling_may_stay_behind_where_a_notice_alone_spoke_for_the_other_part_and_nobody_heard_it() {
+    let (mut world, run) = failed_after_a_notice();
+    let part = world.job_at(run, 1).expect("build (1)");
+    assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
+    relaunch(&mut world, run, 700);
+    let stays_behind_wrongly = |ledger: Ledger| {
+        let left = check_at_rest(&world, Mandate::default(), &ledger);
+        left.iter()
+            .any(|one| one.what.starts_with("build (2)") && one.what.contains("did not come back"))
+    };
+    assert!(!stays_behind_wrongly(Ledger::default()), "nobody heard it");
+    let heard = Verdict::Settled(SettleReason::Recovered);
+    assert!(stays_behind_wrongly(Ledger::from([(part, heard)])), "heard");
+}
+
+/// An interrupted job beside a matrix of two whose first part failed by itself after a notice. Its
+/// instance was ended before EC2 took it.
+fn failed_after_a_notice() -> (World, RunId) {
+    let mut world = World::new(testbed::settings()).expect("a world");
+    let labels = |n: u32| vec![format!("runs-on=1-{n}/spot=true")];
+    let part = |n: u32| JobSpec::new(format!("build ({n})"), labels(n)).matrix("build", true);
+    let jobs = vec![JobSpec::new("test", labels(0)), part(1), part(2)];
+    let failed = Fate {
+        interrupted_after: Some(SignedDuration::from_secs(1)),
+        ..Fate::fails(SignedDuration::from_secs(5))
+    };
+    let short = Fate::passes(SignedDuration::from_secs(30));
+    let fates = vec![
+        vec![Fate::interrupted(SignedDuration::from_secs(10)), short],
+        vec![failed],
+        vec![Fate::passes(SignedDuration::from_mins(20))],
+    ];
+    let spec = RunSpec::new("acme/shop".parse().expect("valid"), jobs);
+    let run = world.push(start(), &spec, fates);
+    for n in [0, 1, 2] {
+        launch(&mut world, start(), &labels(n), Capacity::Spot, "reprise");
+    }
+    world.advance(at(60));
+    let id = world.instance_at(run, 1).expect("it ran");
+    world
+        .ec2_mut(at(60))
+        .terminate_instances(&Call::by_account(at(60)), &[id])
+        .expect("known");
+    world.advance(at(400));
+    assert!(!world.github().run(run).expect("a run").is_active());
+    (world, run)
 }
 
 /// A matrix of two whose first part was interrupted and whose second fail-fast then cancelled.
@@ -468,7 +517,7 @@ fn an_interrupted_job_that_is_not_re_run_must_be_given_up_for_a_true_reason() {
         .expect("a job");
     let said = |verdict: Option<Verdict>| -> Vec<String> {
         let ledger = verdict.map(|verdict| (job, verdict)).into_iter().collect();
-        let broken = check_at_rest(&world, &ledger);
+        let broken = check_at_rest(&world, Mandate::default(), &ledger);
         broken.into_iter().map(|one| one.what).collect()
     };
     assert!(said(None)[0].ends_with("was interrupted and is forgotten"));
@@ -487,7 +536,10 @@ fn an_interrupted_job_that_is_not_re_run_must_be_given_up_for_a_true_reason() {
 fn an_interrupted_job_that_came_back_or_may_not_needs_no_reason() {
     let fate = Fate::interrupted(SignedDuration::from_secs(10));
     let opted_out = one_job(fate.clone(), "/retry=false", 400);
-    assert_eq!(check_at_rest(&opted_out, &Ledger::default()), []);
+    assert_eq!(
+        check_at_rest(&opted_out, Mandate::default(), &Ledger::default()),
+        []
+    );
     let mut by_hand = one_job(fate, "", 400);
     let run = by_hand.nth_run(0).expect("pushed");
     by_hand
@@ -495,7 +547,10 @@ fn an_interrupted_job_that_came_back_or_may_not_needs_no_reason() {
         .expect("completed");
     by_hand.person_cancels(at(410), run, "mona");
     by_hand.advance(at(500));
-    assert_eq!(check_at_rest(&by_hand, &Ledger::default()), []);
+    assert_eq!(
+        check_at_rest(&by_hand, Mandate::default(), &Ledger::default()),
+        []
+    );
 }
 
 #[test]
@@ -507,15 +562,27 @@ fn a_cancel_and_a_newer_run_are_true_reasons_where_they_happened() {
     let job = cancelled.job_at(run, 0).expect("a job");
     let settled = |reason| Ledger::from([(job, Verdict::Settled(reason))]);
     // It was stopped before EC2 took its machine, so it was not interrupted at all.
-    assert_eq!(check_at_rest(&cancelled, &Ledger::default()), []);
     assert_eq!(
-        check_at_rest(&cancelled, &settled(SettleReason::Cancelled)),
+        check_at_rest(&cancelled, Mandate::default(), &Ledger::default()),
+        []
+    );
+    assert_eq!(
+        check_at_rest(
+            &cancelled,
+            Mandate::default(),
+            &settled(SettleReason::Cancelled)
+        ),
         []
     );
 
     let mut superseded = one_job(Fate::interrupted(SignedDuration::from_secs(10)), "", 400);
     assert_eq!(
-        check_at_rest(&superseded, &settled(SettleReason::Superseded)).len(),
+        check_at_rest(
+            &superseded,
+            Mandate::default(),
+            &settled(SettleReason::Superseded)
+        )
+        .len(),
         1
     );
     let spec = superseded
@@ -529,7 +596,11 @@ fn a_cancel_and_a_newer_run_are_true_reasons_where_they_happened() {
     superseded.person_cancels(at(401), newer, "mona");
     superseded.advance(at(500));
     assert_eq!(
-        check_at_rest(&superseded, &settled(SettleReason::Superseded)),
+        check_at_rest(
+            &superseded,
+            Mandate::default(),
+            &settled(SettleReason::Superseded)
+        ),
         []
     );
 }
@@ -540,7 +611,7 @@ fn an_instance_may_not_outlive_its_job_by_more_than_the_grace() {
         let mut world = one_job(Fate::passes(SignedDuration::from_secs(60)), "", 200);
         let id = world.launches()[0].clone();
         world.instance_gone(at(ended_at), &id).expect("known");
-        let texts = check_at_rest(&world, &Ledger::default());
+        let texts = check_at_rest(&world, Mandate::default(), &Ledger::default());
         assert_eq!(texts.len(), broken, "{texts:?}");
     }
 }

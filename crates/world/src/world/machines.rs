@@ -87,12 +87,20 @@ impl World {
             Some(_) => Activity::Done,
             None => Activity::Booting,
         };
-        self.plan(
-            at,
-            self.settings.machines.boot_takes,
-            MachineStep::Register,
-            id,
-        );
+        if !self.never_comes_up() {
+            let after = self.settings.machines.boot_takes;
+            self.plan(at, after, MachineStep::Register, id);
+        }
+    }
+
+    /// From now on the runner of every instance that begins to run comes up.
+    pub fn runners_come_up(&mut self) {
+        self.settings.machines.never_come_up = 0;
+    }
+
+    fn never_comes_up(&mut self) -> bool {
+        let thousandths = self.settings.machines.never_come_up;
+        thousandths > 0 && self.rng.u16(..1_000) < thousandths
     }
 
     pub(super) fn machine_ends(&mut self, at: Timestamp, id: &InstanceId, reason: EndReason) {

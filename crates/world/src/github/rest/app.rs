@@ -78,6 +78,7 @@ impl GitHub {
     pub(super) fn installation_repositories(&self, query: &Query) -> Answer {
         let wire = Wire(&self.settings);
         let all = self.repositories.iter();
+        let all = all.filter(|(repository, _)| !self.is_gone(repository));
         let all = all.map(|(repository, id)| wire.repository(repository, *id));
         self.list(query, "repositories", all.collect())
     }

@@ -72,7 +72,8 @@ impl GitHub {
         }
         let (run, _, job) = self.job(reprise_model::ids::JobId(check_run.0))?;
         let messages = job.annotations.iter().map(|it| it.message.as_str());
-        (run.spec.repository == *repository).then(|| CancelCause::from_annotations(messages))
+        let is_there = run.spec.repository == *repository && !self.is_gone(repository);
+        is_there.then(|| CancelCause::from_annotations(messages))
     }
 
     /// The newest run of the same workflow, event and branch that was made after this one.
@@ -114,19 +115,27 @@ impl GitHub {
     /// All pages of `GET /installation/repositories`.
     pub fn read_repositories(&mut self, now: Timestamp) -> Vec<Repository> {
         self.advance(now);
-        self.repositories.keys().cloned().collect()
+        let all = self.repositories.keys();
+        all.filter(|one| !self.is_gone(one)).cloned().collect()
     }
 
     /// All pages of `GET .../runs` for those that are queued and those in progress.
-    pub fn read_active_runs(&mut self, now: Timestamp, repository: &Repository) -> Vec<ClientRun> {
+    pub fn read_active_runs(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+    ) -> Option<Vec<ClientRun>> {
         self.advance(now);
+        if self.is_gone(repository) {
+            return None;
+        }
         let active = |run: &&Run| {
             let status = &run.current().status;
             run.spec.repository == *repository
                 && matches!(status, RunStatus::Queued | RunStatus::InProgress)
         };
         let runs = self.runs.values().rev().filter(active);
-        runs.map(|run| client_run(run, run.current())).collect()
+        Some(runs.map(|run| client_run(run, run.current())).collect())
     }
 
     /// `POST .../rerun` or `.../rerun-failed-jobs`.

@@ -176,5 +176,9 @@ fn an_installation_shows_its_repositories_and_their_runs_by_status() {
     assert_eq!(going.1["workflow_runs"][0]["id"], json!(run));
     let waiting = client.get(&mut github, &format!("{runs}?status=queued"));
     assert_eq!(waiting.1["total_count"], json!(1));
-    assert_eq!(github.read_active_runs(at(1), &shop()).len(), 2);
+    let active = |github: &mut GitHub| github.read_active_runs(at(1), &shop());
+    assert_eq!(active(&mut github).map(|runs| runs.len()), Some(2));
+    github.delete_repository(at(1), &shop());
+    assert!(active(&mut github).is_none());
+    assert!(github.read_repositories(at(1)).is_empty());
 }
