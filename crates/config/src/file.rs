@@ -42,6 +42,9 @@ pub(crate) struct GitHub {
     pub(crate) webhook_secrets: Secrets,
     pub(crate) webhook_secret_file: Option<PathBuf>,
     pub(crate) repositories: Option<Vec<String>>,
+    pub(crate) redeliver_every: Option<SignedDuration>,
+    pub(crate) redeliver_within: Option<SignedDuration>,
+    pub(crate) redeliver_tries: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -112,6 +115,7 @@ pub(crate) struct Fleet {
     pub(crate) root_device: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) launch_tries: Option<u32>,
+    pub(crate) find_queued_every: Option<SignedDuration>,
 }
 
 #[derive(Debug, Deserialize)]

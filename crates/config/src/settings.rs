@@ -1,6 +1,8 @@
 //! What configuration decided, in the words of the domain.
 
+use jiff::SignedDuration;
 use reprise_engine::offer::FleetOffer;
+use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
 use reprise_model::ids::{AccountId, Region, StackName};
 use reprise_model::runner_name::RunnerNamePattern;
@@ -23,6 +25,8 @@ pub struct Settings {
     pub places: Vec<Place>,
     /// What is launched; `None` in retry-only mode.
     pub fleet: Option<FleetSettings>,
+    /// How failed webhook deliveries are asked for again; `None` when they are not.
+    pub redeliver: Option<RedeliverRules>,
 }
 
 /// A region of ours.
@@ -45,4 +49,6 @@ pub struct FleetSettings {
     pub launch_template: String,
     /// Its version.
     pub launch_template_version: String,
+    /// The pause between two searches for queued jobs that no event announced; `None` for none.
+    pub find_queued_every: Option<SignedDuration>,
 }

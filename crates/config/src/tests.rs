@@ -53,6 +53,12 @@ fn the_least_configuration_gets_the_documented_defaults() {
     assert_eq!(fleet.launch_template_version, "$Default");
     assert_eq!(fleet.offer.region.as_str(), "eu-west-1");
     assert!(config.settings.repositories[0].matches("any/thing"));
+    let found = fleet.find_queued_every.expect("it is on");
+    assert_eq!(found, jiff::SignedDuration::from_mins(15));
+    let redeliver = config.settings.redeliver.expect("it is on");
+    assert_eq!(redeliver.every, jiff::SignedDuration::from_mins(5));
+    assert_eq!(redeliver.within, jiff::SignedDuration::from_hours(72));
+    assert_eq!(redeliver.tries, 5);
 }
 
 #[test]

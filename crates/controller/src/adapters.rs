@@ -1,6 +1,6 @@
 //! The real SQS, EC2 and GitHub behind the ports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -8,7 +8,10 @@ use reprise_aws::{Ec2, Ec2Error, LaunchRequest, LaunchTemplate, Receipt, SqsErro
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_github::{GitHubError, GitHubErrorKind};
-use reprise_model::ids::{CheckRunId, InstanceId, Region, Repository, RunAttempt, RunId};
+use reprise_model::delivery::HookPage;
+use reprise_model::ids::{
+    CheckRunId, HookAttemptId, HookCursor, InstanceId, Region, Repository, RunAttempt, RunId,
+};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
 use reprise_model::launch::{self, OnDemandStrategy, Purchase};
@@ -19,7 +22,8 @@ use reprise_store::AnyStore;
 
 use crate::clock::Clock;
 use crate::ports::{
-    Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports, Queue, RerunReply,
+    Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports, Queue, RedeliveryReply,
+    RerunReply,
 };
 
 /// The real world, by any clock.
@@ -221,6 +225,33 @@ impl GitHub for reprise_github::GitHub {
         Self::newer_run(self, run)
             .await
             .map_err(|error| github("look for a newer run", error))
+    }
+
+    async fn deliveries(&self, from: Option<&HookCursor>) -> Result<HookPage, PortError> {
+        Self::deliveries(self, from)
+            .await
+            .map_err(|error| github("list webhook deliveries", error))
+    }
+
+    async fn redeliver(&self, attempt: HookAttemptId) -> RedeliveryReply {
+        let reply = Self::redeliver(self, attempt).await;
+        RedeliveryReply {
+            answer: reply.answer,
+            retry_after: reply.retry_after,
+            detail: reply.detail,
+        }
+    }
+
+    async fn repositories(&self) -> Result<BTreeSet<Repository>, PortError> {
+        Self::repositories(self)
+            .await
+            .map_err(|error| github("list the App's repositories", error))
+    }
+
+    async fn active_runs(&self, repository: &Repository) -> Result<Vec<Run>, PortError> {
+        Self::active_runs(self, repository)
+            .await
+            .map_err(|error| github("list the runs of a repository", error))
     }
 
     fn rate_remaining(&self) -> Option<u64> {

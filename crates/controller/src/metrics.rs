@@ -17,6 +17,10 @@ pub struct Metrics {
     terminations: IntCounterVec,
     work_failures: IntCounter,
     sweeps: IntCounterVec,
+    redeliveries: IntCounterVec,
+    deliveries_given_up: IntCounterVec,
+    deliveries_open: IntGauge,
+    unannounced: IntCounterVec,
     rate_remaining: IntGauge,
 }
 
@@ -73,6 +77,26 @@ impl Metrics {
             &["reason"],
         )?;
         let sweeps = counters("reprise_sweeps_total", "Sweeps by result.", &["result"])?;
+        let redeliveries = counters(
+            "reprise_redeliveries_total",
+            "Failed webhook deliveries that were asked for again, by event and answer.",
+            &["event", "answer"],
+        )?;
+        let deliveries_given_up = counters(
+            "reprise_deliveries_given_up_total",
+            "Failed webhook deliveries that are not asked for again, by event and reason.",
+            &["event", "reason"],
+        )?;
+        let unannounced = counters(
+            "reprise_unannounced_jobs_total",
+            "Queued jobs that no event announced, by what became of them.",
+            &["outcome"],
+        )?;
+        let deliveries_open = IntGauge::new(
+            "reprise_deliveries_failed",
+            "Webhook deliveries that failed and have not arrived since, as the replica that sweeps sees them.",
+        )?;
+        registry.register(Box::new(deliveries_open.clone()))?;
         let work_failures = IntCounter::new(
             "reprise_work_failures_total",
             "Due records whose work failed and is tried again.",
@@ -95,6 +119,10 @@ impl Metrics {
             terminations,
             work_failures,
             sweeps,
+            redeliveries,
+            deliveries_given_up,
+            deliveries_open,
+            unannounced,
             rate_remaining,
         })
     }
@@ -148,6 +176,25 @@ impl Metrics {
 
     pub(crate) fn swept(&self, result: &str) {
         self.sweeps.with_label_values(&[result]).inc();
+    }
+
+    pub(crate) fn redelivery(&self, event: &str, answer: &str) {
+        self.redeliveries.with_label_values(&[event, answer]).inc();
+    }
+
+    pub(crate) fn delivery_given_up(&self, event: &str, reason: &str) {
+        self.deliveries_given_up
+            .with_label_values(&[event, reason])
+            .inc();
+    }
+
+    pub(crate) fn deliveries_open(&self, open: usize) {
+        self.deliveries_open
+            .set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    pub(crate) fn unannounced(&self, outcome: &str) {
+        self.unannounced.with_label_values(&[outcome]).inc();
     }
 
     pub(crate) fn rate_remaining(&self, remaining: u64) {

@@ -3,13 +3,16 @@
 //! [`crate::adapters`] puts the real SQS, EC2 and GitHub behind these traits. Errors are only told
 //! apart as far as the controller acts on the difference.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::select::{ImageQuery, ImageView};
-use reprise_model::ids::{CheckRunId, InstanceId, Region, Repository, RunAttempt, RunId};
+use reprise_model::delivery::{HookPage, RedeliveryAnswer};
+use reprise_model::ids::{
+    CheckRunId, HookAttemptId, HookCursor, InstanceId, Region, Repository, RunAttempt, RunId,
+};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
 use reprise_model::launch::SpotStrategy;
@@ -175,6 +178,24 @@ pub trait GitHub: Send + Sync + 'static {
     fn newer_run(&self, run: &Run)
     -> impl Future<Output = Result<Option<RunId>, PortError>> + Send;
 
+    /// A page of the attempts to deliver the App's webhooks, the newest first.
+    fn deliveries(
+        &self,
+        from: Option<&HookCursor>,
+    ) -> impl Future<Output = Result<HookPage, PortError>> + Send;
+
+    /// Asks for a webhook to be delivered again, exactly once.
+    fn redeliver(&self, attempt: HookAttemptId) -> impl Future<Output = RedeliveryReply> + Send;
+
+    /// The repositories that the App's installations show.
+    fn repositories(&self) -> impl Future<Output = Result<BTreeSet<Repository>, PortError>> + Send;
+
+    /// The runs of a repository that have not ended and may have jobs that wait for runners.
+    fn active_runs(
+        &self,
+        repository: &Repository,
+    ) -> impl Future<Output = Result<Vec<Run>, PortError>> + Send;
+
     /// How many requests the rate limit still allows, as last seen.
     fn rate_remaining(&self) -> Option<u64>;
 }
@@ -184,6 +205,17 @@ pub trait GitHub: Send + Sync + 'static {
 pub struct RerunReply {
     /// The answer.
     pub answer: RerunAnswer,
+    /// How long GitHub asks to wait.
+    pub retry_after: Option<SignedDuration>,
+    /// What GitHub or the network said, for the log.
+    pub detail: String,
+}
+
+/// What GitHub answered when it was asked to deliver a webhook again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RedeliveryReply {
+    /// The answer.
+    pub answer: RedeliveryAnswer,
     /// How long GitHub asks to wait.
     pub retry_after: Option<SignedDuration>,
     /// What GitHub or the network said, for the log.

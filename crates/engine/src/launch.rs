@@ -2,7 +2,8 @@
 //!
 //! A launch is a claim that is committed first and worked on until an instance is on its way or
 //! the tries are used up. Until EC2 has answered, the job's message leads to it, and from then on its
-//! due time, where the answer is not final. Capacity moves one way only: from spot to on-demand.
+//! due time, where the answer is not final; where no message was, it is due from the beginning
+//! ([`unled`]). Capacity moves one way only: from spot to on-demand.
 
 #[cfg(test)]
 mod tests;
@@ -63,7 +64,7 @@ pub enum QueuedVerdict {
     Read(Need),
     /// Commit this claim in the place of what was read, held until [`due::held_until`]; launch;
     /// commit the answer. Keep the message until then: a claim that is not due is found by nothing
-    /// else.
+    /// else. Who has no message commits it as [`unled`], and is done.
     Launch(LaunchClaim),
     /// Somebody else got the same message and launches. Look then whether that was answered.
     Wait(Timestamp),
@@ -165,6 +166,16 @@ pub fn goes_on(claim: &LaunchClaim, now: Timestamp) -> bool {
 
 /// The last words of a launch that EC2 kept throttling.
 const THROTTLED: &str = "EC2 kept throttling the request";
+
+/// The claim of a job that was found without a message: as nothing else leads to it, it is due.
+#[must_use]
+pub fn unled(claim: LaunchClaim, now: Timestamp) -> LaunchClaim {
+    LaunchClaim {
+        due: Some(Due::now(now)),
+        held_until: None,
+        ..claim
+    }
+}
 
 /// The claim where no fleet is configured any more: nothing will be launched for it.
 #[must_use]

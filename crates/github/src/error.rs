@@ -112,6 +112,16 @@ impl GitHubError {
     }
 }
 
+impl GitHubError {
+    /// The text with what broke, for a reply that never fails.
+    pub(crate) fn with_source(&self) -> String {
+        match self.source() {
+            Some(source) => format!("{self}: {source}"),
+            None => self.to_string(),
+        }
+    }
+}
+
 impl Rejection {
     pub(crate) fn from_answer(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         #[derive(Deserialize)]

@@ -30,7 +30,7 @@ pub(crate) struct Installation {
     client: tokio::sync::Mutex<Octocrab>,
 }
 
-/// The right to act on a repository.
+/// The right to act on what an installation shows.
 pub(crate) struct Access {
     installation: Arc<Installation>,
     pub(crate) token: SecretString,
@@ -55,6 +55,20 @@ impl Installations {
         }
         self.forget(repository, installation.id);
         let installation = self.of(transport, repository).await?;
+        let token = installation.token(transport).await?;
+        Ok(Access {
+            installation,
+            token,
+        })
+    }
+
+    /// A token for all that an installation shows.
+    pub(crate) async fn access_to_all(
+        &self,
+        transport: &Transport,
+        id: InstallationId,
+    ) -> Result<Access, GitHubError> {
+        let installation = self.shared(transport, id)?;
         let token = installation.token(transport).await?;
         Ok(Access {
             installation,

@@ -1,12 +1,16 @@
-//! GitHub's REST API as a GitHub App sees it: runs, jobs, annotations and re-runs.
+//! GitHub's REST API as a GitHub App sees it: runs, jobs, annotations, re-runs, and the App's own
+//! webhook deliveries.
 //!
 //! It asks and reports; it decides nothing, keeps nothing but tokens, and logs at debug level only:
 //! an error is logged once, where it is handled.
 //!
 //! Invariants:
-//! - One call of [`GitHub::rerun`] sends at most one POST. Nothing in this crate repeats a mutation.
+//! - One call of [`GitHub::rerun`] or [`GitHub::redeliver`] sends at most one POST. Nothing in this
+//!   crate repeats a mutation.
 //! - A token or the App's key is in no log line, no error and no `Debug` output.
 
+mod active;
+mod deliveries;
 mod error;
 mod installation;
 mod limits;
@@ -23,6 +27,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
+pub use deliveries::RedeliveryReply;
 pub use error::{GitHubError, GitHubErrorKind, Rejection};
 pub use limits::RateBudget;
 pub use rerun::RerunReply;

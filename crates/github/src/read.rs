@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 use crate::GitHub;
 use crate::error::{GitHubError, GitHubErrorKind};
+use crate::installation::Access;
 use crate::wire::{JobsPage, Page, WireAnnotation};
 
 impl GitHub {
@@ -84,11 +85,18 @@ impl GitHub {
         path: &str,
     ) -> Result<T, GitHubError> {
         let transport = &self.inner.transport;
-        let mut access = self
-            .inner
-            .installations
-            .access(transport, repository)
-            .await?;
+        let access = self.inner.installations.access(transport, repository);
+        self.read_by(access.await?, operation, path).await
+    }
+
+    /// The same with a token that is there already.
+    pub(crate) async fn read_by<T: DeserializeOwned>(
+        &self,
+        mut access: Access,
+        operation: &str,
+        path: &str,
+    ) -> Result<T, GitHubError> {
+        let transport = &self.inner.transport;
         let mut answer = transport.get(operation, path, &access.token).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
             access.renew(transport).await?;

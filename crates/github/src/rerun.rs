@@ -41,7 +41,7 @@ impl GitHub {
         let (operation, path) = order(repository, run, target);
         match transport.post(&operation, &path, &access.token).await {
             Ok(answer) => answered(&answer),
-            Err(error) => RerunReply::new(RerunAnswer::Unclear, with_source(&error)),
+            Err(error) => RerunReply::new(RerunAnswer::Unclear, error.with_source()),
         }
     }
 }
@@ -62,7 +62,7 @@ fn order(repository: &Repository, run: RunId, target: RerunTarget) -> (String, S
 
 /// Nothing left for GitHub, as no token could be had; so nothing is unclear about the run.
 fn not_sent(error: &GitHubError) -> RerunReply {
-    let detail = with_source(error);
+    let detail = error.with_source();
     match error.kind() {
         GitHubErrorKind::Forbidden(message) => {
             RerunReply::refused(RefusalKind::MissingPermission, message)
@@ -164,12 +164,5 @@ impl RerunReply {
     fn refused(kind: RefusalKind, message: String) -> Self {
         let detail = message.clone();
         Self::new(RerunAnswer::Refused(Refusal { kind, message }), detail)
-    }
-}
-
-fn with_source(error: &GitHubError) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
     }
 }

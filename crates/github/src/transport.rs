@@ -85,6 +85,17 @@ impl Transport {
         self.complete(operation, answer).await
     }
 
+    /// A POST without a body as the App itself. octocrab repeats nothing that the App asks for.
+    pub(crate) async fn post_as_app(
+        &self,
+        operation: &str,
+        path: &str,
+    ) -> Result<Answer, GitHubError> {
+        let request = request(operation, Method::POST, path, None, OctoBody::empty())?;
+        let answer = self.app.execute(request);
+        self.complete(operation, answer).await
+    }
+
     /// A GET as an installation.
     pub(crate) async fn get(
         &self,
@@ -208,6 +219,10 @@ impl Answer {
             operation: operation.to_owned(),
             problem: error.to_string(),
         })
+    }
+
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
     }
 
     pub(crate) fn rejection(&self) -> Rejection {

@@ -87,6 +87,10 @@ number_id! {
     /// An installation of the GitHub App.
     InstallationId
 }
+number_id! {
+    /// One attempt of GitHub's to deliver a webhook; a redelivery has another.
+    HookAttemptId
+}
 
 text_id! {
     /// A runner's name as GitHub shows it, up to 64 characters.
@@ -95,6 +99,10 @@ text_id! {
 text_id! {
     /// `X-GitHub-Delivery`; the same in a redelivery.
     DeliveryId
+}
+text_id! {
+    /// Where a page of GitHub's list of deliveries begins.
+    HookCursor
 }
 text_id! {
     /// An AWS region, as `eu-west-1`.

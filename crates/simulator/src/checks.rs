@@ -48,8 +48,8 @@ fn claimed(universe: &Universe) -> Vec<Broken> {
 }
 
 /// 8: jobs that waited in vain for as long as GitHub lets them, and nobody ever wanted a machine for
-/// them, or nobody went on to ask for it. The event of a queued job always arrives, so whoever had it
-/// has acknowledged it for nothing.
+/// them, or nobody went on to ask for it. Where such jobs are not searched for, the event of a queued
+/// job always arrives, so whoever had it has acknowledged it for nothing.
 async fn unheard(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
     let waited = universe.look(|world, _| waited_in_vain(world));
     let mut broken = Vec::new();

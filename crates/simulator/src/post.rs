@@ -19,6 +19,8 @@ pub const FAULTS: [&str; 4] = ["lost for good", "doubled", "lost at first", "del
 #[derive(Debug)]
 pub struct Post {
     rates: PostRates,
+    /// Whether an event of a queued job may be lost for good: what was lost is searched for.
+    search: bool,
     /// Whether the ends of jobs must arrive, too.
     ends_are_vital: bool,
     dice: Dice,
@@ -31,6 +33,7 @@ impl Post {
     pub fn new(plan: &Plan, dice: Dice) -> Self {
         Self {
             rates: plan.post,
+            search: plan.search,
             // No sweep finds a job on a machine that was not launched for its run.
             ends_are_vital: plan.world.mandate.retries_only || !plan.world.labels_are_bound,
             dice,
@@ -91,10 +94,10 @@ impl Post {
         self.under_way.first_key_value().map(|((at, _), _)| *at)
     }
 
-    /// Without it nobody would ever hear of the job, or of its end.
+    /// Without it nobody would ever hear of the job, unless by a search, or of its end.
     fn is_vital(&self, message: &Outgoing) -> bool {
         let says = |action| message.body.contains(action);
-        says("\"action\":\"queued\"")
+        (!self.search && says("\"action\":\"queued\""))
             || (self.ends_are_vital
                 && event(message) == Some("workflow_job")
                 && says("\"action\":\"completed\""))

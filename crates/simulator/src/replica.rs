@@ -115,9 +115,13 @@ impl Replica {
             life: Arc::clone(life),
             replica: self.number,
         };
-        let settings = self
-            .universe
-            .look(|world, _| setting::controller(world.settings(), self.universe.mandate));
+        let settings = self.universe.look(|world, _| {
+            setting::controller(
+                world.settings(),
+                self.universe.mandate,
+                self.universe.search,
+            )
+        });
         let seed = self.universe.throw(crate::plan::Dice::number);
         let controller = Arc::new(Controller::new(
             self.universe.clock,

@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::delivery::HookEvent;
 use reprise_store::{DueKey, Store};
 use reprise_world::invariants::{self, Broken, Watch};
+use reprise_world::world::World;
 use tokio::task::JoinSet;
 
 use crate::agents::{self, Agents};
@@ -19,12 +21,17 @@ use crate::operator::Operator;
 use crate::plan::{Action, Dice, Plan, Step};
 use crate::post::Post;
 use crate::replica::Replica;
+use crate::setting::REDELIVER;
 use crate::tell::tell;
 use crate::trace::{self, Trace, Who};
 use crate::universe::Universe;
 
 /// Nothing may have happened for so long before all is over: longer than any look, wait or sweep.
 const QUIET_FOR: SignedDuration = SignedDuration::from_mins(6);
+
+/// Whatever became of what it asked for, a controller gives a webhook up so long after its last
+/// attempt: three times ten minutes until an attempt would show, and an hour's pause.
+const GIVEN_UP_WITHIN: SignedDuration = SignedDuration::from_hours(2);
 
 /// After the last step everything comes to rest within this. GitHub itself takes a day to end a job
 /// that no runner takes.
@@ -64,6 +71,21 @@ pub fn play(plan: &Plan, keep: bool) -> Result<Played> {
         broken,
         took,
         trace,
+    })
+}
+
+/// Whether a webhook has not arrived that a controller is still to have delivered again. One whose
+/// redeliveries were asked for in vain, as the requests were lost, is given up, too.
+fn is_webhook_open(world: &World, now: Timestamp) -> bool {
+    let github = world.github();
+    let down_until = github.faults().webhooks_down_until;
+    let may_come = |tried_at: Timestamp| {
+        let since = down_until.map_or(tried_at, |until| until.max(tried_at));
+        now.duration_since(since) < GIVEN_UP_WITHIN
+    };
+    github.undelivered().iter().any(|one| {
+        let tries = u32::try_from(one.redeliveries).unwrap_or(u32::MAX);
+        one.event != HookEvent::Other && tries < REDELIVER.tries && may_come(one.tried_at)
     })
 }
 
@@ -185,6 +207,7 @@ impl<'a> Driver<'a> {
             | Action::Shortage { .. }
             | Action::EarlyCompleted { .. }
             | Action::Ping
+            | Action::AddressDown { .. }
             | Action::Stranger { .. }
             | Action::DeleteRepository { .. }
             | Action::Forge(_) => {
@@ -229,6 +252,9 @@ impl<'a> Driver<'a> {
 
     async fn is_quiet(&self) -> Result<bool> {
         let (universe, now) = (&self.universe, self.universe.now());
+        if universe.look(|world, now| is_webhook_open(world, now)) {
+            return Ok(false);
+        }
         let rests = self.next_step.is_none() && universe.is_calm() && self.post.next().is_none();
         if !rests || now < self.quiet_at() {
             return Ok(false);

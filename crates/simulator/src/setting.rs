@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use reprise_config::{FleetSettings, Place, Settings};
 use reprise_engine::offer::{FleetOffer, RegionOffer};
+use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
 use reprise_model::runner_name::RunnerNamePattern;
@@ -21,6 +22,17 @@ pub const SECRET: &str = "fake-webhook-secret";
 
 /// The pause between two sweeps, the controller's default.
 pub const SWEEP_EVERY: SignedDuration = SignedDuration::from_mins(1);
+
+/// How failed webhook deliveries are asked for again; but for the tries the controller's defaults. Few
+/// tries are used up within a simulation.
+pub const REDELIVER: RedeliverRules = RedeliverRules {
+    every: SignedDuration::from_mins(5),
+    within: SignedDuration::from_hours(72),
+    tries: 3,
+};
+
+/// The pause between two searches for queued jobs, where there are any; the controller's default.
+const FIND_QUEUED_EVERY: SignedDuration = SignedDuration::from_mins(15);
 
 /// How many messages of a queue a controller deals with at once.
 pub const AT_ONCE: usize = 100;
@@ -65,8 +77,8 @@ pub fn world(plan: &Plan) -> Result<World> {
     Ok(world)
 }
 
-/// The configuration of controllers that are told this.
-pub fn controller(world: &WorldSettings, mandate: Mandate) -> Settings {
+/// The configuration of controllers that are told this, and whether to search for queued jobs.
+pub fn controller(world: &WorldSettings, mandate: Mandate, search: bool) -> Settings {
     Settings {
         rules: Rules {
             tags: world.tags.clone(),
@@ -80,7 +92,11 @@ pub fn controller(world: &WorldSettings, mandate: Mandate) -> Settings {
             region: world.region.clone(),
             account: world.account.clone(),
         }],
-        fleet: (!mandate.retries_only).then(|| fleet(world)),
+        fleet: (!mandate.retries_only).then(|| FleetSettings {
+            find_queued_every: search.then_some(FIND_QUEUED_EVERY),
+            ..fleet(world)
+        }),
+        redeliver: Some(REDELIVER),
     }
 }
 
@@ -108,5 +124,6 @@ fn fleet(world: &WorldSettings) -> FleetSettings {
         offer: FleetOffer::of_types(region, types.to_vec()),
         launch_template: world.launch_template.clone(),
         launch_template_version: "$Latest".to_owned(),
+        find_queued_every: None,
     }
 }

@@ -27,6 +27,8 @@ pub struct Universe {
     pub mandate: Mandate,
     /// The ledger of all controllers.
     pub store: SqliteStore,
+    /// Whether controllers search for queued jobs that no event announced.
+    pub search: bool,
     world: Mutex<World>,
     dice: Mutex<Dice>,
     rates: Rates,
@@ -48,6 +50,7 @@ impl Universe {
             clock: SimClock::begin(plan.world.start),
             mandate: plan.world.mandate,
             store: SqliteStore::in_memory().context("failed to make the store")?,
+            search: plan.search,
             world: Mutex::new(setting::world(plan)?),
             dice: Mutex::new(Dice::new(plan.seed)),
             rates: plan.rates.clone(),
@@ -96,11 +99,16 @@ impl Universe {
         }
     }
 
-    /// From now on nothing fails. Runners come up, too: GitHub takes a day to end a job without one,
-    /// and jobs that come back one after the other would take a day each for as long as it goes on.
+    /// From now on nothing fails, and webhooks arrive. Runners come up, too: GitHub takes a day to end
+    /// a job without one, and jobs that come back one after the other would take a day each for as long
+    /// as it goes on.
     pub fn calm(&self) {
         self.calm.store(true, Ordering::Relaxed);
-        self.look(|world, _| world.runners_come_up());
+        self.look(|world, now| {
+            world.runners_come_up();
+            let down = &mut world.github_mut(now).faults_mut().webhooks_down_until;
+            *down = down.map(|until| until.min(now));
+        });
     }
 
     /// Whether nothing fails any more.

@@ -13,13 +13,14 @@ use serde_json::{Value, json};
 use talk::Talk;
 
 /// Every route of the simulated GitHub, by the name under which it counts requests.
-const ROUTES: [&str; 15] = [
+const ROUTES: [&str; 20] = [
     "access token",
     "annotations",
     "app",
     "attempt",
     "cancel a run",
     "installation of a repository",
+    "installations",
     "job",
     "jobs of a run",
     "jobs of an attempt",
@@ -27,15 +28,20 @@ const ROUTES: [&str; 15] = [
     "re-run a job",
     "re-run a run",
     "re-run failed jobs",
+    "redeliver a webhook",
+    "repositories of the installation",
     "run",
+    "runs",
     "runs of a workflow",
+    "webhook deliveries",
 ];
 
 /// What GitHub's description leaves out although GitHub answers so: 401, 403, 404 and 500 are what
 /// its guide says of all routes ("Troubleshooting the REST API"), and the refusals of re-runs have
 /// been seen on all three routes.
-const UNDESCRIBED: [&str; 20] = [
+const UNDESCRIBED: [&str; 23] = [
     "GET /app 401",
+    "GET /app/hook/deliveries 401",
     "GET /rate_limit 401",
     "GET /repos/{owner}/{repo}/actions/jobs/{job_id} 404",
     "GET /repos/{owner}/{repo}/actions/runs/{run_id} 401",
@@ -46,6 +52,8 @@ const UNDESCRIBED: [&str; 20] = [
     "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs 404",
     "GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations 403",
     "GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations 404",
+    "POST /app/hook/deliveries/{delivery_id}/attempts 401",
+    "POST /app/hook/deliveries/{delivery_id}/attempts 404",
     "POST /repos/{owner}/{repo}/actions/jobs/{job_id}/rerun 404",
     "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel 404",
     "POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun 401",

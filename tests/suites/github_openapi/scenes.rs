@@ -13,6 +13,7 @@ const ACTIONS: &str = "/repos/acme/shop/actions";
 /// Everything.
 pub(crate) fn play(talk: &mut Talk) -> Result<()> {
     credentials(talk)?;
+    webhooks_are_delivered_again(talk)?;
     let run = a_run_is_interrupted_and_comes_back(talk)?;
     lists_have_pages_and_filters(talk, run)?;
     what_is_not_there(talk, run)?;
@@ -46,6 +47,36 @@ fn credentials(talk: &mut Talk) -> Result<()> {
     talk.ask_as(&app, "GET", "/repos/acme/attic/installation", 404)?;
     talk.ask("GET", "/rate_limit", 200)?;
     talk.ask_as("no-token", "GET", "/rate_limit", 401)?;
+    Ok(())
+}
+
+/// The webhook's address is down for a while; of what did not arrive one thing is sent again.
+fn webhooks_are_delivered_again(talk: &mut Talk) -> Result<()> {
+    let app = talk.app.clone();
+    talk.ask_as(&app, "GET", "/app/installations", 200)?;
+    talk.ask("GET", "/installation/repositories?per_page=100", 200)?;
+    let until = talk.now() + SignedDuration::from_mins(1);
+    talk.github.faults_mut().webhooks_down_until = Some(until);
+    talk.push(spec(vec![job("build")])?);
+    talk.ask("GET", &format!("{ACTIONS}/runs?status=queued"), 200)?;
+    talk.wait(SignedDuration::from_mins(2));
+    talk.work_off(&Conclusion::Success)?;
+    let list = "/app/hook/deliveries";
+    talk.ask_as(&app, "GET", &format!("{list}?per_page=2"), 200)?;
+    talk.ask_as("no-token", "GET", list, 401)?;
+    talk.ask_as(&app, "GET", &format!("{list}?cursor=nonsense"), 400)?;
+    let all = talk.ask_as(&app, "GET", list, 200)?;
+    let all = all.as_array().map(Vec::as_slice).unwrap_or_default();
+    let again = |code: u16| {
+        let one = all.iter().find(|one| one["status_code"] == code);
+        let id = one.and_then(|one| one["id"].as_u64()).unwrap_or_default();
+        format!("{list}/{id}/attempts")
+    };
+    talk.ask_as(&app, "POST", &again(502), 202)?;
+    talk.ask_as(&app, "POST", &again(200), 422)?;
+    talk.ask_as(&app, "POST", &format!("{list}/1/attempts"), 404)?;
+    talk.ask_as("no-token", "POST", &again(502), 401)?;
+    talk.ask_as(&app, "GET", list, 200)?;
     Ok(())
 }
 

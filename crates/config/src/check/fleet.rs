@@ -7,6 +7,7 @@ use reprise_engine::types::InstanceType;
 use reprise_model::ids::StackName;
 use reprise_model::labels::{MachineWish, Name};
 
+use super::lost;
 use crate::FleetSettings;
 use crate::checker::Checker;
 use crate::error::shown;
@@ -43,6 +44,7 @@ pub(super) fn fleet(
     subnets(checker, &section.subnets, &choices.places);
     let types = types(checker, section.types, &choices.limits);
     reachable(checker, &choices);
+    let find_queued_every = lost::find_queued_every(checker, section.find_queued_every);
     Some(FleetSettings {
         stack: stack?,
         offer: FleetOffer {
@@ -58,6 +60,7 @@ pub(super) fn fleet(
         },
         launch_template: template?,
         launch_template_version: version,
+        find_queued_every,
     })
 }
 

@@ -5,6 +5,7 @@ mod fleet;
 mod github;
 mod images;
 mod limits;
+mod lost;
 mod queues;
 mod rules;
 mod runners;
@@ -41,6 +42,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let regions = aws::regions(checker, file.aws);
     let first_region = regions.first().map(|one| one.region.clone());
     let github = github::github(checker, &file.github);
+    let redeliver = lost::redeliver(checker, &file.github);
     let repositories = github::repositories(checker, file.github.repositories);
     let queues = queues::queues(checker, file.queues, first_region);
     let region = queues.as_ref().map(|queues| &queues.region);
@@ -74,6 +76,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
             runner_name: runner_name?,
             places: regions.iter().map(place).collect(),
             fleet,
+            redeliver,
         },
         regions,
     })

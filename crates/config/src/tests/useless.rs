@@ -178,3 +178,23 @@ fn retry(lines: &str) -> String {
 fn store(lines: &str) -> String {
     format!("{GOOD}\n[store]\n{lines}")
 }
+
+#[test]
+fn what_would_find_nothing_that_was_lost_is_a_mistake_but_may_be_switched_off() {
+    insta::assert_snapshot!(all_bad(&[
+        &with("github", "redeliver_every = \"36h\""),
+        &with("github", "redeliver_every = \"-5m\""),
+        &with("github", "redeliver_within = \"0s\""),
+        &with("github", "redeliver_within = \"1000h\""),
+        &with("github", "redeliver_tries = 0"),
+        &with("fleet", "find_queued_every = \"7h\""),
+    ]));
+    let off = [
+        ("REPRISE__GITHUB__REDELIVER_EVERY", "0s"),
+        ("REPRISE__FLEET__FIND_QUEUED_EVERY", "0s"),
+    ];
+    let settings = good(GOOD, &off).settings;
+    assert_eq!(settings.redeliver, None);
+    let fleet = settings.fleet.expect("a fleet");
+    assert_eq!(fleet.find_queued_every, None);
+}

@@ -15,6 +15,8 @@ mod webhook;
 
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
+pub(crate) use self::queued::LedBy;
+
 /// How a message ended: counted, logged, final.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]

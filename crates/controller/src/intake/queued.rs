@@ -7,7 +7,7 @@ use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey};
-use reprise_model::reason::LaunchRefusal;
+use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 use reprise_store::{Expect, Store, StoreError, Versioned};
 use tracing::{debug, info, warn};
 
@@ -16,13 +16,23 @@ use crate::intake::Outcome;
 use crate::ports::Ports;
 use crate::records::{TRIES, expected};
 
+/// What leads back to a job's claim until EC2's answer is committed, should this process not live to
+/// do that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LedBy {
+    /// The job's message, which is under way so long.
+    Message,
+    /// The claim's own due time: nobody has a message.
+    DueTime,
+}
+
 impl<P: Ports> Controller<P> {
-    /// Launches for a queued job. Its message is under way until EC2's answer is committed: it leads
-    /// back to the claim, should this process not live to do that.
+    /// Launches for a queued job: at once while its message is under way, else by what is due.
     pub(crate) async fn queued(
         &self,
         repository: &Repository,
         job: &Job,
+        led_by: LedBy,
     ) -> Result<Outcome, WorkError> {
         let key = ClaimKey {
             repository: repository.clone(),
@@ -54,12 +64,21 @@ impl<P: Ports> Controller<P> {
                     self.read_of_ec2(need, &mut ec2).await?;
                     continue;
                 }
-                QueuedVerdict::Wait(until) => {
-                    waiting(repository, job);
-                    self.pause_until(until).await?;
-                }
+                QueuedVerdict::Wait(until) => match led_by {
+                    LedBy::Message => {
+                        waiting(repository, job);
+                        self.pause_until(until).await?;
+                    }
+                    // Whoever holds it has its message. A later search sees what came of it.
+                    LedBy::DueTime => return Ok(Outcome::Ignored(IgnoreReason::AlreadyClaimed)),
+                },
                 QueuedVerdict::Launch(claim) => {
-                    match self.launch_at_once(claim, expected(&found)).await {
+                    let expect = expected(&found);
+                    let launched = match led_by {
+                        LedBy::Message => self.launch_at_once(claim, expect).await,
+                        LedBy::DueTime => self.launch_when_due(claim, expect).await,
+                    };
+                    match launched {
                         Err(WorkError::Store(StoreError::Conflict { .. })) if lost < TRIES => {
                             lost += 1;
                         }
@@ -94,10 +113,7 @@ impl<P: Ports> Controller<P> {
         // Waited for without a claim, which is held for no longer than the launch takes.
         let _place = self.launch_place().await?;
         let claimed = self.hold_launch(claim, expect).await?;
-        match expect {
-            Expect::Absent => wanted(&claimed.record),
-            Expect::At(_) => taken_over(&claimed.record),
-        }
+        told_claimed(&claimed.record, expect);
         let answered = self.launch_claimed(claimed).await?;
         Ok(match answered.state {
             ClaimState::Launched { .. } => Outcome::Launched,
@@ -107,6 +123,28 @@ impl<P: Ports> Controller<P> {
                 Outcome::LaunchDue
             }
         })
+    }
+
+    /// Claims without holding: whoever finds what is due asks EC2. A conflict says that somebody else
+    /// was faster.
+    async fn launch_when_due(
+        &self,
+        claim: LaunchClaim,
+        expect: Expect,
+    ) -> Result<Outcome, WorkError> {
+        let claim = launch::unled(claim, self.now());
+        let put = self.put_claim(claim.clone(), expect);
+        self.store.commit(vec![put]).await?;
+        told_claimed(&claim, expect);
+        self.due.notify_one();
+        Ok(Outcome::LaunchDue)
+    }
+}
+
+fn told_claimed(claim: &LaunchClaim, expect: Expect) {
+    match expect {
+        Expect::Absent => wanted(claim),
+        Expect::At(_) => taken_over(claim),
     }
 }
 

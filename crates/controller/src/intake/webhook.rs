@@ -9,7 +9,7 @@ use reprise_model::webhook::{
 use secrecy::SecretString;
 
 use crate::context::{Controller, WorkError};
-use crate::intake::{Outcome, signature};
+use crate::intake::{LedBy, Outcome, signature};
 use crate::logging::chain;
 use crate::ports::Ports;
 
@@ -43,7 +43,10 @@ impl<P: Ports> Controller<P> {
 
     async fn workflow_job(&self, event: WorkflowJobEvent) -> Result<Outcome, WorkError> {
         match event.action {
-            JobAction::Queued => self.queued(&event.repository, &event.job).await,
+            JobAction::Queued => {
+                let (repository, job) = (&event.repository, &event.job);
+                self.queued(repository, job, LedBy::Message).await
+            }
             JobAction::Completed => self.completed(&event.repository, &event.job).await,
             // A job is bound to its instance by the runner name of its completion.
             JobAction::InProgress | JobAction::Waiting | JobAction::Unknown(_) => {

@@ -4,13 +4,19 @@
 //! that they bear, finds the jobs that ran on interrupted ones, judges them by the same code that an
 //! event goes through, and ends what serves nothing any more. One failure holds up nothing else.
 //!
+//! In the same turn, each at its own pace (`rounds`): webhooks that did not arrive are delivered
+//! again, also in retry-only mode, and queued jobs that no event announced are found.
+//!
 //! Of all replicas one sweeps (`turn`). What it keeps in memory is only when to ask again
 //! (`patience`): whoever sweeps next asks a little sooner, and finds the same.
 
+mod deliveries;
 mod interrupted;
 mod patience;
 mod reap;
+mod rounds;
 mod turn;
+mod unannounced;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +30,7 @@ use reprise_store::Store;
 use tracing::{debug, error};
 
 pub(crate) use self::patience::Patience;
+use self::rounds::Rounds;
 use self::turn::Turn;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
@@ -36,11 +43,12 @@ use crate::ports::{Cloud, Ports};
 pub async fn run_sweeps<P: Ports>(controller: Arc<Controller<P>>, every: SignedDuration) {
     mutant!(NeverSweep => return controller.draining.begun().await);
     let mut turn = Turn::new(controller.now());
+    let mut rounds = Rounds::new(controller.now());
     while !controller.draining.has_begun() {
         tokio::select! {
             // A sweep that is done at the very end is still told of.
             biased;
-            () = controller.take_turn(&mut turn, every) => {}
+            () = controller.take_turn(&mut turn, &mut rounds, every) => {}
             // Whatever it was at, the next sweep begins anew.
             () = controller.draining.begun() => break,
         }
@@ -69,29 +77,34 @@ impl<P: Ports> Controller<P> {
         found
     }
 
-    /// A sweep for as long as it is our turn, told of.
-    async fn sweep_in_turn(&self, turn: &mut Turn) {
-        let swept = tokio::select! {
+    /// A sweep and what goes with it, for as long as it is our turn.
+    async fn sweep_in_turn(&self, turn: &mut Turn, rounds: &mut Rounds) {
+        let fence = turn.fence();
+        let work = async {
+            self.sweep_and_tell(fence).await;
+            self.go_round(rounds).await;
+        };
+        tokio::select! {
             // The turn goes first: a process that was stopped for long finds that out before it
             // goes on.
             biased;
-            () = self.turn_lost(turn) => {
-                self.metrics.swept("lost");
-                return;
-            }
-            // In a box: with GitHub's client beneath it a sweep is deeper than a thread's stack likes.
-            swept = caught(Box::pin(self.sweep())) => swept,
-        };
+            () = self.turn_lost(turn) => self.metrics.swept("lost"),
+            () = work => {}
+        }
+    }
+
+    async fn sweep_and_tell(&self, fence: Option<u64>) {
+        // In a box: with GitHub's client beneath it a sweep is deeper than a thread's stack likes.
+        let swept = caught(Box::pin(self.sweep())).await;
         let swept = swept.unwrap_or_else(|Panicked(words)| Err(WorkError::Panicked(words)));
         match swept {
             Ok(found) => {
                 self.metrics.swept("done");
-                debug!(found, sweep.fence = turn.fence(), "swept");
+                debug!(found, sweep.fence = fence, "swept");
             }
             Err(WorkError::Draining) => {}
             Err(error @ (WorkError::Port(_) | WorkError::Store(_) | WorkError::Panicked(_))) => {
                 self.metrics.swept("failed");
-                let fence = turn.fence();
                 error!(error = %chain(&error), sweep.fence = fence, "failed to sweep; tried again");
             }
         }

@@ -10,6 +10,7 @@ use reprise_engine::backoff::after;
 use reprise_store::{Fence, LeaseName, Store, StoreError};
 use tracing::{info, warn};
 
+use super::rounds::Rounds;
 use crate::clock::Clock;
 use crate::context::Controller;
 use crate::logging::chain;
@@ -63,15 +64,25 @@ impl Turn {
 
 impl<P: Ports> Controller<P> {
     /// Takes or renews the turn, and sweeps if it is ours and time.
-    pub(super) async fn take_turn(&self, turn: &mut Turn, every: SignedDuration) {
+    pub(super) async fn take_turn(
+        &self,
+        turn: &mut Turn,
+        rounds: &mut Rounds,
+        every: SignedDuration,
+    ) {
         if let Err(error) = self.hold(turn).await {
             warn!(error = %chain(&error), "failed to ask whose turn it is to sweep; asked again");
             return;
         }
-        if turn.held.is_none() || self.now() < turn.next {
+        if turn.held.is_none() {
+            // Whoever sweeps tells of them.
+            self.metrics.deliveries_open(0);
             return;
         }
-        self.sweep_in_turn(turn).await;
+        if self.now() < turn.next {
+            return;
+        }
+        self.sweep_in_turn(turn, rounds).await;
         turn.next = after(self.now(), every);
     }
 

@@ -14,6 +14,7 @@ mod fakes;
 mod inputs;
 mod interruptions;
 mod launches;
+mod lost;
 mod pumps;
 mod reaps;
 mod replicas;

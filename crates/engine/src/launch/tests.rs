@@ -111,6 +111,21 @@ fn a_claim_that_was_let_go_is_launched_at_once() {
 }
 
 #[test]
+fn a_claim_that_no_message_leads_to_is_due_at_once_and_its_request_the_same() {
+    for claim in [spot_claim(), held_claim()] {
+        let due = unled(claim.clone(), at(40));
+        assert_eq!(due.due, Some(Due::now(at(40))));
+        assert_eq!(due.held_until, None);
+        assert_eq!(due.client_token(), claim.client_token());
+        assert_eq!(
+            found(due, 41),
+            QueuedVerdict::Ignore(IgnoreReason::AlreadyClaimed),
+            "a message that comes late has nothing to lead to"
+        );
+    }
+}
+
+#[test]
 fn a_claim_that_was_answered_is_held_by_nobody() {
     for answered in [launched(), no_spot(), unclear(), refused()] {
         assert_eq!(answer(held_claim(), answered).held_until, None);

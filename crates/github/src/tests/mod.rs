@@ -1,6 +1,8 @@
 //! The crate against a GitHub of canned answers, over real HTTP on loopback.
 
+mod active;
 mod auth;
+mod deliveries;
 mod newer;
 mod reads;
 mod reruns;

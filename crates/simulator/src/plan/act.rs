@@ -77,6 +77,13 @@ impl Action {
                     world.github_mut(now).send_ping(now);
                     Some("it is sent".to_owned())
                 }
+                Self::AddressDown { lasts } => {
+                    let until = now.checked_add(*lasts).unwrap_or(Timestamp::MAX);
+                    let down = &mut world.github_mut(now).faults_mut().webhooks_down_until;
+                    let until = down.map_or(until, |known| known.max(until));
+                    *down = Some(until);
+                    Some(format!("until {until}"))
+                }
                 Self::Forge(forgery) => forgery.message(world, now).map(|message| {
                     world.post(now, message);
                     "it is posted".to_owned()

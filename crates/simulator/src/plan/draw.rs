@@ -15,6 +15,9 @@ const START: Timestamp = Timestamp::constant(1_772_359_200, 0);
 /// How long after the last push most things have happened.
 const HORIZON: SignedDuration = SignedDuration::from_mins(20);
 
+/// Tells the dice of the webhooks' address from those of all else.
+const ADDRESS_DICE: u64 = 0x61_64_64_72_65_73_73;
+
 pub(super) fn plan(seed: u64) -> Plan {
     let mut dice = Dice::new(seed);
     let kind = Kind::draw(&mut dice);
@@ -23,7 +26,16 @@ pub(super) fn plan(seed: u64) -> Plan {
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);
     let mut steps = workload::pushes(&mut dice, &kind, &mix);
     let stage = stage(&steps, replicas, &kind);
-    let happenings = stage.happenings(&mut dice, &swarm, &kind);
+    let mut happenings = stage.happenings(&mut dice, &swarm, &kind);
+    // By dice of its own: what else a seed draws stays as it was.
+    let mut its_dice = Dice::new(seed ^ ADDRESS_DICE);
+    let search = its_dice.chance(500) && !kind.mandate.retries_only;
+    // What is given up because the address is down for long is found by a search and a sweep alone,
+    // and no sweep finds a job on a machine that was not launched for its run.
+    if search && kind.labels_are_bound && its_dice.chance(600) {
+        let count = its_dice.number_of(1, 2);
+        happenings.extend((0..count).map(|_| stage.address_down(&mut its_dice)));
+    }
     steps.extend(happenings);
     // What happens to a run at the time of its push happens after it: the sort keeps their order.
     steps.sort_by_key(|step| step.at);
@@ -35,6 +47,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         post: swarm.post(&mut dice),
         agents: swarm.agents(&mut dice),
         replicas: u32::try_from(replicas).unwrap_or(1),
+        search,
         calm_after: last + dice.seconds(0, 2_400),
         steps,
     }
@@ -53,6 +66,7 @@ fn stage<'a>(steps: &'a [Step], replicas: usize, kind: &Kind) -> Stage<'a> {
             | Action::Shortage { .. }
             | Action::EarlyCompleted { .. }
             | Action::Ping
+            | Action::AddressDown { .. }
             | Action::Forge(_)
             | Action::DeleteRepository { .. }
             | Action::Stranger { .. }

@@ -234,6 +234,16 @@ impl Stage<'_> {
         }
     }
 
+    /// Mostly minutes; some so long that what fails meanwhile is given up.
+    pub(super) fn address_down(&self, dice: &mut Dice) -> Step {
+        let (least, most) = dice.one_of((30, 1_800), &[(100, (7_200, 14_400))]);
+        let lasts = dice.seconds(least, most);
+        Step {
+            at: dice.up_to(self.horizon),
+            what: Action::AddressDown { lasts },
+        }
+    }
+
     fn forgery(&self, dice: &mut Dice) -> Step {
         let (run, place) = self.job(dice);
         let says = match dice.below(5) {

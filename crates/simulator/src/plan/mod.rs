@@ -49,6 +49,9 @@ pub struct Plan {
     pub agents: AgentRates,
     /// How many controllers there are.
     pub replicas: u32,
+    /// Whether they search for queued jobs that no event announced. Where they do not, such an event
+    /// always comes in the end, and whoever acknowledges it for nothing is found out.
+    pub search: bool,
     /// What is done, in order of time.
     pub steps: Vec<Step>,
     /// From when on nothing outside fails any more, so that everything can come to rest.
@@ -158,6 +161,11 @@ pub enum Action {
     },
     /// GitHub sends a signed event of a kind that does not matter.
     Ping,
+    /// The address of the webhooks takes nothing for a while.
+    AddressDown {
+        /// For how long.
+        lasts: SignedDuration,
+    },
     /// A stranger posts something to the address of the webhooks.
     Forge(Forgery),
     /// The owner of a run's repository deletes it.

@@ -105,8 +105,8 @@ pub struct PostRates {
     pub lost: Chance,
     /// How much later at most.
     pub redelivered_within: SignedDuration,
-    /// A webhook is lost for ever, unless it tells that a job is queued: without that nobody would
-    /// launch anything for it, and GitHub's own way out of it is a redelivery by hand.
+    /// A webhook is lost for ever behind its address, so that GitHub takes it for delivered; one that
+    /// tells that a job is queued only where such jobs are searched for.
     pub lost_for_good: Chance,
     /// An event of EC2 is lost for ever: EventBridge promises its best effort.
     pub ec2_lost_for_good: Chance,

@@ -15,7 +15,7 @@ use super::{
 };
 
 /// All kinds of steps.
-pub const STEPS: [&str; 25] = [
+pub const STEPS: [&str; 26] = [
     "push",
     "a person cancels",
     "a person re-runs",
@@ -27,6 +27,7 @@ pub const STEPS: [&str; 25] = [
     "shortage",
     "early completed",
     "ping",
+    "the webhooks' address is down",
     "forged: completed, passed",
     "forged: completed, failed",
     "forged: queued",
@@ -118,6 +119,7 @@ pub fn faults(plan: &Plan) -> Vec<(&'static str, bool)> {
     faults.extend(of_agents(&plan.agents));
     faults.extend(of_world(&plan.world));
     faults.push(("several replicas", plan.replicas > 1));
+    faults.push(("no search for queued jobs", !plan.search));
     faults.push(("a run had waited for a month", has_waited(plan)));
     faults
 }
@@ -156,6 +158,7 @@ fn word(action: &Action) -> &'static str {
         Action::Shortage { .. } => "shortage",
         Action::EarlyCompleted { .. } => "early completed",
         Action::Ping => "ping",
+        Action::AddressDown { .. } => "the webhooks' address is down",
         Action::Forge(forgery) => signature(forgery.signed),
         Action::Crash {
             after_effect: false,

@@ -55,6 +55,23 @@ fn a_prefix_keeps_the_first_steps_and_grows_calm_where_the_next_would_be() {
 }
 
 #[test]
+fn webhooks_are_given_up_only_where_a_search_and_a_sweep_find_what_they_told() {
+    let is_down = |plan: &Plan| {
+        let mut steps = plan.steps.iter();
+        steps.any(|step| matches!(step.what, Action::AddressDown { .. }))
+    };
+    for plan in plans() {
+        let found_without = plan.search && plan.world.labels_are_bound;
+        assert!(found_without || !is_down(&plan), "seed {}", plan.seed);
+        assert!(!(plan.search && plan.world.mandate.retries_only));
+    }
+    let (searched, not): (Vec<Plan>, Vec<Plan>) = plans().partition(|plan| plan.search);
+    assert!(searched.iter().any(is_down));
+    let with_fleet = not.iter().filter(|plan| !plan.world.mandate.retries_only);
+    assert!(with_fleet.count() > searched.len() / 2);
+}
+
+#[test]
 fn every_kind_of_step_is_drawn_often_enough() {
     let mut words: Vec<&str> = Vec::new();
     for plan in plans() {
@@ -72,6 +89,7 @@ fn every_kind_of_step_is_drawn_often_enough() {
         "shortage",
         "early",
         "ping",
+        "address down",
         "lie: completed",
         "lie: queued",
         "lie: warning",
@@ -102,6 +120,7 @@ fn kind(action: &Action) -> &'static str {
         Action::EarlyCompleted { .. } => "early",
         Action::DeleteRepository { .. } => "deletion",
         Action::Ping => "ping",
+        Action::AddressDown { .. } => "address down",
         Action::Forge(forgery) => match forgery.says {
             Lie::Completed { .. } => "lie: completed",
             Lie::Queued { .. } => "lie: queued",

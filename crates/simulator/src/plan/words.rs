@@ -12,6 +12,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (seed, replicas) = (self.seed, self.replicas);
         writeln!(f, "seed {seed}, replicas: {replicas}")?;
+        writeln!(f, "search: {}", self.search)?;
         writeln!(f, "world:  {:?}", self.world)?;
         writeln!(f, "rates:  {:?}", self.rates)?;
         writeln!(f, "post:   {:?}", self.post)?;
@@ -77,6 +78,9 @@ impl fmt::Display for Action {
                 write!(f, "the repository of push {run} is deleted")
             }
             Self::Ping => f.write_str("GitHub sends a ping"),
+            Self::AddressDown { lasts } => {
+                write!(f, "the address of the webhooks takes nothing for {lasts:#}")
+            }
             Self::Forge(forgery) => forgery.fmt(f),
             Self::Crash {
                 replica,

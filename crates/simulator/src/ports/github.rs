@@ -1,9 +1,12 @@
 //! GitHub, as a replica reaches it: late, failing, and sometimes silent.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use jiff::Timestamp;
-use reprise_controller::ports::{GitHub, PortError, PortErrorKind, RerunReply};
-use reprise_model::ids::{CheckRunId, Repository, RunAttempt, RunId};
+use reprise_controller::ports::{GitHub, PortError, PortErrorKind, RedeliveryReply, RerunReply};
+use reprise_model::delivery::{HookPage, RedeliveryAnswer};
+use reprise_model::ids::{CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId};
 use reprise_model::job::Job;
 use reprise_model::ledger::{RerunAnswer, RerunTarget};
 use reprise_model::reason::{Refusal, RefusalKind};
@@ -187,6 +190,58 @@ impl GitHub for SimGitHub {
         .await
     }
 
+    async fn deliveries(&self, from: Option<&HookCursor>) -> Result<HookPage, PortError> {
+        self.read("list webhook deliveries", |world, now| {
+            Some(world.github_mut(now).read_attempts(now, from))
+        })
+        .await
+    }
+
+    async fn redeliver(&self, attempt: HookAttemptId) -> RedeliveryReply {
+        let wire = &self.0;
+        let crash = wire.begin().await;
+        wire.travel(USUAL).await;
+        let post = || {
+            wire.universe
+                .world(|world, now| world.github_mut(now).post_redelivery(now, attempt))
+        };
+        let reply = match self.fault() {
+            None if post() => redelivery(RedeliveryAnswer::Accepted, "accepted"),
+            None => {
+                let message = "Not Found".to_owned();
+                redelivery(RedeliveryAnswer::Refused { message }, "Not Found")
+            }
+            Some(Fault::Fails) => redelivery(RedeliveryAnswer::Unclear, "502 Bad Gateway"),
+            Some(Fault::Limited) => RedeliveryReply {
+                retry_after: Some(wire.universe.rates().github.retry_after),
+                ..redelivery(RedeliveryAnswer::NotNow, "a secondary rate limit")
+            },
+            Some(Fault::Lost { carried_out }) => {
+                if carried_out {
+                    post();
+                }
+                wire.universe.clock.pause(DEADLINE).await;
+                redelivery(RedeliveryAnswer::Unclear, "no answer came in time")
+            }
+        };
+        wire.end(crash, USUAL).await;
+        reply
+    }
+
+    async fn repositories(&self) -> Result<BTreeSet<Repository>, PortError> {
+        let all = self.read("list the App's repositories", |world, now| {
+            Some(world.github_mut(now).read_repositories(now))
+        });
+        Ok(all.await?.into_iter().collect())
+    }
+
+    async fn active_runs(&self, repository: &Repository) -> Result<Vec<Run>, PortError> {
+        self.read("list the runs of a repository", |world, now| {
+            world.github_mut(now).read_active_runs(now, repository)
+        })
+        .await
+    }
+
     fn rate_remaining(&self) -> Option<u64> {
         Some(5_000)
     }
@@ -216,6 +271,14 @@ fn reply(posted: RerunPosted) -> RerunReply {
             };
             answered(answer, &words)
         }
+    }
+}
+
+fn redelivery(answer: RedeliveryAnswer, detail: &str) -> RedeliveryReply {
+    RedeliveryReply {
+        answer,
+        retry_after: None,
+        detail: detail.to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! GitHub's have.
 
 use jiff::Timestamp;
+use reprise_model::ids::Repository;
 use reprise_model::job::Conclusion;
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ pub(super) struct Wire<'a>(pub(super) &'a Settings);
 impl Wire<'_> {
     /// A job of an attempt.
     pub(super) fn job(self, run: &Run, attempt: &Attempt, job: &Job) -> Value {
-        let api = self.repository_api(run);
+        let api = self.repository_api(&run.spec.repository);
         let runner = job.runner.as_ref();
         json!({
             "id": job.id,
@@ -48,7 +49,7 @@ impl Wire<'_> {
 
     /// A run as one of its attempts shows it.
     pub(super) fn run(self, run: &Run, attempt: &Attempt) -> Value {
-        let api = self.repository_api(run);
+        let api = self.repository_api(&run.spec.repository);
         let url = format!("{api}/actions/runs/{}", run.id);
         let suite = check_suite(run);
         let earlier = attempt.number.get() - 1;
@@ -86,15 +87,18 @@ impl Wire<'_> {
             "previous_attempt_url": (earlier > 0).then(|| format!("{url}/attempts/{earlier}")),
             "workflow_url": format!("{api}/actions/workflows/{}", run.workflow),
             "head_commit": head_commit(run),
-            "repository": self.repository(run),
-            "head_repository": self.repository(run),
+            "repository": self.repository_of(run),
+            "head_repository": self.repository_of(run),
         })
     }
 
     /// The workflow of a run.
     pub(super) fn workflow(self, run: &Run) -> Value {
-        let api = self.repository_api(run);
-        let (page, path) = (self.repository_page(run), &run.spec.workflow_path);
+        let api = self.repository_api(&run.spec.repository);
+        let (page, path) = (
+            self.repository_page(&run.spec.repository),
+            &run.spec.workflow_path,
+        );
         let made = seconds(run.created_at);
         json!({
             "id": run.workflow,
@@ -112,7 +116,7 @@ impl Wire<'_> {
 
     /// An annotation of a job's check run.
     pub(super) fn annotation(self, run: &Run, annotation: &Annotation) -> Value {
-        let page = self.repository_page(run);
+        let page = self.repository_page(&run.spec.repository);
         json!({
             "path": ".github",
             "blob_href": format!("{page}/blob/{}/.github", run.spec.head_sha),
@@ -229,18 +233,22 @@ impl Wire<'_> {
         format!("{}_{id:012x}", initials.collect::<String>())
     }
 
-    /// The address of a run's repository in the API.
-    pub(super) fn repository_api(self, run: &Run) -> String {
-        format!("{}/repos/{}", self.0.api_url, run.spec.repository)
+    /// The address of a repository in the API.
+    pub(super) fn repository_api(self, repository: &Repository) -> String {
+        format!("{}/repos/{repository}", self.0.api_url)
     }
 
-    /// The address of a run's repository for people.
-    pub(super) fn repository_page(self, run: &Run) -> String {
-        format!("{}/{}", self.0.html_url, run.spec.repository)
+    /// The address of a repository for people.
+    pub(super) fn repository_page(self, repository: &Repository) -> String {
+        format!("{}/{repository}", self.0.html_url)
     }
 
     fn run_page(self, run: &Run) -> String {
-        format!("{}/actions/runs/{}", self.repository_page(run), run.id)
+        format!(
+            "{}/actions/runs/{}",
+            self.repository_page(&run.spec.repository),
+            run.id
+        )
     }
 }
 

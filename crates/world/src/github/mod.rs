@@ -8,11 +8,12 @@
 //! of what did not execute again.
 //!
 //! It does not run steps, keep logs, register runners (any runner with matching labels may take a
-//! job), redeliver webhooks, or parse workflow files.
+//! job), or parse workflow files.
 
 mod audit;
 mod cancel;
 mod gone;
+mod hook;
 mod index;
 mod json;
 mod keys;
@@ -37,6 +38,7 @@ use reprise_model::ids::{JobId, Repository, RunAttempt, RunId, RunnerName, Workf
 use sha2::Sha256;
 
 pub use audit::{Happening, HappeningKind, Mutation, MutationKind};
+pub use hook::{NotAgain, Undelivered};
 pub use keys::{AppKeys, KeyError};
 pub use rerun::{Refusal, Rerun};
 pub use rest::RerunPosted;
@@ -65,6 +67,7 @@ pub struct GitHub {
     next_job: u64,
     next_runner: u64,
     deliveries: Vec<Delivery>,
+    hook: hook::Hook,
     happenings: Vec<Happening>,
     mutations: Vec<Mutation>,
     reads: BTreeMap<RunId, u64>,
@@ -99,6 +102,7 @@ impl GitHub {
             next_job: settings.first_job.0,
             next_runner: 1,
             deliveries: Vec::new(),
+            hook: hook::Hook::default(),
             happenings: Vec::new(),
             mutations: Vec::new(),
             reads: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! GitHub's JSON for a repository, which is mostly addresses.
 
+use reprise_model::ids::Repository;
 use serde_json::{Map, Value, json};
 
 use super::json::{REGISTERED, Wire};
@@ -51,23 +52,27 @@ const ADDRESSES: [(&str, &str); 37] = [
 
 impl Wire<'_> {
     /// The repository of a run.
-    pub(super) fn repository(self, run: &Run) -> Value {
-        let api = self.repository_api(run);
+    pub(super) fn repository_of(self, run: &Run) -> Value {
+        self.repository(&run.spec.repository, run.repository_id)
+    }
+
+    /// A repository, with its number.
+    pub(super) fn repository(self, repository: &Repository, id: u64) -> Value {
+        let api = self.repository_api(repository);
         let mut fields: Map<String, Value> = ADDRESSES
             .iter()
             .map(|(name, path)| ((*name).to_owned(), json!(format!("{api}{path}"))))
             .collect();
-        fields.extend(self.about(run));
-        fields.extend(self.clones(run));
+        fields.extend(self.about(repository, id));
+        fields.extend(self.clones(repository));
         fields.extend(counts());
         Value::Object(fields)
     }
 
-    fn about(self, run: &Run) -> Map<String, Value> {
-        let repository = &run.spec.repository;
+    fn about(self, repository: &Repository, id: u64) -> Map<String, Value> {
         object(json!({
-            "id": run.repository_id,
-            "node_id": self.node("Repository", run.repository_id),
+            "id": id,
+            "node_id": self.node("Repository", id),
             "name": repository.name(),
             "full_name": repository.to_string(),
             "owner": self.organization(repository.owner()),
@@ -91,13 +96,13 @@ impl Wire<'_> {
         }))
     }
 
-    fn clones(self, run: &Run) -> Map<String, Value> {
-        let page = self.repository_page(run);
+    fn clones(self, repository: &Repository) -> Map<String, Value> {
+        let page = self.repository_page(repository);
         object(json!({
             "html_url": page,
             "clone_url": format!("{page}.git"),
             "git_url": format!("{page}.git"),
-            "ssh_url": format!("git@github.com:{}.git", run.spec.repository),
+            "ssh_url": format!("git@github.com:{repository}.git"),
             "svn_url": page,
             "mirror_url": null,
         }))

@@ -90,6 +90,8 @@ pub struct Faults {
     pub reruns_execute_nothing: u32,
     /// A job whose host is gone stays in progress for ever (actions/runner#4309).
     pub lost_jobs_never_end: bool,
+    /// Until then the webhook's address takes nothing.
+    pub webhooks_down_until: Option<Timestamp>,
     /// For so long after the last change of a re-run's attempt, its job list lacks a record.
     pub job_lists_lag: SignedDuration,
 }

@@ -1,6 +1,6 @@
 //! Webhooks out: GitHub's payloads, signed over their raw bytes.
 //!
-//! In order and once each; what a network does to them (loss, delay, doubling, another order) is
+//! In order and once each while the webhook's address is up; what a network does to them (loss, delay, doubling, another order) is
 //! done by whoever carries them. `requested` is sent for a push only, never for a re-run.
 
 use hmac::Mac;
@@ -158,7 +158,7 @@ impl GitHub {
         let wire = Wire(&self.settings);
         json!({
             "action": action,
-            "repository": wire.repository(run),
+            "repository": wire.repository_of(run),
             "sender": wire.user(&attempt.triggering_actor),
             "installation": {
                 "id": self.settings.installation,
@@ -168,16 +168,16 @@ impl GitHub {
     }
 
     fn deliver(&mut self, at: Timestamp, event: &'static str, body: &Value) {
-        let body = body.to_string();
-        let signature = self.signature_of(&body);
-        let id = DeliveryId::new(self.guid());
-        self.deliveries.push(Delivery {
-            id,
+        let text = body.to_string();
+        let signature = self.signature_of(&text);
+        let delivery = Delivery {
+            id: DeliveryId::new(self.guid()),
             event,
-            body,
+            body: text,
             signature,
             at,
-        });
+        };
+        self.send_webhook(delivery, body);
     }
 
     pub(super) fn guid(&mut self) -> String {

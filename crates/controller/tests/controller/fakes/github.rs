@@ -1,12 +1,15 @@
 //! GitHub: runs whose re-runs clone every job, and which refuse a re-run while they are active.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_controller::ports::{GitHub, PortError, PortErrorKind, RerunReply};
-use reprise_model::ids::{CheckRunId, JobId, Repository, RunAttempt, RunId};
+use reprise_controller::ports::{GitHub, PortError, PortErrorKind, RedeliveryReply, RerunReply};
+use reprise_model::delivery::{HookAttempt, HookEvent, HookPage, RedeliveryAnswer};
+use reprise_model::ids::{
+    CheckRunId, DeliveryId, HookAttemptId, HookCursor, JobId, Repository, RunAttempt, RunId,
+};
 use reprise_model::job::{Conclusion, Job, JobStatus};
 use reprise_model::ledger::{RerunAnswer, RerunTarget};
 use reprise_model::run::{CancelCause, Run, RunStatus};
@@ -30,6 +33,11 @@ struct State {
     reads_take: Duration,
     reads: Option<Fault>,
     next_post: Option<PostFault>,
+    /// The oldest first.
+    attempts: Vec<HookAttempt>,
+    hook_reads: u32,
+    address_is_down: bool,
+    redelivered: Vec<DeliveryId>,
 }
 
 #[derive(Debug)]
@@ -96,6 +104,31 @@ impl FakeGitHub {
         self.lock().reads = fault;
     }
 
+    /// A webhook could not be delivered.
+    pub(crate) fn webhook_failed(&self, name: &str, event: HookEvent, at: Timestamp) {
+        self.lock()
+            .attempt(DeliveryId::new(name), event, at, false, false);
+    }
+
+    /// The webhook's address takes nothing, or everything again. Something just showed that.
+    pub(crate) fn address_is_down(&self, down: bool, at: Timestamp) {
+        let mut state = self.lock();
+        state.address_is_down = down;
+        let other = DeliveryId::new("of no matter");
+        state.attempt(other, HookEvent::Other, at, false, !down);
+    }
+
+    /// What was delivered again, whether it arrived or not.
+    pub(crate) fn redelivered(&self) -> Vec<String> {
+        let state = self.lock();
+        state.redelivered.iter().map(ToString::to_string).collect()
+    }
+
+    /// How often the list of webhook deliveries was read.
+    pub(crate) fn hook_reads(&self) -> u32 {
+        self.lock().hook_reads
+    }
+
     pub(crate) fn fail_next_post(&self, fault: PostFault) {
         self.lock().next_post = Some(fault);
     }
@@ -148,6 +181,25 @@ impl FakeGitHub {
 }
 
 impl State {
+    fn attempt(
+        &mut self,
+        delivery: DeliveryId,
+        event: HookEvent,
+        at: Timestamp,
+        redelivery: bool,
+        arrived: bool,
+    ) {
+        let id = u64::try_from(self.attempts.len()).expect("few") + 1;
+        self.attempts.push(HookAttempt {
+            id: HookAttemptId(id),
+            delivery,
+            at,
+            redelivery,
+            arrived,
+            event,
+        });
+    }
+
     fn may_read(&self, operation: &'static str) -> Result<(), PortError> {
         let kind = PortErrorKind::Passing;
         match self.reads {
@@ -293,6 +345,45 @@ impl GitHub for FakeGitHub {
     async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
         assert_eq!(run.repository, repository());
         Ok(None)
+    }
+
+    async fn deliveries(&self, _: Option<&HookCursor>) -> Result<HookPage, PortError> {
+        let mut state = self.lock();
+        state.hook_reads += 1;
+        state.may_read("list webhook deliveries")?;
+        Ok(HookPage {
+            attempts: state.attempts.iter().rev().cloned().collect(),
+            next: None,
+        })
+    }
+
+    /// An attempt is made at the time of the one before, which is as good as any here.
+    async fn redeliver(&self, attempt: HookAttemptId) -> RedeliveryReply {
+        let mut state = self.lock();
+        let known = state.attempts.iter().find(|one| one.id == attempt);
+        let known = known.expect("it is there").clone();
+        let arrives = !state.address_is_down;
+        state.redelivered.push(known.delivery.clone());
+        state.attempt(known.delivery, known.event, known.at, true, arrives);
+        RedeliveryReply {
+            answer: RedeliveryAnswer::Accepted,
+            retry_after: None,
+            detail: "so the fake GitHub says".to_owned(),
+        }
+    }
+
+    async fn repositories(&self) -> Result<BTreeSet<Repository>, PortError> {
+        self.lock().may_read("list repositories")?;
+        let stranger = "stranger/site".parse().expect("valid");
+        Ok(BTreeSet::from([repository(), stranger]))
+    }
+
+    async fn active_runs(&self, of: &Repository) -> Result<Vec<Run>, PortError> {
+        assert_eq!(*of, repository(), "it is not allowed");
+        let state = self.lock();
+        state.may_read("list runs")?;
+        let active = state.runs.iter().filter(|(_, run)| run.active);
+        active.map(|(id, _)| state.show(*id)).collect()
     }
 
     fn rate_remaining(&self) -> Option<u64> {

@@ -113,6 +113,11 @@ impl FakeQueue {
         }
     }
 
+    /// Loses all its messages.
+    pub(crate) fn purge(&self) {
+        self.lock().messages.clear();
+    }
+
     /// The queue answers nobody, or does again.
     pub(crate) fn break_down(&self, broken: bool) {
         self.lock().broken = broken;

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::{FleetSettings, Place, Settings};
 use reprise_engine::offer::{FleetOffer, RegionOffer};
+use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
 use reprise_model::ids::{
@@ -109,6 +110,24 @@ pub(crate) fn settings(with_fleet: bool) -> Settings {
             account: AccountId::new(ACCOUNT),
         }],
         fleet: with_fleet.then(fleet),
+        redeliver: None,
+    }
+}
+
+/// The same with all that finds what webhooks did not tell.
+pub(crate) fn settings_that_search(with_fleet: bool) -> Settings {
+    let fleet = with_fleet.then(|| FleetSettings {
+        find_queued_every: Some(secs(900)),
+        ..fleet()
+    });
+    Settings {
+        fleet,
+        redeliver: Some(RedeliverRules {
+            every: secs(300),
+            within: secs(72 * 3_600),
+            tries: 2,
+        }),
+        ..settings(false)
     }
 }
 
@@ -129,5 +148,6 @@ fn fleet() -> FleetSettings {
         offer: FleetOffer::of_types(region, types),
         launch_template: "runners".to_owned(),
         launch_template_version: "$Default".to_owned(),
+        find_queued_every: None,
     }
 }

@@ -6,9 +6,10 @@
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
-use reprise_model::ids::{CheckRunId, Repository, RunAttempt, RunId};
+use reprise_model::delivery::{HookAttempt, HookPage};
+use reprise_model::ids::{CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId};
 use reprise_model::job as client;
-use reprise_model::run::{CancelCause, Run as ClientRun};
+use reprise_model::run::{CancelCause, Run as ClientRun, RunStatus};
 
 use super::route::{Change, Read};
 use crate::github::GitHub;
@@ -91,6 +92,52 @@ impl GitHub {
             .map(|other| other.id)
     }
 
+    /// A page of `GET /app/hook/deliveries`, the newest first.
+    pub fn read_attempts(&mut self, now: Timestamp, from: Option<&HookCursor>) -> HookPage {
+        self.advance(now);
+        let from = from.and_then(|cursor| cursor.as_str().parse().ok());
+        let after_it = |attempt: &HookAttempt| from.is_none_or(|from| attempt.id <= from);
+        let mut listed = self.attempts().filter(after_it);
+        let attempts: Vec<HookAttempt> = listed.by_ref().take(PAGE).collect();
+        let next = listed.next();
+        HookPage {
+            attempts: attempts.into_iter().map(in_seconds).collect(),
+            next: next.map(|next| HookCursor::new(next.id.to_string())),
+        }
+    }
+
+    /// `POST /app/hook/deliveries/{id}/attempts`. Whether it is made again.
+    pub fn post_redelivery(&mut self, now: Timestamp, attempt: HookAttemptId) -> bool {
+        self.advance(now);
+        self.redeliver(now, attempt).is_ok()
+    }
+
+    /// All pages of `GET /installation/repositories`.
+    pub fn read_repositories(&mut self, now: Timestamp) -> Vec<Repository> {
+        self.advance(now);
+        let all = self.repositories.keys();
+        all.filter(|one| !self.is_gone(one)).cloned().collect()
+    }
+
+    /// All pages of `GET .../runs` for those that are queued and those in progress.
+    pub fn read_active_runs(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+    ) -> Option<Vec<ClientRun>> {
+        self.advance(now);
+        if self.is_gone(repository) {
+            return None;
+        }
+        let active = |run: &&Run| {
+            let status = &run.current().status;
+            run.spec.repository == *repository
+                && matches!(status, RunStatus::Queued | RunStatus::InProgress)
+        };
+        let runs = self.runs.values().rev().filter(active);
+        Some(runs.map(|run| client_run(run, run.current())).collect())
+    }
+
     /// `POST .../rerun` or `.../rerun-failed-jobs`.
     pub fn post_rerun(
         &mut self,
@@ -105,6 +152,16 @@ impl GitHub {
             status if status.is_server_error() => RerunPosted::ServerError,
             _ => RerunPosted::Refused(Refusal::of_words(answer.message())),
         }
+    }
+}
+
+/// The longest page of a list.
+const PAGE: usize = 100;
+
+fn in_seconds(attempt: HookAttempt) -> HookAttempt {
+    HookAttempt {
+        at: whole(attempt.at),
+        ..attempt
     }
 }
 

@@ -5,6 +5,7 @@
 //! installation token.
 
 mod answer;
+mod app;
 mod auth;
 mod direct;
 mod mutations;
@@ -37,10 +38,16 @@ impl GitHub {
 
     fn answer(&mut self, now: Timestamp, route: &Route, request: &Request<Vec<u8>>) -> Answer {
         let allowed = match route {
-            Route::App | Route::Installation(_) | Route::AccessToken(_) => self.check_app(request),
-            Route::RateLimit | Route::Read(..) | Route::Mutate(..) => {
-                self.check_token(now, request)
-            }
+            Route::App
+            | Route::Installation(_)
+            | Route::AccessToken(_)
+            | Route::Deliveries
+            | Route::Redeliver(_)
+            | Route::Installations => self.check_app(request),
+            Route::RateLimit
+            | Route::InstallationRepositories
+            | Route::Read(..)
+            | Route::Mutate(..) => self.check_token(now, request),
         };
         if let Some(refusal) = allowed.err().or_else(|| self.over_limit(now, route)) {
             return refusal;
@@ -51,6 +58,10 @@ impl GitHub {
             Route::App => self.app(),
             Route::Installation(repository) => self.installation_of(repository),
             Route::AccessToken(installation) => self.new_token(now, *installation),
+            Route::Deliveries => self.deliveries_page(&query),
+            Route::Redeliver(attempt) => self.redelivered(now, *attempt),
+            Route::Installations => self.installations(&query),
+            Route::InstallationRepositories => self.installation_repositories(&query),
             Route::Read(repository, read) => self.read(now, repository, read, &query),
             Route::Mutate(repository, change) => self.mutate(now, repository, *change),
         }

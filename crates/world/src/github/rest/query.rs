@@ -58,14 +58,11 @@ impl Query {
         }
     }
 
-    /// The page asked for: `per_page` is 30 unless said, at most 100; `page` counts from 1.
+    /// The page asked for: `page` counts from 1.
     pub(super) fn page(&self, api_url: &str, all: Vec<Value>) -> Page {
-        let number = |name: &str, fallback: usize| {
-            let asked = self.get(name).and_then(|text| text.parse().ok());
-            asked.unwrap_or(fallback).max(1)
-        };
-        let size = number("per_page", 30).min(100);
-        let page = number("page", 1);
+        let size = self.per_page();
+        let page = self.get("page").and_then(|text| text.parse().ok());
+        let page: usize = page.unwrap_or(1).max(1);
         let total = all.len();
         let start = (page - 1).saturating_mul(size);
         Page {
@@ -73,6 +70,12 @@ impl Query {
             items: all.into_iter().skip(start).take(size).collect(),
             link: self.link(api_url, page, size, total.div_ceil(size)),
         }
+    }
+
+    /// How long a page is: 30 unless said, at most 100.
+    pub(super) fn per_page(&self) -> usize {
+        let asked = self.get("per_page").and_then(|text| text.parse().ok());
+        asked.unwrap_or(30).clamp(1, 100)
     }
 
     fn link(&self, api_url: &str, page: usize, size: usize, last: usize) -> Option<String> {

@@ -36,6 +36,7 @@ impl GitHub {
             Read::RunJobs(run) => self.jobs_of(now, repository, *run, None, query),
             Read::Job(job) => self.one_job(repository, *job),
             Read::Annotations(check_run) => self.annotations(repository, *check_run, query),
+            Read::Runs => Some(self.runs_in(repository, query)),
             Read::WorkflowRuns(workflow) => Some(self.runs_of(repository, workflow, query)),
         };
         if found.is_some() {
@@ -58,7 +59,7 @@ impl GitHub {
             | Read::AttemptJobs(run, _)
             | Read::RunJobs(run) => Some(*run),
             Read::Job(job) => self.places.get(job).map(|(run, _)| *run),
-            Read::Annotations(_) | Read::WorkflowRuns(_) => None,
+            Read::Annotations(_) | Read::Runs | Read::WorkflowRuns(_) => None,
         }
     }
 
@@ -148,6 +149,14 @@ impl GitHub {
         })
     }
 
+    fn runs_in(&self, repository: &Repository, query: &Query) -> Answer {
+        let wire = Wire(&self.settings);
+        let runs = self.runs.values().rev();
+        let runs = runs.filter(|run| run.spec.repository == *repository && asked_for(run, query));
+        let runs = runs.map(|run| wire.run(run, run.current()));
+        self.list(query, "workflow_runs", runs.collect())
+    }
+
     fn runs_of(&self, repository: &Repository, workflow: &str, query: &Query) -> Answer {
         let known = self.workflows.iter().find(|((of, path), id)| {
             of == repository && (id.to_string() == workflow || file_name(path) == workflow)
@@ -169,7 +178,7 @@ impl GitHub {
         )
     }
 
-    fn list(&self, query: &Query, name: &str, all: Vec<Value>) -> Answer {
+    pub(super) fn list(&self, query: &Query, name: &str, all: Vec<Value>) -> Answer {
         let Page { total, items, link } = query.page(&self.settings.api_url, all);
         let mut body = json!({ "total_count": total });
         body[name] = Value::Array(items);

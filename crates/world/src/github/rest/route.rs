@@ -1,7 +1,9 @@
 //! Which call a method and a path are.
 
 use http::Method;
-use reprise_model::ids::{CheckRunId, InstallationId, JobId, Repository, RunAttempt, RunId};
+use reprise_model::ids::{
+    CheckRunId, HookAttemptId, InstallationId, JobId, Repository, RunAttempt, RunId,
+};
 
 use crate::github::rerun::Rerun;
 
@@ -12,6 +14,10 @@ pub(super) enum Route {
     App,
     Installation(Repository),
     AccessToken(InstallationId),
+    Deliveries,
+    Redeliver(HookAttemptId),
+    Installations,
+    InstallationRepositories,
     Read(Repository, Read),
     Mutate(Repository, Change),
 }
@@ -25,6 +31,7 @@ pub(super) enum Read {
     RunJobs(RunId),
     Job(JobId),
     Annotations(CheckRunId),
+    Runs,
     /// By number or by file name.
     WorkflowRuns(String),
 }
@@ -42,6 +49,12 @@ impl Route {
         match (method.as_str(), parts.as_slice()) {
             ("GET", ["rate_limit"]) => Some(Self::RateLimit),
             ("GET", ["app"]) => Some(Self::App),
+            ("GET", ["app", "hook", "deliveries"]) => Some(Self::Deliveries),
+            ("POST", ["app", "hook", "deliveries", id, "attempts"]) => {
+                Some(Self::Redeliver(id.parse().ok()?))
+            }
+            ("GET", ["app", "installations"]) => Some(Self::Installations),
+            ("GET", ["installation", "repositories"]) => Some(Self::InstallationRepositories),
             ("POST", ["app", "installations", id, "access_tokens"]) => {
                 Some(Self::AccessToken(id.parse().ok()?))
             }
@@ -65,12 +78,17 @@ impl Route {
             Self::App => "app",
             Self::Installation(_) => "installation of a repository",
             Self::AccessToken(_) => "access token",
+            Self::Deliveries => "webhook deliveries",
+            Self::Redeliver(_) => "redeliver a webhook",
+            Self::Installations => "installations",
+            Self::InstallationRepositories => "repositories of the installation",
             Self::Read(_, Read::Run(_)) => "run",
             Self::Read(_, Read::Attempt(..)) => "attempt",
             Self::Read(_, Read::AttemptJobs(..)) => "jobs of an attempt",
             Self::Read(_, Read::RunJobs(_)) => "jobs of a run",
             Self::Read(_, Read::Job(_)) => "job",
             Self::Read(_, Read::Annotations(_)) => "annotations",
+            Self::Read(_, Read::Runs) => "runs",
             Self::Read(_, Read::WorkflowRuns(_)) => "runs of a workflow",
             Self::Mutate(_, Change::Rerun(Rerun::Job(_))) => "re-run a job",
             Self::Mutate(_, Change::Rerun(Rerun::FailedJobs(_))) => "re-run failed jobs",
@@ -83,6 +101,7 @@ impl Route {
 impl Read {
     fn of(parts: &[&str]) -> Option<Self> {
         match parts {
+            ["actions", "runs"] => Some(Self::Runs),
             ["actions", "runs", run] => Some(Self::Run(run.parse().ok()?)),
             ["actions", "runs", run, "jobs"] => Some(Self::RunJobs(run.parse().ok()?)),
             ["actions", "runs", run, "attempts", number] => {

@@ -2,6 +2,7 @@
 
 mod cancels;
 mod direct;
+mod hook;
 mod refusals;
 mod reruns;
 mod rest;
