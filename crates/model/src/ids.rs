@@ -87,6 +87,14 @@ number_id! {
     /// An installation of the GitHub App.
     InstallationId
 }
+number_id! {
+    /// A self-hosted runner as GitHub counts them.
+    RunnerId
+}
+number_id! {
+    /// A group of an organisation's self-hosted runners.
+    RunnerGroupId
+}
 
 text_id! {
     /// A runner's name as GitHub shows it, up to 64 characters.

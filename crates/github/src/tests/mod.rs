@@ -4,6 +4,7 @@ mod auth;
 mod newer;
 mod reads;
 mod reruns;
+mod runners;
 
 use std::time::Duration;
 
