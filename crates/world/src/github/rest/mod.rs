@@ -1,6 +1,6 @@
 //! The REST door: one request in, one answer out.
 //!
-//! Only what a client of re-runs uses, with GitHub's status codes and messages; anything else is
+//! Only what a client of re-runs and of runners uses, with GitHub's status codes and messages; anything else is
 //! 404. Requests are authenticated as GitHub does: App routes by JWT, repository routes by an
 //! installation token.
 
@@ -11,6 +11,7 @@ mod mutations;
 mod query;
 mod reads;
 mod route;
+mod runners;
 
 use http::{Request, Response};
 use jiff::Timestamp;
@@ -38,7 +39,7 @@ impl GitHub {
     fn answer(&mut self, now: Timestamp, route: &Route, request: &Request<Vec<u8>>) -> Answer {
         let allowed = match route {
             Route::App | Route::Installation(_) | Route::AccessToken(_) => self.check_app(request),
-            Route::RateLimit | Route::Read(..) | Route::Mutate(..) => {
+            Route::RateLimit | Route::Read(..) | Route::Mutate(..) | Route::Runners(..) => {
                 self.check_token(now, request)
             }
         };
@@ -53,6 +54,7 @@ impl GitHub {
             Route::AccessToken(installation) => self.new_token(now, *installation),
             Route::Read(repository, read) => self.read(now, repository, read, &query),
             Route::Mutate(repository, change) => self.mutate(now, repository, *change),
+            Route::Runners(place, call) => self.runner_call(now, place, *call, request),
         }
     }
 }

@@ -165,7 +165,7 @@ impl GitHub {
         )
     }
 
-    fn list(&self, query: &Query, name: &str, all: Vec<Value>) -> Answer {
+    pub(super) fn list(&self, query: &Query, name: &str, all: Vec<Value>) -> Answer {
         let Page { total, items, link } = query.page(&self.settings.api_url, all);
         let mut body = json!({ "total_count": total });
         body[name] = Value::Array(items);

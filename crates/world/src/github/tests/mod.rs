@@ -5,6 +5,7 @@ mod direct;
 mod refusals;
 mod reruns;
 mod rest;
+mod runners;
 mod runs;
 mod webhooks;
 
