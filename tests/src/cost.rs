@@ -60,9 +60,9 @@ pub const USUAL: Counts = Counts {
     log_lines: 258.0,
     log_bytes: 84_000.0,
     write_units: 150.0,
-    index_units: 148.0,
-    read_units: 215.0,
-    query_units: 210.0,
+    index_units: 24.0,
+    read_units: 150.0,
+    query_units: 100.0,
     claim_bytes: 34_500.0,
     evidence_bytes: 1_700.0,
 };

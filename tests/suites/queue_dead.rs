@@ -4,6 +4,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+#[cfg(feature = "peers")]
+use reprise_tests::harness::config::Places;
 use reprise_tests::harness::messages::{self, Letter, StrangeJob, bare, signed, signed_with};
 use reprise_tests::harness::operator::{Said, queue_dead, said};
 use reprise_tests::harness::program::{reprise, signal};

@@ -1,11 +1,9 @@
 //! Records in our hands: claimed before they are worked on, renewed meanwhile, let go at the end.
 //!
-//! Which time a record is pushed to is the engine's to say. Here it is written, on the version that
-//! was read: whoever does not get it written has lost the record, and does nothing about it.
+//! Until when a record is claimed is the engine's to say. Here it is written, on the version that was
+//! read: whoever does not get it written has lost the record, and does nothing about it.
 
-use std::collections::VecDeque;
 use std::pin::pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::{due, mutant};
@@ -24,13 +22,25 @@ use crate::ports::Ports;
 /// then, while there is time for that.
 const FINISH_WITHIN: SignedDuration = SignedDuration::from_secs(15);
 
-/// A record that holds due work.
+/// A record that holds work, which one replica at a time does.
 pub(crate) trait DueRecord: Clone + Send + Sync {
     /// When it wants to be worked on.
     fn due(&self) -> Option<Due>;
 
     /// The same record, due then.
     fn due_at(self, due: Due) -> Self;
+
+    /// The same record, claimed from now, and until when it is.
+    fn claimed(self, now: Timestamp) -> (Self, Timestamp) {
+        let due = due::claimed(self.due().unwrap_or(Due::now(now)), now);
+        (self.due_at(due), due.at)
+    }
+
+    /// The same record, claimed by nobody.
+    fn handed_back(self, now: Timestamp) -> Self {
+        let due = due::handed_back(self.due().unwrap_or(Due::now(now)), now);
+        self.due_at(due)
+    }
 
     /// The change that writes it.
     fn put<P: Ports>(self, controller: &Controller<P>, expect: Expect) -> Change;
@@ -43,24 +53,6 @@ pub(crate) struct Claimed<R> {
     pub(crate) record: R,
     version: Version,
     deadline: Timestamp,
-}
-
-impl Claimed<LaunchClaim> {
-    /// A launch claim that we have just written for the first time. `None` for one without a
-    /// deadline: nothing is to be done for it.
-    pub(crate) fn born(record: LaunchClaim) -> Option<Self> {
-        let deadline = record.due?.at;
-        Some(Self {
-            record,
-            version: Version::FIRST,
-            deadline,
-        })
-    }
-
-    /// Whether somebody else may have taken it over.
-    pub(crate) fn is_over(&self, now: Timestamp) -> bool {
-        self.deadline <= now
-    }
 }
 
 impl Claimed<InstanceEntry> {
@@ -95,6 +87,30 @@ impl<P: Ports> Controller<P> {
         };
         self.renew(&mut claimed).await?;
         Ok(Some(claimed))
+    }
+
+    /// Claims a launch by writing its claim, new or in the place of the one that was read. The
+    /// message of its job must be held until what came of it is committed: nothing else leads back
+    /// to it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when somebody else was faster.
+    pub(crate) async fn hold_launch(
+        &self,
+        claim: LaunchClaim,
+        expect: Expect,
+    ) -> Result<Claimed<LaunchClaim>, StoreError> {
+        let (held, deadline) = claim.clone().claimed(self.now());
+        self.store.commit(vec![held.put(self, expect)]).await?;
+        let version = match expect {
+            Expect::Absent => Version::FIRST,
+            Expect::At(version) => version.next(),
+        };
+        Ok(Claimed {
+            record: claim,
+            version,
+            deadline,
+        })
     }
 
     /// Does `work` on a claimed record, and keeps it claimed for as long as that takes: a run with
@@ -137,67 +153,23 @@ impl<P: Ports> Controller<P> {
     /// Lets a record go unfinished: it is anybody's at once. Where that fails, it is so at the
     /// deadline.
     pub(crate) async fn hand_back<R: DueRecord>(&self, claimed: &Claimed<R>) {
-        let Some(due) = claimed.record.due() else {
-            return;
-        };
-        let back = due::handed_back(due, self.now());
-        let record = claimed.record.clone().due_at(back);
+        let record = claimed.record.clone().handed_back(self.now());
         match self.conclude_claim(claimed, record).await {
             // Somebody has it already.
             Ok(()) | Err(StoreError::Conflict { .. }) => {}
             Err(error) => warn!(
                 error = %chain(&error),
-                "failed to hand back a due record; another replica takes it over at its deadline"
+                "failed to hand back a record; another replica takes it over at its deadline"
             ),
         }
     }
 
     async fn renew<R: DueRecord>(&self, claimed: &mut Claimed<R>) -> Result<(), WorkError> {
-        let now = self.now();
-        let due = due::claimed(claimed.record.due().unwrap_or(Due::now(now)), now);
-        let record = claimed.record.clone().due_at(due);
+        let (record, deadline) = claimed.record.clone().claimed(self.now());
         self.conclude_claim(claimed, record).await?;
         claimed.version = claimed.version.next();
-        claimed.deadline = due.at;
+        claimed.deadline = deadline;
         Ok(())
-    }
-}
-
-/// Launch claims that this process wrote, and so holds, from the message to the work.
-#[derive(Debug)]
-pub(crate) struct Own(Mutex<Option<VecDeque<Claimed<LaunchClaim>>>>);
-
-impl Default for Own {
-    fn default() -> Self {
-        Self(Mutex::new(Some(VecDeque::new())))
-    }
-}
-
-impl Own {
-    /// Takes a claim in; gives it back once nothing is launched here any more.
-    #[must_use]
-    pub(crate) fn push(&self, claimed: Claimed<LaunchClaim>) -> Option<Claimed<LaunchClaim>> {
-        match self.lock().as_mut() {
-            Some(waiting) => {
-                waiting.push_back(claimed);
-                None
-            }
-            None => Some(claimed),
-        }
-    }
-
-    /// The claim that has waited longest.
-    pub(crate) fn pop(&self) -> Option<Claimed<LaunchClaim>> {
-        self.lock().as_mut()?.pop_front()
-    }
-
-    /// Takes no more in; those that wait.
-    pub(crate) fn close(&self) -> VecDeque<Claimed<LaunchClaim>> {
-        self.lock().take().unwrap_or_default()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<VecDeque<Claimed<LaunchClaim>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -235,6 +207,8 @@ impl DueRecord for InstanceEntry {
     }
 }
 
+/// Nothing but its job's message leads to one that is not due: it is held, and let go, without ever
+/// becoming so.
 impl DueRecord for LaunchClaim {
     fn due(&self) -> Option<Due> {
         self.due
@@ -243,6 +217,29 @@ impl DueRecord for LaunchClaim {
     fn due_at(self, due: Due) -> Self {
         Self {
             due: Some(due),
+            ..self
+        }
+    }
+
+    fn claimed(self, now: Timestamp) -> (Self, Timestamp) {
+        match self.due {
+            Some(due) => {
+                let due = due::claimed(due, now);
+                (self.due_at(due), due.at)
+            }
+            None => {
+                let until = due::held_until(now);
+                let held_until = Some(until);
+                (Self { held_until, ..self }, until)
+            }
+        }
+    }
+
+    fn handed_back(self, now: Timestamp) -> Self {
+        let due = self.due.map(|due| due::handed_back(due, now));
+        Self {
+            due,
+            held_until: None,
             ..self
         }
     }

@@ -11,10 +11,9 @@ use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::policy::RetryPolicy;
 use reprise_store::{HolderId, StoreError};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::bells::Bells;
-use crate::claims::Own;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -48,8 +47,8 @@ pub struct Controller<P: Ports> {
     pub(crate) patience: Patience,
     /// When an instance that was kept is asked about again.
     pub(crate) kept: Patience,
-    /// Launches that this process holds the claims of.
-    pub(crate) own: Own,
+    /// Places among the launches of queued jobs that are under way.
+    launches: Semaphore,
     /// This process, among all that share the store.
     pub holder: HolderId,
     random: Mutex<fastrand::Rng>,
@@ -114,7 +113,7 @@ impl<P: Ports> Controller<P> {
             bells: Bells::default(),
             patience: Patience::default(),
             kept: Patience::default(),
-            own: Own::default(),
+            launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),
         }
@@ -165,6 +164,18 @@ impl<P: Ports> Controller<P> {
         self.clock.sleep(pause).await;
     }
 
+    /// A place among the launches under way. No launch is begun into the end.
+    ///
+    /// # Errors
+    /// [`WorkError::Draining`] when the controller is ending.
+    pub(crate) async fn launch_place(&self) -> Result<SemaphorePermit<'_>, WorkError> {
+        tokio::select! {
+            biased;
+            () = self.draining.begun() => Err(WorkError::Draining),
+            place = self.launches.acquire() => place.map_err(|_closed| WorkError::Draining),
+        }
+    }
+
     /// Sleeps, but not into the end.
     ///
     /// # Errors
@@ -178,6 +189,9 @@ impl<P: Ports> Controller<P> {
         }
     }
 }
+
+/// How many launches of queued jobs are under way at once: EC2 throttles who asks for many.
+const LAUNCHES_AT_ONCE: usize = 32;
 
 /// How long a run's record is kept: as long as evidence.
 pub(crate) const RUN_KEPT: SignedDuration = reprise_model::evidence::KEPT_FOR;

@@ -50,8 +50,8 @@ const REST_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(2);
 const LAST_ANSWER_WITHIN: SignedDuration = SignedDuration::from_secs(5);
 
 /// How long after the end was asked for a message may still be under way. It is handed back then,
-/// while there is time for that.
-const FINISH_WITHIN: SignedDuration = SignedDuration::from_secs(15);
+/// while there is time for that. Two seconds more than a claim has, which is let go first.
+const FINISH_WITHIN: SignedDuration = SignedDuration::from_secs(17);
 
 /// What a queue's messages are. Only its place in configuration tells, never a body.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ pub struct Pump<P: Ports> {
     /// What its messages are.
     pub source: Source,
     /// How many messages may be under way at once. A message that waits for evidence holds a
-    /// place for up to a minute.
+    /// place for up to a minute, a queued job's until EC2 has answered.
     pub at_once: usize,
 }
 
@@ -339,7 +339,9 @@ impl<P: Ports> Pump<P> {
             // What was decided says it, with the job's or the instance's name.
             Outcome::Settled(_)
             | Outcome::Awaiting
+            | Outcome::Launched
             | Outcome::LaunchDue
+            | Outcome::LaunchGivenUp
             | Outcome::LaunchRefused(_)
             | Outcome::EvidenceStored => {}
             Outcome::Ignored(_) | Outcome::Looking | Outcome::RunDue => {

@@ -17,7 +17,7 @@ use crate::ports::Ports;
 
 /// How often a record is read again before the work is handed back. Each try fails only when
 /// another writer succeeded, so eight writers would have to meet on one record.
-const TRIES: u32 = 8;
+pub(crate) const TRIES: u32 = 8;
 
 impl<P: Ports> Controller<P> {
     /// Writes what `change` makes of the run's record; `None` leaves it. What was written.

@@ -15,6 +15,10 @@ use crate::backoff::{Jitter, after, wait_step};
 /// claims need a renewal.
 pub const CLAIMED_FOR: SignedDuration = SignedDuration::from_secs(30);
 
+/// How long a launch claim is held for by whoever has the message of its job. It is renewed like any
+/// claim, so it is as long.
+pub const HELD_FOR: SignedDuration = CLAIMED_FOR;
+
 /// How much of a claim is left when it is renewed: enough for a slow commit, and little enough that
 /// only work that is slow itself is renewed.
 const RENEWED_WITH: SignedDuration = SignedDuration::from_secs(10);
@@ -32,6 +36,12 @@ pub fn claimed(due: Due, now: Timestamp) -> Due {
         at: after(now, CLAIMED_FOR),
         ..due
     }
+}
+
+/// Until when a launch claim is nobody else's that is held from now.
+#[must_use]
+pub fn held_until(now: Timestamp) -> Timestamp {
+    after(now, HELD_FOR)
 }
 
 /// When a claim that ends at `deadline` is renewed, if the work is not done by then.
@@ -76,6 +86,7 @@ mod tests {
     #[test]
     fn a_claim_is_renewed_before_it_ends() {
         assert_eq!(renew_at(claimed(DUE, at(0)).at), at(20));
+        assert_eq!(renew_at(held_until(at(0))), at(20));
         assert_eq!(renew_at(Timestamp::MIN), Timestamp::MIN);
     }
 

@@ -1,7 +1,8 @@
 //! What a queued job gets, and what follows from EC2's answer.
 //!
 //! A launch is a claim that is committed first and worked on until an instance is on its way or
-//! the tries are used up. Capacity moves one way only: from spot to on-demand.
+//! the tries are used up. Until EC2 has answered, the job's message leads to it, and from then on its
+//! due time, where the answer is not final. Capacity moves one way only: from spot to on-demand.
 
 #[cfg(test)]
 mod tests;
@@ -22,7 +23,7 @@ use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 use crate::backoff::{Jitter, after, launch_step};
 use crate::rules::Rules;
 use crate::types::{DEFAULT_CPU, InstanceType, choose};
-use crate::{capacity, due};
+use crate::{capacity, due, mutant};
 
 /// All that is known when a job is queued.
 #[derive(Debug, Clone, Copy)]
@@ -68,9 +69,12 @@ pub enum QueuedVerdict {
     Ignore(IgnoreReason),
     /// It asks for what it cannot have.
     Refuse(LaunchRefusal),
-    /// Commit this claim, and launch at once. It is claimed by whoever commits it: only should that
-    /// one not answer for it by its due time, others launch.
+    /// Commit this claim in the place of what was read, held until [`due::held_until`]; launch;
+    /// commit the answer. Keep the message until then: a claim that is not due is found by nothing
+    /// else.
     Launch(LaunchClaim),
+    /// Somebody else got the same message and launches. Look then whether that was answered.
+    Wait(Timestamp),
 }
 
 /// What a queued job gets.
@@ -84,17 +88,38 @@ pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedV
     let Some(fleet) = facts.fleet else {
         return QueuedVerdict::Ignore(IgnoreReason::FleetDisabled);
     };
-    if facts.claim.is_some() {
-        return QueuedVerdict::Ignore(IgnoreReason::AlreadyClaimed);
+    if let Some(claim) = facts.claim {
+        return claimed_before(claim, now);
     }
     match facts.labels {
         Ok(None) => QueuedVerdict::Ignore(IgnoreReason::NotForUs),
-        Ok(Some(labels)) => match claim(facts, labels, fleet, rules, now) {
+        Ok(Some(labels)) => match claim(facts, labels, fleet, rules) {
             Ok(claim) => QueuedVerdict::Launch(claim),
             Err(refusal) => QueuedVerdict::Refuse(refusal),
         },
         Err(errors) => QueuedVerdict::Refuse(LaunchRefusal::Labels(errors.clone())),
     }
+}
+
+/// What a job gets that has a claim already. One that is wanted and not due is held, or was, by
+/// somebody who did not live to commit EC2's answer. The same request is harmless: EC2 knows its
+/// token.
+fn claimed_before(claim: &LaunchClaim, now: Timestamp) -> QueuedVerdict {
+    match (&claim.state, claim.due) {
+        (ClaimState::Wanted, None) => {
+            mutant!(ForgetHeldLaunches => return already_claimed());
+            match claim.held_until {
+                Some(until) if until > now => QueuedVerdict::Wait(until),
+                Some(_) | None => QueuedVerdict::Launch(claim.clone()),
+            }
+        }
+        (ClaimState::Wanted, Some(_))
+        | (ClaimState::Launched { .. } | ClaimState::GivenUp { .. }, _) => already_claimed(),
+    }
+}
+
+fn already_claimed() -> QueuedVerdict {
+    QueuedVerdict::Ignore(IgnoreReason::AlreadyClaimed)
 }
 
 /// The claim after EC2's answer to its request.
@@ -114,6 +139,10 @@ pub fn answered(
         ClaimState::Launched { .. } => return claim,
         ClaimState::Wanted | ClaimState::GivenUp { .. } => {}
     }
+    let claim = LaunchClaim {
+        held_until: None,
+        ..claim
+    };
     let retry = Retry { now, jitter, rules };
     match answer {
         LaunchAnswer::Launched { instance, capacity } => LaunchClaim {
@@ -153,6 +182,7 @@ pub fn withdrawn(claim: LaunchClaim) -> LaunchClaim {
                 why: "nothing is launched any more: fleet.enabled is false".to_owned(),
             },
             due: None,
+            held_until: None,
             ..claim
         },
     }
@@ -235,7 +265,6 @@ fn claim(
     labels: &JobLabels,
     fleet: &FleetOffer,
     rules: &Rules,
-    now: Timestamp,
 ) -> Result<LaunchClaim, LaunchRefusal> {
     let job = facts.job;
     let decision = capacity::decide(
@@ -264,7 +293,8 @@ fn claim(
         why: decision.why,
         generation: 0,
         state: ClaimState::Wanted,
-        due: Some(due::claimed(Due::now(now), now)),
+        due: None,
+        held_until: None,
     })
 }
 

@@ -93,6 +93,8 @@ mutants! {
     SpotForRetries = "spot-for-retries",
     /// Sends another client token with each try of a launch.
     NewTokenEachTry = "new-token-each-try",
+    /// Takes a launch that somebody holds for one that was answered, and so drops its message.
+    ForgetHeldLaunches = "forget-held-launches",
     /// Ends an instance whose job still runs.
     EndWhatRuns = "end-what-runs",
     /// Ends instances whatever stack they belong to.

@@ -129,6 +129,7 @@ pub(crate) fn claim() -> LaunchClaim {
             capacity: Capacity::Spot,
         },
         due: None,
+        held_until: None,
     }
 }
 

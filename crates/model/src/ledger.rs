@@ -224,8 +224,12 @@ pub struct LaunchClaim {
     pub generation: u32,
     /// Where it stands.
     pub state: ClaimState,
-    /// When to work on it next.
+    /// When to work on it next. `None`, too, while EC2 was not heard yet: until then the message of
+    /// its job leads to it.
     pub due: Option<Due>,
+    /// Until when it is left to the one who holds that message and launches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
 }
 
 impl LaunchClaim {

@@ -7,7 +7,7 @@
 
 use jiff::SignedDuration;
 use reprise_model::job::Conclusion;
-use reprise_model::ledger::{ClaimKey, RunKey, TrackedState};
+use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey, TrackedState};
 use reprise_store::{Store, StoreError};
 use reprise_world::invariants::{self, Broken, Ledger, Verdict};
 use reprise_world::world::World;
@@ -29,18 +29,25 @@ pub async fn check_at_rest(universe: &Universe) -> Result<Vec<Broken>, StoreErro
 }
 
 /// 8: jobs that waited in vain for as long as GitHub lets them, and nobody ever wanted a machine for
-/// them. The event of a queued job always arrives, so whoever had it has acknowledged it for nothing.
+/// them, or nobody went on to ask for it. The event of a queued job always arrives, so whoever had it
+/// has acknowledged it for nothing.
 async fn unheard(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
     let waited = universe.look(|world, _| waited_in_vain(world));
     let mut broken = Vec::new();
     for key in waited {
-        if universe.store.claim(&key).await?.is_none() {
+        let claim = universe.store.claim(&key).await?;
+        if claim.is_none_or(|claim| nothing_leads_to(&claim.record)) {
             let what =
                 format!("{key} waited for a day, and its event was acknowledged for nothing");
             broken.push(Broken { invariant: 8, what });
         }
     }
     Ok(broken)
+}
+
+/// Without the message of its job, that is.
+fn nothing_leads_to(claim: &LaunchClaim) -> bool {
+    claim.state == ClaimState::Wanted && claim.due.is_none()
 }
 
 fn waited_in_vain(world: &World) -> Vec<ClaimKey> {

@@ -19,7 +19,7 @@ use crate::ports::FAULTS;
 use crate::post;
 
 /// Rows that cannot be reached yet, or by no simulation, and why.
-const EXCLUDED: [(&str, &str, &str); 20] = [
+const EXCLUDED: [(&str, &str, &str); 21] = [
     (
         "evidence",
         "spot-request",
@@ -94,6 +94,11 @@ const EXCLUDED: [(&str, &str, &str); 20] = [
         "decision",
         "terminate: never-ran",
         "every simulated runner comes up",
+    ),
+    (
+        "decision",
+        "message: launch-given-up",
+        "every simulated launch may be tried more than once",
     ),
     (
         "decision",
@@ -247,14 +252,16 @@ const ANSWERS: [&str; 4] = ["accepted", "not-now", "unclear", "refused"];
 const CAPACITY: [&str; 2] = ["a later attempt with retry=false", "no on-demand capacity"];
 
 /// How a message may end, beside being ignored.
-const OUTCOMES: [&str; 9] = [
+const OUTCOMES: [&str; 11] = [
     "unsigned",
     "wrong-signature",
     "unparsable",
     "settled",
     "awaiting",
     "run-due",
+    "launched",
     "launch-due",
+    "launch-given-up",
     "launch-refused",
     "evidence-stored",
 ];
@@ -279,6 +286,8 @@ fn decisions() -> Vec<Row> {
         told("terminate", &EndReason::ALL.map(EndReason::as_str)),
         told("kept", &KeepReason::ALL.map(KeepReason::as_str)),
         told("launch", &capacity),
+        told("launch-taken-over", &["not-answered"]),
+        told("launch-left", &["held-by-another"]),
         told("launched", &capacity),
         told("not-launched", &answers),
         told("launch-given-up", &["launch-given-up"]),

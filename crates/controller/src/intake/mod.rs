@@ -36,8 +36,12 @@ pub enum Outcome {
     Looking,
     /// The run is due to be read.
     RunDue,
-    /// An instance will be launched.
+    /// An instance is on its way.
+    Launched,
+    /// EC2 gave no instance yet, and is asked again.
     LaunchDue,
+    /// No instance will be launched.
+    LaunchGivenUp,
     /// The queued job asks for what it cannot have.
     LaunchRefused(&'static str),
     /// Evidence of an interruption was stored.
@@ -65,7 +69,9 @@ impl Outcome {
             Self::Awaiting => "awaiting",
             Self::Looking => "looking",
             Self::RunDue => "run-due",
+            Self::Launched => "launched",
             Self::LaunchDue => "launch-due",
+            Self::LaunchGivenUp => "launch-given-up",
             Self::LaunchRefused(_) => "launch-refused",
             Self::EvidenceStored => "evidence-stored",
         }

@@ -5,17 +5,19 @@ use reprise_engine::run;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
-use reprise_model::ledger::{ClaimKey, LaunchClaim, RunKey};
-use reprise_model::reason::{IgnoreReason, LaunchRefusal};
-use reprise_store::{Expect, Store, StoreError};
-use tracing::{info, warn};
+use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey};
+use reprise_model::reason::LaunchRefusal;
+use reprise_store::{Expect, Store, StoreError, Versioned};
+use tracing::{debug, info, warn};
 
-use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
 use crate::ports::Ports;
+use crate::records::{TRIES, expected};
 
 impl<P: Ports> Controller<P> {
+    /// Launches for a queued job. Its message is under way until EC2's answer is committed: it leads
+    /// back to the claim, should this process not live to do that.
     pub(crate) async fn queued(
         &self,
         repository: &Repository,
@@ -25,24 +27,39 @@ impl<P: Ports> Controller<P> {
             repository: repository.clone(),
             job_id: job.id,
         };
-        let claim = match &self.settings.fleet {
-            Some(_) => self.store.claim(&key).await?,
-            None => None,
-        };
-        let facts = QueuedFacts {
-            repository,
-            job,
-            repository_allowed: self.allows(repository),
-            labels: &labels::parse(&job.labels),
-            policy: self.policy_of(repository, job),
-            asked_by_us: self.asked_by_us(repository, job).await?,
-            claim: claim.as_ref().map(|claim| &claim.record),
-            fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
-        };
-        match launch::queued(&facts, &self.settings.rules, self.now()) {
-            QueuedVerdict::Ignore(reason) => Ok(Outcome::Ignored(reason)),
-            QueuedVerdict::Refuse(refusal) => Ok(refused(repository, job, &refusal)),
-            QueuedVerdict::Launch(claim) => self.claim(claim).await,
+        let labels = labels::parse(&job.labels);
+        let asked_by_us = self.asked_by_us(repository, job).await?;
+        // Hardly ever is there a claim: it is read once the commit of a new one has failed.
+        let mut found: Option<Versioned<LaunchClaim>> = None;
+        let mut lost = 0;
+        loop {
+            let facts = QueuedFacts {
+                repository,
+                job,
+                repository_allowed: self.allows(repository),
+                labels: &labels,
+                policy: self.policy_of(repository, job),
+                asked_by_us,
+                claim: found.as_ref().map(|found| &found.record),
+                fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
+            };
+            match launch::queued(&facts, &self.settings.rules, self.now()) {
+                QueuedVerdict::Ignore(reason) => return Ok(Outcome::Ignored(reason)),
+                QueuedVerdict::Refuse(refusal) => return Ok(refused(repository, job, &refusal)),
+                QueuedVerdict::Wait(until) => {
+                    waiting(repository, job);
+                    self.pause_until(until).await?;
+                }
+                QueuedVerdict::Launch(claim) => {
+                    match self.launch_at_once(claim, expected(&found)).await {
+                        Err(WorkError::Store(StoreError::Conflict { .. })) if lost < TRIES => {
+                            lost += 1;
+                        }
+                        launched => return launched,
+                    }
+                }
+            }
+            found = self.store.claim(&key).await?;
         }
     }
 
@@ -59,33 +76,29 @@ impl<P: Ports> Controller<P> {
         Ok(entry.is_some_and(|entry| run::asked_for(&entry.record, job.run_attempt)))
     }
 
-    /// The claim is ours, and durable: whatever becomes of this process, its deadline stands in it.
-    async fn launch_here(&self, claim: LaunchClaim) {
-        let Some(claimed) = Claimed::born(claim) else {
-            return;
-        };
-        match self.own.push(claimed) {
-            None => self.due.notify_one(),
-            // The end has come between the message and its commit.
-            Some(claimed) => self.hand_back(&claimed).await,
+    /// Claims, asks EC2, and commits its answer. A conflict says that somebody else was faster with
+    /// the first or the last.
+    async fn launch_at_once(
+        &self,
+        claim: LaunchClaim,
+        expect: Expect,
+    ) -> Result<Outcome, WorkError> {
+        // Waited for without a claim, which is held for no longer than the launch takes.
+        let _place = self.launch_place().await?;
+        let claimed = self.hold_launch(claim, expect).await?;
+        match expect {
+            Expect::Absent => wanted(&claimed.record),
+            Expect::At(_) => taken_over(&claimed.record),
         }
-    }
-
-    async fn claim(&self, claim: LaunchClaim) -> Result<Outcome, WorkError> {
-        match self
-            .store
-            .commit(vec![self.put_claim(claim.clone(), Expect::Absent)])
-            .await
-        {
-            Ok(()) => {
-                wanted(&claim);
-                self.launch_here(claim).await;
-                Ok(Outcome::LaunchDue)
+        let answered = self.launch_claimed(claimed).await?;
+        Ok(match answered.state {
+            ClaimState::Launched { .. } => Outcome::Launched,
+            ClaimState::GivenUp { .. } => Outcome::LaunchGivenUp,
+            ClaimState::Wanted => {
+                self.due.notify_one();
+                Outcome::LaunchDue
             }
-            // The same event reached us twice at once, and the other one was faster.
-            Err(StoreError::Conflict { .. }) => Ok(Outcome::Ignored(IgnoreReason::AlreadyClaimed)),
-            Err(error) => Err(error.into()),
-        }
+        })
     }
 }
 
@@ -102,6 +115,33 @@ fn wanted(claim: &LaunchClaim) {
         capacity = %claim.spec.capacity,
         reason = claim.why.as_str(),
         "a machine is wanted for a queued job"
+    );
+}
+
+fn taken_over(claim: &LaunchClaim) {
+    info!(
+        target: "reprise::decision",
+        decision = "launch-taken-over",
+        repository = %claim.key.repository,
+        run.id = %claim.run_id,
+        run.attempt = %claim.attempt,
+        job.id = %claim.key.job_id,
+        job.name = claim.job_name,
+        capacity = %claim.spec.capacity,
+        reason = "not-answered",
+        "a machine for a queued job was asked for, and nobody knows the answer; it is asked for again"
+    );
+}
+
+fn waiting(repository: &Repository, job: &Job) {
+    debug!(
+        target: "reprise::decision",
+        decision = "launch-left",
+        repository = %repository,
+        run.id = %job.run_id,
+        job.id = %job.id,
+        reason = "held-by-another",
+        "somebody else asks for a queued job's machine"
     );
 }
 

@@ -1,4 +1,4 @@
-//! A launch is due.
+//! A launch: at once for a queued job, and when it is due where EC2 gave no instance yet.
 
 use std::collections::BTreeMap;
 
@@ -13,21 +13,21 @@ use crate::context::{Controller, WorkError};
 use crate::ports::{Cloud, LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {
-    /// A launch that is due is one that was tried in vain, or whose process has died.
-    pub(super) async fn take_launch_over(&self, key: &ClaimKey) -> Result<(), WorkError> {
+    /// A launch that is due is one that was tried in vain.
+    pub(super) async fn launch_again(&self, key: &ClaimKey) -> Result<(), WorkError> {
         let found = self.store.claim(key).await?;
         match self.claim_due(found).await? {
-            Some(claimed) => self.launch_claimed(claimed).await,
+            Some(claimed) => self.launch_claimed(claimed).await.map(drop),
             None => Ok(()),
         }
     }
 
-    /// Asks EC2 for the instance of a claim and commits what came of it. The client token makes a
-    /// repeat after a crash harmless.
-    pub(super) async fn launch_claimed(
+    /// Asks EC2 for the instance of a claim and commits what came of it, which is the answer. The
+    /// client token makes a repeat after a crash harmless.
+    pub(crate) async fn launch_claimed(
         &self,
         mut claimed: Claimed<LaunchClaim>,
-    ) -> Result<(), WorkError> {
+    ) -> Result<LaunchClaim, WorkError> {
         let record = claimed.record.clone();
         let claim = match &self.settings.fleet {
             Some(fleet) => {
@@ -43,7 +43,7 @@ impl<P: Ports> Controller<P> {
                 .launch(claim.spec.capacity.as_str(), "given-up");
             given_up(&claim, why);
         }
-        Ok(())
+        Ok(claim)
     }
 
     /// The claim after EC2's answers: one, or two where on-demand takes the place of spot.

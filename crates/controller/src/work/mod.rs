@@ -1,5 +1,4 @@
-//! The effects loop: claims what is due in the store and works on it, and launches for the jobs
-//! whose claims this process wrote.
+//! The effects loop: claims what is due in the store and works on it.
 //!
 //! Everything here may be interrupted anywhere: a record that is claimed is due again at its
 //! deadline, for any replica. A record whose work fails rests, without holding a place that others
@@ -15,13 +14,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use reprise_model::ledger::LaunchClaim;
 use reprise_store::{DueKey, Store, StoreError};
 use tokio::task::{JoinError, JoinSet};
-use tracing::{debug, error};
+use tracing::error;
 
 use self::rests::Rests;
-use crate::claims::Claimed;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::logging::chain;
@@ -32,10 +29,6 @@ use crate::ports::Ports;
 /// this leaves room for what the receive loops ask.
 const AT_ONCE: usize = 32;
 
-/// How many launches of our own are under way at once, beside the due records: a hundred queued
-/// jobs must not keep a re-run waiting. They ask EC2 alone.
-const LAUNCHES_AT_ONCE: usize = 32;
-
 /// The longest pause between two looks at the store: another replica's commits wake nobody here.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
@@ -45,13 +38,11 @@ pub async fn run_due<P: Ports>(controller: Arc<Controller<P>>) {
         controller: Arc::clone(&controller),
         tasks: JoinSet::new(),
         busy: BTreeSet::new(),
-        launching: BTreeSet::new(),
         rests: Rests::default(),
     };
     while !controller.draining.has_begun() {
         // Asked for before the store is read, so that work added in between is not missed.
         let woken = controller.due.notified();
-        worker.begin_own();
         worker.begin_due().await;
         let pause = worker.pause().await;
         tokio::select! {
@@ -62,9 +53,6 @@ pub async fn run_due<P: Ports>(controller: Arc<Controller<P>>) {
             () = woken => {}
             () = controller.clock.sleep(pause) => {}
         }
-    }
-    for claimed in controller.own.close() {
-        controller.hand_back(&claimed).await;
     }
     while let Some(ended) = worker.tasks.join_next().await {
         worker.ended(ended);
@@ -77,30 +65,10 @@ struct Worker<P: Ports> {
     controller: Arc<Controller<P>>,
     tasks: JoinSet<Worked>,
     busy: BTreeSet<DueKey>,
-    launching: BTreeSet<DueKey>,
     rests: Rests,
 }
 
 impl<P: Ports> Worker<P> {
-    /// Begins as many of our own launches as there are places for. One that has waited past its
-    /// deadline is anybody's: it is found among what is due.
-    fn begin_own(&mut self) {
-        while self.launching.len() < LAUNCHES_AT_ONCE
-            && let Some(claimed) = self.controller.own.pop()
-        {
-            let key = DueKey::Claim(claimed.record.key.clone());
-            if claimed.is_over(self.controller.now()) {
-                debug!(
-                    ?key,
-                    "a launch has waited past its deadline; it is taken over"
-                );
-                continue;
-            }
-            self.launching.insert(key.clone());
-            self.begin(key, Some(claimed));
-        }
-    }
-
     /// Begins as much of what is due as there are places for.
     async fn begin_due(&mut self) {
         let free = AT_ONCE.saturating_sub(self.busy.len());
@@ -110,31 +78,27 @@ impl<P: Ports> Worker<P> {
         let now = self.controller.now();
         self.rests.forget_old(now);
         // What is busy or rests is due all the while; it must not hide what is behind it.
-        let held = self.busy.len() + self.launching.len() + self.rests.len(now);
+        let held = self.busy.len() + self.rests.len(now);
         match self.controller.store.due(now, free + held).await {
             Ok(keys) => {
                 let keys: Vec<DueKey> = keys
                     .into_iter()
-                    .filter(|key| !self.is_under_way(key) && !self.rests.holds(key, now))
+                    .filter(|key| !self.busy.contains(key) && !self.rests.holds(key, now))
                     .take(free)
                     .collect();
                 for key in keys {
                     self.busy.insert(key.clone());
-                    self.begin(key, None);
+                    self.begin(key);
                 }
             }
             Err(error) => error!(error = %chain(&error), "failed to read what is due"),
         }
     }
 
-    fn is_under_way(&self, key: &DueKey) -> bool {
-        self.busy.contains(key) || self.launching.contains(key)
-    }
-
-    fn begin(&mut self, key: DueKey, own: Option<Claimed<LaunchClaim>>) {
+    fn begin(&mut self, key: DueKey) {
         let controller = Arc::clone(&self.controller);
         self.tasks.spawn(async move {
-            let worked = match caught(controller.work_on(&key, own)).await {
+            let worked = match caught(controller.work_on(&key)).await {
                 Ok(worked) => worked,
                 Err(Panicked(words)) => Err(WorkError::Panicked(words)),
             };
@@ -156,9 +120,7 @@ impl<P: Ports> Worker<P> {
     fn ended(&mut self, ended: Result<Worked, JoinError>) {
         // A panic is caught inside, and nobody aborts a task before the loop itself is dropped.
         let Ok((key, worked)) = ended else { return };
-        if !self.launching.remove(&key) {
-            self.busy.remove(&key);
-        }
+        self.busy.remove(&key);
         match worked {
             Ok(()) => self.rests.moved_on(key, self.controller.now()),
             Err(WorkError::Store(StoreError::Conflict { .. })) => {
@@ -181,16 +143,11 @@ impl<P: Ports> Worker<P> {
 }
 
 impl<P: Ports> Controller<P> {
-    async fn work_on(
-        &self,
-        key: &DueKey,
-        own: Option<Claimed<LaunchClaim>>,
-    ) -> Result<(), WorkError> {
-        match (key, own) {
-            (DueKey::Claim(_), Some(claimed)) => self.launch_claimed(claimed).await,
-            (DueKey::Claim(claim), None) => self.take_launch_over(claim).await,
-            (DueKey::Instance(instance), _) => self.look_late(instance).await,
-            (DueKey::Run(run), _) => self.work_on_run(run).await,
+    async fn work_on(&self, key: &DueKey) -> Result<(), WorkError> {
+        match key {
+            DueKey::Claim(claim) => self.launch_again(claim).await,
+            DueKey::Instance(instance) => self.look_late(instance).await,
+            DueKey::Run(run) => self.work_on_run(run).await,
         }
     }
 }

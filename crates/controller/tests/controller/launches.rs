@@ -130,7 +130,7 @@ async fn a_fall_back_to_on_demand_costs_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_launch_whose_process_has_died_is_taken_over_at_its_deadline() {
+async fn a_launch_whose_process_has_died_is_taken_over_when_its_message_comes_again() {
     let house = House::new();
     house.cloud.launches_take(FOR_EVER);
     let first = house.start();
@@ -148,11 +148,90 @@ async fn a_launch_whose_process_has_died_is_taken_over_at_its_deadline() {
     let waited = house.now().duration_since(claimed_at);
     assert!(waited <= secs(36), "{waited:#}");
     assert_eq!(house.cloud.launched(), [Capacity::Spot]);
+    assert!(house.webhooks.is_empty());
     second.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn launches_that_wait_past_their_deadline_for_a_place_are_taken_over_and_made_once() {
+async fn a_launch_that_ec2_answers_at_last_is_never_among_what_is_due() {
+    let house = House::new();
+    let running = house.start();
+    house.cloud.launches_take(Duration::from_secs(100));
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    while !is_launched(&house, 1).await {
+        let due = claim(&house, 1).await.and_then(|claim| claim.due);
+        assert_eq!(due, None);
+        house.pass(1).await;
+    }
+    assert_eq!(house.cloud.launch_calls(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_kept_until_ec2_has_answered() {
+    let house = House::new();
+    let running = house.start();
+    house.cloud.launches_take(Duration::from_secs(100));
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house.pass(99).await;
+    assert_eq!(
+        (house.webhooks.receives(), house.webhooks.visible()),
+        (1, 0)
+    );
+    house.pass(2).await;
+    assert!(is_launched(&house, 1).await);
+    assert!(house.webhooks.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_twice_waits_for_the_first_without_coming_again() {
+    let house = House::new();
+    let replicas = [house.start(), house.start()];
+    house.cloud.launches_take(Duration::from_secs(100));
+    let job = queued(1, "build");
+    house.send_job(JobAction::Queued, &job);
+    house
+        .until("begun", async || house.cloud.launch_calls() == 1)
+        .await;
+    house.send_job(JobAction::Queued, &job);
+    house.pass(90).await;
+    let received = house.webhooks.brought();
+    assert_eq!(received, 2, "each once");
+    house.pass(60).await;
+    assert!(house.webhooks.is_empty());
+    assert_eq!(house.cloud.launch_calls(), 1);
+    assert_eq!(house.webhooks.brought(), received);
+    for replica in replicas {
+        replica.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_could_not_be_committed_is_asked_for_again() {
+    let house = House::new();
+    let running = house.start();
+    house.cloud.launches_take(Duration::from_secs(3));
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house
+        .until("begun", async || house.cloud.launch_calls() == 1)
+        .await;
+    house.store.fail_commits(true);
+    house
+        .until("launched", async || !house.cloud.launched().is_empty())
+        .await;
+    house.pass(1).await;
+    house.store.fail_commits(false);
+    house
+        .until("known", async || is_launched(&house, 1).await)
+        .await;
+    assert_eq!(house.cloud.launched(), [Capacity::Spot]);
+    assert!(house.webhooks.is_empty());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn launches_that_wait_for_a_place_are_made_once_each() {
     let house = House::new();
     let running = house.start();
     house.cloud.launches_take(Duration::from_secs(20));
@@ -170,20 +249,25 @@ async fn launches_that_wait_past_their_deadline_for_a_place_are_taken_over_and_m
 #[tokio::test(start_paused = true)]
 async fn a_hundred_launches_do_not_keep_a_re_run_waiting() {
     let house = House::new();
-    let running = house.start();
+    let running = house.start_with(settings(true), 1_000);
     house.cloud.launches_take(FOR_EVER);
     for number in 101..=200 {
         house.send_job(JobAction::Queued, &queued(number, "build"));
     }
-    house.until_quiet().await;
+    house
+        .until("received", async || house.webhooks.visible() == 0)
+        .await;
     let job = house.job_on_spot(1, "build");
     house.cloud.tag_interrupted(HOST);
     house.end(job, Conclusion::Failure);
-    house.until_quiet().await;
+    house
+        .until("awaited", async || house.state(1).await.is_some())
+        .await;
     let before = house.now();
     house.end_run(RUN);
     house.until("asked", async || house.is_asked().await).await;
     assert!(house.now().duration_since(before) <= secs(1));
+    assert_eq!(house.cloud.launch_calls(), 32, "the others wait");
     running.stop_as_asked().await;
 }
 

@@ -22,14 +22,7 @@ fn a_queued_job_is_claimed_with_exactly_its_own_labels() {
     assert!(claim.spec.may_fall_back);
     assert_eq!(claim.why, CapacityReason::FirstAttempt);
     assert_eq!(claim.state, ClaimState::Wanted);
-    assert_eq!(
-        claim.due,
-        Some(Due {
-            at: at(30),
-            tries: 0
-        }),
-        "whoever commits it launches"
-    );
+    assert_eq!(claim.due, None, "its message leads to it");
     assert_eq!(claim.spec.image, None);
 }
 
@@ -69,19 +62,55 @@ fn nothing_is_launched_for_what_is_not_ours_to_launch() {
     };
     let mut not_queued = Queued::default();
     not_queued.job.status = JobStatus::Waiting;
-    let claimed = Queued {
-        claim: Some(spot_claim()),
-        ..Queued::default()
-    };
     for (case, reason) in [
         (not_allowed, IgnoreReason::RepositoryNotAllowed),
         (not_for_us, IgnoreReason::NotForUs),
         (retry_only, IgnoreReason::FleetDisabled),
         (not_queued, IgnoreReason::NothingToDecide),
-        (claimed, IgnoreReason::AlreadyClaimed),
     ] {
         assert_eq!(case.verdict(), QueuedVerdict::Ignore(reason));
     }
+}
+
+#[test]
+fn a_claim_that_was_answered_is_not_launched_for_its_message_again() {
+    for claim in [
+        answer(held_claim(), launched()),
+        answer(held_claim(), no_spot()),
+        answer(held_claim(), unclear()),
+        withdrawn(held_claim()),
+    ] {
+        assert_eq!(
+            found(claim, 100),
+            QueuedVerdict::Ignore(IgnoreReason::AlreadyClaimed)
+        );
+    }
+}
+
+#[test]
+fn a_claim_that_somebody_holds_is_left_to_them_and_then_asked_for_with_the_same_token() {
+    assert_eq!(found(held_claim(), 29), QueuedVerdict::Wait(at(30)));
+    let QueuedVerdict::Launch(again) = found(held_claim(), 30) else {
+        panic!("it goes on");
+    };
+    assert_eq!(again.client_token(), held_claim().client_token());
+}
+
+#[test]
+fn a_claim_that_was_let_go_is_launched_at_once() {
+    let let_go = LaunchClaim {
+        held_until: None,
+        ..held_claim()
+    };
+    assert_eq!(found(let_go.clone(), 1), QueuedVerdict::Launch(let_go));
+}
+
+#[test]
+fn a_claim_that_was_answered_is_held_by_nobody() {
+    for answered in [launched(), no_spot(), unclear(), refused()] {
+        assert_eq!(answer(held_claim(), answered).held_until, None);
+    }
+    assert_eq!(withdrawn(held_claim()).held_until, None);
 }
 
 #[test]
@@ -260,7 +289,7 @@ proptest! {
         };
         let mut requests = 0;
         for kind in answers {
-            if claim.due.is_none() {
+            if claim.state != ClaimState::Wanted {
                 break;
             }
             requests += 1;
@@ -311,6 +340,10 @@ impl Default for Queued {
 
 impl Queued {
     fn verdict(&self) -> QueuedVerdict {
+        self.verdict_at(at(0))
+    }
+
+    fn verdict_at(&self, now: Timestamp) -> QueuedVerdict {
         let repository = repository();
         let facts = QueuedFacts {
             repository: &repository,
@@ -322,8 +355,17 @@ impl Queued {
             claim: self.claim.as_ref(),
             fleet: self.fleet.as_ref(),
         };
-        queued(&facts, &Rules::default(), at(0))
+        queued(&facts, &Rules::default(), now)
     }
+}
+
+/// What a message gets that finds this claim.
+fn found(claim: LaunchClaim, seconds: i64) -> QueuedVerdict {
+    let case = Queued {
+        claim: Some(claim),
+        ..Queued::default()
+    };
+    case.verdict_at(at(seconds))
 }
 
 fn two_vcpus(name: &str) -> InstanceType {
@@ -337,7 +379,17 @@ fn two_vcpus(name: &str) -> InstanceType {
 fn spot_claim() -> LaunchClaim {
     match Queued::default().verdict() {
         QueuedVerdict::Launch(claim) => claim,
-        QueuedVerdict::Ignore(_) | QueuedVerdict::Refuse(_) => panic!("it is launched"),
+        QueuedVerdict::Ignore(_) | QueuedVerdict::Refuse(_) | QueuedVerdict::Wait(_) => {
+            panic!("it is launched")
+        }
+    }
+}
+
+/// The same, as it is stored before EC2 is asked.
+fn held_claim() -> LaunchClaim {
+    LaunchClaim {
+        held_until: Some(due::held_until(at(0))),
+        ..spot_claim()
     }
 }
 

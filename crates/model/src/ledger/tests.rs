@@ -159,6 +159,7 @@ fn claim(state: ClaimState) -> LaunchClaim {
         generation: 2,
         state,
         due: None,
+        held_until: None,
     }
 }
 

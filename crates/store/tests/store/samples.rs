@@ -264,7 +264,16 @@ fn claims() -> Vec<(&'static str, Sample)> {
         };
         (name, Sample::Claim(claim))
     })
+    .chain([("claim-held", Sample::Claim(held_claim()))])
     .collect()
+}
+
+/// As it is stored before EC2 is asked.
+fn held_claim() -> LaunchClaim {
+    LaunchClaim {
+        held_until: Some(at(31)),
+        ..launch_claim(406, ClaimState::Wanted, None)
+    }
 }
 
 fn run_entry(
@@ -409,6 +418,7 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
         generation: 0,
         state,
         due,
+        held_until: None,
     }
 }
 

@@ -19,6 +19,7 @@ pub(crate) struct SharedStore {
     first: Arc<Mutex<Option<Change>>>,
     writes: Arc<AtomicUsize>,
     hangs: Arc<AtomicBool>,
+    fails: Arc<AtomicBool>,
 }
 
 impl SharedStore {
@@ -29,6 +30,7 @@ impl SharedStore {
             first: Arc::default(),
             writes: Arc::default(),
             hangs: Arc::default(),
+            fails: Arc::default(),
         }
     }
 
@@ -45,6 +47,11 @@ impl SharedStore {
     /// Commits are never answered.
     pub(crate) fn hang(&self) {
         self.hangs.store(true, Ordering::Relaxed);
+    }
+
+    /// Commits fail, or are made again.
+    pub(crate) fn fail_commits(&self, fails: bool) {
+        self.fails.store(fails, Ordering::Relaxed);
     }
 
     /// Another replica writes this right before the next commit.
@@ -83,6 +90,12 @@ impl Store for SharedStore {
         }
         if self.hangs.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
+        }
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(StoreError::Backend {
+                operation: "commit",
+                source: "the store fails in this test".into(),
+            });
         }
         let records = changes.len();
         self.store.commit(changes).await?;
