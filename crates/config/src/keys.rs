@@ -54,7 +54,10 @@ pub(crate) const KEYS: [(&str, &[&str]); 10] = [
             "launch_tries",
         ],
     ),
-    ("runner", &["name_pattern"]),
+    (
+        "runner",
+        &["name_pattern", "table", "role_id", "group", "work_folder"],
+    ),
     (
         "retry",
         &[

@@ -59,6 +59,7 @@ impl<P: Ports> Controller<P> {
     async fn ask_ec2(&self, fleet: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
         let order = self.launch_order(fleet, &claim);
         let answer = self.cloud.launch(&order).await;
+        let answer = self.equipped(&claim, answer).await;
         self.metrics
             .launch(order.capacity.as_str(), answer_word(&answer));
         log_answer(&claim, &answer);
@@ -87,13 +88,17 @@ impl<P: Ports> Controller<P> {
 
     fn launch_tags(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> BTreeMap<String, String> {
         let keys = &self.settings.rules.tags;
-        BTreeMap::from([
+        let mut tags = BTreeMap::from([
             (keys.stack(), fleet.stack.to_string()),
             (keys.launch(), claim.key.job_id.to_string()),
             (keys.repository(), claim.key.repository.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),
-            (keys.labels(), claim.runner_labels.join(" ")),
-        ])
+        ]);
+        // A runner that the instance brings along learns its labels from here; a tag has 256 characters.
+        if self.runners.is_none() {
+            tags.insert(keys.labels(), claim.runner_labels.join(" "));
+        }
+        tags
     }
 }
 

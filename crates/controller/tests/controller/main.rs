@@ -16,6 +16,7 @@ mod launches;
 mod pumps;
 mod reaps;
 mod replicas;
+mod runners;
 mod serving;
 mod sweeps;
 mod turns;

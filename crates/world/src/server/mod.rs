@@ -7,6 +7,7 @@
 mod driver;
 mod hosts;
 mod routes;
+mod runner;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::ScaledClock;
 use crate::world::{Queue, QueueNames, World};
+pub use runner::{RunnerStartError, start_runner};
 use shared::Shared;
 
 /// Why the world cannot be served.
@@ -91,6 +93,11 @@ impl RunningWorld {
     /// The base of GitHub's REST API.
     pub fn github_url(&self) -> &str {
         &self.github_url
+    }
+
+    /// Where the program of a machine's runner tells that it starts.
+    pub fn runner_address(&self, instance: &InstanceId) -> String {
+        format!("{}/_machines/{instance}/runner", self.github_url)
     }
 
     /// The URL of a queue.
