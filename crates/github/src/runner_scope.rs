@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reprise_model::ids::{Repository, RunnerGroupId};
+use tokio::sync::OnceCell;
 
 use crate::GitHub;
 use crate::error::GitHubError;
@@ -67,32 +68,30 @@ impl fmt::Display for RunnerScope {
     }
 }
 
-/// The groups that were needed so far, by organisation (in lower case) and name.
+/// The groups that were needed so far, by organisation (in lower case) and name. Calls that come at once
+/// wait for one look-up.
 #[derive(Default)]
-pub(crate) struct RunnerGroups(Mutex<BTreeMap<(String, String), RunnerGroupId>>);
+pub(crate) struct RunnerGroups(Mutex<Known>);
+
+type Known = BTreeMap<(String, String), Arc<OnceCell<RunnerGroupId>>>;
 
 impl RunnerGroups {
-    fn known(&self, organization: &str, name: &str) -> Option<RunnerGroupId> {
+    fn of(&self, organization: &str, name: &str) -> Arc<OnceCell<RunnerGroupId>> {
         let key = (organization.to_ascii_lowercase(), name.to_owned());
-        self.lock().get(&key).copied()
-    }
-
-    fn learn(&self, organization: &str, name: &str, group: RunnerGroupId) {
-        let key = (organization.to_ascii_lowercase(), name.to_owned());
-        self.lock().insert(key, group);
+        Arc::clone(self.lock().entry(key).or_default())
     }
 
     /// Forgets a number that GitHub did not accept: the group may have been made anew.
     pub(crate) fn forget(&self, scope: &RunnerScope) {
         match scope {
             RunnerScope::Organization { group, .. } => {
-                self.lock().retain(|_, known| known != group);
+                self.lock().retain(|_, known| known.get() != Some(group));
             }
             RunnerScope::Repository(_) => {}
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, String), RunnerGroupId>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -121,18 +120,21 @@ impl GitHub {
         repository: &Repository,
         name: &str,
     ) -> Result<RunnerGroupId, GitHubError> {
-        let organization = repository.owner();
-        if let Some(known) = self.inner.groups.known(organization, name) {
-            return Ok(known);
-        }
+        let known = self.inner.groups.of(repository.owner(), name);
+        let found = known.get_or_try_init(|| self.look_group_up(repository, name));
+        found.await.copied()
+    }
+
+    async fn look_group_up(
+        &self,
+        repository: &Repository,
+        name: &str,
+    ) -> Result<RunnerGroupId, GitHubError> {
         let groups = self.runner_groups(repository).await?;
         match groups.iter().find(|group| group.name == name) {
-            Some(found) => {
-                self.inner.groups.learn(organization, name, found.id);
-                Ok(found.id)
-            }
+            Some(found) => Ok(found.id),
             None => Err(GitHubError::NoRunnerGroup {
-                organization: organization.to_owned(),
+                organization: repository.owner().to_owned(),
                 group: name.to_owned(),
                 known: groups.into_iter().map(|group| group.name).collect(),
             }),

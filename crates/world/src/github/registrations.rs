@@ -198,23 +198,18 @@ impl GitHub {
         }
     }
 
-    /// Whether a job still runs on it.
-    pub(super) fn is_busy(&self, runner: &Registration) -> bool {
-        match runner.state {
-            RunnerState::Took(job) => !self.job(job).is_none_or(|(_, _, job)| job.is_completed()),
-            RunnerState::Waiting | RunnerState::Idle | RunnerState::Lost => false,
-        }
+    /// The runner of a job goes with it.
+    pub(super) fn runner_of_job_ended(&mut self, job: JobId) {
+        self.registrations
+            .retain(|_, runner| runner.state != RunnerState::Took(job));
     }
 
-    /// Removes runners whose only job ended, and those that have not connected for a day.
+    /// Removes runners that have not connected for a day.
     pub(super) fn prune_runners(&mut self, now: Timestamp) {
-        let mut runners = std::mem::take(&mut self.registrations);
-        runners.retain(|_, runner| match runner.state {
-            RunnerState::Took(_) => self.is_busy(runner),
+        self.registrations.retain(|_, runner| match runner.state {
             RunnerState::Waiting | RunnerState::Lost => now < runner.heard_at + UNCONNECTED_FOR,
-            RunnerState::Idle => true,
+            RunnerState::Idle | RunnerState::Took(_) => true,
         });
-        self.registrations = runners;
     }
 
     /// The registered runner of this name that waits for a job.
@@ -264,6 +259,14 @@ impl Order {
 }
 
 impl Registration {
+    /// Whether a job runs on it.
+    pub fn is_busy(&self) -> bool {
+        match self.state {
+            RunnerState::Took(_) => true,
+            RunnerState::Waiting | RunnerState::Idle | RunnerState::Lost => false,
+        }
+    }
+
     /// Whether it may take jobs of a repository.
     pub(super) fn serves(&self, repository: &Repository) -> bool {
         match &self.place {

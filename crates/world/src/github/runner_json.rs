@@ -7,7 +7,7 @@ use super::registrations::{DEFAULT_GROUP, Registration, RunnerState};
 
 impl Wire<'_> {
     /// A registered runner.
-    pub(super) fn runner(self, runner: &Registration, busy: bool) -> Value {
+    pub(super) fn runner(self, runner: &Registration) -> Value {
         let (os, status) = match runner.state {
             RunnerState::Waiting => ("unknown", "offline"),
             RunnerState::Lost => ("linux", "offline"),
@@ -22,7 +22,7 @@ impl Wire<'_> {
             "name": runner.name,
             "os": os,
             "status": status,
-            "busy": busy,
+            "busy": runner.is_busy(),
             "ephemeral": true,
             "labels": labels.map(label).collect::<Vec<_>>(),
         })

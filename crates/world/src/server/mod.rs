@@ -97,7 +97,7 @@ impl RunningWorld {
 
     /// Where the program of a machine's runner tells that it starts.
     pub fn runner_address(&self, instance: &InstanceId) -> String {
-        format!("{}/_machines/{instance}/runner", self.github_url)
+        runner_address(&self.github_url, instance)
     }
 
     /// The URL of a queue.
@@ -144,6 +144,11 @@ impl RunningWorld {
             format!("{}/{account}/{name}", self.aws_url)
         })
     }
+}
+
+/// The same from the base of GitHub's REST API alone.
+pub fn runner_address(github_url: &str, instance: &InstanceId) -> String {
+    format!("{github_url}/_machines/{instance}/runner")
 }
 
 async fn listen() -> Result<(TcpListener, String), ServerError> {

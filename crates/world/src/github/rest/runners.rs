@@ -102,7 +102,7 @@ impl GitHub {
         let Some(runner) = self.runner_at(place, id) else {
             return Answer::not_found();
         };
-        if self.is_busy(runner) {
+        if runner.is_busy() {
             let name = &runner.name;
             let message =
                 format!("Runner \"{name}\" is currently running a job and cannot be deleted.");
@@ -118,7 +118,7 @@ impl GitHub {
     }
 
     fn runner_json(&self, runner: &Registration) -> Value {
-        Wire(&self.settings).runner(runner, self.is_busy(runner))
+        Wire(&self.settings).runner(runner)
     }
 
     fn runners_of(&self, place: &RunnerPlace, query: &Query) -> Answer {
