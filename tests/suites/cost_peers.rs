@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use jiff::SignedDuration;
-use reprise_tests::cost::{IDLE, USUAL, is_as_written};
+use reprise_tests::cost::{IDLE, USUAL, are_as_written, is_done_as_often};
 use reprise_tests::harness::afar::Afar;
 use reprise_tests::harness::stage::{Setting, Stage};
 use reprise_tests::harness::units::{Units, units};
@@ -30,7 +30,7 @@ async fn the_usual_mix_takes_the_units_of_the_cost_sheet() -> Result<()> {
     controller.terminate().await?;
     let units = units(&afar.gate().passed());
     let (claims, rest) = bytes(&units);
-    for (what, measured, written) in [
+    are_as_written(&[
         (
             "units of records",
             units.write_units as f64,
@@ -45,10 +45,7 @@ async fn the_usual_mix_takes_the_units_of_the_cost_sheet() -> Result<()> {
         ("units of looks", units.query_units, USUAL.query_units),
         ("bytes of claims", claims, USUAL.claim_bytes),
         ("bytes of evidence", rest, USUAL.evidence_bytes),
-    ] {
-        is_as_written(what, measured, written)?;
-    }
-    Ok(())
+    ])
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,22 +69,17 @@ async fn a_job_that_is_not_interrupted_takes_two_writes_and_one_unit_each() -> R
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_replica_asks_no_more_than_the_cost_sheet_says() -> Result<()> {
-    let afar = Afar::start(SPEED * 10.0, 5).await?;
-    let stage = set(&afar, SPEED * 10.0).await?;
+    let afar = Afar::start(SPEED, 5).await?;
+    let stage = set(&afar, SPEED).await?;
     let controller = stage.controller().await?;
-    afar.gate().forget();
-    let (units, hours) = counting::idle(&stage, SignedDuration::from_mins(30), || {
-        units(&afar.gate().passed())
-    })
-    .await?;
+    let some_minutes = SignedDuration::from_mins(6);
+    let (passed, hours) = counting::idle(&stage, afar.gate(), some_minutes).await?;
     controller.terminate().await?;
+    let units = units(&passed);
     ensure!(units.writes == 0 && units.reads == 0, "{units:#?}");
-    is_as_written("looks", units.queries as f64 / hours, IDLE.queries)?;
-    is_as_written(
-        "leases",
-        units.lease_writes as f64 / hours,
-        IDLE.lease_writes,
-    )
+    is_done_as_often("looks", (units.queries, hours), 1.0, IDLE.queries)?;
+    let leases = (units.lease_writes, hours);
+    is_done_as_often("leases", leases, 1.0, IDLE.lease_writes)
 }
 
 /// Of claims, and of all that is kept for evidence.

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 /// The form of one batcher's batches.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +65,16 @@ where
         Self::with_window(shape, move || pause(shape.window), call)
     }
 
+    /// The same, and from the moment that `hurry` says so nothing waits for company.
+    pub(crate) fn until_hurried<C, F>(shape: Shape, hurry: watch::Receiver<bool>, call: C) -> Self
+    where
+        C: Fn(Vec<K>) -> F + Send + 'static,
+        F: Future<Output = BTreeMap<K, V>> + Send + 'static,
+    {
+        let window = move || unless_hurried(hurry.clone(), pause(shape.window));
+        Self::with_window(shape, window, call)
+    }
+
     /// The same with a window that the caller closes, so that a test needs no clock.
     fn with_window<C, F, W, P>(shape: Shape, window: W, call: C) -> Self
     where
@@ -96,6 +106,15 @@ where
 )]
 async fn pause(window: Duration) {
     tokio::time::sleep(window).await;
+}
+
+async fn unless_hurried(mut hurry: watch::Receiver<bool>, window: impl Future<Output = ()>) {
+    tokio::select! {
+        biased;
+        // An error means that the last queue is gone, and with it all who could bring company.
+        _ = hurry.wait_for(|hurry| *hurry) => {}
+        () = window => {}
+    }
 }
 
 async fn collect<K, V, C, F, W, P>(
@@ -325,6 +344,28 @@ mod tests {
         );
         let (three, four) = (batcher.ask(3), batcher.ask(4));
         assert_eq!((three.await, four.await), (Ok(Ok(())), Ok(Ok(()))));
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_company_goes_at_once_when_told_to_hurry_and_so_does_all_that_follows()
+     {
+        let (hurry, calls) = (watch::Sender::new(false), Calls::default());
+        let batcher = Batcher::until_hurried(
+            shape(10, 1),
+            hurry.subscribe(),
+            noting(&calls, |keys| async move {
+                keys.into_iter().map(|key| (key, ())).collect()
+            }),
+        );
+        let waiting = batcher.ask(1);
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(seen(&calls), Vec::<Vec<u32>>::new(), "it waits for company");
+        hurry.send_replace(true);
+        assert_eq!(waiting.await, Ok(()));
+        assert_eq!(batcher.ask(2).await, Ok(()));
+        assert_eq!(seen(&calls), [vec![1], vec![2]]);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 mod batch;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
@@ -15,6 +16,7 @@ use aws_sdk_sqs::types::{
 };
 use jiff::Timestamp;
 use reprise_model::ids::Region;
+use tokio::sync::watch;
 
 use crate::batcher::{Batcher, Shape, Unanswered};
 use crate::connect;
@@ -50,6 +52,7 @@ pub struct SqsQueue {
     poller: Client,
     deletions: Batcher<Receipt, Result<(), SqsError>>,
     extensions: Batcher<(Receipt, i32), Result<(), SqsError>>,
+    hurried: Arc<watch::Sender<bool>>,
 }
 
 /// What a message is deleted and extended by: this delivery of it, not the message.
@@ -102,7 +105,7 @@ impl SqsQueue {
 
     /// Prepares a client from the usual AWS variables. It contacts nobody: a queue that is not
     /// there shows at the first call. A deletion waits up to `delete_window` for others to share
-    /// its call; a call that is full waits no longer.
+    /// its call; a call that is full waits no longer, and none waits after [`Self::hurry`].
     pub async fn connect(url: &str, region: &Region, delete_window: Duration) -> SqsQueue {
         let config = connect::in_region(&connect::base().await, region, None).await;
         let attempt = LONGEST_POLL + POLL_MARGIN;
@@ -117,16 +120,18 @@ impl SqsQueue {
             window: delete_window,
             ..ENTRIES
         };
+        let hurried = Arc::new(watch::Sender::new(false));
         SqsQueue {
             url: url.to_owned(),
             client,
             poller: Client::new(&patient),
-            deletions: Batcher::new(deletions, move |receipts| {
+            deletions: Batcher::until_hurried(deletions, hurried.subscribe(), move |receipts| {
                 batch::delete(deleting.clone(), from.clone(), receipts)
             }),
             extensions: Batcher::new(ENTRIES, move |changes| {
                 batch::extend(extending.clone(), of.clone(), changes)
             }),
+            hurried,
         }
     }
 
@@ -185,6 +190,11 @@ impl SqsQueue {
     pub async fn delete(&self, receipt: &Receipt) -> Result<(), SqsError> {
         let answer = self.deletions.ask(receipt.clone()).await;
         answer.unwrap_or_else(|Unanswered| Err(CallError::unanswered(batch::DELETE)))
+    }
+
+    /// From now on no deletion waits for others: those that do are sent at once.
+    pub fn hurry(&self) {
+        self.hurried.send_replace(true);
     }
 
     /// Hides a message for so long from now; zero hands it back at once.

@@ -44,7 +44,7 @@ fn the_least_configuration_gets_the_documented_defaults() {
     assert_eq!(config.github.base_url, "https://api.github.com");
     assert_eq!(config.listen.to_string(), "127.0.0.1:9464");
     assert_eq!((config.queues.pollers, config.queues.at_once), (1, 1_000));
-    assert_eq!(config.queues.delete_window.as_millis(), 500);
+    assert_eq!(config.queues.delete_window.as_secs(), 5);
     assert_eq!(config.queues.region.as_str(), "eu-west-1");
     assert_eq!(config.sweep_every, jiff::SignedDuration::from_secs(60));
     assert_eq!(config.store, sqlite("reprise.db"));
@@ -451,4 +451,42 @@ fn example_path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("examples")
         .join(name)
+}
+
+const RUNNER: &str = "[runner]\ntable = \"runners\"\nrole_id = \"AROAEXAMPLEEXAMPLE123\"\n";
+
+#[test]
+fn instances_get_their_runners_where_a_table_is_named() {
+    assert_eq!(good(GOOD, &[]).runners, None);
+    let runners = good(&format!("{GOOD}{RUNNER}"), &[]).runners;
+    let runners = runners.expect("runners");
+    assert_eq!(runners.region.as_str(), "eu-west-1");
+    assert_eq!(runners.role_id.as_str(), "AROAEXAMPLEEXAMPLE123");
+    assert_eq!(
+        (runners.group.as_str(), runners.work_folder.as_str()),
+        ("Default", "_work")
+    );
+}
+
+#[test]
+fn runners_that_nobody_could_get_are_a_mistake() {
+    for (section, says) in [
+        ("table = \"runners\"", "runner.role_id"),
+        (
+            "table = \"a b\"\nrole_id = \"AROAEXAMPLEEXAMPLE123\"",
+            "no table's name",
+        ),
+        (
+            "table = \"runners\"\nrole_id = \"arn:aws:iam::1:role/x\"",
+            "RoleId",
+        ),
+        ("group = \"spot\"", "without runner.table"),
+    ] {
+        let error = bad(&format!("{GOOD}[runner]\n{section}\n"), &[]);
+        assert!(error.contains(says), "{error}");
+    }
+    let start = GOOD.find("[fleet]").expect("it is there");
+    let watching = format!("{}[fleet]\nenabled = false\n{RUNNER}", &GOOD[..start]);
+    let error = bad(&watching, &[]);
+    assert!(error.contains("fleet.enabled is false"), "{error}");
 }

@@ -108,6 +108,10 @@ impl Queue for SqsQueue {
             .map_err(|error| sqs("delete a message", error))
     }
 
+    fn hurry(&self) {
+        Self::hurry(self);
+    }
+
     async fn hide(&self, receipt: &Receipt, visibility: Duration) -> Result<(), PortError> {
         Self::extend(self, receipt, visibility)
             .await

@@ -55,7 +55,7 @@ async fn readyz<P: Ports>(State(controller): State<Arc<Controller<P>>>) -> (Stat
     if controller.draining.has_begun() {
         return unready("draining\n".to_owned());
     }
-    if let Err(error) = controller.store.next_due(controller.now()).await {
+    if let Err(error) = controller.store.due(controller.now(), 0).await {
         return unready(format!("{}\n", chain(&error)));
     }
     match controller.health.waits_for().as_slice() {

@@ -267,9 +267,12 @@ pub trait Queue: Send + Sync + 'static {
         wait: Duration,
     ) -> impl Future<Output = Result<Vec<Message<Self::Receipt>>, PortError>> + Send;
 
-    /// Acknowledges a message.
+    /// Acknowledges a message. It may wait a while for others to share its call.
     fn delete(&self, receipt: &Self::Receipt)
     -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// From now on no acknowledgement waits for others.
+    fn hurry(&self);
 
     /// Hides a message for `visibility` from now; zero hands it back at once.
     fn hide(

@@ -22,7 +22,7 @@ use crate::context::{Controller, WorkError};
 use crate::intake::{Outcome, signature};
 use crate::logging::chain;
 use crate::panics::{Panicked, caught};
-use crate::ports::{Message, Ports, Queue};
+use crate::ports::{Message, PortError, Ports, Queue};
 use crate::together::together;
 
 /// How long a message is hidden from others with each renewal; renewed at a third of that.
@@ -31,6 +31,11 @@ const HIDDEN_FOR: SignedDuration = SignedDuration::from_secs(60);
 /// The first renewal comes sooner: until then the message is hidden by the queue's own setting,
 /// which may be shorter. Most messages are done long before.
 const FIRST_RENEWAL: SignedDuration = SignedDuration::from_secs(5);
+
+/// The first renewal while a deletion waits for company: after that wait, so that the usual deletion
+/// needs none, and before 15 seconds have passed since the message was received or last renewed. The
+/// queue's own setting is 30 seconds where nobody changed it.
+const DELETION_RENEWAL: SignedDuration = SignedDuration::from_secs(10);
 
 /// The long poll of one receive call: SQS's longest.
 const POLL: Duration = Duration::from_secs(20);
@@ -96,7 +101,14 @@ impl<P: Ports> Pump<P> {
     pub async fn run(self, pollers: usize) {
         let pump = Arc::new(self);
         let places = Arc::new(Semaphore::new(pump.at_once));
-        together((0..pollers).map(|_| Arc::clone(&pump).poll(Arc::clone(&places)))).await;
+        let polls = (0..pollers).map(|_| Arc::clone(&pump).poll(Arc::clone(&places)));
+        tokio::join!(together(polls), pump.hurry_at_the_end());
+    }
+
+    /// The end waits for its deletions, so they wait for nobody then.
+    async fn hurry_at_the_end(&self) {
+        self.controller.draining.begun().await;
+        self.queue.hurry();
     }
 
     async fn poll(self: Arc<Self>, places: Arc<Semaphore>) {
@@ -212,7 +224,7 @@ impl<P: Ports> Pump<P> {
         if self.controller.draining.has_begun() {
             return Err(WorkError::Draining);
         }
-        let handled = self.hidden_while(message, caught(self.handle(message)));
+        let handled = self.hidden_while(message, FIRST_RENEWAL, caught(self.handle(message)));
         tokio::select! {
             // What is done is done, and would only be done again.
             biased;
@@ -235,16 +247,20 @@ impl<P: Ports> Pump<P> {
         }
     }
 
-    async fn hidden_while<T>(&self, message: &Received<P>, work: impl Future<Output = T>) -> T {
+    async fn hidden_while<T>(
+        &self,
+        message: &Received<P>,
+        first_renewal: SignedDuration,
+        work: impl Future<Output = T>,
+    ) -> T {
         tokio::select! {
             biased;
             done = work => done,
-            never = self.keep_hidden(message) => match never {},
+            never = self.keep_hidden(message, first_renewal) => match never {},
         }
     }
 
-    async fn keep_hidden(&self, message: &Received<P>) -> Infallible {
-        let mut pause = FIRST_RENEWAL;
+    async fn keep_hidden(&self, message: &Received<P>, mut pause: SignedDuration) -> Infallible {
         loop {
             self.controller.clock.sleep(pause).await;
             self.hide(message, HIDDEN_FOR).await;
@@ -257,7 +273,7 @@ impl<P: Ports> Pump<P> {
             && !self.bury(message).await
         {
             self.hand_back(message, None).await;
-        } else if let Err(error) = self.queue.delete(&message.receipt).await {
+        } else if let Err(error) = self.delete(message).await {
             // It comes again and finds the state that its first sight left.
             warn!(
                 error = %chain(&error),
@@ -265,6 +281,11 @@ impl<P: Ports> Pump<P> {
                 "failed to delete a message that was dealt with; it comes again, harmlessly"
             );
         }
+    }
+
+    async fn delete(&self, message: &Received<P>) -> Result<(), PortError> {
+        let deletion = self.queue.delete(&message.receipt);
+        self.hidden_while(message, DELETION_RENEWAL, deletion).await
     }
 
     /// Whether the message may be deleted: it lies in the dead-letter queue, or there is none.

@@ -22,7 +22,7 @@ use reprise_model::ids::{JobId, RunAttempt, RunId};
 use reprise_model::instance::Instance;
 use reprise_model::job::Job;
 use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RunEntry, RunKey};
-use reprise_model::reason::{Refusal, SettleReason};
+use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::{CancelCause, Run};
 
 use crate::backoff::{Jitter, after};
@@ -186,9 +186,13 @@ pub fn asked_for(entry: &RunEntry, attempt: RunAttempt) -> bool {
         })
 }
 
-/// The record after a final no to reading its run: every open job is settled with it.
+/// The record after a final no to reading its run: every open job is settled with it. A run that was
+/// made a moment ago may merely not be shown yet: it is read again later.
 #[must_use]
-pub fn refused(mut entry: RunEntry, refusal: Refusal, now: Timestamp) -> RunEntry {
+pub fn refused(mut entry: RunEntry, refusal: Refusal, now: Timestamp, jitter: Jitter) -> RunEntry {
+    if refusal.kind == RefusalKind::NotFound && ledger::may_be_fresh(&entry, now) {
+        return postponed(entry, None, now, jitter);
+    }
     ledger::settle_open(&mut entry, &SettleReason::Refused(refusal), now);
     entry.due = None;
     entry

@@ -8,7 +8,7 @@
 use jiff::SignedDuration;
 use reprise_model::job::Conclusion;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey, TrackedState};
-use reprise_store::{Store, StoreError};
+use reprise_store::{DueKey, Store, StoreError};
 use reprise_world::invariants::{self, Broken, Ledger, Verdict};
 use reprise_world::world::World;
 
@@ -23,9 +23,28 @@ const LONGEST_IN_QUEUE: SignedDuration = SignedDuration::from_hours(24);
 /// When the store cannot be read.
 pub async fn check_at_rest(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
     let ledger = ledger(universe).await?;
-    let mut broken = universe.look(|world, _| invariants::check_at_rest(world, &ledger));
-    broken.extend(unheard(universe).await?);
+    let mut broken =
+        universe.look(|world, _| invariants::check_at_rest(world, universe.mandate, &ledger));
+    if universe.mandate.retries_only {
+        broken.extend(claimed(universe));
+    } else {
+        broken.extend(unheard(universe).await?);
+    }
     Ok(broken)
+}
+
+/// 7: what was claimed to be launched where nothing is to be launched.
+fn claimed(universe: &Universe) -> Vec<Broken> {
+    let written = universe.written().into_iter();
+    let claimed = written.filter_map(|key| match key {
+        DueKey::Claim(key) => Some(key),
+        DueKey::Instance(_) | DueKey::Run(_) => None,
+    });
+    let broken = claimed.map(|key| Broken {
+        invariant: 7,
+        what: format!("{key} was claimed, and nothing is to be launched"),
+    });
+    broken.collect()
 }
 
 /// 8: jobs that waited in vain for as long as GitHub lets them, and nobody ever wanted a machine for
@@ -52,7 +71,10 @@ fn nothing_leads_to(claim: &LaunchClaim) -> bool {
 
 fn waited_in_vain(world: &World) -> Vec<ClaimKey> {
     let mut waited = Vec::new();
-    for run in world.github().runs() {
+    let github = world.github();
+    // Of what was deleted nobody is told.
+    let runs = github.runs();
+    for run in runs.filter(|run| !github.is_gone(&run.spec.repository)) {
         let jobs = run.attempts().flat_map(|attempt| attempt.jobs.values());
         let in_vain = jobs.filter(|job| {
             let ended = job.completed_at.filter(|_| job.runner.is_none());

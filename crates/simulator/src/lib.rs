@@ -10,8 +10,10 @@ pub mod agents;
 pub mod checks;
 pub mod clock;
 pub mod coverage;
+pub mod elsewhere;
 #[cfg(feature = "mutants")]
 pub mod mutants;
+pub mod operator;
 pub mod plan;
 pub mod ports;
 pub mod post;

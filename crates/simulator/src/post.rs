@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_world::sqs::{AttributeValue, MessageAttribute, NewMessage};
 use reprise_world::world::{Outgoing, Queue, World};
 
-use crate::plan::{Chance, Dice, PostRates};
+use crate::plan::{Chance, Dice, Plan, PostRates};
 use crate::trace::{self, Who};
 
 /// How long a message takes that nothing befalls.
@@ -19,6 +19,8 @@ pub const FAULTS: [&str; 4] = ["lost for good", "doubled", "lost at first", "del
 #[derive(Debug)]
 pub struct Post {
     rates: PostRates,
+    /// Whether the ends of jobs must arrive, too.
+    ends_are_vital: bool,
     dice: Dice,
     under_way: BTreeMap<(Timestamp, u64), Outgoing>,
     sent: u64,
@@ -26,9 +28,11 @@ pub struct Post {
 
 impl Post {
     /// Nothing is under way yet.
-    pub fn new(rates: PostRates, dice: Dice) -> Self {
+    pub fn new(plan: &Plan, dice: Dice) -> Self {
         Self {
-            rates,
+            rates: plan.post,
+            // No sweep finds a job on a machine that was not launched for its run.
+            ends_are_vital: plan.world.mandate.retries_only || !plan.world.labels_are_bound,
             dice,
             under_way: BTreeMap::new(),
             sent: 0,
@@ -44,7 +48,7 @@ impl Post {
     pub fn take(&mut self, now: Timestamp, message: Outgoing) {
         let rates = self.rates;
         let lost_for_good = match message.queue {
-            Queue::Webhooks if is_vital(&message) => Chance(0),
+            Queue::Webhooks if self.is_vital(&message) => Chance(0),
             Queue::Webhooks => rates.lost_for_good,
             Queue::Ec2Events => rates.ec2_lost_for_good,
         };
@@ -87,6 +91,15 @@ impl Post {
         self.under_way.first_key_value().map(|((at, _), _)| *at)
     }
 
+    /// Without it nobody would ever hear of the job, or of its end.
+    fn is_vital(&self, message: &Outgoing) -> bool {
+        let says = |action| message.body.contains(action);
+        says("\"action\":\"queued\"")
+            || (self.ends_are_vital
+                && event(message) == Some("workflow_job")
+                && says("\"action\":\"completed\""))
+    }
+
     fn carry(&mut self, now: Timestamp, takes: SignedDuration, message: Outgoing) {
         let at = now.checked_add(takes).unwrap_or(Timestamp::MAX);
         self.sent += 1;
@@ -112,18 +125,16 @@ fn put(world: &mut World, now: Timestamp, message: Outgoing) {
     }
 }
 
-/// Without it nobody would ever hear of the job.
-fn is_vital(message: &Outgoing) -> bool {
-    message.body.contains("\"action\":\"queued\"")
+/// The kind of a webhook.
+fn event(message: &Outgoing) -> Option<&str> {
+    let mut attributes = message.attributes.iter();
+    let named = attributes.find(|(name, _)| name == "X-GitHub-Event");
+    named.map(|(_, event)| event.as_str())
 }
 
 fn told(what: &'static str, message: &Outgoing) {
     trace::reached("post", what);
-    let named = message
-        .attributes
-        .iter()
-        .find(|(name, _)| name == "X-GitHub-Event");
-    let kind = named.map_or("ec2 event", |(_, event)| event);
+    let kind = event(message).unwrap_or("ec2 event");
     trace::line(Who::Post, format!("{what}: {kind} {}", gist(&message.body)));
 }
 

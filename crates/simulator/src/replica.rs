@@ -117,7 +117,7 @@ impl Replica {
         };
         let settings = self
             .universe
-            .look(|world, _| setting::controller(world.settings()));
+            .look(|world, _| setting::controller(world.settings(), self.universe.mandate));
         let seed = self.universe.throw(crate::plan::Dice::number);
         let controller = Arc::new(Controller::new(
             self.universe.clock,

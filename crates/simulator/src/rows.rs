@@ -19,7 +19,7 @@ use crate::ports::FAULTS;
 use crate::post;
 
 /// Rows that cannot be reached yet, or by no simulation, and why.
-const EXCLUDED: [(&str, &str, &str); 21] = [
+const EXCLUDED: [(&str, &str, &str); 7] = [
     (
         "evidence",
         "spot-request",
@@ -51,79 +51,9 @@ const EXCLUDED: [(&str, &str, &str); 21] = [
         "a launch begins with spot; this is what comes of it",
     ),
     (
-        "fault",
-        "a fresh run is not found",
-        "no run is read in its first seconds: its jobs take longer to be interrupted",
-    ),
-    (
-        "decision",
-        "message: ignored-fleet-disabled",
-        "the retry-only mode is not simulated yet",
-    ),
-    (
-        "decision",
-        "launch: later-attempt-may-use-spot",
-        "only the default of on-demand-retries is simulated yet",
-    ),
-    (
-        "decision",
-        "launched: later-attempt-may-use-spot",
-        "only the default of on-demand-retries is simulated yet",
-    ),
-    (
-        "decision",
-        "settled: refused-too-old",
-        "no run is a month old in a simulation's day",
-    ),
-    (
-        "decision",
-        "settled: refused-not-found",
-        "no repository vanishes in a simulation yet",
-    ),
-    (
-        "decision",
-        "settled: refused-not-retryable",
-        "no run is re-run fifty times in a simulation yet",
-    ),
-    (
-        "decision",
-        "settled: refused-unknown",
-        "the simulated GitHub takes every job along that it was asked for",
-    ),
-    (
-        "decision",
-        "terminate: never-ran",
-        "every simulated runner comes up",
-    ),
-    (
         "decision",
         "message: launch-given-up",
         "every simulated launch may be tried more than once",
-    ),
-    (
-        "decision",
-        "kept: job-waits",
-        "every simulated runner comes up",
-    ),
-    (
-        "decision",
-        "kept: no-claim",
-        "claims are kept for longer than a simulation takes",
-    ),
-    (
-        "decision",
-        "kept: run-unreadable",
-        "no repository vanishes in a simulation yet",
-    ),
-    (
-        "decision",
-        "kept: may-serve-another-run",
-        "the labels of simulated jobs are bound to their run",
-    ),
-    (
-        "decision",
-        "kept: doubtful-for-long",
-        "the doubts above are not reached either",
     ),
 ];
 

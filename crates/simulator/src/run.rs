@@ -14,6 +14,8 @@ use tokio::task::JoinSet;
 
 use crate::agents::{self, Agents};
 use crate::checks;
+use crate::elsewhere::Elsewhere;
+use crate::operator::Operator;
 use crate::plan::{Action, Dice, Plan, Step};
 use crate::post::Post;
 use crate::replica::Replica;
@@ -73,6 +75,8 @@ struct Driver<'a> {
     replicas: Vec<Arc<Replica>>,
     processes: JoinSet<Result<()>>,
     agents: Agents,
+    elsewhere: Option<Elsewhere>,
+    operator: Operator,
     post: Post,
     watch: Watch,
 }
@@ -91,8 +95,11 @@ impl<'a> Driver<'a> {
             replicas: replicas.collect(),
             processes: JoinSet::new(),
             agents: Agents::new(plan.agents, dice.number()),
-            post: Post::new(plan.post, dice.fork()),
-            watch: Watch::default(),
+            post: Post::new(plan, dice.fork()),
+            elsewhere: (plan.world.mandate.retries_only)
+                .then(|| Elsewhere::new(plan.world.machines_are_ready, dice.fork())),
+            operator: Operator::default(),
+            watch: Watch::of(plan.world.mandate),
         }
     }
 
@@ -179,6 +186,7 @@ impl<'a> Driver<'a> {
             | Action::EarlyCompleted { .. }
             | Action::Ping
             | Action::Stranger { .. }
+            | Action::DeleteRepository { .. }
             | Action::Forge(_) => {
                 let done = self.universe.look(|world, now| action.apply(world, now));
                 trace::line(Who::Plan, format!("{action}; {done}"));
@@ -197,6 +205,10 @@ impl<'a> Driver<'a> {
         let universe = Arc::clone(&self.universe);
         let (mut broken, mail, up) = universe.look(|world, now| {
             world.advance(now);
+            self.operator.act(world, now);
+            if let Some(elsewhere) = &mut self.elsewhere {
+                elsewhere.act(world, now);
+            }
             for message in world.take_outgoing() {
                 self.post.take(now, message);
             }
@@ -285,7 +297,9 @@ impl<'a> Driver<'a> {
         let world = self.universe.look(|world, _| world.next_due());
         let look_again = now + QUIET_FOR;
         let quiet = Some(self.quiet_at()).filter(|at| *at > now);
-        let all = [step, calm, world, quiet, self.post.next()]
+        let elsewhere = self.elsewhere.as_ref().and_then(Elsewhere::next);
+        let (operator, post) = (self.operator.next(), self.post.next());
+        let all = [step, calm, world, quiet, elsewhere, operator, post]
             .into_iter()
             .flatten();
         all.min().map_or(look_again, |at| at.min(look_again))

@@ -11,6 +11,7 @@ use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
 use reprise_model::runner_name::RunnerNamePattern;
 use reprise_world::github::{self, AppKeys, KeyError};
+use reprise_world::invariants::Mandate;
 use reprise_world::world::{DeliveryMode, Ec2Behaviour, World, WorldSettings};
 use wildmatch::WildMatch;
 
@@ -50,6 +51,7 @@ pub fn world(plan: &Plan) -> Result<World> {
         },
         machines: reprise_world::machine::MachineSettings {
             when_taken: plan.world.when_taken,
+            never_come_up: plan.world.never_come_up.0,
             ..usual.machines.clone()
         },
         ..usual
@@ -60,14 +62,16 @@ pub fn world(plan: &Plan) -> Result<World> {
     faults.job_lists_lag = plan.world.job_lists_lag;
     faults.no_checks_read = plan.world.no_checks_read;
     faults.no_actions_write = plan.world.no_actions_write;
+    faults.logs_are_gone = plan.world.logs_are_gone;
     Ok(world)
 }
 
-/// The configuration of the controllers.
-pub fn controller(world: &WorldSettings) -> Settings {
+/// The configuration of controllers that are told this.
+pub fn controller(world: &WorldSettings, mandate: Mandate) -> Settings {
     Settings {
         rules: Rules {
             tags: world.tags.clone(),
+            on_demand_retries: mandate.on_demand_retries,
             ..Rules::default()
         },
         repositories: vec![WildMatch::new("acme/*")],
@@ -77,7 +81,7 @@ pub fn controller(world: &WorldSettings) -> Settings {
             region: world.region.clone(),
             account: world.account.clone(),
         }],
-        fleet: Some(fleet(world)),
+        fleet: (!mandate.retries_only).then(|| fleet(world)),
     }
 }
 

@@ -10,6 +10,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Once;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_engine::reap::KeepReason;
+use reprise_model::ids::InstanceId;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -92,6 +94,7 @@ thread_local! {
     static SINK: RefCell<Option<Sink>> = const { RefCell::new(None) };
     static SPEAKER: Cell<Who> = const { Cell::new(Who::Plan) };
     static ALL_LOGS: Cell<bool> = const { Cell::new(false) };
+    static DOUBTS: RefCell<Vec<InstanceId>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Begins the trace of this thread's simulation. With `keep` its lines are kept, and warnings of the
@@ -110,6 +113,7 @@ pub fn begin(clock: SimClock, keep: bool) {
         hasher: DefaultHasher::new(),
         coverage: Coverage::default(),
     };
+    DOUBTS.take();
     SINK.set(Some(sink));
 }
 
@@ -121,6 +125,11 @@ pub fn end() -> Trace {
         coverage: sink.coverage,
         hash: sink.hasher.finish(),
     })
+}
+
+/// The instances that people were told to look at since the last call.
+pub fn take_doubts() -> Vec<InstanceId> {
+    DOUBTS.take()
 }
 
 /// From now on logs are this one's.
@@ -240,6 +249,7 @@ struct Words {
     message: String,
     decision: String,
     reason: String,
+    instance: String,
     rest: String,
     is_opted_out: bool,
     is_on_demand: bool,
@@ -251,6 +261,7 @@ impl Words {
             message,
             decision,
             reason,
+            instance,
             rest,
             is_opted_out,
             is_on_demand,
@@ -259,6 +270,12 @@ impl Words {
             return format!("{decision}: {message};{rest}");
         }
         reached("decision", &format!("{decision}: {reason}"));
+        if decision == "kept"
+            && reason == KeepReason::DoubtfulForLong.as_str()
+            && let Ok(id) = instance.parse()
+        {
+            DOUBTS.with_borrow_mut(|doubts| doubts.push(id));
+        }
         if is_opted_out && decision == "launch" && reason == "later-attempt" {
             reached("capacity", "a later attempt with retry=false");
         }
@@ -278,6 +295,7 @@ impl Words {
         match name {
             "evidence" => value.split(',').for_each(|one| reached("evidence", one)),
             "rerun.answer" => reached("answer to a re-run", value),
+            "instance.id" => self.instance = value.to_owned(),
             "runner.labels" => self.is_opted_out = value.contains("retry=false"),
             "capacity" => self.is_on_demand = value == "on-demand",
             _ => {}

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
 use reprise_store::{DueKey, SqliteStore};
+use reprise_world::invariants::Mandate;
 use reprise_world::world::World;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
@@ -22,6 +23,8 @@ use crate::setting;
 pub struct Universe {
     /// The time.
     pub clock: SimClock,
+    /// What the controllers are told to do.
+    pub mandate: Mandate,
     /// The ledger of all controllers.
     pub store: SqliteStore,
     world: Mutex<World>,
@@ -43,6 +46,7 @@ impl Universe {
     pub fn new(plan: &Plan) -> Result<Self> {
         Ok(Self {
             clock: SimClock::begin(plan.world.start),
+            mandate: plan.world.mandate,
             store: SqliteStore::in_memory().context("failed to make the store")?,
             world: Mutex::new(setting::world(plan)?),
             dice: Mutex::new(Dice::new(plan.seed)),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
-use crate::contract::{Change, DueKey, Store, StoreError, Versioned};
+use crate::contract::{Change, DueList, Store, StoreError, Versioned};
 use crate::dynamo::DynamoStore;
 use crate::lease::{Fence, HolderId, LeaseName};
 use crate::sqlite::SqliteStore;
@@ -48,12 +48,8 @@ impl Store for AnyStore {
         of_either!(self, store => store.commit(changes))
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<DueList, StoreError> {
         of_either!(self, store => store.due(now, limit))
-    }
-
-    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        of_either!(self, store => store.next_due(now))
     }
 
     async fn take_lease(

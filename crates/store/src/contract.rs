@@ -99,6 +99,16 @@ pub enum DueKey {
     Claim(ClaimKey),
 }
 
+/// What is due, and what comes next.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DueList {
+    /// Records that are due, longest due first.
+    pub keys: Vec<DueKey>,
+    /// When the first record that is not due yet will be. `None` where there is none, and where more
+    /// is due than `keys` has room for: whoever asked for so few has enough to do, and asks again.
+    pub next: Option<Timestamp>,
+}
+
 /// The contract of every backend.
 ///
 /// **Time.** A store reads no clock. The latest `now` that [`due`](Store::due) or
@@ -141,20 +151,15 @@ pub trait Store: Send + Sync + 'static {
     /// and each lease at most once.
     fn commit(&self, changes: Vec<Change>) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// The keys of records due at `now`, longest due first, at most `limit`. The records are not
-    /// read for it: one that cannot be read does not hold up the others.
+    /// The keys of records due at `now`, at most `limit`, and when the first record after `now` is
+    /// due: what is due already is no next one, so that waiting for it cannot spin while it is being
+    /// worked on. The records are not read for it: one that cannot be read does not hold up the
+    /// others.
     fn due(
         &self,
         now: Timestamp,
         limit: usize,
-    ) -> impl Future<Output = Result<Vec<DueKey>, StoreError>> + Send;
-
-    /// When the first record after `now` is due. What is due already is not named, so that waiting
-    /// for it cannot spin while it is being worked on.
-    fn next_due(
-        &self,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<Option<Timestamp>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<DueList, StoreError>> + Send;
 
     /// Takes the lease until `until` if it is free, released or has run out by `now`, or renews it if
     /// `holder` holds it. `None`: another one holds it. The fence grows whenever the lease comes to

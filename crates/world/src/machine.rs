@@ -23,6 +23,8 @@ pub struct MachineSettings {
     pub reports_after: SignedDuration,
     /// How long a runner takes to stop a job that GitHub told it to stop.
     pub stops_in: SignedDuration,
+    /// So many of a thousand runners never come up.
+    pub never_come_up: u16,
 }
 
 impl Default for MachineSettings {
@@ -35,6 +37,7 @@ impl Default for MachineSettings {
             when_taken: WhenTaken::Fails,
             reports_after: SignedDuration::from_secs(3),
             stops_in: SignedDuration::from_secs(5),
+            never_come_up: 0,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reprise_world::invariants;
 use reprise_world::scenario::Scenario;
 use serde_json::Value;
@@ -49,28 +49,33 @@ pub async fn play(stage: &Stage, scenario: &Scenario) -> Result<()> {
     stage.ends_well(scenario).await
 }
 
-/// Lets so much of the story pass in which nothing happens. Answers what was counted, and how many
-/// hours it was.
-pub async fn idle<C>(
-    stage: &Stage,
-    time: SignedDuration,
-    count: impl FnOnce() -> C,
-) -> Result<(C, f64)> {
+/// After so long a controller has done what it does only at its start.
+const STARTED_WITHIN: SignedDuration = SignedDuration::from_secs(20);
+
+/// Lets so much of the story pass in which nothing happens. Answers what passed meanwhile, and how
+/// many hours it was: not less than the time in which it passed, however late this is told of it.
+pub async fn idle(stage: &Stage, gate: &Gate, time: SignedDuration) -> Result<(Vec<Passed>, f64)> {
     let now = || stage.world().clock().now();
+    let comes = async |end: Timestamp| {
+        let come = wait::until("the end of an idle time", PATIENCE, async || {
+            Ok((now() >= end).then_some(()))
+        });
+        come.await
+    };
+    comes(now() + STARTED_WITHIN).await?;
     let begun = now();
-    wait::until("the end of an idle time", PATIENCE, async || {
-        Ok((now() >= begun + time).then_some(()))
-    })
-    .await?;
-    let passed = now().duration_since(begun);
-    Ok((count(), passed.as_secs_f64() / 3_600.0))
+    gate.forget();
+    comes(begun + time).await?;
+    let passed = gate.passed();
+    let hours = now().duration_since(begun).as_secs_f64() / 3_600.0;
+    Ok((passed, hours))
 }
 
-/// Everything that passed a gate to SQS.
-pub fn mail(gate: &Gate) -> Mail {
+/// What of it went to SQS.
+pub fn mail(passed: &[Passed]) -> Mail {
     let mut mail = Mail::default();
-    for passed in gate.passed() {
-        count(&mut mail, &passed);
+    for one in passed {
+        count(&mut mail, one);
     }
     mail
 }

@@ -43,8 +43,7 @@ pub(crate) async fn a_claim_of_a_job_that_is_not_interrupted_costs_two_requests(
     requests(faults, &["UpdateItem", "UpdateItem"]).await?;
 
     store.due(at(40), 100).await?;
-    store.next_due(at(40)).await?;
-    requests(faults, &["Query", "Query"]).await?;
+    requests(faults, &["Query"]).await?;
 
     let holder = HolderId::new("one");
     let take = |now| store.take_lease(LeaseName::Sweep, &holder, at(now), at(now + 30));

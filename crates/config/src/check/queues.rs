@@ -25,10 +25,12 @@ const AT_ONCE: usize = 1_000;
 
 /// What a deletion waits for company: ten messages are deleted for the price of one. Their outcomes
 /// are durable already; one that is seen again because the process died meanwhile changes nothing.
-const DELETE_WINDOW: SignedDuration = SignedDuration::from_millis(500);
+/// In five seconds a quiet organisation's messages come together, and a message is still hidden by
+/// its queue's own setting, 30 seconds by default, so that the wait costs no call to hide it longer.
+const DELETE_WINDOW: SignedDuration = SignedDuration::from_secs(5);
 
-/// The end of the controller waits for its deletions, and messages come back at some time.
-const MOST_DELETE_WINDOW: SignedDuration = SignedDuration::from_secs(2);
+/// From here on most messages would have to be hidden for longer, which is a call again.
+const MOST_DELETE_WINDOW: SignedDuration = SignedDuration::from_secs(10);
 
 /// SQS lets so many messages of a queue be in flight.
 const MOST_AT_ONCE: usize = 120_000;

@@ -65,8 +65,6 @@ impl<P: Ports> Controller<P> {
             Some(fleet) => self.sweep_fleet(fleet).await,
             None => Ok(0),
         };
-        // Other replicas' work may have become due, too.
-        self.due.notify_one();
         expired?;
         found
     }

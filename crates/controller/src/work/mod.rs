@@ -14,8 +14,8 @@ mod run;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-use reprise_store::{DueKey, Store, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use reprise_store::{DueKey, DueList, Store, StoreError};
 use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
@@ -44,8 +44,8 @@ pub async fn run_due<P: Ports>(controller: Arc<Controller<P>>) {
     while !controller.draining.has_begun() {
         // Asked for before the store is read, so that work added in between is not missed.
         let woken = controller.due.notified();
-        worker.begin_due().await;
-        let pause = worker.pause().await;
+        let next = worker.begin_due().await;
+        let pause = worker.pause(next);
         tokio::select! {
             // What has ended makes room before more is begun.
             biased;
@@ -70,18 +70,19 @@ struct Worker<P: Ports> {
 }
 
 impl<P: Ports> Worker<P> {
-    /// Begins as much of what is due as there are places for.
-    async fn begin_due(&mut self) {
+    /// Begins as much of what is due as there are places for. When the next record is due, where
+    /// there is a place for it.
+    async fn begin_due(&mut self) -> Option<Timestamp> {
         let free = AT_ONCE.saturating_sub(self.busy.len());
         if free == 0 {
-            return;
+            return None;
         }
         let now = self.controller.now();
         self.rests.forget_old(now);
         // What is busy or rests is due all the while; it must not hide what is behind it.
         let held = self.busy.len() + self.rests.len(now);
         match self.controller.store.due(now, free + held).await {
-            Ok(keys) => {
+            Ok(DueList { keys, next }) => {
                 let keys: Vec<DueKey> = keys
                     .into_iter()
                     .filter(|key| !self.busy.contains(key) && !self.rests.holds(key, now))
@@ -91,8 +92,12 @@ impl<P: Ports> Worker<P> {
                     self.busy.insert(key.clone());
                     self.begin(key);
                 }
+                next
             }
-            Err(error) => error!(error = %chain(&error), "failed to read what is due"),
+            Err(error) => {
+                error!(error = %chain(&error), "failed to read what is due");
+                None
+            }
         }
     }
 
@@ -108,9 +113,8 @@ impl<P: Ports> Worker<P> {
     }
 
     /// Until something is due next, or a rest is over.
-    async fn pause(&self) -> SignedDuration {
+    fn pause(&self, next: Option<Timestamp>) -> SignedDuration {
         let now = self.controller.now();
-        let next = self.controller.store.next_due(now).await.ok().flatten();
         let next = next.into_iter().chain(self.rests.next_end(now)).min();
         next.map_or(LONGEST_PAUSE, |next| {
             next.duration_since(now)

@@ -167,7 +167,7 @@ impl<P: Ports> Controller<P> {
             return self.postpone(claimed, &error).await;
         };
         complain(&claimed.record, &error);
-        let entry = run::refused(claimed.record.clone(), refusal, self.now());
+        let entry = run::refused(claimed.record.clone(), refusal, self.now(), self.jitter());
         self.commit_run(claimed, &entry).await
     }
 

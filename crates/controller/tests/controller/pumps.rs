@@ -150,6 +150,49 @@ async fn a_backlog_is_received_without_a_rest() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_whose_deletion_takes_longer_than_its_queue_hides_it_is_not_delivered_twice() {
+    let house = House::new();
+    house.webhooks.slow_down_deletions(Duration::from_secs(100));
+    let controller = house.start();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house.pass(95).await;
+    assert_eq!(house.webhooks.receives(), 1);
+    house.pass(10).await;
+    assert!(house.webhooks.is_empty());
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_that_waits_for_company_is_not_paid_for_by_a_renewal() {
+    let house = House::new();
+    house.webhooks.gather_deletions(Duration::from_secs(5));
+    let controller = house.start();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house.pass(4).await;
+    assert_eq!(house.webhooks.receives(), 1);
+    house.pass(2).await;
+    assert!(house.webhooks.is_empty());
+    assert_eq!(house.webhooks.renewals(), 0);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_the_end_no_deletion_waits_for_company() {
+    let house = House::new();
+    house.webhooks.gather_deletions(Duration::from_secs(3_600));
+    let controller = house.start();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house
+        .until("launched", async || !house.cloud.launched().is_empty())
+        .await;
+    assert!(!house.webhooks.is_empty());
+    let before = house.now();
+    controller.stop().await;
+    assert!(house.now().duration_since(before) <= secs(6));
+    assert!(house.webhooks.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_waits_for_its_deletions() {
     let house = House::new();
     // Longer than an open poll is listened to.

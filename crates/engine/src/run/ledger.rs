@@ -10,8 +10,22 @@ use reprise_model::ledger::{
 };
 use reprise_model::reason::{RefusalKind, SettleReason};
 
-use crate::backoff::Jitter;
+use crate::backoff::{Jitter, after};
 use crate::due;
+
+/// GitHub may not show a run that was made less than this ago: its reads lag by seconds.
+const FRESH_FOR: SignedDuration = SignedDuration::from_mins(2);
+
+/// Whether no job of the run is known to have begun long ago, so that the run may just have been made.
+pub(super) fn may_be_fresh(entry: &RunEntry, now: Timestamp) -> bool {
+    let began = entry
+        .jobs
+        .values()
+        .filter_map(|job| job.execution.started_at);
+    began
+        .min()
+        .is_some_and(|began| now < after(began, FRESH_FOR))
+}
 
 /// Whether something may still have to be done about it.
 pub(super) fn is_open(job: &TrackedJob) -> bool {

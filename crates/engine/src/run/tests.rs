@@ -224,10 +224,28 @@ fn a_run_that_cannot_be_read_is_read_later_and_one_that_is_gone_is_given_up() {
     assert_eq!(later.due.map(|due| due.at), Some(at(NOW + 10)));
     let limited = postponed(world.entry.clone(), Some(secs(3_000)), at(NOW), MIDDLE);
     assert_eq!(limited.due.map(|due| due.at), Some(at(NOW + 3_000)));
-    world.entry = refused(later, gone(), at(NOW + 10));
+    world.entry = refused(later, gone(), at(NOW + 10), MIDDLE);
     assert_eq!(world.reason(1), SettleReason::Refused(gone()));
     assert_eq!(world.entry.due, None);
     assert_eq!(postponed(world.entry, None, at(NOW), MIDDLE).due, None);
+}
+
+#[test]
+fn a_run_that_was_just_made_may_not_be_shown_yet_and_is_read_again() {
+    let mut world = World::with(&[job(1, "a")]);
+    world.await_jobs(&[1]);
+    let began = job(1, "a").started_at.expect("it began");
+    let soon = began + secs(119);
+    let unseen = refused(world.entry.clone(), gone(), soon, MIDDLE);
+    assert_eq!(unseen.due.map(|due| due.at), Some(soon + secs(10)));
+    assert_eq!(unseen.jobs, world.entry.jobs);
+    let denied = Refusal {
+        kind: RefusalKind::MissingPermission,
+        ..gone()
+    };
+    assert_eq!(refused(unseen.clone(), denied, soon, MIDDLE).due, None);
+    world.entry = refused(unseen, gone(), began + secs(120), MIDDLE);
+    assert_eq!(world.reason(1), SettleReason::Refused(gone()));
 }
 
 /// A run's facts, owned, and its record.

@@ -28,6 +28,7 @@ impl Action {
     pub fn apply(&self, world: &mut World, now: Timestamp) -> String {
         let done =
             match self {
+                Self::Push(push) if world.github().is_gone(&push.spec.repository) => None,
                 Self::Push(push) => {
                     let run = world.push(now, &push.spec, push.fates.clone());
                     Some(format!("it is run {run}"))
@@ -68,6 +69,10 @@ impl Action {
                     world.github_mut(now).send_early_completed(now, run);
                     format!("it is run {run}")
                 }),
+                Self::DeleteRepository { run } => world.nth_run(*run).map(|run| {
+                    world.repository_deleted(now, run);
+                    format!("it is that of run {run}")
+                }),
                 Self::Ping => {
                     world.github_mut(now).send_ping(now);
                     Some("it is sent".to_owned())
@@ -76,10 +81,11 @@ impl Action {
                     world.post(now, message);
                     "it is posted".to_owned()
                 }),
-                Self::Stranger { run, place, what } => world
-                    .nth_run(*run)
-                    .and_then(|run| world.job_at(run, *place))
-                    .and_then(|like| what.apply(world, now, like)),
+                Self::Stranger { run, place, what } => {
+                    let run = world.nth_run(*run);
+                    let like = run.and_then(|run| world.job_at(run, *place));
+                    what.apply(world, now, like)
+                }
                 Self::Crash { .. } | Self::Drain { .. } => None,
             };
         done.unwrap_or_else(|| "there is nothing to do that to".to_owned())

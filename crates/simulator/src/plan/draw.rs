@@ -5,6 +5,7 @@ use reprise_world::machine::WhenTaken;
 
 use super::fates::Mix;
 use super::happenings::Stage;
+use super::kind::Kind;
 use super::swarm::Swarm;
 use super::{Action, Dice, Plan, Push, Step, WorldPlan, workload};
 
@@ -16,20 +17,21 @@ const HORIZON: SignedDuration = SignedDuration::from_mins(20);
 
 pub(super) fn plan(seed: u64) -> Plan {
     let mut dice = Dice::new(seed);
+    let kind = Kind::draw(&mut dice);
     let swarm = Swarm::draw(&mut dice);
-    let mix = Mix::draw(&mut dice, &swarm);
+    let mix = Mix::draw(&mut dice, &swarm, &kind);
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);
-    let mut steps = workload::pushes(&mut dice, &mix);
-    let stage = stage(&steps, replicas);
-    let happenings = stage.happenings(&mut dice, &swarm);
+    let mut steps = workload::pushes(&mut dice, &kind, &mix);
+    let stage = stage(&steps, replicas, &kind);
+    let happenings = stage.happenings(&mut dice, &swarm, &kind);
     steps.extend(happenings);
     // What happens to a run at the time of its push happens after it: the sort keeps their order.
     steps.sort_by_key(|step| step.at);
     let last = steps.last().map_or(SignedDuration::ZERO, |step| step.at);
     Plan {
         seed,
-        world: world(&mut dice, &swarm),
-        rates: swarm.rates(&mut dice),
+        world: world(&mut dice, &swarm, &kind),
+        rates: swarm.rates(&mut dice, &kind),
         post: swarm.post(&mut dice),
         agents: swarm.agents(&mut dice),
         replicas: u32::try_from(replicas).unwrap_or(1),
@@ -38,7 +40,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     }
 }
 
-fn stage(steps: &[Step], replicas: usize) -> Stage<'_> {
+fn stage<'a>(steps: &'a [Step], replicas: usize, kind: &Kind) -> Stage<'a> {
     let pushes: Vec<(SignedDuration, &Push)> = steps
         .iter()
         .filter_map(|step| match &step.what {
@@ -52,6 +54,7 @@ fn stage(steps: &[Step], replicas: usize) -> Stage<'_> {
             | Action::EarlyCompleted { .. }
             | Action::Ping
             | Action::Forge(_)
+            | Action::DeleteRepository { .. }
             | Action::Stranger { .. }
             | Action::Crash { .. }
             | Action::Drain { .. } => None,
@@ -61,11 +64,12 @@ fn stage(steps: &[Step], replicas: usize) -> Stage<'_> {
     Stage {
         pushes,
         replicas,
+        may_resume: !kind.jobs_never_end,
         horizon: last + HORIZON,
     }
 }
 
-fn world(dice: &mut Dice, swarm: &Swarm) -> WorldPlan {
+fn world(dice: &mut Dice, swarm: &Swarm, kind: &Kind) -> WorldPlan {
     let up_to = |dice: &mut Dice, most: i64| {
         if swarm.has(dice) {
             dice.seconds(0, most)
@@ -74,8 +78,13 @@ fn world(dice: &mut Dice, swarm: &Swarm) -> WorldPlan {
         }
     };
     let most_lag = dice.one_of(20, &[(250, 180)]);
+    // An instance that EC2 does not describe before its job has ended was never seen by anybody.
+    let most_lag = if kind.machines_are_ready { 5 } else { most_lag };
+    let most_list_lag = dice.one_of(20, &[(250, 60)]);
     WorldPlan {
         start: START,
+        mandate: kind.mandate,
+        labels_are_bound: kind.labels_are_bound,
         list_delay: up_to(dice, most_lag),
         list_delay_varies_by: up_to(dice, most_lag),
         boot_takes: dice.seconds(5, 60),
@@ -85,8 +94,11 @@ fn world(dice: &mut Dice, swarm: &Swarm) -> WorldPlan {
         ),
         max_receive_count: 20,
         rerun_failed_takes_cancelled: dice.chance(500),
-        job_lists_lag: up_to(dice, 20),
-        no_checks_read: swarm.has(dice) && dice.chance(100),
+        job_lists_lag: up_to(dice, most_list_lag),
+        no_checks_read: kind.no_checks_read,
+        machines_are_ready: kind.machines_are_ready,
         no_actions_write: swarm.has(dice) && dice.chance(30),
+        logs_are_gone: swarm.has(dice) && dice.chance(30),
+        never_come_up: kind.never_come_up,
     }
 }

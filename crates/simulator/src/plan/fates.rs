@@ -5,6 +5,7 @@ use reprise_world::ec2::{CarriedOut, Interruption, InterruptionAction, Interrupt
 use reprise_world::fate::{Fate, Stroke};
 use reprise_world::machine::WhenTaken;
 
+use super::kind::Kind;
 use super::swarm::Swarm;
 use super::{Chance, Dice};
 
@@ -26,22 +27,35 @@ pub(super) struct Mix {
     never_ended: Chance,
     /// Jobs of later attempts whose host dies, or that fail.
     later_trouble: u16,
+    /// Jobs of later attempts that EC2 takes the machine from, should it be spot.
+    later_interrupted: u16,
+    /// Whether a stopped machine may come back.
+    may_resume: bool,
+    /// Jobs whose machine is taken as soon as they have it.
+    taken_at_once: u16,
 }
 
 impl Mix {
-    pub(super) fn draw(dice: &mut Dice, swarm: &Swarm) -> Self {
+    pub(super) fn draw(dice: &mut Dice, swarm: &Swarm, kind: &Kind) -> Self {
         Self {
             interrupted: dice.one_of(300, &[(150, 0), (350, 120), (150, 700)]),
             fails: dice.one_of(120, &[(300, 0), (200, 350)]),
             unusual: swarm.up_to(dice, 900),
             forges: swarm.up_to(dice, 300),
             ends_otherwise: swarm.up_to(dice, 500),
-            never_ended: if dice.chance(150) {
-                swarm.up_to(dice, 150)
+            never_ended: if kind.jobs_never_end {
+                swarm.up_to(dice, 400)
             } else {
                 Chance(0)
             },
             later_trouble: dice.one_of(120, &[(300, 0), (100, 600)]),
+            may_resume: !kind.jobs_never_end,
+            taken_at_once: if kind.machines_are_ready { 350 } else { 0 },
+            later_interrupted: if kind.later_attempts_may_use_spot() {
+                300
+            } else {
+                0
+            },
         }
     }
 
@@ -53,6 +67,9 @@ impl Mix {
     }
 
     fn first(&self, dice: &mut Dice) -> Fate {
+        if dice.chance(self.taken_at_once) {
+            return taken_at_once(dice);
+        }
         let others = [(self.interrupted, Some(true)), (self.fails, Some(false))];
         let fate = match dice.one_of(None, &others) {
             None => Fate::passes(duration(dice)),
@@ -62,8 +79,11 @@ impl Mix {
         self.with_oddities(dice, fate)
     }
 
-    /// Later attempts have on-demand capacity, which EC2 does not take; hosts die all the same.
+    /// Later attempts mostly have on-demand capacity, which EC2 does not take; hosts die all the same.
     fn later(&self, dice: &mut Dice) -> Fate {
+        if dice.chance(self.later_interrupted) {
+            return self.interrupted(dice);
+        }
         if !dice.chance(self.later_trouble) {
             return Fate::passes(duration(dice));
         }
@@ -79,7 +99,7 @@ impl Mix {
         let later = duration(dice);
         let after = dice.one_of(later, &[(150, SignedDuration::ZERO)]);
         let stroke = if dice.hits(self.unusual) {
-            unusual(dice)
+            unusual(dice, self.may_resume)
         } else {
             Stroke::Usual
         };
@@ -125,6 +145,18 @@ impl Mix {
     }
 }
 
+/// EC2 takes the machine without notice, in the job's first seconds.
+fn taken_at_once(dice: &mut Dice) -> Fate {
+    let interruption = Interruption {
+        notice: None,
+        ..Interruption::terminate(NOTICE)
+    };
+    Fate::interrupted(dice.seconds(0, 2)).by(Stroke::Interruption {
+        interruption,
+        resumes_after: None,
+    })
+}
+
 /// How long a job works: mostly minutes, seldom up to an hour.
 pub(super) fn duration(dice: &mut Dice) -> SignedDuration {
     let (least, most) = dice.one_of((20, 240), &[(200, (240, 900)), (40, (900, 3_600))]);
@@ -132,7 +164,7 @@ pub(super) fn duration(dice: &mut Dice) -> SignedDuration {
 }
 
 /// Anything but two minutes of notice and a termination.
-pub(super) fn unusual(dice: &mut Dice) -> Stroke {
+pub(super) fn unusual(dice: &mut Dice, may_resume: bool) -> Stroke {
     let usual = Interruption {
         cause: cause(dice),
         ..Interruption::terminate(NOTICE)
@@ -155,15 +187,20 @@ pub(super) fn unusual(dice: &mut Dice) -> Stroke {
         1 => carried_out(CarriedOut::Never),
         2 => carried_out(CarriedOut::After(dice.seconds(0, 110))),
         3 => carried_out(CarriedOut::After(dice.seconds(130, 900))),
-        4 => stopped(dice, usual, InterruptionAction::Stop),
-        5 => stopped(dice, usual, InterruptionAction::Hibernate),
+        4 => stopped(dice, may_resume, usual, InterruptionAction::Stop),
+        5 => stopped(dice, may_resume, usual, InterruptionAction::Hibernate),
         6 => Stroke::HostDies,
         _ => Stroke::PowersOff,
     }
 }
 
-fn stopped(dice: &mut Dice, usual: Interruption, action: InterruptionAction) -> Stroke {
-    let resumes = dice.chance(600);
+fn stopped(
+    dice: &mut Dice,
+    may_resume: bool,
+    usual: Interruption,
+    action: InterruptionAction,
+) -> Stroke {
+    let resumes = dice.chance(600) && may_resume;
     Stroke::Interruption {
         interruption: Interruption { action, ..usual },
         resumes_after: resumes.then(|| dice.seconds(30, 1_200)),

@@ -7,8 +7,9 @@ use reprise_world::ec2::Pool;
 use reprise_world::fate::Stroke;
 use reprise_world::world::{ByHand, Deed, When};
 
+use super::kind::Kind;
 use super::swarm::Swarm;
-use super::{Action, Dice, Forgery, Lie, Push, Signed, Step, Stranger, fates};
+use super::{Action, Chance, Dice, Forgery, Lie, Push, Signed, Step, Stranger, fates};
 
 /// What is drawn from.
 pub(super) struct Stage<'a> {
@@ -16,17 +17,19 @@ pub(super) struct Stage<'a> {
     pub(super) pushes: Vec<(SignedDuration, &'a Push)>,
     /// How many controllers there are.
     pub(super) replicas: usize,
+    /// Whether a stopped machine may come back.
+    pub(super) may_resume: bool,
     /// Until when things happen.
     pub(super) horizon: SignedDuration,
 }
 
 /// What draws one happening of a kind.
-type Kind<S> = fn(&S, &mut Dice) -> Step;
+type Draw<S> = fn(&S, &mut Dice) -> Step;
 
 impl Stage<'_> {
     /// All that happens, in no order.
-    pub(super) fn happenings(&self, dice: &mut Dice, swarm: &Swarm) -> Vec<Step> {
-        let kinds: [(usize, Kind<Self>); 8] = [
+    pub(super) fn happenings(&self, dice: &mut Dice, swarm: &Swarm, kind: &Kind) -> Vec<Step> {
+        let kinds: [(usize, Draw<Self>); 8] = [
             (3, Self::person),
             (4, Self::strike),
             (6, Self::forgery),
@@ -50,11 +53,86 @@ impl Stage<'_> {
         if dice.chance(100) {
             steps.extend(self.neighbour(dice));
         }
+        steps.extend(self.of_kind(dice, kind));
         if swarm.has(dice) {
             let count = dice.one_of(3, &[(300, 8), (150, 20)]);
             steps.extend((0..count).map(|_| self.crash(dice)));
         }
         steps
+    }
+
+    /// What happens in worlds of a kind.
+    fn of_kind(&self, dice: &mut Dice, kind: &Kind) -> Vec<Step> {
+        let mut steps = Vec::new();
+        if kind.repository_is_deleted {
+            steps.push(self.deletion(dice));
+        }
+        if kind.no_checks_read && dice.chance(600) {
+            let waits = (0..self.pushes.len()).map(|run| Step {
+                at: self.pushed_at(run),
+                what: Action::PersonWaits {
+                    run,
+                    when: When::InstanceIsStruck,
+                    then_after: dice.seconds(0, 150),
+                    deed: Deed::Cancel,
+                },
+            });
+            steps.extend(waits);
+        }
+        if kind.stack_is_copied {
+            steps.extend(self.copy(dice));
+        }
+        if kind.never_come_up > Chance(0) {
+            steps.extend((0..self.pushes.len()).map(|run| self.impatience(dice, run)));
+        }
+        steps
+    }
+
+    fn deletion(&self, dice: &mut Dice) -> Step {
+        let run = dice.below(self.pushes.len());
+        if dice.chance(400) {
+            return Step {
+                at: self.while_it_lives(dice, run),
+                what: Action::DeleteRepository { run },
+            };
+        }
+        Step {
+            at: self.pushed_at(run),
+            what: Action::PersonWaits {
+                run,
+                when: When::InstanceIsStruck,
+                then_after: dice.seconds(60, 500),
+                deed: Deed::DeleteRepository,
+            },
+        }
+    }
+
+    /// Somebody launches an instance of our stack by hand, and mostly takes it back.
+    fn copy(&self, dice: &mut Dice) -> Vec<Step> {
+        let comes = dice.up_to(self.horizon);
+        let goes = comes + dice.seconds(900, 7_200);
+        let is_forgotten = dice.chance(300);
+        let happens = |at, what| Step {
+            at,
+            what: Action::Stranger {
+                run: 0,
+                place: 0,
+                what,
+            },
+        };
+        let goes = (!is_forgotten).then(|| happens(goes, Stranger::CopyGoes));
+        [Some(happens(comes, Stranger::CopyComes)), goes]
+            .into_iter()
+            .flatten()
+            .collect()
+    }
+
+    /// Nobody waits for a day for a runner that does not come.
+    fn impatience(&self, dice: &mut Dice, run: usize) -> Step {
+        Step {
+            at: self.pushed_at(run) + dice.seconds(4_800, 9_000),
+            what: Action::CancelByPerson { run },
+        }
     }
 
     fn person(&self, dice: &mut Dice) -> Step {
@@ -101,7 +179,7 @@ impl Stage<'_> {
         let stroke = if dice.chance(400) {
             Stroke::Usual
         } else {
-            fates::unusual(dice)
+            fates::unusual(dice, self.may_resume)
         };
         Step {
             at: self.while_it_lives(dice, run),
@@ -121,13 +199,19 @@ impl Stage<'_> {
         let capacity = dice.one_of(Capacity::Spot, &[(300, Capacity::OnDemand)]);
         let kind = dice.one_of(None, &[(300, Some("c7a.large")), (100, Some("c7i.large"))]);
         let zone = dice.one_of(None, &[(300, Some("eu-west-1a"))]);
-        let pool = Pool {
+        // Some last longer than a launch is tried, and are everywhere.
+        let is_long = dice.chance(40);
+        let somewhere = Pool {
             zone: zone.map(str::to_owned),
             instance_type: kind.map(str::to_owned),
             capacity: Some(capacity),
         };
-        // Some last longer than a launch is tried.
-        let (least, most) = dice.one_of((30, 1_500), &[(40, (10_800, 14_400))]);
+        let pool = if is_long { Pool::default() } else { somewhere };
+        let (least, most) = if is_long {
+            (10_800, 14_400)
+        } else {
+            (30, 1_500)
+        };
         let lasts = dice.seconds(least, most);
         Step {
             at: dice.up_to(self.horizon),

@@ -8,6 +8,8 @@ mod dice;
 mod draw;
 mod fates;
 mod happenings;
+mod kind;
+pub mod others;
 mod rates;
 pub mod reached;
 mod strangers;
@@ -22,6 +24,7 @@ use reprise_model::job::Conclusion;
 use reprise_world::ec2::Pool;
 use reprise_world::fate::{Fate, Stroke};
 use reprise_world::github::RunSpec;
+use reprise_world::invariants::Mandate;
 use reprise_world::machine::WhenTaken;
 use reprise_world::world::{ByHand, Deed, When};
 
@@ -57,6 +60,10 @@ pub struct Plan {
 pub struct WorldPlan {
     /// When it begins.
     pub start: Timestamp,
+    /// What the controllers are told to do.
+    pub mandate: Mandate,
+    /// Whether the run's id stands in the labels of its jobs, so that no other run's job has them.
+    pub labels_are_bound: bool,
     /// How far EC2's descriptions lag behind.
     pub list_delay: SignedDuration,
     /// Up to so much further, each by its own.
@@ -69,12 +76,18 @@ pub struct WorldPlan {
     pub max_receive_count: u32,
     /// Whether `rerun-failed-jobs` takes cancelled jobs along.
     pub rerun_failed_takes_cancelled: bool,
+    /// Somebody else's fleet keeps machines ready for jobs to come.
+    pub machines_are_ready: bool,
     /// For how long the job list of a re-run's attempt lacks a record.
     pub job_lists_lag: SignedDuration,
     /// The App may not read why jobs were cancelled.
     pub no_checks_read: bool,
     /// The App may not re-run.
     pub no_actions_write: bool,
+    /// The logs of all runs are past their retention, so that nothing can be re-run.
+    pub logs_are_gone: bool,
+    /// Runners that never come up.
+    pub never_come_up: Chance,
 }
 
 /// Something that is done at a time.
@@ -147,6 +160,11 @@ pub enum Action {
     Ping,
     /// A stranger posts something to the address of the webhooks.
     Forge(Forgery),
+    /// The owner of a run's repository deletes it.
+    DeleteRepository {
+        /// Which run.
+        run: usize,
+    },
     /// Something that is none of ours happens, told like a job of ours.
     Stranger {
         /// Of which run.

@@ -62,6 +62,8 @@ pub struct GitHubRates {
     pub retry_after: SignedDuration,
     /// A run that was just made is not found.
     pub fresh_not_found: Chance,
+    /// A re-run is accepted, and nothing executes in its attempt.
+    pub executes_nothing: Chance,
 }
 
 /// EC2's faults.

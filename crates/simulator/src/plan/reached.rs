@@ -3,6 +3,7 @@
 //! Enums are matched whole and structs taken apart field by field: what is added comes by here.
 
 use reprise_model::job::Conclusion;
+use reprise_model::policy::OnDemandRetries;
 use reprise_world::ec2::{CarriedOut, Interruption, InterruptionAction};
 use reprise_world::fate::{Fate, Stroke};
 use reprise_world::machine::WhenTaken;
@@ -14,7 +15,7 @@ use super::{
 };
 
 /// All kinds of steps.
-pub const STEPS: [&str; 23] = [
+pub const STEPS: [&str; 25] = [
     "push",
     "a person cancels",
     "a person re-runs",
@@ -38,6 +39,8 @@ pub const STEPS: [&str; 23] = [
     "crash after an effect",
     "drain",
     "strike",
+    "a repository is deleted",
+    "a person waits for an interruption and deletes the repository",
 ];
 
 /// All that may befall a host.
@@ -115,7 +118,13 @@ pub fn faults(plan: &Plan) -> Vec<(&'static str, bool)> {
     faults.extend(of_agents(&plan.agents));
     faults.extend(of_world(&plan.world));
     faults.push(("several replicas", plan.replicas > 1));
+    faults.push(("a run had waited for a month", has_waited(plan)));
     faults
+}
+
+fn has_waited(plan: &Plan) -> bool {
+    let mut pushes = plan.steps.iter().filter_map(|step| step.what.push());
+    pushes.any(|push| push.spec.waited.is_positive())
 }
 
 fn fates(plan: &Plan) -> impl Iterator<Item = &Fate> {
@@ -130,6 +139,9 @@ fn word(action: &Action) -> &'static str {
         Action::RerunByPerson { .. } => "a person re-runs",
         Action::PersonWaits { when, deed, .. } => match (when, deed) {
             (When::RunCompletes, Deed::Rerun(_)) => "a person waits for a run's end and re-runs",
+            (When::InstanceIsStruck | When::RunCompletes, Deed::DeleteRepository) => {
+                "a person waits for an interruption and deletes the repository"
+            }
             (When::RunCompletes, Deed::Cancel) => "a person waits for a run's end and cancels",
             (When::InstanceIsStruck, Deed::Rerun(_)) => {
                 "a person waits for an interruption and re-runs"
@@ -139,6 +151,7 @@ fn word(action: &Action) -> &'static str {
             }
         },
         Action::Strike { .. } => "strike",
+        Action::DeleteRepository { .. } => "a repository is deleted",
         Action::Rebalance { .. } => "rebalance",
         Action::Shortage { .. } => "shortage",
         Action::EarlyCompleted { .. } => "early completed",
@@ -261,7 +274,7 @@ fn of_store(rates: &StoreRates) -> [(&'static str, bool); 5] {
     ]
 }
 
-fn of_github(rates: &GitHubRates) -> [(&'static str, bool); 5] {
+fn of_github(rates: &GitHubRates) -> [(&'static str, bool); 6] {
     let GitHubRates {
         fails,
         fails_after_acting,
@@ -269,6 +282,7 @@ fn of_github(rates: &GitHubRates) -> [(&'static str, bool); 5] {
         limited,
         retry_after: _,
         fresh_not_found,
+        executes_nothing,
     } = rates;
     [
         ("github: fails", has(*fails)),
@@ -276,6 +290,7 @@ fn of_github(rates: &GitHubRates) -> [(&'static str, bool); 5] {
         ("github: lost answers", has(*lost_answers)),
         ("github: limits", has(*limited)),
         ("github: fresh runs are not found", has(*fresh_not_found)),
+        ("github: re-runs execute nothing", has(*executes_nothing)),
     ]
 }
 
@@ -355,6 +370,9 @@ fn of_agents(rates: &AgentRates) -> [(&'static str, bool); 4] {
 fn of_world(world: &WorldPlan) -> Vec<(&'static str, bool)> {
     let WorldPlan {
         start: _,
+        mandate,
+        labels_are_bound,
+        machines_are_ready,
         list_delay,
         list_delay_varies_by,
         boot_takes: _,
@@ -364,7 +382,10 @@ fn of_world(world: &WorldPlan) -> Vec<(&'static str, bool)> {
         job_lists_lag,
         no_checks_read,
         no_actions_write,
+        logs_are_gone,
+        never_come_up,
     } = world;
+    let keeps_off_spot = |mode| !mandate.retries_only && mandate.on_demand_retries == mode;
     vec![
         ("world: lists of EC2 lag", list_delay.is_positive()),
         (
@@ -394,5 +415,22 @@ fn of_world(world: &WorldPlan) -> Vec<(&'static str, bool)> {
         ("world: job lists lag", job_lists_lag.is_positive()),
         ("world: the App may not read checks", *no_checks_read),
         ("world: the App may not re-run", *no_actions_write),
+        ("world: logs are gone", *logs_are_gone),
+        ("world: runners never come up", has(*never_come_up)),
+        ("world: labels are not bound to a run", !labels_are_bound),
+        ("world: machines are ready", *machines_are_ready),
+        ("controllers: retry only", mandate.retries_only),
+        (
+            "controllers: retries are always on-demand",
+            keeps_off_spot(OnDemandRetries::Always),
+        ),
+        (
+            "controllers: retries are on-demand unless opted out",
+            keeps_off_spot(OnDemandRetries::UnlessOptedOut),
+        ),
+        (
+            "controllers: only their own retries are on-demand",
+            keeps_off_spot(OnDemandRetries::AutomaticOnly),
+        ),
     ]
 }

@@ -3,13 +3,14 @@
 
 use jiff::Timestamp;
 use reprise_model::ids::{AccountId, InstanceId, JobId};
+use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
-use reprise_world::ec2::{Call, CreateFleet, FleetConfig, FleetOverride, FleetTarget, TemplateRef};
 use reprise_world::event_bridge::{Ec2Envelope, Ec2Notification};
+use reprise_world::machine::Machine;
 use reprise_world::world::{Outgoing, Queue, World};
 use serde_json::{Value, json};
 
-use super::Dice;
+use super::{Dice, others};
 
 /// The ids of jobs that no other job has.
 const NOBODY: JobId = JobId(14);
@@ -41,11 +42,15 @@ pub enum Stranger {
     NeighbourSpeaks,
     /// That instance dies.
     NeighbourGoes,
+    /// Somebody launches an instance of our stack by hand.
+    CopyComes,
+    /// That instance dies.
+    CopyGoes,
 }
 
 impl Stranger {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::RepositoryElsewhere,
         Self::HostedRunner,
         Self::BorrowedName,
@@ -58,6 +63,8 @@ impl Stranger {
         Self::NeighbourComes,
         Self::NeighbourSpeaks,
         Self::NeighbourGoes,
+        Self::CopyComes,
+        Self::CopyGoes,
     ];
 
     /// What happens, in a few words.
@@ -75,6 +82,8 @@ impl Stranger {
             Self::NeighbourComes => "somebody else launches an instance beside ours",
             Self::NeighbourSpeaks => "a job on somebody else's instance ends",
             Self::NeighbourGoes => "somebody else's instance dies",
+            Self::CopyComes => "somebody launches an instance of our stack by hand",
+            Self::CopyGoes => "an instance that was launched by hand dies",
         }
     }
 
@@ -84,17 +93,29 @@ impl Stranger {
         alone[dice.below(alone.len())]
     }
 
-    /// Does it, like the job at that place of the run; `None` when there is none.
-    pub(super) fn apply(self, world: &mut World, now: Timestamp, like: JobId) -> Option<String> {
+    /// Does it, like the job at that place of the run; `None` when that lacks what it takes.
+    pub(super) fn apply(
+        self,
+        world: &mut World,
+        now: Timestamp,
+        like: Option<JobId>,
+    ) -> Option<String> {
         match self {
-            Self::NeighbourComes => Some(launch(world, now)),
+            Self::NeighbourComes => Some(launch(world, now, "theirs")),
+            Self::CopyComes => {
+                let stack = world.settings().stack.to_string();
+                Some(launch(world, now, &stack))
+            }
             Self::NeighbourGoes => {
                 let id = neighbour(world)?;
-                let gone = world.ec2_mut(now).host_dies(now, &id);
-                Some(format!("{id}: {gone:?}"))
+                Some(dies(world, now, &id))
+            }
+            Self::CopyGoes => {
+                let id = copy(world)?;
+                Some(dies(world, now, &id))
             }
             Self::AccountElsewhere => {
-                let body = warning_elsewhere(world, now, like)?;
+                let body = warning_elsewhere(world, now, like?)?;
                 let message = Outgoing {
                     queue: Queue::Ec2Events,
                     body,
@@ -112,7 +133,7 @@ impl Stranger {
             | Self::NoSuchImage
             | Self::Unreadable
             | Self::NeighbourSpeaks => {
-                let body = self.body(world, now, like)?.to_string();
+                let body = self.body(world, now, like?)?.to_string();
                 let message = signed(world, body);
                 world.post(now, message);
                 Some("it is told".to_owned())
@@ -141,7 +162,9 @@ impl Stranger {
             | Self::AccountElsewhere
             | Self::NeighbourComes
             | Self::NeighbourSpeaks
-            | Self::NeighbourGoes => serde_json::from_str(&ended(Conclusion::Failure)?).ok()?,
+            | Self::NeighbourGoes
+            | Self::CopyComes
+            | Self::CopyGoes => serde_json::from_str(&ended(Conclusion::Failure)?).ok()?,
         };
         let job = &mut body["workflow_job"];
         job["id"] = json!(NOBODY);
@@ -160,7 +183,9 @@ impl Stranger {
             | Self::Unreadable
             | Self::AccountElsewhere
             | Self::NeighbourComes
-            | Self::NeighbourGoes => {}
+            | Self::NeighbourGoes
+            | Self::CopyComes
+            | Self::CopyGoes => {}
         }
         Some(body)
     }
@@ -200,41 +225,38 @@ fn warning_elsewhere(world: &World, now: Timestamp, like: JobId) -> Option<Strin
 
 /// An instance of somebody else's that lives.
 fn neighbour(world: &World) -> Option<InstanceId> {
-    let mut theirs = world.machines().filter(|machine| !machine.ours);
+    living(world, |machine| !machine.ours && machine.labels.is_empty())
+}
+
+/// An instance of our stack that was launched by hand and lives.
+fn copy(world: &World) -> Option<InstanceId> {
+    living(world, |machine| {
+        machine.ours && machine.launched_for.is_none()
+    })
+}
+
+fn dies(world: &mut World, now: Timestamp, id: &InstanceId) -> String {
+    let gone = world.ec2_mut(now).host_dies(now, id);
+    format!("{id}: {gone:?}")
+}
+
+fn living(world: &World, is_it: impl Fn(&Machine) -> bool) -> Option<InstanceId> {
+    let mut machines = world.machines().filter(|machine| is_it(machine));
     let lives = |id: &InstanceId| {
         world
             .ec2()
             .instance(id)
             .is_some_and(|instance| instance.is_alive())
     };
-    theirs
+    machines
         .find(|machine| lives(&machine.id))
         .map(|one| one.id.clone())
 }
 
-fn launch(world: &mut World, now: Timestamp) -> String {
-    let settings = world.settings();
-    let stack = settings.tags.stack();
-    let request = CreateFleet {
-        client_token: Some("somebody-else".to_owned()),
-        configs: vec![FleetConfig {
-            template: TemplateRef::Name(settings.launch_template.clone()),
-            version: "$Latest".to_owned(),
-            overrides: vec![FleetOverride {
-                instance_type: Some("c7a.large".to_owned()),
-                subnet: Some(format!("subnet-{}a", settings.region)),
-                ..FleetOverride::default()
-            }],
-        }],
-        spot: FleetTarget {
-            count: 1,
-            ..FleetTarget::default()
-        },
-        on_demand: FleetTarget::default(),
-        instance_tags: [(stack, "theirs".to_owned())].into_iter().collect(),
-    };
-    let call = Call::by_account(now);
-    let launched = world.ec2_mut(now).create_fleet(&call, &request);
+fn launch(world: &mut World, now: Timestamp, stack: &str) -> String {
+    let tags = [(world.settings().tags.stack(), stack.to_owned())];
+    let token = format!("somebody-else-{stack}");
+    let launched = others::launch(world, now, Capacity::Spot, &token, tags.into());
     launched.map_or_else(
         |error| error.to_string(),
         |fleet| format!("{} launches", fleet.launches.len()),

@@ -5,6 +5,7 @@
 
 use jiff::SignedDuration;
 
+use super::kind::Kind;
 use super::{
     AgentRates, Chance, Dice, Ec2Rates, GitHubRates, LatencyRates, PostRates, Rates, SqsRates,
     StoreRates,
@@ -39,7 +40,7 @@ impl Swarm {
         Chance(u16::try_from(drawn).unwrap_or_default())
     }
 
-    pub(super) fn rates(&self, dice: &mut Dice) -> Rates {
+    pub(super) fn rates(&self, dice: &mut Dice, kind: &Kind) -> Rates {
         Rates {
             latency: LatencyRates {
                 slow: self.up_to(dice, 60),
@@ -59,7 +60,16 @@ impl Swarm {
                 lost_answers: self.up_to(dice, 100),
                 limited: self.up_to(dice, 60),
                 retry_after: dice.seconds(10, 180),
-                fresh_not_found: self.up_to(dice, 200),
+                fresh_not_found: if kind.machines_are_ready {
+                    self.up_to(dice, 900)
+                } else {
+                    self.up_to(dice, 200)
+                },
+                executes_nothing: if dice.chance(200) {
+                    self.up_to(dice, 600)
+                } else {
+                    Chance(0)
+                },
             },
             ec2: Ec2Rates {
                 throttled: self.up_to(dice, 100),

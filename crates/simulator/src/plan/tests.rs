@@ -93,12 +93,14 @@ fn kind(action: &Action) -> &'static str {
         Action::RerunByPerson { .. } => "re-run",
         Action::PersonWaits { deed, .. } => match deed {
             Deed::Cancel => "waits to cancel",
+            Deed::DeleteRepository => "waits to delete",
             Deed::Rerun(_) => "waits to re-run",
         },
         Action::Strike { .. } => "strike",
         Action::Rebalance { .. } => "rebalance",
         Action::Shortage { .. } => "shortage",
         Action::EarlyCompleted { .. } => "early",
+        Action::DeleteRepository { .. } => "deletion",
         Action::Ping => "ping",
         Action::Forge(forgery) => match forgery.says {
             Lie::Completed { .. } => "lie: completed",

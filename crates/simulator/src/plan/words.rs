@@ -49,6 +49,7 @@ impl fmt::Display for Action {
                 };
                 let deed = match deed {
                     Deed::Cancel => "cancels it".to_owned(),
+                    Deed::DeleteRepository => "deletes its repository".to_owned(),
                     Deed::Rerun(what) => format!("re-runs {} of it", by_hand(*what)),
                 };
                 write!(
@@ -71,6 +72,9 @@ impl fmt::Display for Action {
             }
             Self::EarlyCompleted { run } => {
                 write!(f, "GitHub says that push {run} has completed")
+            }
+            Self::DeleteRepository { run } => {
+                write!(f, "the repository of push {run} is deleted")
             }
             Self::Ping => f.write_str("GitHub sends a ping"),
             Self::Forge(forgery) => forgery.fmt(f),
@@ -109,6 +113,9 @@ impl fmt::Display for Push {
                 ""
             };
             write!(f, ", group {}{cancels}", concurrency.group)?;
+        }
+        if spec.waited.is_positive() {
+            write!(f, ", after it had waited for {:#}", spec.waited)?;
         }
         f.write_str("):")?;
         for (place, job) in spec.jobs.iter().enumerate() {

@@ -6,6 +6,7 @@ use reprise_world::github::{Concurrency, JobSpec, RunSpec};
 use reprise_world::scenario::RUN_PLACEHOLDER;
 
 use super::fates::Mix;
+use super::kind::Kind;
 use super::{Action, Dice, Push, Step};
 
 const REPOSITORIES: [&str; 3] = ["acme/shop", "acme/site", "acme/api"];
@@ -17,9 +18,14 @@ const WORKFLOWS: [&str; 3] = ["ci", "lint", "nightly"];
 const MOST_JOBS: usize = 60;
 
 /// The pushes, in order of time.
-pub(super) fn pushes(dice: &mut Dice, mix: &Mix) -> Vec<Step> {
+pub(super) fn pushes(dice: &mut Dice, kind: &Kind, mix: &Mix) -> Vec<Step> {
     let repositories = dice.number_of(1, REPOSITORIES.len());
     let runs = dice.one_of(1, &[(300, 2), (130, 3), (60, 4), (40, 5), (30, 6)]);
+    let runs = if kind.machines_are_ready {
+        (runs + 2).min(6)
+    } else {
+        runs
+    };
     let branches_are_shared = dice.chance(250);
     let mut steps: Vec<Step> = Vec::new();
     let mut jobs = 0;
@@ -32,6 +38,7 @@ pub(super) fn pushes(dice: &mut Dice, mix: &Mix) -> Vec<Step> {
             repository,
             number,
             branches_are_shared,
+            kind,
         };
         // Several workflow files may answer to one commit.
         let files = if dice.chance(120) { 2 } else { 1 };
@@ -62,14 +69,15 @@ fn repository(dice: &mut Dice, of: usize) -> Option<Repository> {
 }
 
 /// Where a run belongs.
-struct Place {
+struct Place<'a> {
     repository: Repository,
     number: usize,
     branches_are_shared: bool,
+    kind: &'a Kind,
 }
 
-fn push(dice: &mut Dice, mix: &Mix, place: &Place, file: usize) -> Push {
-    let jobs = jobs(dice);
+fn push(dice: &mut Dice, mix: &Mix, place: &Place<'_>, file: usize) -> Push {
+    let jobs = jobs(dice, place.kind);
     let fates = jobs.iter().map(|_| mix.fates(dice)).collect();
     let mut spec = RunSpec::new(place.repository.clone(), jobs);
     let workflow = WORKFLOWS[file.min(WORKFLOWS.len() - 1)];
@@ -80,10 +88,11 @@ fn push(dice: &mut Dice, mix: &Mix, place: &Place, file: usize) -> Push {
     spec.event = event.to_owned();
     spec.head_branch = Some(branch(place, event));
     spec.concurrency = concurrency(dice, place);
+    spec.waited = place.kind.waited(dice);
     Push { spec, fates }
 }
 
-fn branch(place: &Place, event: &str) -> String {
+fn branch(place: &Place<'_>, event: &str) -> String {
     let number = place.number + 1;
     match event {
         "merge_group" => format!("gh-readonly-queue/main/pr-{number}-{number:040x}"),
@@ -92,7 +101,7 @@ fn branch(place: &Place, event: &str) -> String {
     }
 }
 
-fn concurrency(dice: &mut Dice, place: &Place) -> Option<Concurrency> {
+fn concurrency(dice: &mut Dice, place: &Place<'_>) -> Option<Concurrency> {
     let group = if dice.chance(300) {
         "deploy".to_owned()
     } else {
@@ -116,7 +125,7 @@ enum Shape {
     Big,
 }
 
-fn jobs(dice: &mut Dice) -> Vec<JobSpec> {
+fn jobs(dice: &mut Dice, kind: &Kind) -> Vec<JobSpec> {
     let shapes = [
         (230, Shape::Few),
         (110, Shape::Chain),
@@ -146,7 +155,8 @@ fn jobs(dice: &mut Dice) -> Vec<JobSpec> {
     }
     let labels_are_shared = dice.chance(50);
     for (place, job) in jobs.iter_mut().enumerate() {
-        job.labels = labels(dice, if labels_are_shared { 0 } else { place });
+        let place = if labels_are_shared { 0 } else { place };
+        job.labels = labels(dice, kind, place);
     }
     jobs
 }
@@ -242,12 +252,19 @@ fn give_equal_names(dice: &mut Dice, jobs: &mut [JobSpec]) {
     }
 }
 
-/// Labels in one of the ways that people write them, unique to the job unless it shares its place.
-fn labels(dice: &mut Dice, place: usize) -> Vec<String> {
+/// Labels in one of the ways that people write them, unique to the job unless it shares its place or
+/// they are not bound to its run.
+fn labels(dice: &mut Dice, kind: &Kind, place: usize) -> Vec<String> {
     let spot = dice.one_of("/spot=true", &[(200, ""), (80, "/spot=false")]);
     let retry = dice.one_of("", &[(90, "/retry=false"), (90, "/retry=when-interrupted")]);
     let family = dice.one_of("/family=c7a", &[(150, "/family=c7i"), (150, "")]);
-    vec![format!(
-        "runs-on={RUN_PLACEHOLDER}-{place}{family}{spot}{retry}"
-    )]
+    let run = if kind.labels_are_bound {
+        RUN_PLACEHOLDER
+    } else {
+        "any"
+    };
+    if kind.machines_are_ready {
+        return vec![format!("runs-on={run}-{place}/family=c7a/spot=true")];
+    }
+    vec![format!("runs-on={run}-{place}{family}{spot}{retry}")]
 }

@@ -93,11 +93,16 @@ impl SimGitHub {
 
     fn post(&self, repository: &Repository, asked: Rerun, fault: Option<Fault>) -> RerunReply {
         let universe = &self.0.universe;
+        let in_vain = universe.hits(universe.rates().github.executes_nothing);
+        if in_vain {
+            self.0.fault("a re-run executes nothing");
+        }
         let carry_out = |fails_before: bool, fails_after: bool| {
             universe.world(|world, now| {
                 let faults = world.github_mut(now).faults_mut();
                 faults.fail_before_acting = u32::from(fails_before);
                 faults.fail_after_acting = u32::from(fails_after);
+                faults.reruns_execute_nothing = u32::from(in_vain);
                 world.github_mut(now).post_rerun(now, repository, asked)
             })
         };

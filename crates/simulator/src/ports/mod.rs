@@ -102,11 +102,12 @@ impl Wire {
 }
 
 /// All faults that befall a replica's calls.
-pub const FAULTS: [&str; 21] = [
+pub const FAULTS: [&str; 22] = [
     "a commit is done and its repeat conflicts",
     "a fresh run is not found",
     "a launch's answer is lost",
     "a message is received twice",
+    "a re-run executes nothing",
     "a receive fails",
     "a termination fails",
     "ec2 refuses a launch",

@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
-use reprise_store::{Change, DueKey, Fence, HolderId, LeaseName, Store, StoreError, Versioned};
+use reprise_store::{
+    Change, DueKey, DueList, Fence, HolderId, LeaseName, Store, StoreError, Versioned,
+};
 
 use super::Wire;
 
@@ -121,18 +123,16 @@ impl Store for SimStore {
         answer
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<DueList, StoreError> {
         let store = &self.0.universe.store;
-        let keys = self.read("read what is due", store.due(now, limit)).await?;
+        let list = self.read("read what is due", store.due(now, limit)).await?;
         Ok(match self.lags() {
-            Some(lag) => self.indexed(keys, lag),
-            None => keys,
+            Some(lag) => DueList {
+                keys: self.indexed(list.keys, lag),
+                ..list
+            },
+            None => list,
         })
-    }
-
-    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.read("read what is due next", self.0.universe.store.next_due(now))
-            .await
     }
 
     async fn take_lease(

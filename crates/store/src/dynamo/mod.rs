@@ -28,7 +28,7 @@
 //! one write unit for the item and, when the record is or was due, one for its entry in the index,
 //! two if the due time changed. A commit of several, or with a guard, is one `TransactWriteItems` at
 //! twice the units of each. A refused condition costs one unit, a read of a record one read unit,
-//! a look at what is due half of one for each 4 KB. A lease is renewed by one write.
+//! a look at what is due and what comes next half of one for each 4 KB. A lease is renewed by one write.
 //!
 //! # What to know
 //!
@@ -62,7 +62,7 @@ pub(crate) use self::connect::client;
 pub(crate) use self::error::Caller;
 pub use self::error::DynamoError;
 pub(crate) use self::table::check_expiry;
-use crate::contract::{Change, DueKey, Store, StoreError, Versioned};
+use crate::contract::{Change, DueList, Store, StoreError, Versioned};
 use crate::lease::{Fence, HolderId, LeaseName};
 use crate::record::{Record, RecordKey, Step};
 use crate::time::{Millis, Seconds};
@@ -169,14 +169,9 @@ impl Store for DynamoStore {
         }
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<DueList, StoreError> {
         self.advance(now);
         self.list_due(Millis::passed(now), limit).await
-    }
-
-    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let next = self.first_due_after(Millis::passed(now)).await?;
-        Ok(next.map(Millis::timestamp))
     }
 
     async fn take_lease(

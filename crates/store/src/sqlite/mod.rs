@@ -19,7 +19,7 @@ use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunK
 use rusqlite::Connection;
 
 pub use self::schema::OpenError;
-use crate::contract::{Change, DueKey, Store, StoreError, Versioned};
+use crate::contract::{Change, DueList, Store, StoreError, Versioned};
 use crate::lease::{Fence, HolderId, LeaseName};
 use crate::record::{Record, RecordKey, Step};
 use crate::time::Millis;
@@ -112,18 +112,11 @@ impl Store for SqliteStore {
         write::all_or_nothing(&mut inner.connection, &steps, time)
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<DueList, StoreError> {
         let now = Millis::passed(now);
         let mut inner = self.lock();
         inner.time = inner.time.max(now);
         read::due(&inner.connection, now, inner.time, limit).map_err(failed_to("read what is due"))
-    }
-
-    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        let inner = self.lock();
-        let next = read::next_due(&inner.connection, Millis::passed(now), inner.time)
-            .map_err(failed_to("read when the next record is due"))?;
-        Ok(next.map(Millis::timestamp))
     }
 
     async fn take_lease(

@@ -5,7 +5,7 @@ use reprise_model::ledger::{ClaimKey, RunKey};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use tracing::error;
 
-use crate::contract::{DueKey, StoreError, Version, Versioned};
+use crate::contract::{DueKey, DueList, StoreError, Version, Versioned};
 use crate::format;
 use crate::record::{self, Kind, Record, RecordKey};
 use crate::time::Millis;
@@ -66,13 +66,19 @@ pub(super) fn due(
     now: Millis,
     time: Millis,
     limit: usize,
-) -> rusqlite::Result<Vec<DueKey>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+) -> rusqlite::Result<DueList> {
+    // One more tells whether there are more.
+    let most = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(DUE)?;
     let mut rows =
-        statement.query(named_params! { ":now": now.0, ":time": time.0, ":limit": limit })?;
+        statement.query(named_params! { ":now": now.0, ":time": time.0, ":limit": most })?;
     let mut keys = Vec::new();
+    let mut left = limit;
     while let Some(row) = rows.next()? {
+        let Some(fewer) = left.checked_sub(1) else {
+            return Ok(DueList { keys, next: None });
+        };
+        left = fewer;
         let (kind, key): (String, String) = (row.get(0)?, row.get(1)?);
         match due_key(row, &kind, &key)? {
             Some(due) => keys.push(due),
@@ -83,10 +89,11 @@ pub(super) fn due(
             ),
         }
     }
-    Ok(keys)
+    let next = next_due(connection, now, time)?.map(Millis::timestamp);
+    Ok(DueList { keys, next })
 }
 
-pub(super) fn next_due(
+fn next_due(
     connection: &Connection,
     after: Millis,
     time: Millis,

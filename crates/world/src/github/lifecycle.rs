@@ -44,7 +44,7 @@ impl GitHub {
             id,
             number,
             workflow,
-            created_at: now,
+            created_at: now.checked_sub(spec.waited).unwrap_or(now),
             repository_id: self.know(&spec.repository),
             plan,
             past: Vec::new(),

@@ -14,6 +14,7 @@
 
 mod audit;
 mod cancel;
+mod gone;
 mod index;
 mod json;
 mod keys;
@@ -31,7 +32,7 @@ mod state;
 mod tests;
 mod webhooks;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hmac::{Hmac, KeyInit};
 use jiff::Timestamp;
@@ -58,6 +59,7 @@ pub struct GitHub {
     rng: fastrand::Rng,
     faults: Faults,
     repositories: BTreeMap<Repository, u64>,
+    gone: BTreeSet<Repository>,
     workflows: BTreeMap<(Repository, String), WorkflowId>,
     run_numbers: BTreeMap<WorkflowId, u64>,
     groups: BTreeMap<(Repository, String), cancel::Group>,
@@ -92,6 +94,7 @@ impl GitHub {
             rng: fastrand::Rng::with_seed(settings.seed),
             faults: Faults::default(),
             repositories: BTreeMap::new(),
+            gone: BTreeSet::new(),
             workflows: BTreeMap::new(),
             run_numbers: BTreeMap::new(),
             groups: BTreeMap::new(),

@@ -79,13 +79,25 @@ impl GitHub {
     /// A person re-runs. Answers the run's attempt: the new one, or the old one when the run has
     /// used up its re-runs, which GitHub accepts without doing anything.
     pub fn rerun(&mut self, now: Timestamp, asked: Rerun, by: &str) -> Result<RunAttempt, Refusal> {
+        self.rerun_of(now, asked, by, Extent::Asked)
+    }
+
+    pub(super) fn rerun_of(
+        &mut self,
+        now: Timestamp,
+        asked: Rerun,
+        by: &str,
+        extent: Extent,
+    ) -> Result<RunAttempt, Refusal> {
         let Some(run) = self.run_of(asked) else {
             return Err(Refusal::NotFound);
         };
         let id = run.id;
         let takes_cancelled = self.settings.rerun_failed_takes_cancelled;
-        let planned = plan(now, run, asked, takes_cancelled)
-            .map(|again| (again, run.past.len() < MOST_RERUNS));
+        let planned = match plan(now, run, asked, takes_cancelled, extent) {
+            Ok(_) if self.faults.logs_are_gone => Err(Refusal::CannotBeRetried),
+            planned => planned.map(|again| (again, run.past.len() < MOST_RERUNS)),
+        };
         match planned {
             Ok((again, true)) => Ok(self.clone_run(now, id, again, asked, by)),
             Ok((_, false)) => Ok(run.current.number),
@@ -100,10 +112,11 @@ impl GitHub {
 
     /// The run that a re-run is about.
     pub(super) fn run_of(&self, asked: Rerun) -> Option<&Run> {
-        match asked {
+        let run = match asked {
             Rerun::Job(job) => self.job(job).map(|(run, _, _)| run),
             Rerun::FailedJobs(run) | Rerun::WholeRun(run) => self.runs.get(&run),
-        }
+        };
+        run.filter(|run| !self.is_gone(&run.spec.repository))
     }
 
     fn clone_run(
@@ -135,6 +148,15 @@ impl GitHub {
     }
 }
 
+/// How much of what was asked for executes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it.
+    Asked,
+    /// Nothing: every record is carried over.
+    Nothing,
+}
+
 /// What a re-run does.
 struct Again {
     attempt: RunAttempt,
@@ -145,7 +167,13 @@ struct Again {
     carried: Vec<Job>,
 }
 
-fn plan(now: Timestamp, run: &Run, asked: Rerun, takes_cancelled: bool) -> Result<Again, Refusal> {
+fn plan(
+    now: Timestamp,
+    run: &Run,
+    asked: Rerun,
+    takes_cancelled: bool,
+    extent: Extent,
+) -> Result<Again, Refusal> {
     let current = &run.current;
     if let Rerun::Job(job) = asked
         && !current.jobs.contains_key(&job)
@@ -168,6 +196,10 @@ fn plan(now: Timestamp, run: &Run, asked: Rerun, takes_cancelled: bool) -> Resul
     };
     let plan = run.plan.as_ref().filter(|_| !roots.is_empty());
     let places = plan.ok_or(Refusal::CannotBeRetried)?.with_dependents(roots);
+    let places = match extent {
+        Extent::Asked => places,
+        Extent::Nothing => BTreeSet::new(),
+    };
     let kept = current
         .jobs
         .values()

@@ -98,6 +98,11 @@ pub struct Faults {
     pub no_runners_write: bool,
     /// The App lacks Checks: read.
     pub no_checks_read: bool,
+    /// The logs of every run are past their retention: nothing can be re-run.
+    pub logs_are_gone: bool,
+    /// So many of the next re-runs over the API are accepted and make an attempt in which nothing
+    /// executes.
+    pub reruns_execute_nothing: u32,
     /// A job whose host is gone stays in progress for ever (actions/runner#4309).
     pub lost_jobs_never_end: bool,
     /// For so long after the last change of a re-run's attempt, its job list lacks a record.

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use reprise_model::ids::{Repository, Sha};
 
 /// A workflow run to start.
@@ -28,6 +29,8 @@ pub struct RunSpec {
     pub actor: String,
     /// The workflow's concurrency group, if it has one.
     pub concurrency: Option<Concurrency>,
+    /// How long it had waited already, as for somebody's approval: it was made so long before.
+    pub waited: SignedDuration,
     /// The jobs in the order of the file, a matrix written out.
     pub jobs: Vec<JobSpec>,
 }
@@ -45,6 +48,7 @@ impl RunSpec {
             title: "Sell more apples".to_owned(),
             actor: "alice".to_owned(),
             concurrency: None,
+            waited: SignedDuration::ZERO,
             jobs,
         }
     }

@@ -53,7 +53,8 @@ impl GitHub {
     /// Sends `workflow_run` `completed` although the run is still active, as GitHub was seen to do
     /// once (actions/runner#4035). Nothing but the event is untrue.
     pub fn send_early_completed(&mut self, now: Timestamp, run: RunId) {
-        let Some(run) = self.runs.get(&run) else {
+        let run = self.runs.get(&run);
+        let Some(run) = run.filter(|run| !self.is_gone(&run.spec.repository)) else {
             return;
         };
         let mut ended = run.current().clone();
@@ -121,6 +122,9 @@ impl GitHub {
             JobAction::InProgress => "in_progress",
             JobAction::Completed => "completed",
         };
+        if self.is_gone(&run.spec.repository) {
+            return;
+        }
         let mut body = self.envelope(action, run, attempt);
         body["workflow_job"] = wire.job(run, attempt, job);
         self.deliver(now, "workflow_job", &body);
@@ -130,6 +134,9 @@ impl GitHub {
         let Some(run) = self.runs.get(&id) else {
             return;
         };
+        if self.is_gone(&run.spec.repository) {
+            return;
+        }
         let body = self.run_body(run, run.current(), action);
         self.deliver(now, "workflow_run", &body);
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use reprise_model::ids::{InstanceId, JobId};
 use reprise_model::instance::Capacity;
 
+use super::Mandate;
 use crate::machine::Machine;
 use crate::world::World;
 
@@ -32,14 +33,27 @@ pub(super) fn later_attempts_are_on_demand(world: &World) -> Vec<String> {
         .collect()
 }
 
-/// 3, at a launch: an instance for a job of an attempt after the first is on-demand. Where it is
-/// launched for an earlier attempt's job, and a later one takes it, nobody could tell at the launch.
-pub(super) fn spot_for_a_later_attempt(world: &World, machine: &Machine) -> Option<String> {
+/// 3, at a launch: an instance for a job of an attempt after the first is on-demand, where nothing
+/// else was told. Where it is launched for an earlier attempt's job, and a later one takes it, nobody
+/// could tell at the launch.
+pub(super) fn spot_for_a_later_attempt(
+    world: &World,
+    mandate: Mandate,
+    machine: &Machine,
+) -> Option<String> {
     let (run, attempt, job) = world.github().job(machine.launched_for?)?;
-    let wrong = machine.capacity == Capacity::Spot && !attempt.number.is_first();
+    let wrong = machine.capacity == Capacity::Spot && mandate.keeps_off_spot(world, attempt, job);
     wrong.then(|| {
         let (id, name, run, attempt) = (&machine.id, &job.name, run.id, attempt.number);
         format!("{id} was launched on spot for {name} of run {run} in attempt {attempt}")
+    })
+}
+
+/// 7, at a launch: nothing is launched where the machines are somebody else's.
+pub(super) fn launched_unasked(mandate: Mandate, machine: &Machine) -> Option<String> {
+    (mandate.retries_only && machine.ours).then(|| {
+        let id = &machine.id;
+        format!("{id} was launched, and nothing is to be launched")
     })
 }
 

@@ -6,7 +6,9 @@
 //! at a time. Numbers are those of the project's list of invariants; the ones about a program's own
 //! records (8 and 9) are not judged here.
 
+mod doubt;
 mod fleet;
+mod mandate;
 mod outcome;
 mod quiet;
 mod reruns;
@@ -22,6 +24,7 @@ use std::fmt;
 use crate::scenario::Scenario;
 use crate::world::World;
 
+pub use mandate::Mandate;
 pub use quiet::{QUIET_FOR, is_quiet};
 pub use rest::{Ledger, Verdict, check_at_rest, is_stuck};
 pub use summary::{JobRow, summary};

@@ -27,6 +27,9 @@ pub(super) fn never_past_the_limit(world: &World, from: usize) -> Vec<String> {
     let github = world.github();
     let mut broken = Vec::new();
     for rerun in accepted(github, from) {
+        if rerun.may_take_others_along(world) {
+            continue;
+        }
         for job in rerun.meant(world) {
             let limit = limit(policy(job));
             let number = number_of(rerun.run, job);
@@ -179,14 +182,22 @@ impl<'a> Accepted<'a> {
     }
 
     /// GitHub re-runs one job or all failed ones. Where several are wanted, or a sibling that was
-    /// cancelled with one, real failures have to come along. What is wanted need not execute again:
+    /// cancelled with one, real failures have to come along, and so has what has had its re-runs. What is wanted need not execute again:
     /// whether cancelled jobs are taken along by that call is unsettled.
     fn may_take_others_along(&self, world: &World) -> bool {
+        if self.mutation.what != MutationKind::RerunFailedJobs {
+            return false;
+        }
         let failed: Vec<&Job> = self.from.jobs.values().filter(|job| failed(job)).collect();
-        let (wanted, others): (Vec<&Job>, Vec<&Job>) =
-            failed.iter().partition(|job| self.is_wanted(world, job));
+        let (wanted, others): (Vec<&Job>, Vec<&Job>) = failed
+            .iter()
+            .partition(|job| self.is_wanted(world, job) && self.is_within_its_limit(job));
         let cancelled = |job: &&Job| job.conclusion == Some(Conclusion::Cancelled);
         wanted.len() > 1 || (wanted.len() == 1 && others.iter().any(cancelled))
+    }
+
+    fn is_within_its_limit(&self, job: &Job) -> bool {
+        number_of(self.run, job) <= limit(policy(job))
     }
 
     /// A person's cancel is never answered by a re-run, nor is one by the concurrency group; and
@@ -293,11 +304,12 @@ pub(super) fn stopped_by(github: &GitHub, attempt: &Attempt) -> Option<CancelCau
     (readable && attempt.jobs.values().any(stopped)).then_some(cause)
 }
 
-/// The oldest of the newer runs of the same workflow, event and branch.
+/// The oldest of the newer runs of the same workflow, event and branch. One that had waited for long
+/// is older than its number tells.
 pub(super) fn newer_run<'a>(github: &'a GitHub, run: &Run) -> Option<&'a Run> {
     let branch = run.spec.head_branch.as_ref()?;
     github.runs().find(|other| {
-        other.id > run.id
+        (other.created_at, other.id) > (run.created_at, run.id)
             && other.workflow == run.workflow
             && other.spec.event == run.spec.event
             && other.spec.head_branch.as_ref() == Some(branch)

@@ -11,7 +11,7 @@ use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{RefusalKind, SettleReason};
 use reprise_model::run::CancelCause;
 
-use super::{Broken, fleet, reruns, told};
+use super::{Broken, Mandate, doubt, fleet, reruns, told};
 use crate::github::{Attempt, Job, Run};
 use crate::machine::Machine;
 use crate::world::World;
@@ -24,6 +24,9 @@ const GRACE: SignedDuration = SignedDuration::from_mins(45);
 /// How long an instance may idle that never had a job, after the last job of its run has ended: a
 /// re-run may take it, so it is given an hour, and is asked about every half an hour.
 const IDLE_GRACE: SignedDuration = SignedDuration::from_mins(100);
+
+/// GitHub re-runs nothing that is older.
+const RERUN_ALLOWED_FOR: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// How long evidence is looked for after a job's end, before its instance is ended.
 const LOOKED_FOR: SignedDuration = SignedDuration::from_secs(60);
@@ -43,7 +46,7 @@ pub enum Verdict {
 
 /// What is wrong with a world at rest, beside what [`super::Watch`] finds on the way (4, and that no
 /// instance outlives its job, of 7).
-pub fn check_at_rest(world: &World, ledger: &Ledger) -> Vec<Broken> {
+pub fn check_at_rest(world: &World, mandate: Mandate, ledger: &Ledger) -> Vec<Broken> {
     let mut ends = Vec::new();
     for run in world.github().runs() {
         if run.is_active() && !is_stuck(world, run) {
@@ -54,6 +57,7 @@ pub fn check_at_rest(world: &World, ledger: &Ledger) -> Vec<Broken> {
             let jobs = attempt.jobs.values();
             let cases = jobs.map(|job| Case {
                 world,
+                mandate,
                 ledger,
                 run,
                 attempt,
@@ -87,6 +91,7 @@ fn is_forgotten(world: &World, job: &Job) -> bool {
 /// A job in one attempt of its run.
 struct Case<'a> {
     world: &'a World,
+    mandate: Mandate,
     ledger: &'a Ledger,
     run: &'a Run,
     attempt: &'a Attempt,
@@ -125,7 +130,7 @@ impl Case<'_> {
                     && self.job.is_completed()
                     && reruns::failed(self.job)
                     && machine.capacity == Capacity::Spot
-                    && machine.ours
+                    && (machine.ours || self.mandate.retries_only)
                     && machine.boots == 1
                     && machine.was_taken_during(started, ended).is_some()
             })
@@ -152,7 +157,11 @@ impl Case<'_> {
     /// Nobody has to write down what others had decided before it could be judged: a later attempt
     /// by somebody else, whose records tell that this one is over.
     fn is_left_to_others(&self) -> bool {
-        is_stuck(self.world, self.run) || self.was_moved_on_by_others()
+        is_stuck(self.world, self.run) || self.was_moved_on_by_others() || self.is_gone()
+    }
+
+    fn is_gone(&self) -> bool {
+        self.world.github().is_gone(&self.run.spec.repository)
     }
 
     /// In this attempt, or in a later one before everything wanted had come back.
@@ -200,9 +209,14 @@ impl Case<'_> {
                 // GitHub took the call and did not execute the job, twice.
                 RefusalKind::Unknown => self.run.attempts().count() > 1,
                 RefusalKind::MissingPermission => self.world.github().faults().no_actions_write,
-                // The word for a run that has had all its re-runs.
-                RefusalKind::NotRetryable => self.run.attempts().count() > 50,
-                RefusalKind::TooOld | RefusalKind::NotFound => false,
+                // Also the word for a run that has had all its re-runs.
+                RefusalKind::NotRetryable => {
+                    self.world.github().faults().logs_are_gone || self.run.attempts().count() > 50
+                }
+                RefusalKind::TooOld => {
+                    self.world.now().duration_since(self.run.created_at) > RERUN_ALLOWED_FOR
+                }
+                RefusalKind::NotFound => self.is_gone(),
             },
             SettleReason::Recovered | SettleReason::FailedAgain => false,
             SettleReason::Succeeded
@@ -304,7 +318,11 @@ fn outlived(world: &World) -> Vec<String> {
             continue;
         };
         let outlived_by = ended_at.duration_since(free_at);
-        let grace = machine.job.map_or(IDLE_GRACE, |_| GRACE);
+        let grace = match machine.job {
+            _ if doubt::may_be_doubted(world, machine) => doubt::GRACE,
+            Some(_) => GRACE,
+            None => IDLE_GRACE,
+        };
         if outlived_by > grace {
             let minutes = outlived_by.as_mins();
             broken.push(format!(
@@ -317,12 +335,14 @@ fn outlived(world: &World) -> Vec<String> {
 }
 
 /// Since when a machine has nothing to do: its own job ended, or, where it took none, the run of the
-/// job that it was launched for, any of whose later jobs could have taken it.
+/// job that it was launched for, any of whose later jobs could have taken it. One that a job of it
+/// still waited for was not free.
 fn free_since(world: &World, machine: &Machine) -> Option<Timestamp> {
     let (ended_at, _) = machine.ending?;
     let (run, _, job) = world.github().job(machine.job.or(machine.launched_for)?)?;
     let last = match machine.job {
         Some(_) => job.completed_at?,
+        None if is_waited_for(machine, run, ended_at) => return None,
         None => run
             .attempts()
             .flat_map(|attempt| attempt.jobs.values())
@@ -331,6 +351,17 @@ fn free_since(world: &World, machine: &Machine) -> Option<Timestamp> {
             .max()?,
     };
     Some(last.max(machine.launched_at))
+}
+
+fn is_waited_for(machine: &Machine, run: &Run, at: Timestamp) -> bool {
+    let offers = |label: &String| machine.labels.contains(label);
+    let mut jobs = run.attempts().flat_map(|attempt| attempt.jobs.values());
+    jobs.any(|job| {
+        let begun = job.runner.as_ref().and(job.started_at).or(job.completed_at);
+        job.labels.iter().all(offers)
+            && job.created_at <= at
+            && begun.is_none_or(|begun| begun > at)
+    })
 }
 
 fn machine_of<'a>(world: &'a World, job: &Job) -> Option<&'a Machine> {

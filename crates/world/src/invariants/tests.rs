@@ -397,7 +397,7 @@ fn a_sibling_that_fail_fast_cancelled_comes_along_and_may_be_asked_for_when_it_w
     assert_eq!((along, looked(&world)), (201, vec![]));
     let ledger = Ledger::default();
     relaunch(&mut world, run, 700);
-    let left = check_at_rest(&world, &ledger);
+    let left = check_at_rest(&world, Mandate::default(), &ledger);
     assert!(
         left.iter()
             .any(|one| one.what.contains("did not come back")),
@@ -415,7 +415,7 @@ fn a_sibling_that_fail_fast_cancelled_comes_along_and_may_be_asked_for_when_it_w
     let again = post(&mut world, "jobs/{job}/rerun", "test (2)");
     assert_eq!((again, looked(&world)), (201, vec![]));
     relaunch(&mut world, run, 1_400);
-    let left = check_at_rest(&world, &ledger);
+    let left = check_at_rest(&world, Mandate::default(), &ledger);
     assert!(left.iter().all(|one| one.invariant == 7), "{left:?}");
 }
 
@@ -468,7 +468,7 @@ fn an_interrupted_job_that_is_not_re_run_must_be_given_up_for_a_true_reason() {
         .expect("a job");
     let said = |verdict: Option<Verdict>| -> Vec<String> {
         let ledger = verdict.map(|verdict| (job, verdict)).into_iter().collect();
-        let broken = check_at_rest(&world, &ledger);
+        let broken = check_at_rest(&world, Mandate::default(), &ledger);
         broken.into_iter().map(|one| one.what).collect()
     };
     assert!(said(None)[0].ends_with("was interrupted and is forgotten"));
@@ -487,7 +487,10 @@ fn an_interrupted_job_that_is_not_re_run_must_be_given_up_for_a_true_reason() {
 fn an_interrupted_job_that_came_back_or_may_not_needs_no_reason() {
     let fate = Fate::interrupted(SignedDuration::from_secs(10));
     let opted_out = one_job(fate.clone(), "/retry=false", 400);
-    assert_eq!(check_at_rest(&opted_out, &Ledger::default()), []);
+    assert_eq!(
+        check_at_rest(&opted_out, Mandate::default(), &Ledger::default()),
+        []
+    );
     let mut by_hand = one_job(fate, "", 400);
     let run = by_hand.nth_run(0).expect("pushed");
     by_hand
@@ -495,7 +498,10 @@ fn an_interrupted_job_that_came_back_or_may_not_needs_no_reason() {
         .expect("completed");
     by_hand.person_cancels(at(410), run, "mona");
     by_hand.advance(at(500));
-    assert_eq!(check_at_rest(&by_hand, &Ledger::default()), []);
+    assert_eq!(
+        check_at_rest(&by_hand, Mandate::default(), &Ledger::default()),
+        []
+    );
 }
 
 #[test]
@@ -507,15 +513,27 @@ fn a_cancel_and_a_newer_run_are_true_reasons_where_they_happened() {
     let job = cancelled.job_at(run, 0).expect("a job");
     let settled = |reason| Ledger::from([(job, Verdict::Settled(reason))]);
     // It was stopped before EC2 took its machine, so it was not interrupted at all.
-    assert_eq!(check_at_rest(&cancelled, &Ledger::default()), []);
     assert_eq!(
-        check_at_rest(&cancelled, &settled(SettleReason::Cancelled)),
+        check_at_rest(&cancelled, Mandate::default(), &Ledger::default()),
+        []
+    );
+    assert_eq!(
+        check_at_rest(
+            &cancelled,
+            Mandate::default(),
+            &settled(SettleReason::Cancelled)
+        ),
         []
     );
 
     let mut superseded = one_job(Fate::interrupted(SignedDuration::from_secs(10)), "", 400);
     assert_eq!(
-        check_at_rest(&superseded, &settled(SettleReason::Superseded)).len(),
+        check_at_rest(
+            &superseded,
+            Mandate::default(),
+            &settled(SettleReason::Superseded)
+        )
+        .len(),
         1
     );
     let spec = superseded
@@ -529,7 +547,11 @@ fn a_cancel_and_a_newer_run_are_true_reasons_where_they_happened() {
     superseded.person_cancels(at(401), newer, "mona");
     superseded.advance(at(500));
     assert_eq!(
-        check_at_rest(&superseded, &settled(SettleReason::Superseded)),
+        check_at_rest(
+            &superseded,
+            Mandate::default(),
+            &settled(SettleReason::Superseded)
+        ),
         []
     );
 }
@@ -540,7 +562,7 @@ fn an_instance_may_not_outlive_its_job_by_more_than_the_grace() {
         let mut world = one_job(Fate::passes(SignedDuration::from_secs(60)), "", 200);
         let id = world.launches()[0].clone();
         world.instance_gone(at(ended_at), &id).expect("known");
-        let texts = check_at_rest(&world, &Ledger::default());
+        let texts = check_at_rest(&world, Mandate::default(), &Ledger::default());
         assert_eq!(texts.len(), broken, "{texts:?}");
     }
 }

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 
 use reprise_model::ids::{JobId, RunId};
 
-use super::{Broken, fleet, reruns, told};
+use super::{Broken, Mandate, fleet, reruns, told};
 use crate::world::World;
 
 /// How far a world was judged.
 #[derive(Debug, Clone, Default)]
 pub struct Watch {
+    mandate: Mandate,
     mutations: usize,
     terminations: usize,
     launches: usize,
@@ -22,6 +23,14 @@ pub struct Watch {
 }
 
 impl Watch {
+    /// Of programs that are told this.
+    pub fn of(mandate: Mandate) -> Self {
+        Self {
+            mandate,
+            ..Self::default()
+        }
+    }
+
     /// Everything that is wrong with what happened since the last look (1, 2, 3, 5, 6, and that the
     /// launches of a job are bounded, of 7).
     pub fn look(&mut self, world: &World) -> Vec<Broken> {
@@ -60,11 +69,12 @@ impl Watch {
         self.launches = world.launches().len();
         let mut broken = Vec::new();
         for machine in machines {
-            let spot = fleet::spot_for_a_later_attempt(world, machine);
+            let spot = fleet::spot_for_a_later_attempt(world, self.mandate, machine);
             let too_many = fleet::one_launch_too_many(&mut self.launched, machine);
+            let unasked = fleet::launched_unasked(self.mandate, machine);
             let wrong = [
                 (3, spot.into_iter().collect()),
-                (7, too_many.into_iter().collect()),
+                (7, too_many.into_iter().chain(unasked).collect()),
             ];
             broken.extend(told(wrong));
         }

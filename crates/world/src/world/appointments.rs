@@ -15,6 +15,8 @@ pub enum Deed {
     Rerun(ByHand),
     /// Cancels it.
     Cancel,
+    /// Deletes its repository.
+    DeleteRepository,
 }
 
 /// What a person waits for.
@@ -108,6 +110,7 @@ impl World {
             Deed::Cancel => {
                 self.github.cancel_run(self.now, run, by);
             }
+            Deed::DeleteRepository => self.delete_repository_of(run),
             Deed::Rerun(what) => {
                 if let Err(refusal) = self.rerun_by_hand(run, what, by) {
                     tracing::debug!(%refusal, "a person could not re-run");

@@ -102,12 +102,21 @@ impl World {
             None => Activity::Booting,
         };
         match self.settings.machines.runner {
-            RunnerStart::BroughtAlong => {
-                let after = self.settings.machines.boot_takes;
-                self.plan(at, after, MachineStep::Register, id);
-            }
+            RunnerStart::BroughtAlong => self.bring_runner_up(at, id),
             RunnerStart::JustInTime => {}
         }
+    }
+
+    fn bring_runner_up(&mut self, at: Timestamp, id: &InstanceId) {
+        if !self.never_comes_up() {
+            let after = self.settings.machines.boot_takes;
+            self.plan(at, after, MachineStep::Register, id);
+        }
+    }
+
+    fn never_comes_up(&mut self) -> bool {
+        let thousandths = self.settings.machines.never_come_up;
+        thousandths > 0 && self.rng.u16(..1_000) < thousandths
     }
 
     pub(super) fn machine_ends(&mut self, at: Timestamp, id: &InstanceId, reason: EndReason) {

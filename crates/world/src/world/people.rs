@@ -77,6 +77,20 @@ impl World {
         cancelled
     }
 
+    /// The owner of a run's repository deletes it.
+    pub fn repository_deleted(&mut self, now: Timestamp, run: RunId) {
+        self.advance(now);
+        self.delete_repository_of(run);
+        self.settle();
+    }
+
+    pub(super) fn delete_repository_of(&mut self, run: RunId) {
+        let repository = self.github.run(run).map(|run| run.spec.repository.clone());
+        if let Some(repository) = repository {
+            self.github.delete_repository(self.now, &repository);
+        }
+    }
+
     /// Something strikes an instance, whatever it is at; what cannot be does nothing.
     pub fn strike_instance(&mut self, now: Timestamp, id: &InstanceId, stroke: Stroke) {
         self.advance(now);

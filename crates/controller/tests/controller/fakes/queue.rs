@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use reprise_controller::ports::{Message, PortError, Queue};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
 use super::passing;
@@ -17,6 +17,7 @@ const VISIBILITY: Duration = Duration::from_secs(30);
 pub(crate) struct FakeQueue {
     state: Arc<Mutex<State>>,
     changed: Arc<Notify>,
+    hurried: Arc<watch::Sender<bool>>,
 }
 
 #[derive(Debug, Default)]
@@ -28,8 +29,12 @@ struct State {
     most_hidden: usize,
     /// How many calls brought messages.
     brought: usize,
+    /// How often somebody changed how long a message is hidden.
+    renewals: usize,
     /// How long a deletion takes.
     deletion: Duration,
+    /// How long it waits for company before that.
+    window: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -82,9 +87,30 @@ impl FakeQueue {
         self.lock().brought
     }
 
+    /// How often somebody changed how long a message is hidden.
+    pub(crate) fn renewals(&self) -> usize {
+        self.lock().renewals
+    }
+
     /// From now on a deletion takes so long.
     pub(crate) fn slow_down_deletions(&self, deletion: Duration) {
         self.lock().deletion = deletion;
+    }
+
+    /// From now on a deletion waits so long for company.
+    pub(crate) fn gather_deletions(&self, window: Duration) {
+        self.lock().window = window;
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the fake's own virtual time")]
+    async fn company(&self) {
+        let window = self.lock().window;
+        let mut hurried = self.hurried.subscribe();
+        tokio::select! {
+            biased;
+            _ = hurried.wait_for(|hurried| *hurried) => {}
+            () = tokio::time::sleep(window) => {}
+        }
     }
 
     /// The queue answers nobody, or does again.
@@ -204,6 +230,7 @@ impl Queue for FakeQueue {
 
     #[expect(clippy::disallowed_methods, reason = "the fake's own virtual time")]
     async fn delete(&self, receipt: &u64) -> Result<(), PortError> {
+        self.company().await;
         let deletion = self.lock().deletion;
         if !deletion.is_zero() {
             tokio::time::sleep(deletion).await;
@@ -214,9 +241,14 @@ impl Queue for FakeQueue {
         Ok(())
     }
 
+    fn hurry(&self) {
+        self.hurried.send_replace(true);
+    }
+
     async fn hide(&self, receipt: &u64, visibility: Duration) -> Result<(), PortError> {
         let until = Instant::now() + visibility;
         let mut state = self.lock();
+        state.renewals += 1;
         let held = state
             .messages
             .iter_mut()

@@ -9,7 +9,7 @@ use reprise_model::ids::RunId;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 use reprise_store::{
-    Change, DueKey, Fence, HolderId, LeaseName, SqliteStore, Store, StoreError, Versioned,
+    Change, DueList, Fence, HolderId, LeaseName, SqliteStore, Store, StoreError, Versioned,
 };
 
 #[derive(Debug, Clone)]
@@ -103,12 +103,8 @@ impl Store for SharedStore {
         Ok(())
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<DueKey>, StoreError> {
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<DueList, StoreError> {
         self.store.due(now, limit).await
-    }
-
-    async fn next_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        self.store.next_due(now).await
     }
 
     async fn take_lease(

@@ -33,6 +33,7 @@ macro_rules! with_every_rule {
             a_change_moves_its_record_in_the_due_order
             due_keys_of_every_kind_lead_to_their_records
             the_next_due_time_is_the_first_after_what_was_asked_for
+            what_comes_next_is_told_unless_more_is_due_than_was_asked_for
             an_expired_record_is_absent_before_it_is_deleted
             a_new_record_takes_the_place_of_an_expired_one
             expiry_forgets_exactly_what_has_passed
@@ -81,7 +82,7 @@ pub(crate) async fn a_record_that_was_never_written_is_absent(store: &impl Store
     for sample in [run(1), claim(1), interrupted(1)] {
         assert_eq!(read(store, &sample).await, None);
     }
-    assert_eq!(store.next_due(at(0)).await.expect("reads"), None);
+    assert_eq!(next(store, at(0)).await, None);
     assert_eq!(due(store, at(0)).await, []);
 }
 
@@ -196,8 +197,8 @@ pub(crate) async fn due_records_come_longest_due_first_up_to_the_limit(store: &i
     }
     let expected: Vec<DueKey> = [2, 4, 1, 3].map(|id| claim(id).key()).into();
     for limit in [0, 1, 3, 4, 100, usize::MAX] {
-        let keys = store.due(at(50), limit).await.expect("reads");
-        assert_eq!(keys, expected[..limit.min(4)], "at most {limit}");
+        let list = store.due(at(50), limit).await.expect("reads");
+        assert_eq!(list.keys, expected[..limit.min(4)], "at most {limit}");
     }
 }
 
@@ -206,18 +207,14 @@ pub(crate) async fn a_record_without_due_is_never_due(store: &impl Store) {
         insert(store, &sample).await;
     }
     assert_eq!(due(store, at(1_000_000)).await, []);
-    assert_eq!(store.next_due(at(1_000_000)).await.expect("reads"), None);
+    assert_eq!(next(store, at(1_000_000)).await, None);
 }
 
 pub(crate) async fn a_record_is_due_at_its_time_and_not_a_moment_before(store: &impl Store) {
     let moment = at(10) + SignedDuration::from_nanos(1);
     insert(store, &claim(1).due_at(Some(moment))).await;
     assert_eq!(due(store, at(10)).await, []);
-    let next = store
-        .next_due(at(10))
-        .await
-        .expect("reads")
-        .expect("is due");
+    let next = next(store, at(10)).await.expect("is due some day");
     assert!(next >= moment && next <= moment + SignedDuration::from_millis(1));
     assert_eq!(due(store, next).await, [claim(1).key()]);
 }
@@ -250,8 +247,36 @@ pub(crate) async fn the_next_due_time_is_the_first_after_what_was_asked_for(stor
         insert(store, &claim(id).due_at(Some(at(seconds)))).await;
     }
     for (now, next) in [(0, Some(10)), (10, Some(20)), (25, Some(30)), (30, None)] {
-        let found = store.next_due(at(now)).await.expect("reads");
+        let found = self::next(store, at(now)).await;
         assert_eq!(found, next.map(at), "asked with {now}");
+    }
+}
+
+pub(crate) async fn what_comes_next_is_told_unless_more_is_due_than_was_asked_for(
+    store: &impl Store,
+) {
+    // More than a backend may read at first.
+    for id in 1..=25 {
+        insert(store, &claim(id).due_at(Some(at(10)))).await;
+    }
+    for (id, seconds) in [(26, 20), (27, 30)] {
+        insert(store, &claim(id).due_at(Some(at(seconds)))).await;
+    }
+    for (now, limit, keys, next) in [
+        (9, 0, 0, Some(10)),
+        (10, 0, 0, None),
+        (10, 19, 19, None),
+        (10, 20, 20, None),
+        (10, 24, 24, None),
+        (10, 25, 25, Some(20)),
+        (10, 26, 25, Some(20)),
+        (20, 25, 25, None),
+        (20, usize::MAX, 26, Some(30)),
+        (30, 27, 27, None),
+    ] {
+        let list = store.due(at(now), limit).await.expect("reads");
+        let found = (list.keys.len(), list.next);
+        assert_eq!(found, (keys, next.map(at)), "at {now}, at most {limit}");
     }
 }
 
@@ -263,14 +288,14 @@ pub(crate) async fn an_expired_record_is_absent_before_it_is_deleted(store: &imp
     }
     due(store, at(99)).await;
     assert!(read(store, &run(1)).await.is_some());
-    assert_eq!(store.next_due(at(99)).await.expect("reads"), Some(at(200)));
+    assert_eq!(next(store, at(99)).await, Some(at(200)));
 
     due(store, at(100)).await;
     for sample in [run(1), claim(1), interrupted(1)] {
         assert_eq!(read(store, &sample).await, None);
         conflicts(store, &[sample.put(Expect::At(Version(1)))]).await;
     }
-    assert_eq!(store.next_due(at(100)).await.expect("reads"), None);
+    assert_eq!(next(store, at(100)).await, None);
     assert_eq!(due(store, at(200)).await, []);
 }
 
@@ -351,7 +376,11 @@ async fn conflicts(store: &impl Store, changes: &[reprise_store::Change]) {
 }
 
 async fn due(store: &impl Store, now: Timestamp) -> Vec<DueKey> {
-    store.due(now, 100).await.expect("reads")
+    store.due(now, 100).await.expect("reads").keys
+}
+
+async fn next(store: &impl Store, now: Timestamp) -> Option<Timestamp> {
+    store.due(now, 100).await.expect("reads").next
 }
 
 /// The record under the sample's key, as it is stored.

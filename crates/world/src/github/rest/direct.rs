@@ -71,7 +71,8 @@ impl GitHub {
         }
         let (run, _, job) = self.job(reprise_model::ids::JobId(check_run.0))?;
         let messages = job.annotations.iter().map(|it| it.message.as_str());
-        (run.spec.repository == *repository).then(|| CancelCause::from_annotations(messages))
+        let is_there = run.spec.repository == *repository && !self.is_gone(repository);
+        is_there.then(|| CancelCause::from_annotations(messages))
     }
 
     /// The newest run of the same workflow, event and branch that was made after this one.

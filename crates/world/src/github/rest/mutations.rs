@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::route::Change;
 use crate::github::GitHub;
 use crate::github::audit::{HappeningKind, Mutation, MutationKind};
-use crate::github::rerun::{Refusal, Rerun};
+use crate::github::rerun::{Extent, Refusal, Rerun};
 use crate::github::state::Run;
 
 impl GitHub {
@@ -68,10 +68,13 @@ impl GitHub {
             return refused(Refusal::NotPermitted);
         }
         match change {
-            Change::Rerun(asked) => match self.rerun(now, asked, &by) {
-                Ok(_) => Answer::new(StatusCode::CREATED, json!({})),
-                Err(refusal) => refused(refusal),
-            },
+            Change::Rerun(asked) => {
+                let extent = self.next_extent();
+                match self.rerun_of(now, asked, &by, extent) {
+                    Ok(_) => Answer::new(StatusCode::CREATED, json!({})),
+                    Err(refusal) => refused(refusal),
+                }
+            }
             Change::Cancel(run) if self.cancel_run(now, run, &by) => {
                 Answer::new(StatusCode::ACCEPTED, json!({}))
             }
@@ -82,12 +85,22 @@ impl GitHub {
         }
     }
 
+    fn next_extent(&mut self) -> Extent {
+        if self.faults.reruns_execute_nothing > 0 {
+            self.faults.reruns_execute_nothing -= 1;
+            Extent::Nothing
+        } else {
+            Extent::Asked
+        }
+    }
+
     fn run_in(&self, repository: &Repository, change: Change) -> Option<&Run> {
         let run = match change {
             Change::Rerun(asked) => self.run_of(asked),
             Change::Cancel(run) => self.run(run),
         };
         run.filter(|run| run.spec.repository == *repository)
+            .filter(|_| !self.is_gone(repository))
     }
 }
 

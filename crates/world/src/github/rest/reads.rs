@@ -24,6 +24,9 @@ impl GitHub {
         read: &Read,
         query: &Query,
     ) -> Answer {
+        if self.is_gone(repository) {
+            return Answer::not_found();
+        }
         let found = match read {
             Read::Run(run) => self.one_run(repository, *run, None),
             Read::Attempt(run, number) => self.one_run(repository, *run, Some(*number)),
@@ -62,6 +65,7 @@ impl GitHub {
     pub(super) fn run_at(&self, repository: &Repository, run: RunId) -> Option<&Run> {
         self.run(run)
             .filter(|run| run.spec.repository == *repository)
+            .filter(|_| !self.is_gone(repository))
     }
 
     fn one_run(
