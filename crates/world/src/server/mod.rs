@@ -1,7 +1,7 @@
 //! The world over HTTP on loopback, in scaled time.
 //!
-//! One address for EC2 and SQS, one for GitHub, and one for the metadata service of every instance
-//! that is up. Each request first lets everything happen that is due, and is then answered under
+//! One address for EC2, SQS and the runner table, one for GitHub, and one for the metadata service of
+//! every instance that is up. Each request first lets everything happen that is due, and is then answered under
 //! one lock; nothing waits while it holds the lock. The world itself never learns that it is served.
 
 mod driver;
@@ -85,7 +85,7 @@ pub async fn start(world: World, clock: ScaledClock) -> Result<RunningWorld, Ser
 }
 
 impl RunningWorld {
-    /// The endpoint of EC2 and SQS.
+    /// The endpoint of EC2, SQS and the runner table.
     pub fn aws_url(&self) -> &str {
         &self.aws_url
     }
