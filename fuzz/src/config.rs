@@ -170,7 +170,9 @@ fn settings(settings: &Settings, regions: &BTreeSet<&str>) {
     if let Some(fleet) = &settings.fleet {
         assert!(regions.contains(fleet.offer.region.as_str()));
         assert!(!fleet.stack.as_str().trim().is_empty());
-        assert!(!fleet.subnets.is_empty() && !fleet.offer.types.is_empty());
+        let home = &fleet.offer.regions[0];
+        assert_eq!(home.region, fleet.offer.region);
+        assert!(!home.subnets.is_empty());
         assert!(
             fleet
                 .offer

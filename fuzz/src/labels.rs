@@ -1,8 +1,6 @@
 //! The labels of a job, one a line.
 
-use reprise_model::labels::{
-    FamilyPattern, JobLabels, LabelError, Range, SpotChoice, parse, retry_of,
-};
+use reprise_model::labels::{FamilyPattern, JobLabels, LabelError, MachineWish, parse, retry_of};
 use reprise_model::policy::RetryPolicy;
 
 /// The longest label that is repeated in an error, in characters.
@@ -39,11 +37,12 @@ pub fn check(input: &[u8]) {
 
 fn good(labels: &[String], read: &JobLabels) {
     assert_eq!(retry_of(labels), read.retry, "two readings of retry=");
-    for range in [read.cpu, read.ram].into_iter().flatten() {
+    let machine = &read.machine;
+    for range in [machine.cpu, machine.ram].into_iter().flatten() {
         assert!(1 <= range.min && range.min <= range.max, "{range:?}");
         assert!(range.contains(range.min) && range.contains(range.max));
     }
-    for family in &read.family {
+    for family in &machine.family {
         assert_eq!(FamilyPattern::new(family.as_str()).as_ref(), Ok(family));
         let _ = family.matches("m7i-flex.large");
     }
@@ -82,25 +81,40 @@ fn written(read: &JobLabels) -> Vec<String> {
         Some(id) => format!("runs-on={id}"),
         None => "runs-on".to_owned(),
     }];
-    labels.push(match read.spot {
-        SpotChoice::On => "spot=true".to_owned(),
-        SpotChoice::Off => "spot=false".to_owned(),
-    });
+    labels.extend(read.runner.as_ref().map(|name| format!("runner={name}")));
+    labels.extend(read.env.as_ref().map(|name| format!("env={name}")));
     labels.extend(read.retry.map(|retry| match retry {
         RetryPolicy::WhenInterrupted => "retry=when-interrupted".to_owned(),
         RetryPolicy::Never => "retry=false".to_owned(),
     }));
-    if !read.family.is_empty() {
-        let families: Vec<&str> = read.family.iter().map(FamilyPattern::as_str).collect();
-        labels.push(format!("family={}", families.join("+")));
-    }
-    labels.extend(read.cpu.map(|cpu| range("cpu", cpu)));
-    labels.extend(read.ram.map(|ram| range("ram", ram)));
-    labels.extend(read.image.as_ref().map(|image| format!("image={image}")));
+    labels.extend(wish(&read.machine));
     labels.extend(read.ignored.iter().cloned());
     labels
 }
 
-fn range(key: &str, range: Range) -> String {
-    format!("{key}={}+{}", range.min, range.max)
+fn wish(machine: &MachineWish) -> Vec<String> {
+    let families: Vec<&str> = machine.family.iter().map(FamilyPattern::as_str).collect();
+    let tags: Vec<String> = machine
+        .tags
+        .iter()
+        .map(|(key, value)| format!("{key}:{value}"))
+        .collect();
+    let listed =
+        |key: &str, list: &[&str]| (!list.is_empty()).then(|| format!("{key}={}", list.join("+")));
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    let parts = [
+        machine.spot.map(|spot| format!("spot={spot}")),
+        machine.cpu.map(|cpu| format!("cpu={cpu}")),
+        machine.ram.map(|ram| format!("ram={ram}")),
+        machine.image.as_ref().map(|image| format!("image={image}")),
+        machine.volume.map(|volume| format!("volume={volume}")),
+        machine
+            .region
+            .as_ref()
+            .map(|region| format!("region={region}")),
+        machine.private.map(|private| format!("private={private}")),
+        listed("family", &families),
+        listed("tag", &tags),
+    ];
+    parts.into_iter().flatten().collect()
 }

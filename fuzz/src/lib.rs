@@ -7,6 +7,7 @@ pub mod config;
 pub mod ec2_events;
 pub mod labels;
 pub mod webhooks;
+pub mod workflows;
 
 use std::error::Error;
 

@@ -63,7 +63,7 @@ pub const USUAL: Counts = Counts {
     index_units: 24.0,
     read_units: 150.0,
     query_units: 50.0,
-    claim_bytes: 34_500.0,
+    claim_bytes: 41_000.0,
     evidence_bytes: 1_700.0,
 };
 
@@ -165,7 +165,7 @@ const LINE_OVERHEAD: f64 = 26.0;
 const ITEM_OVERHEAD: f64 = 100.0;
 
 /// Days for which a claim is kept, for which evidence is, and days of a month.
-const CLAIM_DAYS: f64 = 5.0;
+const CLAIM_DAYS: f64 = 7.0;
 const EVIDENCE_DAYS: f64 = 35.0;
 const MONTH_DAYS: f64 = 30.0;
 

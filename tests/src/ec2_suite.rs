@@ -1,7 +1,10 @@
-//! What every EC2 must do for the fleet: launch, look, tag, list, end.
+//! What every EC2 must do for the fleet: launch one and many, look, tag, list, end, know its types.
 //!
 //! It knows nothing of the server: instances may be pending or running, ending or ended, as time
 //! goes there. What no peer can do (shortage, throttling, notices) is not asked here.
+
+mod shared;
+mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,18 +12,21 @@ use anyhow::{Context, Result, bail, ensure};
 use reprise_aws::{Ec2, LaunchRequest, LaunchTemplate, RegionSettings};
 use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
-use reprise_model::ledger::LaunchAnswer;
+use reprise_model::launch::{FleetAnswer, FleetFailure, LaunchFault};
 use reprise_model::tags::{TRUE, TagKeys};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use crate::raw_aws;
 
+pub use shared::{faults, partial, repeats, shortages, stumbles, throttled};
+pub use stock::{Newest, images, tells_types};
+
 /// An id that no EC2 ever gave to an instance.
 const UNKNOWN: &str = "i-0fffffffffffffff0";
 
 /// So many ids are asked for at once, one of them unknown.
-const CROWD: usize = 100;
+const CROWD: u32 = 100;
 
 /// The stack whose instances are looked for.
 const STACK: &str = "reprise";
@@ -45,56 +51,14 @@ pub struct Ec2Place {
 /// Everything, on an EC2 without instances.
 pub async fn run(place: &Ec2Place) -> Result<()> {
     let fleet = Fleet::of(place).await;
+    fleet.knows_its_instance_types().await?;
     fleet.launches_what_is_asked_for().await?;
+    fleet.launches_ten_by_one_call().await?;
     fleet.sees_a_tag_that_somebody_sets().await?;
     fleet.lists_its_stack_alone().await?;
     fleet.refuses_what_cannot_be_launched().await?;
     fleet.ends_an_instance_as_often_as_asked().await?;
     fleet.serves_the_others_beside_an_unknown_id().await
-}
-
-/// What moto does not know: a client token's second use, on an EC2 that has enough of everything.
-pub async fn repeats(place: &Ec2Place) -> Result<()> {
-    let fleet = Fleet::of(place).await;
-    let request = fleet.request("once", Capacity::Spot, STACK);
-    let first = fleet.launch(&request).await?;
-    let again = fleet.launch(&request).await?;
-    ensure!(first == again, "one token launched {first} and {again}");
-    let other = fleet.request("twice", Capacity::Spot, STACK);
-    let second = fleet.launch(&other).await?;
-    ensure!(first != second, "two tokens launched {first}");
-    Ok(())
-}
-
-/// What no peer knows: on an EC2 without spot capacity and with an on-demand quota that is used up.
-pub async fn shortages(place: &Ec2Place) -> Result<()> {
-    let fleet = Fleet::of(place).await;
-    let spot = fleet.request("short", Capacity::Spot, STACK);
-    let answer = fleet.ec2.launch(&spot).await;
-    let short = LaunchAnswer::NoCapacity {
-        codes: vec!["InsufficientInstanceCapacity".to_owned()],
-    };
-    ensure!(answer == short, "no spot capacity: {answer:?}");
-    let on_demand = fleet.request("over", Capacity::OnDemand, STACK);
-    let answer = fleet.ec2.launch(&on_demand).await;
-    let LaunchAnswer::Refused { message } = &answer else {
-        bail!("a quota is no shortage: {answer:?}");
-    };
-    ensure!(message.contains("VcpuLimitExceeded"), "{message}");
-    Ok(())
-}
-
-/// On an EC2 that lets no call through.
-pub async fn throttled(place: &Ec2Place) -> Result<()> {
-    let fleet = Fleet::of(place).await;
-    let spot = fleet.request("busy", Capacity::Spot, STACK);
-    let answer = fleet.ec2.launch(&spot).await;
-    // Nothing was decided about the request, so it is repeated with the same client token.
-    let LaunchAnswer::Unclear { message } = &answer else {
-        bail!("too many requests: {answer:?}");
-    };
-    ensure!(message.contains("RequestLimitExceeded"), "{message}");
-    Ok(())
 }
 
 struct Fleet<'a> {
@@ -203,13 +167,21 @@ impl<'a> Fleet<'a> {
     async fn refuses_what_cannot_be_launched(&self) -> Result<()> {
         let mut request = self.request("nothing", Capacity::OnDemand, STACK);
         request.launch_template.name_or_id = "no-such-template".to_owned();
-        let answer = self.ec2.launch(&request).await;
-        let LaunchAnswer::Refused { message } = answer else {
-            bail!("a template that does not exist: {answer:?}");
+        let failure = self.failure(&request).await?;
+        ensure!(
+            failure.fault == LaunchFault::Request && failure.detail.contains("LaunchTemplate"),
+            "a template that does not exist: {failure:?}"
+        );
+        let mut request = self.request("no-type", Capacity::Spot, STACK);
+        request.instance_types = vec!["c7a.tiny".to_owned()];
+        // Of the whole call to some, of the pools to others.
+        let faults = match self.ec2.launch(&request).await {
+            Ok(answer) => answer.shortfall.iter().map(|pool| pool.fault).collect(),
+            Err(failure) => BTreeSet::from([failure.fault]),
         };
         ensure!(
-            message.contains("LaunchTemplate"),
-            "it does not say why: {message}"
+            faults == BTreeSet::from([LaunchFault::Request]),
+            "{faults:?}"
         );
         Ok(())
     }
@@ -234,11 +206,17 @@ impl<'a> Fleet<'a> {
     }
 
     async fn serves_the_others_beside_an_unknown_id(&self) -> Result<()> {
-        let known = self.launch_many(CROWD - 1).await?;
+        let crowd = self.answer(&self.many("crowd", CROWD - 1)).await?;
+        let crowd = crowd.launched.into_iter().map(|one| one.instance);
+        let known: BTreeSet<_> = crowd.collect();
         let unknown = unknown()?;
         let mut all = known.clone();
         all.insert(unknown.clone());
-        ensure!(all.len() == CROWD, "{} instances", all.len());
+        ensure!(
+            u32::try_from(all.len())? == CROWD,
+            "{} instances",
+            all.len()
+        );
 
         let sights = self.look_at_once(&all).await?;
         ensure!(
@@ -266,7 +244,8 @@ impl<'a> Fleet<'a> {
         LaunchRequest {
             region: self.place.region.clone(),
             client_token: format!("suite-{token}"),
-            capacity,
+            count: 1,
+            purchase: capacity.into(),
             launch_template: LaunchTemplate {
                 name_or_id: self.place.launch_template.clone(),
                 version: "$Latest".to_owned(),
@@ -274,6 +253,7 @@ impl<'a> Fleet<'a> {
             instance_types: vec!["c7a.large".to_owned(), "c7i.large".to_owned()],
             subnets: self.place.subnets.clone(),
             image: None,
+            volume: None,
             tags: BTreeMap::from([
                 (self.tags.stack(), stack.to_owned()),
                 (self.tags.capacity(), capacity.to_string()),
@@ -283,47 +263,37 @@ impl<'a> Fleet<'a> {
     }
 
     async fn launch(&self, request: &LaunchRequest) -> Result<InstanceId> {
-        let answer = self.ec2.launch(request).await;
-        let LaunchAnswer::Launched { instance, capacity } = answer else {
-            bail!("{} was not launched: {answer:?}", request.client_token);
+        let answer = self.answer(request).await?;
+        let [one] = &answer.launched[..] else {
+            bail!("{} is not one: {answer:?}", request.client_token);
         };
-        ensure!(capacity == request.capacity, "{instance} is {capacity}");
-        Ok(instance)
+        ensure!(one.capacity == request.purchase.capacity(), "{one:?}");
+        Ok(one.instance.clone())
     }
 
-    /// One fleet of many, which Reprise never asks for.
-    async fn launch_many(&self, number: usize) -> Result<BTreeSet<InstanceId>> {
-        let number = number.to_string();
-        let override_ = "LaunchTemplateConfigs.1.Overrides.1";
-        let (kind, subnet) = (
-            format!("{override_}.InstanceType"),
-            format!("{override_}.SubnetId"),
-        );
-        let specification = "LaunchTemplateConfigs.1.LaunchTemplateSpecification";
-        let (name, version) = (
-            format!("{specification}.LaunchTemplateName"),
-            format!("{specification}.Version"),
-        );
-        let subnet_id = self.place.subnets.first().context("no subnet")?;
-        let parameters = [
-            ("Type", "instant"),
-            ("TargetCapacitySpecification.TotalTargetCapacity", &number),
-            (
-                "TargetCapacitySpecification.DefaultTargetCapacityType",
-                "spot",
-            ),
-            (&name, &self.place.launch_template),
-            (&version, "$Latest"),
-            (&kind, "c7a.large"),
-            (&subnet, subnet_id),
-        ];
-        let answer = self.ask("CreateFleet", &parameters).await?;
-        // One group of ids for all, or one for each.
-        let groups = raw_aws::elements(&answer, "instanceIds");
-        let ids = groups.flat_map(|group| raw_aws::elements(group, "item"));
-        ids.map(|id| Ok(id.parse()?)).collect()
+    /// Spot instances, so many.
+    fn many(&self, token: &str, count: u32) -> LaunchRequest {
+        LaunchRequest {
+            count,
+            ..self.request(token, Capacity::Spot, STACK)
+        }
     }
 
+    async fn answer(&self, request: &LaunchRequest) -> Result<FleetAnswer> {
+        match self.ec2.launch(request).await {
+            Ok(answer) => Ok(answer),
+            Err(failure) => bail!("{} failed: {failure:?}", request.client_token),
+        }
+    }
+
+    async fn failure(&self, request: &LaunchRequest) -> Result<FleetFailure> {
+        match self.ec2.launch(request).await {
+            Ok(answer) => bail!("{} was answered: {answer:?}", request.client_token),
+            Err(failure) => Ok(failure),
+        }
+    }
+
+    /// An answer without an instance, each of whose errors is of this class.
     async fn look_at_once(
         &self,
         ids: &BTreeSet<InstanceId>,

@@ -25,12 +25,14 @@ pub struct Moto {
 }
 
 impl Moto {
-    /// Starts it, with the usual network of a new account.
+    /// Starts it, with the usual network of a new account. It launches no type that EC2 does not have.
     pub async fn start() -> Result<Self> {
         let program = peers::python_program("moto_server")?;
         let server = Server::start("moto", |port, _| {
             let mut command = Command::new(&program);
-            command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
+            command
+                .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+                .env("MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION", "true");
             command
         });
         Ok(Self {

@@ -1,9 +1,10 @@
 //! The EC2 adapter against moto.
 
 use anyhow::Result;
-use reprise_tests::ec2_suite::{self, Ec2Place};
+use reprise_tests::ec2_suite::{self, Ec2Place, Newest};
 use reprise_tests::isolated;
 use reprise_tests::moto::Moto;
+use reprise_world::ec2::machine_types;
 
 #[tokio::test]
 async fn the_fleet_works_on_moto() -> Result<()> {
@@ -13,4 +14,32 @@ async fn the_fleet_works_on_moto() -> Result<()> {
     let moto = Moto::start().await?;
     let place = moto.place().await?;
     isolated::run_again("the_fleet_works_on_moto", &moto.url(), &place).await
+}
+
+/// moto keeps EC2's own answer to DescribeInstanceTypes.
+#[tokio::test]
+async fn the_simulated_ec2s_instance_types_are_real_ones() -> Result<()> {
+    if let Some(place) = isolated::place::<Ec2Place>()? {
+        return ec2_suite::tells_types(&place, &machine_types()).await;
+    }
+    let moto = Moto::start().await?;
+    let place = moto.place().await?;
+    let test = "the_simulated_ec2s_instance_types_are_real_ones";
+    isolated::run_again(test, &moto.url(), &place).await
+}
+
+#[tokio::test]
+async fn images_are_found_on_moto() -> Result<()> {
+    if let Some(place) = isolated::place::<Ec2Place>()? {
+        let newest = Newest {
+            owner: "137112412989",
+            name: "al2022-ami-*-arm64",
+            id: "ami-0e9271c829888680e",
+            root_device: "/dev/xvda",
+        };
+        return ec2_suite::images(&place, newest).await;
+    }
+    let moto = Moto::start().await?;
+    let place = moto.place().await?;
+    isolated::run_again("images_are_found_on_moto", &moto.url(), &place).await
 }

@@ -1,13 +1,17 @@
-//! The EC2 fleet: look at instances, launch, end, list.
+//! The EC2 fleet: look at instances, launch, end, list, and know what types there are.
 //!
 //! EC2's requests are counted per account and region, and one unknown id spoils a call by id list.
 //! So looks and terminations of many callers go together, looks ask by filter (an absent id is
 //! simply not in the answer), and a batch of terminations is split at the ids that EC2 rejects.
 
 mod describe;
+mod fault;
+mod fleet_answer;
+mod images;
 mod launch;
-mod launch_answer;
+mod machine_types;
 mod terminate;
+mod zones;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,13 +20,16 @@ use std::time::Duration;
 use aws_sdk_ec2::Client;
 use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::{Instance, InstanceSight, InstanceView};
-use reprise_model::ledger::LaunchAnswer;
+use reprise_model::launch::{FleetAnswer, FleetFailure, LaunchFault};
+use reprise_model::machine::MachineType;
 
 use crate::batcher::{Batcher, Shape, Unanswered};
 use crate::connect::{self, RegionSettings};
 use crate::error::{CallError, Ec2Error};
+use zones::Zones;
 
-pub use launch::{LaunchRequest, LaunchTemplate};
+pub use images::{Image, ImageQuery};
+pub use launch::{LaunchRequest, LaunchTemplate, RootVolume};
 
 /// EC2 takes at most 200 values in a filter. Looks wait only shortly: a run's last verdict to its
 /// re-run has a budget of one second.
@@ -49,6 +56,7 @@ pub struct Ec2 {
 #[derive(Debug)]
 struct RegionalEc2 {
     scope: Scope,
+    zones: Zones,
     looks: Batcher<InstanceId, Result<InstanceSight, Ec2Error>>,
     ends: Batcher<InstanceId, Result<(), Ec2Error>>,
 }
@@ -88,15 +96,38 @@ impl Ec2 {
         answer.unwrap_or_else(|Unanswered| Err(unanswered("describe an instance", region)))
     }
 
-    /// Asks for one instance. Safe to repeat with the same client token until an answer came; once
+    /// Asks for some instances. Safe to repeat with the same client token until an answer came; once
     /// one came, a further try needs a new token, since EC2 repeats its answer for a known one.
-    pub async fn launch(&self, request: &LaunchRequest) -> LaunchAnswer {
-        match self.region(&request.region) {
-            Ok(regional) => launch::launch(&regional.scope, request).await,
-            Err(error) => LaunchAnswer::Refused {
-                message: error.to_string(),
-            },
+    pub async fn launch(&self, request: &LaunchRequest) -> Result<FleetAnswer, FleetFailure> {
+        let regional = self.region(&request.region).map_err(|error| FleetFailure {
+            fault: LaunchFault::Request,
+            code: None,
+            detail: error.to_string(),
+        })?;
+        let mut answer = launch::launch(&regional.scope, request).await?;
+        let unplaced = fleet_answer::without_zone(&answer);
+        if !unplaced.is_empty() {
+            let zones = regional.zones.of(&regional.scope, unplaced).await;
+            fleet_answer::add_zones(&mut answer, &zones);
         }
+        launch::note_shortfall(request, &answer.shortfall);
+        Ok(answer)
+    }
+
+    /// The instance types of a region that a runner can be launched on, by name. Some ten calls.
+    pub async fn machine_types(&self, region: &Region) -> Result<Vec<MachineType>, Ec2Error> {
+        let scope = &self.region(region)?.scope;
+        Ok(machine_types::all(scope).await?)
+    }
+
+    /// What EC2 says of an image; `None` where there is no such one for our architectures.
+    pub async fn image(
+        &self,
+        region: &Region,
+        query: &ImageQuery,
+    ) -> Result<Option<Image>, Ec2Error> {
+        let scope = &self.region(region)?.scope;
+        Ok(images::find(scope, query).await?)
     }
 
     /// Ends an instance. One that EC2 does not know (any more) counts as ended.
@@ -133,6 +164,7 @@ impl RegionalEc2 {
         let (looking, ending) = (scope.clone(), scope.clone());
         Self {
             scope,
+            zones: Zones::default(),
             looks: Batcher::new(LOOKS, move |ids| describe::look(looking.clone(), ids)),
             ends: Batcher::new(ENDS, move |ids| terminate::terminate(ending.clone(), ids)),
         }

@@ -2,10 +2,11 @@
 //!
 //! `reprise demo` runs the whole system on one machine. It starts this same program again as the
 //! controller and as the agents, so that they are processes of their own. `reprise queue` is for
-//! whoever looks after a running controller.
+//! whoever looks after a running controller, `reprise labels` for whoever writes workflows.
 
 mod clock;
 mod demo;
+mod labels;
 mod output;
 mod parts;
 mod queue;
@@ -35,6 +36,8 @@ enum Command {
     Demo(demo::Arguments),
     /// Look after the controller's queues.
     Queue(queue::Arguments),
+    /// Check what workflows say in `runs-on`.
+    Labels(labels::Arguments),
     /// The controller, by the demo's clock.
     #[command(hide = true)]
     Controller(parts::ControllerArguments),
@@ -51,6 +54,7 @@ async fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Queue(arguments) => queue::run(arguments).await,
+        Command::Labels(arguments) => labels::run(arguments),
         Command::Controller(arguments) => parts::controller(arguments)
             .await
             .map(|()| ExitCode::SUCCESS),

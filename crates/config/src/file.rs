@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
+use reprise_model::machine::Architecture;
 use reprise_model::policy::OnDemandRetries;
 use secrecy::SecretString;
 use serde::de::{self, SeqAccess, Visitor};
@@ -25,7 +26,10 @@ pub(crate) struct File {
     pub(crate) retry: Retry,
     pub(crate) tags: Tags,
     pub(crate) log: Log,
+    pub(crate) limits: Limits,
     pub(crate) policy: Vec<Policy>,
+    pub(crate) runners: BTreeMap<String, NamedRunner>,
+    pub(crate) images: BTreeMap<String, Image>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -52,6 +56,10 @@ pub(crate) struct AwsRegion {
     pub(crate) region: String,
     pub(crate) account: String,
     pub(crate) role_arn: Option<String>,
+    #[serde(default)]
+    pub(crate) subnets: Vec<String>,
+    #[serde(default)]
+    pub(crate) private_subnets: Vec<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -98,8 +106,11 @@ pub(crate) struct Fleet {
     pub(crate) launch_template: Option<String>,
     pub(crate) launch_template_version: Option<String>,
     pub(crate) subnets: Vec<String>,
+    pub(crate) private_subnets: Vec<String>,
     pub(crate) types: Vec<FleetType>,
-    pub(crate) images: BTreeMap<String, String>,
+    pub(crate) architecture: Option<Architecture>,
+    pub(crate) root_device: Option<String>,
+    pub(crate) environment: Option<String>,
     pub(crate) launch_tries: Option<u32>,
 }
 
@@ -140,6 +151,45 @@ pub(crate) struct Tags {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Log {
     pub(crate) format: Option<LogFormat>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Limits {
+    pub(crate) families: Option<Vec<String>>,
+    pub(crate) cpu: Option<u32>,
+    pub(crate) ram: Option<u32>,
+    pub(crate) volume: Option<u32>,
+    pub(crate) iops: Option<u32>,
+    pub(crate) image_owners: Vec<String>,
+    pub(crate) regions: Option<Vec<String>>,
+    pub(crate) instances: Option<u32>,
+    pub(crate) instances_per_repository: Option<u32>,
+    pub(crate) instances_per_run: Option<u32>,
+}
+
+/// The keys of labels that say a part of a machine.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct NamedRunner {
+    pub(crate) cpu: Option<Said>,
+    pub(crate) ram: Option<Said>,
+    pub(crate) family: Option<Said>,
+    pub(crate) image: Option<Said>,
+    pub(crate) volume: Option<Said>,
+    pub(crate) spot: Option<Said>,
+    pub(crate) region: Option<Said>,
+    pub(crate) private: Option<Said>,
+    pub(crate) tag: Option<Said>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Image {
+    pub(crate) ami: Option<String>,
+    pub(crate) owner: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) architecture: Option<Architecture>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -211,6 +261,46 @@ impl Visitor<'_> for PolicyRetryVisitor {
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<PolicyRetry, E> {
         Ok(PolicyRetry(text.to_owned()))
+    }
+}
+
+/// A value as a label would say it: a text, a number, true or false, or a list of these.
+#[derive(Debug)]
+pub(crate) struct Said(pub(crate) String);
+
+impl<'de> Deserialize<'de> for Said {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SaidVisitor)
+    }
+}
+
+struct SaidVisitor;
+
+impl<'de> Visitor<'de> for SaidVisitor {
+    type Value = Said;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("what a label would say")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Said, E> {
+        Ok(Said(value.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Said, E> {
+        Ok(Said(value.to_string()))
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Said, E> {
+        Ok(Said(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Said, A::Error> {
+        let mut parts = Vec::new();
+        while let Some(Said(part)) = list.next_element()? {
+            parts.push(part);
+        }
+        Ok(Said(parts.join("+")))
     }
 }
 

@@ -10,8 +10,8 @@ pub(crate) const PREFIX: &str = "REPRISE__";
 /// What one may begin with that was meant to be such a variable.
 const NEARLY: &str = "REPRISE_";
 
-/// The sections that are no lists, with their keys.
-pub(crate) const KEYS: [(&str, &[&str]); 10] = [
+/// The sections that are no lists and hold no names of an operator's own, with their keys.
+pub(crate) const KEYS: [(&str, &[&str]); 11] = [
     (
         "github",
         &[
@@ -49,8 +49,11 @@ pub(crate) const KEYS: [(&str, &[&str]); 10] = [
             "launch_template",
             "launch_template_version",
             "subnets",
+            "private_subnets",
             "types",
-            "images",
+            "architecture",
+            "root_device",
+            "environment",
             "launch_tries",
         ],
     ),
@@ -69,6 +72,21 @@ pub(crate) const KEYS: [(&str, &[&str]); 10] = [
     ),
     ("tags", &["prefix"]),
     ("log", &["format"]),
+    (
+        "limits",
+        &[
+            "families",
+            "cpu",
+            "ram",
+            "volume",
+            "iops",
+            "image_owners",
+            "regions",
+            "instances",
+            "instances_per_repository",
+            "instances_per_run",
+        ],
+    ),
 ];
 
 /// The variable that stands for `section.key`.

@@ -108,8 +108,8 @@ pub enum StoreConfig {
 pub struct RunnersConfig {
     /// The DynamoDB table, whatever keeps the ledger.
     pub table: String,
-    /// Its region, which is the instances'.
-    pub region: Region,
+    /// Where instances are launched: each of these regions has a table of that name.
+    pub regions: Vec<Region>,
     /// The unique id of the instances' role.
     pub role_id: RoleId,
     /// The runner group, where the repository is an organisation's.

@@ -1,6 +1,6 @@
 //! What configuration decided, in the words of the domain.
 
-use reprise_engine::launch::FleetOffer;
+use reprise_engine::offer::FleetOffer;
 use reprise_engine::rules::Rules;
 use reprise_model::ids::{AccountId, Region, StackName};
 use reprise_model::runner_name::RunnerNamePattern;
@@ -41,10 +41,8 @@ pub struct FleetSettings {
     pub stack: StackName,
     /// What jobs may choose from.
     pub offer: FleetOffer,
-    /// The launch template's name or id.
+    /// The launch template's name or id; the same in every region.
     pub launch_template: String,
     /// Its version.
     pub launch_template_version: String,
-    /// Subnets, one a zone.
-    pub subnets: Vec<String>,
 }

@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::keys::KEYS;
 use super::*;
 
+mod choices;
 mod useless;
 
 const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nnot-a-real-key\n-----END RSA PRIVATE KEY-----";
@@ -117,7 +118,10 @@ fn the_list_of_keys_is_of_those_that_are_read() {
     }
     let error = bad("zzzzzzzzzzzzzzzz = 1", &[]);
     let sections: Vec<&str> = KEYS.iter().map(|(section, _)| *section).collect();
-    let known = format!("known here are: {}, policy", sections.join(", "));
+    let known = format!(
+        "known here are: {}, policy, runners, images",
+        sections.join(", ")
+    );
     assert!(error.ends_with(&known), "{error}");
 }
 
@@ -269,7 +273,7 @@ fn the_environment_goes_before_the_file() {
     assert_eq!(config.listen.to_string(), "0.0.0.0:80");
     let settings = config.settings;
     assert_eq!(
-        settings.fleet.expect("a fleet").subnets,
+        settings.fleet.expect("a fleet").offer.regions[0].subnets,
         ["subnet-b", "subnet-c"]
     );
     assert_eq!(
@@ -402,6 +406,10 @@ fn no_secret_is_shown_anywhere() {
     );
 }
 
+fn with(section: &str, line: &str) -> String {
+    GOOD.replace(&format!("[{section}]"), &format!("[{section}]\n{line}"))
+}
+
 fn read(text: &str, environment: &[(&str, &str)]) -> Result<Config, ConfigError> {
     let environment = environment
         .iter()
@@ -460,12 +468,29 @@ fn instances_get_their_runners_where_a_table_is_named() {
     assert_eq!(good(GOOD, &[]).runners, None);
     let runners = good(&format!("{GOOD}{RUNNER}"), &[]).runners;
     let runners = runners.expect("runners");
-    assert_eq!(runners.region.as_str(), "eu-west-1");
+    assert_eq!(runners.regions, [Region::new("eu-west-1")]);
     assert_eq!(runners.role_id.as_str(), "AROAEXAMPLEEXAMPLE123");
     assert_eq!(
         (runners.group.as_str(), runners.work_folder.as_str()),
         ("Default", "_work")
     );
+}
+
+#[test]
+fn each_region_of_the_fleet_has_its_runner_table_and_all_are_of_one_account() {
+    let elsewhere = |account: &str| {
+        let place = format!("region = \"us-east-1\"\naccount = \"{account}\"");
+        format!("{GOOD}{RUNNER}[[aws.regions]]\n{place}\nsubnets = [\"subnet-b\"]\n")
+    };
+    let runners = good(&elsewhere("123456789012"), &[]).runners;
+    let regions = runners.expect("runners").regions;
+    assert_eq!(
+        regions,
+        [Region::new("eu-west-1"), Region::new("us-east-1")]
+    );
+    let error = bad(&elsewhere("210987654321"), &[]);
+    assert!(error.contains("runner.table"), "{error}");
+    assert!(error.contains("us-east-1 are another's"), "{error}");
 }
 
 #[test]

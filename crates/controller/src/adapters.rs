@@ -7,11 +7,15 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use reprise_aws::{Ec2, Ec2Error, LaunchRequest, LaunchTemplate, Receipt, SqsError, SqsQueue};
+use reprise_engine::offer::ImageSource;
+use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_github::{GitHubError, GitHubErrorKind};
 use reprise_model::ids::{CheckRunId, InstanceId, Region, Repository, RunAttempt, RunId};
-use reprise_model::instance::{Instance, InstanceSight, InstanceView};
+use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
+use reprise_model::launch::{self, OnDemandStrategy, Purchase};
 use reprise_model::ledger::{LaunchAnswer, RerunTarget};
+use reprise_model::machine::{MachineType, RootVolume};
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::AnyStore;
 
@@ -46,7 +50,8 @@ impl Cloud for Ec2 {
         let request = LaunchRequest {
             region: order.region.clone(),
             client_token: order.client_token.clone(),
-            capacity: order.capacity,
+            count: 1,
+            purchase: purchase(order),
             launch_template: LaunchTemplate {
                 name_or_id: order.launch_template.clone(),
                 version: order.launch_template_version.clone(),
@@ -54,9 +59,10 @@ impl Cloud for Ec2 {
             instance_types: order.instance_types.clone(),
             subnets: order.subnets.clone(),
             image: order.image.clone(),
+            volume: order.volume.as_ref().map(volume),
             tags: order.tags.clone(),
         };
-        Self::launch(self, &request).await
+        launch::for_one(Self::launch(self, &request).await)
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
@@ -75,6 +81,56 @@ impl Cloud for Ec2 {
             .await
             .map_err(|error| ec2("list the stack's instances", error))
     }
+
+    async fn machine_types(&self, region: &Region) -> Result<Vec<MachineType>, PortError> {
+        Self::machine_types(self, region)
+            .await
+            .map_err(|error| ec2("describe instance types", error))
+    }
+
+    async fn image(&self, query: &ImageQuery) -> Result<Option<ImageView>, PortError> {
+        let wanted = match &query.source {
+            ImageSource::Ami(id) => reprise_aws::ImageQuery::Id(id.to_string()),
+            ImageSource::Newest { owner, name } => reprise_aws::ImageQuery::Newest {
+                owner: owner.clone(),
+                name: name.clone(),
+                architecture: query.architecture.unwrap_or_default(),
+            },
+        };
+        let image = Self::image(self, &query.region, &wanted)
+            .await
+            .map_err(|error| ec2("describe images", error))?;
+        Ok(image.and_then(view))
+    }
+}
+
+fn purchase(order: &LaunchOrder) -> Purchase {
+    match order.capacity {
+        Capacity::Spot => Purchase::Spot(order.strategy),
+        Capacity::OnDemand => Purchase::OnDemand(OnDemandStrategy::default()),
+    }
+}
+
+fn volume(root: &RootVolume) -> reprise_aws::RootVolume {
+    let volume = root.volume;
+    reprise_aws::RootVolume {
+        device: root.device.clone(),
+        size_gib: volume.size_gib,
+        kind: volume.kind.map(|kind| kind.to_string()),
+        iops: volume.iops,
+        throughput_mibs: volume.throughput_mibs,
+    }
+}
+
+/// `None` for an id that is none to us: nothing could name it.
+fn view(image: reprise_aws::Image) -> Option<ImageView> {
+    Some(ImageView {
+        id: image.id.parse().ok()?,
+        owner: image.owner,
+        owner_alias: image.owner_alias,
+        architecture: image.architecture,
+        root_device: image.root_device,
+    })
 }
 
 impl Queue for SqsQueue {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::Settings;
 use reprise_config::policies::policy_of;
-use reprise_engine::backoff::Jitter;
+use reprise_engine::backoff::{Jitter, after};
 use reprise_engine::job::FleetRule;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
@@ -14,8 +14,10 @@ use reprise_store::{HolderId, StoreError};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::bells::Bells;
+use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::health::Health;
+use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
@@ -49,6 +51,10 @@ pub struct Controller<P: Ports> {
     pub(crate) patience: Patience,
     /// When an instance that was kept is asked about again.
     pub(crate) kept: Patience,
+    /// The instance types that there are.
+    pub(crate) catalogue: Catalogue,
+    /// The images that were asked for.
+    pub(crate) images: Images,
     /// Places among the launches of queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -116,6 +122,8 @@ impl<P: Ports> Controller<P> {
             bells: Bells::default(),
             patience: Patience::default(),
             kept: Patience::default(),
+            catalogue: Catalogue::default(),
+            images: Images::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),
@@ -175,10 +183,11 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    /// Ends that long after the end of the controller was asked for.
+    /// Ends that long after the end of the controller was asked for, whenever that is waited for.
     pub(crate) async fn draining_for(&self, pause: SignedDuration) {
         self.draining.begun().await;
-        self.clock.sleep(pause).await;
+        let begun_at = self.draining.begun_at().unwrap_or_else(|| self.now());
+        self.clock.sleep_until(after(begun_at, pause)).await;
     }
 
     /// A place among the launches under way. No launch is begun into the end.
@@ -213,6 +222,6 @@ const LAUNCHES_AT_ONCE: usize = 32;
 /// How long a run's record is kept: as long as evidence.
 pub(crate) const RUN_KEPT: SignedDuration = reprise_model::evidence::KEPT_FOR;
 
-/// How long a launch claim is kept: GitHub fails a queued job after 24 hours, and the queue keeps a
-/// message for four days.
-pub(crate) const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(5 * 24);
+/// How long a launch claim is kept: GitHub fails a queued job after 24 hours and ends a running one
+/// after five days, and the sweep needs the claim to tell what an instance was for.
+pub(crate) const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);

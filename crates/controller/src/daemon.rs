@@ -1,5 +1,6 @@
 //! Starting everything, and ending it well.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -121,15 +122,15 @@ async fn connect_runners(
     let Some(config) = config else {
         return Ok(None);
     };
-    let table = RunnerTable::connect(&config.table, &config.region)
-        .await
-        .with_context(|| {
-            format!(
-                "failed to open the table {} in {}; see runner.table",
-                config.table, config.region
-            )
+    let mut tables = BTreeMap::new();
+    for region in &config.regions {
+        let name = &config.table;
+        let table = RunnerTable::connect(name, region).await.with_context(|| {
+            format!("failed to open the table {name} in {region}; see runner.table")
         })?;
-    Ok(Some(RunnerDesk::new(github.clone(), table, config)))
+        tables.insert(region.clone(), table);
+    }
+    Ok(Some(RunnerDesk::new(github.clone(), tables, config)))
 }
 
 async fn open_store(config: &StoreConfig) -> Result<AnyStore> {
@@ -230,22 +231,26 @@ impl Queues {
     }
 }
 
-/// Ends at SIGTERM or SIGINT.
-pub async fn stop_signal() {
+/// Ends at SIGTERM or SIGINT. It listens from the call on, not from the first poll: the first process
+/// of a container is not ended by a signal that it does not listen for.
+pub fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    match (
+    let signals = (
         signal(SignalKind::terminate()),
         signal(SignalKind::interrupt()),
-    ) {
-        (Ok(mut terminate), Ok(mut interrupt)) => {
-            tokio::select! {
-                biased;
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
+    );
+    async move {
+        match signals {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! {
+                    biased;
+                    _ = terminate.recv() => {}
+                    _ = interrupt.recv() => {}
+                }
             }
-        }
-        (Err(error), _) | (_, Err(error)) => {
-            error!(error = %chain(&error), "failed to listen for signals; the controller ends");
+            (Err(error), _) | (_, Err(error)) => {
+                error!(error = %chain(&error), "failed to listen for signals; the controller ends");
+            }
         }
     }
 }

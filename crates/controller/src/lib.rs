@@ -13,12 +13,14 @@ pub mod adapters;
 mod bells;
 #[cfg(feature = "mutants")]
 mod broken;
+mod catalogue;
 mod claims;
 pub mod clock;
 pub mod context;
 pub mod daemon;
 pub mod health;
 pub mod http;
+mod images;
 pub mod intake;
 pub mod logging;
 pub mod loops;

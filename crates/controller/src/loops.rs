@@ -55,7 +55,7 @@ impl<P: Ports> Loops<P> {
 /// Asks for the end and waits for it, as long as there is time. What is under way then is dropped
 /// as by a crash: it is in the store or in its queue, and comes again.
 pub async fn drained<C: Clock>(clock: &C, drain: &Drain, mut loops: JoinSet<()>) {
-    drain.begin();
+    drain.begin(clock.now());
     let all = async { while loops.join_next().await.is_some() {} };
     tokio::select! {
         biased;

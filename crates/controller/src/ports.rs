@@ -8,12 +8,15 @@ use std::future::Future;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{
     CheckRunId, InstanceId, Region, Repository, RunAttempt, RunId, RunnerId, RunnerName,
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
+use reprise_model::launch::SpotStrategy;
 use reprise_model::ledger::{LaunchAnswer, RerunAnswer, RerunTarget};
+use reprise_model::machine::{MachineType, RootVolume};
 use reprise_model::reason::{Refusal, RefusalKind};
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::Store;
@@ -99,6 +102,18 @@ pub trait Cloud: Send + Sync + 'static {
         tag_key: &str,
         stack: &str,
     ) -> impl Future<Output = Result<Vec<InstanceView>, PortError>> + Send;
+
+    /// The instance types of a region that a runner can be launched on.
+    fn machine_types(
+        &self,
+        region: &Region,
+    ) -> impl Future<Output = Result<Vec<MachineType>, PortError>> + Send;
+
+    /// An image; `None` where there is none that a runner can be launched from.
+    fn image(
+        &self,
+        query: &ImageQuery,
+    ) -> impl Future<Output = Result<Option<ImageView>, PortError>> + Send;
 }
 
 /// One CreateFleet call.
@@ -110,6 +125,8 @@ pub struct LaunchOrder {
     pub client_token: String,
     /// Spot or on-demand.
     pub capacity: Capacity,
+    /// How EC2 chooses among spot pools.
+    pub strategy: SpotStrategy,
     /// The launch template's name or id.
     pub launch_template: String,
     /// Its version, as `$Latest` or a number.
@@ -120,6 +137,8 @@ pub struct LaunchOrder {
     pub subnets: Vec<String>,
     /// An AMI in place of the template's.
     pub image: Option<String>,
+    /// A root volume in place of the image's.
+    pub volume: Option<RootVolume>,
     /// Tags that the instance bears from its first moment.
     pub tags: BTreeMap<String, String>,
 }
@@ -204,6 +223,8 @@ pub trait Runners: Send + Sync + 'static {
 pub struct RunnerOrder {
     /// For a job of this repository.
     pub repository: Repository,
+    /// The instance's region.
+    pub region: Region,
     /// On this instance.
     pub instance: InstanceId,
     /// Its name, which no runner had before.

@@ -1,39 +1,45 @@
 //! One signal that tells everybody to come to an end.
 
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 /// Tells every [`Draining`] that the end has come.
 #[derive(Debug)]
-pub struct Drain(watch::Sender<bool>);
+pub struct Drain(watch::Sender<Option<Timestamp>>);
 
 /// Knows whether the end has come.
 #[derive(Debug, Clone)]
-pub struct Draining(watch::Receiver<bool>);
+pub struct Draining(watch::Receiver<Option<Timestamp>>);
 
 /// A signal and its listener.
 pub fn channel() -> (Drain, Draining) {
-    let (sender, receiver) = watch::channel(false);
+    let (sender, receiver) = watch::channel(None);
     (Drain(sender), Draining(receiver))
 }
 
 impl Drain {
-    /// Begins the end.
-    pub fn begin(&self) {
-        self.0.send_replace(true);
+    /// Begins the end. What was begun stays so.
+    pub fn begin(&self, now: Timestamp) {
+        self.0.send_modify(|begun| *begun = begun.or(Some(now)));
     }
 }
 
 impl Draining {
     /// Whether the end has come. It has, too, when nobody is left who could say so.
     pub fn has_begun(&self) -> bool {
-        *self.0.borrow() || self.0.has_changed().is_err()
+        self.begun_at().is_some() || self.0.has_changed().is_err()
+    }
+
+    /// When it came. Nobody knows where whoever could say so is gone.
+    pub fn begun_at(&self) -> Option<Timestamp> {
+        *self.0.borrow()
     }
 
     /// Waits for the end.
     pub async fn begun(&self) {
         let mut receiver = self.0.clone();
         // An error means that the sender is gone.
-        let _ = receiver.wait_for(|begun| *begun).await;
+        let _ = receiver.wait_for(Option::is_some).await;
     }
 }
 
@@ -46,9 +52,11 @@ mod tests {
         let (drain, draining) = channel();
         let other = draining.clone();
         assert!(!draining.has_begun());
-        drain.begin();
+        drain.begin(Timestamp::UNIX_EPOCH);
         assert!(draining.has_begun());
         other.begun().await;
+        drain.begin(Timestamp::MAX);
+        assert_eq!(other.begun_at(), Some(Timestamp::UNIX_EPOCH));
     }
 
     #[tokio::test]

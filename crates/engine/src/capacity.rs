@@ -53,7 +53,7 @@ fn is_kept_off_spot(policy: RetryPolicy, asked_by_us: bool, mode: OnDemandRetrie
 
 fn by_label(spot: SpotChoice, why_spot: CapacityReason) -> CapacityDecision {
     match spot {
-        SpotChoice::On => CapacityDecision {
+        SpotChoice::On(_) => CapacityDecision {
             capacity: Capacity::Spot,
             may_fall_back: true,
             why: why_spot,
@@ -88,7 +88,13 @@ mod tests {
         for policy in POLICIES {
             for mode in MODES {
                 assert_eq!(
-                    decide(RunAttempt::FIRST, SpotChoice::On, policy, false, mode),
+                    decide(
+                        RunAttempt::FIRST,
+                        SpotChoice::default(),
+                        policy,
+                        false,
+                        mode
+                    ),
                     spot(CapacityReason::FirstAttempt)
                 );
             }
@@ -113,7 +119,7 @@ mod tests {
             for asked_by_us in [true, false] {
                 assert_eq!(
                     later(
-                        SpotChoice::On,
+                        SpotChoice::default(),
                         RetryPolicy::WhenInterrupted,
                         asked_by_us,
                         mode
@@ -128,7 +134,7 @@ mod tests {
     fn a_later_attempt_with_retry_false_is_on_demand_only_by_default() {
         assert_eq!(
             later(
-                SpotChoice::On,
+                SpotChoice::default(),
                 RetryPolicy::Never,
                 false,
                 OnDemandRetries::default()
@@ -141,7 +147,7 @@ mod tests {
     fn unless_opted_out_lets_a_later_attempt_with_retry_false_follow_its_spot_label() {
         let mode = OnDemandRetries::UnlessOptedOut;
         assert_eq!(
-            later(SpotChoice::On, RetryPolicy::Never, false, mode),
+            later(SpotChoice::default(), RetryPolicy::Never, false, mode),
             spot(CapacityReason::LaterAttemptMayUseSpot)
         );
         assert_eq!(
@@ -155,11 +161,11 @@ mod tests {
         let mode = OnDemandRetries::AutomaticOnly;
         for policy in POLICIES {
             assert_eq!(
-                later(SpotChoice::On, policy, true, mode),
+                later(SpotChoice::default(), policy, true, mode),
                 on_demand(CapacityReason::LaterAttempt)
             );
             assert_eq!(
-                later(SpotChoice::On, policy, false, mode),
+                later(SpotChoice::default(), policy, false, mode),
                 spot(CapacityReason::LaterAttemptMayUseSpot)
             );
         }
@@ -175,7 +181,7 @@ mod tests {
         ) {
             let decision = decide(
                 RunAttempt::new(attempt).expect("not zero"),
-                if spot_on { SpotChoice::On } else { SpotChoice::Off },
+                if spot_on { SpotChoice::default() } else { SpotChoice::Off },
                 POLICIES[usize::from(never)],
                 asked_by_us,
                 OnDemandRetries::Always,

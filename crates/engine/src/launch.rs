@@ -7,13 +7,11 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
-use reprise_model::ids::{Region, Repository};
+use reprise_model::ids::Repository;
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
-use reprise_model::labels::{JobLabels, LabelErrors, Range};
+use reprise_model::labels::{JobLabels, LabelErrors};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
 };
@@ -21,8 +19,9 @@ use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 
 use crate::backoff::{Jitter, after, launch_step};
+use crate::offer::FleetOffer;
 use crate::rules::Rules;
-use crate::types::{DEFAULT_CPU, InstanceType, choose};
+use crate::select::{Ec2Facts, MachineFacts, MachineRequest, Need, Selection, select};
 use crate::{capacity, due, mutant};
 
 /// All that is known when a job is queued.
@@ -44,17 +43,8 @@ pub struct QueuedFacts<'a> {
     pub claim: Option<&'a LaunchClaim>,
     /// What may be launched; `None` in retry-only mode.
     pub fleet: Option<&'a FleetOffer>,
-}
-
-/// What configuration offers to queued jobs.
-#[derive(Debug, Clone)]
-pub struct FleetOffer {
-    /// Where to launch.
-    pub region: Region,
-    /// The types that may be launched, in order of preference.
-    pub types: Vec<InstanceType>,
-    /// Images by the name that `image=` may say.
-    pub images: BTreeMap<String, String>,
+    /// What EC2 has.
+    pub ec2: &'a Ec2Facts,
 }
 
 /// What is to be done about a queued job.
@@ -69,6 +59,8 @@ pub enum QueuedVerdict {
     Ignore(IgnoreReason),
     /// It asks for what it cannot have.
     Refuse(LaunchRefusal),
+    /// This must be read first.
+    Read(Need),
     /// Commit this claim in the place of what was read, held until [`due::held_until`]; launch;
     /// commit the answer. Keep the message until then: a claim that is not due is found by nothing
     /// else.
@@ -93,9 +85,13 @@ pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedV
     }
     match facts.labels {
         Ok(None) => QueuedVerdict::Ignore(IgnoreReason::NotForUs),
+        // Another installation hears of the same job, and it is that one's.
+        Ok(Some(labels)) if !fleet.environment.serves(labels.env.as_ref()) => {
+            QueuedVerdict::Ignore(IgnoreReason::NotForUs)
+        }
         Ok(Some(labels)) => match claim(facts, labels, fleet, rules) {
             Ok(claim) => QueuedVerdict::Launch(claim),
-            Err(refusal) => QueuedVerdict::Refuse(refusal),
+            Err(instead) => *instead,
         },
         Err(errors) => QueuedVerdict::Refuse(LaunchRefusal::Labels(errors.clone())),
     }
@@ -241,7 +237,7 @@ fn fallen_back(claim: LaunchClaim, now: Timestamp) -> LaunchClaim {
             at: now,
             tries: tries(&claim),
         }),
-        generation: claim.generation.saturating_add(1),
+        generation: 0,
         why: CapacityReason::NoSpotCapacity,
         spec: LaunchSpec {
             capacity: Capacity::OnDemand,
@@ -265,15 +261,16 @@ fn claim(
     labels: &JobLabels,
     fleet: &FleetOffer,
     rules: &Rules,
-) -> Result<LaunchClaim, LaunchRefusal> {
+) -> Result<LaunchClaim, Box<QueuedVerdict>> {
     let job = facts.job;
     let decision = capacity::decide(
         job.run_attempt,
-        labels.spot,
+        labels.machine.spot.unwrap_or_default(),
         facts.policy,
         facts.asked_by_us,
         rules.on_demand_retries,
     );
+    let request = machine(facts, labels, fleet, decision.capacity, rules)?;
     Ok(LaunchClaim {
         key: ClaimKey {
             repository: facts.repository.clone(),
@@ -284,11 +281,15 @@ fn claim(
         job_name: job.name.clone(),
         runner_labels: job.labels.clone(),
         spec: LaunchSpec {
-            region: fleet.region.clone(),
+            region: request.region,
             capacity: decision.capacity,
             may_fall_back: decision.may_fall_back,
-            instance_types: types(labels, fleet)?,
-            image: image(labels, fleet)?,
+            instance_types: request.instance_types,
+            image: request.image.map(String::from),
+            subnets: request.subnets,
+            strategy: request.strategy,
+            volume: request.volume,
+            tags: request.tags,
         },
         why: decision.why,
         generation: 0,
@@ -298,58 +299,26 @@ fn claim(
     })
 }
 
-fn types(labels: &JobLabels, fleet: &FleetOffer) -> Result<Vec<String>, LaunchRefusal> {
-    let fitting = choose(&fleet.types, labels);
-    if fitting.is_empty() {
-        let configured = fleet.types.iter().map(|candidate| candidate.name.as_str());
-        return Err(LaunchRefusal::NoTypeFits {
-            asked: asked_for(labels),
-            configured: listed(configured),
-        });
-    }
-    Ok(fitting)
-}
-
-fn image(labels: &JobLabels, fleet: &FleetOffer) -> Result<Option<String>, LaunchRefusal> {
-    let Some(asked) = &labels.image else {
-        return Ok(None);
+fn machine(
+    facts: &QueuedFacts<'_>,
+    labels: &JobLabels,
+    offer: &FleetOffer,
+    capacity: Capacity,
+    rules: &Rules,
+) -> Result<MachineRequest, Box<QueuedVerdict>> {
+    let facts = MachineFacts {
+        labels,
+        offer,
+        tags: &rules.tags,
+        capacity,
+        ec2: facts.ec2,
     };
-    match fleet.images.get(asked) {
-        Some(ami) => Ok(Some(ami.clone())),
-        None => Err(LaunchRefusal::UnknownImage {
-            asked: asked.clone(),
-            configured: listed(fleet.images.keys().map(String::as_str)),
-        }),
-    }
-}
-
-/// What the labels ask for, as they would be written; with the default where they say nothing,
-/// because that may be what nothing configured fits.
-fn asked_for(labels: &JobLabels) -> String {
-    let families: Vec<&str> = labels.family.iter().map(|family| family.as_str()).collect();
-    let family = (!families.is_empty()).then(|| format!("family={}", families.join("+")));
-    let cpu = match labels.cpu {
-        Some(cpu) => format!("cpu={}", range(cpu)),
-        None => format!("cpu={} (the default)", range(DEFAULT_CPU)),
-    };
-    let ram = labels.ram.map(|ram| format!("ram={}", range(ram)));
-    let parts: Vec<String> = family.into_iter().chain([cpu]).chain(ram).collect();
-    parts.join(", ")
-}
-
-fn range(range: Range) -> String {
-    if range.min == range.max {
-        range.min.to_string()
-    } else {
-        format!("{}+{}", range.min, range.max)
-    }
-}
-
-fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.collect();
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
+    match select(&facts) {
+        Selection::Machine(request) => Ok(request),
+        Selection::Refused(refusals) => {
+            let refusal = LaunchRefusal::Machine(refusals);
+            Err(Box::new(QueuedVerdict::Refuse(refusal)))
+        }
+        Selection::Read(need) => Err(Box::new(QueuedVerdict::Read(need))),
     }
 }

@@ -22,10 +22,13 @@ pub mod job;
 pub mod launch;
 #[cfg(feature = "mutants")]
 pub mod mutants;
+pub mod offer;
 pub mod reap;
+pub mod room;
 pub mod rules;
 pub mod run;
 #[cfg(test)]
 mod samples;
+pub mod select;
 pub mod tenant;
 pub mod types;

@@ -9,11 +9,15 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Job, JobStatus};
+use reprise_model::launch::SpotStrategy;
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, InstanceEntry, LaunchClaim, LaunchSpec, RunKey,
 };
+use reprise_model::machine::{Architecture, MachineType};
 use reprise_model::run::{Run, RunStatus};
 use reprise_model::tags::TagKeys;
+
+use crate::offer::RegionOffer;
 
 pub(crate) const STACK: &str = "demo";
 pub(crate) const RUN: RunId = RunId(900);
@@ -81,6 +85,76 @@ pub(crate) fn view() -> InstanceView {
     }
 }
 
+/// The only region of these tests' fleet.
+pub(crate) fn here() -> RegionOffer {
+    RegionOffer {
+        region: instance().region,
+        account: instance().account,
+        subnets: ["subnet-a", "subnet-b"].map(str::to_owned).to_vec(),
+        private_subnets: vec!["subnet-private".to_owned()],
+    }
+}
+
+/// A type of this size for x64, to be had as spot, with nothing peculiar about it.
+pub(crate) fn machine(name: &str, cpu: u32, ram_gib: u64) -> MachineType {
+    MachineType {
+        name: name.to_owned(),
+        cpu,
+        ram_mib: ram_gib * 1024,
+        architecture: Architecture::X64,
+        spot: true,
+        bare_metal: false,
+        accelerated: false,
+        burstable: false,
+        current: true,
+    }
+}
+
+/// Some of what EC2 has, peculiar types among it.
+pub(crate) fn catalogue() -> Vec<MachineType> {
+    vec![
+        machine("m7a.large", 2, 8),
+        machine("c7i.large", 2, 4),
+        machine("c7a.large", 2, 4),
+        machine("c7a.xlarge", 4, 8),
+        machine("c7a.4xlarge", 16, 32),
+        machine("c7a.24xlarge", 96, 192),
+        machine("r7a.large", 2, 16),
+        MachineType {
+            architecture: Architecture::Arm64,
+            ..machine("c7g.large", 2, 4)
+        },
+        MachineType {
+            bare_metal: true,
+            ..machine("c7i.metal-24xl", 96, 192)
+        },
+        MachineType {
+            accelerated: true,
+            ..machine("g5.xlarge", 4, 16)
+        },
+        MachineType {
+            accelerated: true,
+            ..machine("p5.48xlarge", 192, 2048)
+        },
+        MachineType {
+            burstable: true,
+            ..machine("t3.large", 2, 8)
+        },
+        MachineType {
+            burstable: true,
+            ..machine("t3a.large", 2, 8)
+        },
+        MachineType {
+            current: false,
+            ..machine("c3.large", 2, 3)
+        },
+        MachineType {
+            spot: false,
+            ..machine("x9.large", 2, 32)
+        },
+    ]
+}
+
 pub(crate) fn tagged(mut view: InstanceView) -> InstanceView {
     view.tags
         .insert(TagKeys::default().interrupted(), "true".to_owned());
@@ -121,6 +195,10 @@ pub(crate) fn claim() -> LaunchClaim {
             may_fall_back: true,
             instance_types: vec!["c7a.large".to_owned()],
             image: None,
+            subnets: Vec::new(),
+            strategy: SpotStrategy::default(),
+            volume: None,
+            tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
         generation: 0,

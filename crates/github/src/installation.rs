@@ -144,7 +144,7 @@ impl Installation {
             asked(&operation, &client).await
         };
         // The limit includes the wait for somebody else's request, which has the same limit.
-        transport.within_limit(&operation, token).await
+        transport.within_limit(&operation, Box::pin(token)).await
     }
 
     async fn renewed(
@@ -162,7 +162,7 @@ impl Installation {
             *client = transport.installation(self.id)?;
             asked(&operation, &client).await
         };
-        transport.within_limit(&operation, token).await
+        transport.within_limit(&operation, Box::pin(token)).await
     }
 
     fn operation(&self) -> String {

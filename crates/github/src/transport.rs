@@ -82,7 +82,7 @@ impl Transport {
         path: &str,
     ) -> Result<Answer, GitHubError> {
         let request = request(operation, Method::GET, path, None, OctoBody::empty())?;
-        let answer = self.app.execute(request);
+        let answer = Box::pin(self.app.execute(request));
         self.complete(operation, answer).await
     }
 
@@ -161,13 +161,16 @@ impl Transport {
         operation: &str,
         request: Request<OctoBody>,
     ) -> Result<Answer, GitHubError> {
-        let answer = self.complete(operation, self.app.send(request)).await?;
+        let answer = Box::pin(self.app.send(request));
+        let answer = self.complete(operation, answer).await?;
         if let Some(seen) = RateBudget::from_headers(&answer.headers) {
             *self.rate.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         }
         Ok(answer)
     }
 
+    /// Its callers put the response in a box: it is large, every caller's future would be larger by
+    /// it, and without optimisation a thread's stack was too small for a sweep that asks GitHub.
     async fn complete<B>(
         &self,
         operation: &str,

@@ -273,11 +273,7 @@ impl FromStr for InstanceId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let digits = text.strip_prefix("i-").unwrap_or_default();
-        let hex = digits
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-        if hex && matches!(digits.len(), 8 | 17) {
+        if is_resource_id(text, "i-") {
             Ok(Self(text.to_owned()))
         } else {
             Err(InvalidId {
@@ -306,6 +302,65 @@ impl fmt::Display for InstanceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// An AMI's id: `ami-` and 8 or 17 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ImageId(String);
+
+impl ImageId {
+    /// What every one begins with.
+    pub const PREFIX: &str = "ami-";
+
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ImageId {
+    type Err = InvalidId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if is_resource_id(text, Self::PREFIX) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidId {
+                text: text.to_owned(),
+                wanted: "an AMI's id, as ami-0123456789abcdef0",
+            })
+        }
+    }
+}
+
+impl TryFrom<String> for ImageId {
+    type Error = InvalidId;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ImageId> for String {
+    fn from(id: ImageId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ImageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// EC2's ids: a prefix, and as many lower-case hexadecimal digits as it used once or uses now.
+fn is_resource_id(text: &str, prefix: &str) -> bool {
+    let digits = text.strip_prefix(prefix).unwrap_or_default();
+    let hex = digits
+        .bytes()
+        .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    hex && matches!(digits.len(), 8 | 17)
 }
 
 #[cfg(test)]
@@ -349,6 +404,16 @@ mod tests {
             "",
         ] {
             assert!(bad.parse::<InstanceId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_amis_id_is_known_by_its_prefix_and_its_digits() {
+        for good in ["ami-0123abcd", "ami-0123456789abcdef0"] {
+            assert!(good.parse::<ImageId>().is_ok(), "{good}");
+        }
+        for bad in ["ami-", "i-0123abcd", "ami-0123", "AMI-0123abcd", "debian"] {
+            assert!(bad.parse::<ImageId>().is_err(), "{bad}");
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::evidence::Evidence;
 use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId};
 use crate::instance::{Capacity, Instance};
 use crate::job::{Execution, JobKey};
+use crate::launch::SpotStrategy;
+use crate::machine::RootVolume;
 use crate::reason::{Refusal, SettleReason};
 
 /// When a record wants to be worked on next.
@@ -220,7 +222,7 @@ pub struct LaunchClaim {
     pub spec: LaunchSpec,
     /// Why this capacity.
     pub why: CapacityReason,
-    /// Counts the requests that differ, so that each has a client token of its own.
+    /// Counts the requests of this capacity that differ, so that each has a client token of its own.
     pub generation: u32,
     /// Where it stands.
     pub state: ClaimState,
@@ -235,8 +237,16 @@ pub struct LaunchClaim {
 impl LaunchClaim {
     /// CreateFleet's `ClientToken`: the same for a repeat of the same request, so that a lost
     /// answer launches nothing twice. At most 64 ASCII characters.
+    ///
+    /// It names the capacity: on-demand takes the place of spot without a commit in between, so
+    /// whoever begins anew may come to it after another number of requests, and must still find the
+    /// instance that was launched.
     pub fn client_token(&self) -> String {
-        format!("reprise-{}-{}", self.key.job_id, self.generation)
+        let Self { key, spec, .. } = self;
+        format!(
+            "reprise-{}-{}-{}",
+            key.job_id, spec.capacity, self.generation
+        )
     }
 }
 
@@ -251,8 +261,25 @@ pub struct LaunchSpec {
     pub may_fall_back: bool,
     /// Instance types in order of preference, as `c7a.large`.
     pub instance_types: Vec<String>,
-    /// The AMI, where a label named a configured image; else the launch template's.
+    /// The AMI, where a label named an image; else the launch template's.
     pub image: Option<String>,
+    /// The subnets, one a zone; empty in records of old, which meant all that are configured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subnets: Vec<String>,
+    /// How EC2 is to choose among spot pools.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub strategy: SpotStrategy,
+    /// The root volume, where labels ask for one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<RootVolume>,
+    /// Tags that labels set, beside ours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Records of old name no strategy, and meant the default.
+fn is_usual(strategy: &SpotStrategy) -> bool {
+    *strategy == SpotStrategy::default()
 }
 
 /// Why a job gets the capacity it gets.
@@ -331,7 +358,7 @@ pub enum LaunchAnswer {
     /// EC2 took the request, and throttled or failed in a pool of the fleet: later, as another
     /// request. A throttle of the whole call decides nothing and is [`Self::Unclear`].
     Throttled,
-    /// A quota, a permission or an invalid request: an operator must act; tried again slowly.
+    /// A quota, a permission or an invalid request: an operator must act; tried again later.
     Refused {
         /// EC2's code and words.
         message: String,

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::labels::LabelErrors;
+use crate::machine_refusal::MachineRefusals;
 
 /// Why nothing is done about a message or a job, without a trace in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -289,31 +290,17 @@ pub enum LaunchRefusal {
     /// A label cannot be understood.
     #[error("{0}")]
     Labels(LabelErrors),
-    /// No configured instance type fits what the labels ask for.
-    #[error("no configured instance type fits {asked}; configured are: {configured}")]
-    NoTypeFits {
-        /// What the labels ask for.
-        asked: String,
-        /// The configured type names.
-        configured: String,
-    },
-    /// The image is not a configured name.
-    #[error("image={asked} is not configured; configured are: {configured}")]
-    UnknownImage {
-        /// What the label says.
-        asked: String,
-        /// The configured names.
-        configured: String,
-    },
+    /// It asks for what it cannot have.
+    #[error("{0}")]
+    Machine(MachineRefusals),
 }
 
 impl LaunchRefusal {
-    /// The label value for metrics and logs.
+    /// The label value for metrics and logs: of several reasons the first.
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Labels(_) => "bad-label",
-            Self::NoTypeFits { .. } => "no-type-fits",
-            Self::UnknownImage { .. } => "unknown-image",
+            Self::Machine(refusals) => refusals.first().as_str(),
         }
     }
 }

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// The prefix of every tag key unless configuration says otherwise.
 pub const DEFAULT_PREFIX: &str = "runs-on-";
 
+/// What no key that a label sets may begin with, whatever our own prefix is.
+const RESERVED: [&str; 3] = [DEFAULT_PREFIX, "reprise-", "aws:"];
+
 /// The value of a tag that only says yes.
 pub const TRUE: &str = "true";
 
@@ -64,6 +67,14 @@ impl TagKeys {
         self.key("repository")
     }
 
+    /// Whether a key is not for labels to set: it begins as one of ours or of AWS's own do, in any
+    /// case. A forged tag could make an instance another stack's, or look interrupted.
+    pub fn reserves(&self, key: &str) -> bool {
+        let key = key.to_lowercase();
+        let prefix = self.prefix.to_lowercase();
+        RESERVED.iter().any(|reserved| key.starts_with(reserved)) || key.starts_with(&prefix)
+    }
+
     fn key(&self, name: &str) -> String {
         format!("{}{name}", self.prefix)
     }
@@ -100,6 +111,25 @@ mod tests {
         all.sort();
         all.dedup();
         assert_eq!(all.len(), 6);
+    }
+
+    #[test]
+    fn keys_of_ours_and_of_aws_are_not_for_labels_to_set() {
+        let keys = TagKeys::with_prefix("X-");
+        for key in [
+            "runs-on-a",
+            "Runs-On-a",
+            "reprise-a",
+            "aws:a",
+            "AWS:a",
+            "x-a",
+            "X-A",
+        ] {
+            assert!(keys.reserves(key), "{key}");
+        }
+        for key in ["team", "runs-on", "x", "awsome", "my-runs-on-a"] {
+            assert!(!keys.reserves(key), "{key}");
+        }
     }
 
     #[test]

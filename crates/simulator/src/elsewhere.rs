@@ -155,8 +155,8 @@ impl Elsewhere {
 fn waits(world: &World, id: JobId) -> Option<(Vec<String>, &'static [Capacity])> {
     let (_, _, job) = world.github().job(id)?;
     let labels = labels::parse(&job.labels).ok().flatten()?;
-    let wanted: &[Capacity] = match labels.spot {
-        SpotChoice::On => &[Capacity::Spot, Capacity::OnDemand],
+    let wanted: &[Capacity] = match labels.machine.spot.unwrap_or_default() {
+        SpotChoice::On(_) => &[Capacity::Spot, Capacity::OnDemand],
         SpotChoice::Off => &[Capacity::OnDemand],
     };
     (job.status == JobStatus::Queued).then(|| (job.labels.clone(), wanted))

@@ -223,7 +223,7 @@ fn decisions() -> Vec<Row> {
         told("launch-given-up", &["launch-given-up"]),
         told(
             "launch-refused",
-            &["bad-label", "no-type-fits", "unknown-image"],
+            &["bad-label", "unknown-family", "unknown-image"],
         ),
         told("left-alone", &["changed-by-another"]),
     ]

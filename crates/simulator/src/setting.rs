@@ -1,12 +1,11 @@
 //! The world of a plan, and the controllers' configuration for it.
 
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use reprise_config::{FleetSettings, Place, Settings};
-use reprise_engine::launch::FleetOffer;
+use reprise_engine::offer::{FleetOffer, RegionOffer};
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
 use reprise_model::runner_name::RunnerNamePattern;
@@ -96,17 +95,18 @@ fn fleet(world: &WorldSettings) -> FleetSettings {
         cpu,
         ram,
     });
-    FleetSettings {
-        stack: world.stack.clone(),
-        offer: FleetOffer {
-            region: world.region.clone(),
-            types: types.to_vec(),
-            images: BTreeMap::new(),
-        },
-        launch_template: world.launch_template.clone(),
-        launch_template_version: "$Latest".to_owned(),
+    let region = RegionOffer {
+        region: world.region.clone(),
+        account: world.account.clone(),
         subnets: ["a", "b"]
             .map(|zone| format!("subnet-{}{zone}", world.region))
             .to_vec(),
+        private_subnets: Vec::new(),
+    };
+    FleetSettings {
+        stack: world.stack.clone(),
+        offer: FleetOffer::of_types(region, types.to_vec()),
+        launch_template: world.launch_template.clone(),
+        launch_template_version: "$Latest".to_owned(),
     }
 }

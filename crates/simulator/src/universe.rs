@@ -96,9 +96,11 @@ impl Universe {
         }
     }
 
-    /// From now on nothing fails.
+    /// From now on nothing fails. Runners come up, too: GitHub takes a day to end a job without one,
+    /// and jobs that come back one after the other would take a day each for as long as it goes on.
     pub fn calm(&self) {
         self.calm.store(true, Ordering::Relaxed);
+        self.look(|world, _| world.runners_come_up());
     }
 
     /// Whether nothing fails any more.

@@ -46,10 +46,6 @@ pub enum Expect {
 
 /// One record to write, on condition, or the condition alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a commit holds one or two changes, and each is written and dropped at once"
-)]
 pub enum Change {
     /// Write what is known of an instance; forgotten at `expires_at`.
     PutInstance {
@@ -122,8 +118,9 @@ pub struct DueList {
 /// **Keys.** Repositories are the same in upper and lower case.
 ///
 /// **Leases.** A lease is held by one holder until a time, which the callers' clocks judge: they must
-/// agree better than the lease is long. What must not be done twice is committed together with a
-/// [`Change::Guard`], which needs no clock at all.
+/// agree better than the lease is long. A commit that no record's version protects can take a
+/// [`Change::Guard`] along, which needs no clock at all; the sweep's commits are protected by versions
+/// (docs/adr/0009).
 ///
 /// **Formats.** A record that an earlier version wrote is upgraded as it is read. One that a later
 /// version wrote is refused with [`StoreError::NewerRecord`].

@@ -160,6 +160,15 @@ impl Machine {
         during.find(|at| started <= *at && *at <= ended)
     }
 
+    /// Whether by then it bore itself what tells of an interruption: the tag, or EC2's state reason.
+    pub(crate) fn bears_a_sign_by(&self, known: Timestamp) -> bool {
+        let mut signs = self.signs.iter().filter(|sign| sign.at <= known);
+        signs.any(|sign| match sign.kind {
+            SignKind::Taken | SignKind::Tag => true,
+            SignKind::Notice => false,
+        })
+    }
+
     /// Whether it bore the tag of an interruption by then.
     pub fn was_tagged_by(&self, known: Timestamp) -> bool {
         let is_tag = |sign: &Sign| sign.kind == SignKind::Tag && sign.at <= known;

@@ -12,7 +12,7 @@ use crate::command::{cargo, exists, output, root, run};
 use crate::peers;
 
 /// The targets, as `fuzz/fuzz_targets` has them.
-const TARGETS: [&str; 4] = ["labels", "webhooks", "ec2_events", "config"];
+const TARGETS: [&str; 5] = ["labels", "workflows", "webhooks", "ec2_events", "config"];
 
 /// Longer than any input takes, in seconds, also on a machine with other work.
 const TIMEOUT: u32 = 10;

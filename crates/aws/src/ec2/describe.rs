@@ -44,7 +44,7 @@ pub(super) async fn list_stack(
     Ok(views)
 }
 
-fn filter(name: &str, values: Vec<String>) -> Filter {
+pub(super) fn filter(name: &str, values: Vec<String>) -> Filter {
     Filter::builder()
         .name(name)
         .set_values(Some(values))

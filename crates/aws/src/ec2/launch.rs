@@ -1,32 +1,38 @@
-//! CreateFleet of type instant: one request offers every type in every subnet and EC2 takes one.
+//! CreateFleet of type instant: one request offers every type in every subnet, and EC2 takes what
+//! the strategy likes best.
 //!
-//! It does not choose types, count tries or fall back. A pool is one type in one subnet.
+//! It does not choose types, count tries or fall back. A pool is one type in one subnet. The same
+//! request makes the same call, word for word: EC2 refuses a client token with other parameters, so
+//! nothing that this process alone knows may go into it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{
-    CreateFleetError as PoolError, DefaultTargetCapacityType, FleetLaunchTemplateConfigRequest,
-    FleetLaunchTemplateOverridesRequest, FleetLaunchTemplateSpecificationRequest,
-    FleetOnDemandAllocationStrategy, FleetType, InstanceType, OnDemandOptionsRequest, ResourceType,
-    SpotAllocationStrategy, SpotOptionsRequest, Tag, TagSpecification,
-    TargetCapacitySpecificationRequest,
+    DefaultTargetCapacityType, FleetBlockDeviceMappingRequest, FleetEbsBlockDeviceRequest,
+    FleetLaunchTemplateConfigRequest, FleetLaunchTemplateOverridesRequest,
+    FleetLaunchTemplateSpecificationRequest, FleetOnDemandAllocationStrategy, FleetType,
+    InstanceType, OnDemandOptionsRequest, ResourceType, SpotAllocationStrategy, SpotOptionsRequest,
+    Tag, TagSpecification, TargetCapacitySpecificationRequest, VolumeType,
 };
 use reprise_model::ids::Region;
-use reprise_model::instance::Capacity;
-use reprise_model::ledger::LaunchAnswer;
+use reprise_model::launch::{
+    FleetAnswer, FleetFailure, OnDemandStrategy, Purchase, Shortage, SpotStrategy,
+};
 
-use super::{Scope, launch_answer};
+use super::{Scope, fleet_answer};
 use crate::error::CallError;
 
-/// One instance, wanted.
+/// Some instances, all alike, wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LaunchRequest {
     /// In which region.
     pub region: Region,
     /// The same for a repeat of the same request; at most 64 ASCII characters.
     pub client_token: String,
-    /// Spot or on-demand.
-    pub capacity: Capacity,
+    /// How many. EC2 launches as many of them as it has.
+    pub count: u32,
+    /// Spot or on-demand, and how to choose among the pools.
+    pub purchase: Purchase,
     /// What the instance is made of.
     pub launch_template: LaunchTemplate,
     /// The types to choose from, in order of preference.
@@ -36,8 +42,26 @@ pub struct LaunchRequest {
     pub subnets: Vec<String>,
     /// The AMI in place of the launch template's.
     pub image: Option<String>,
-    /// The instance's tags from its first moment.
+    /// A root volume in place of the launch template's or the image's.
+    pub volume: Option<RootVolume>,
+    /// The instances' tags from their first moment.
     pub tags: BTreeMap<String, String>,
+}
+
+/// A root volume; what is `None` is the image's affair. EC2 deletes it with the instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootVolume {
+    /// The device, as the image names it: `/dev/sda1`, `/dev/xvda`. With another name it would be a
+    /// second volume.
+    pub device: String,
+    /// How large.
+    pub size_gib: Option<u32>,
+    /// `gp3` and the like.
+    pub kind: Option<String>,
+    /// Provisioned operations a second.
+    pub iops: Option<u32>,
+    /// Provisioned MiB a second.
+    pub throughput_mibs: Option<u32>,
 }
 
 /// A launch template and its version.
@@ -58,40 +82,47 @@ impl LaunchTemplate {
 
 /// Asks EC2 and reads its answer. The SDK may repeat the call by itself: with the client token a
 /// repeat launches nothing more, it only brings the lost answer.
-pub(super) async fn launch(scope: &Scope, request: &LaunchRequest) -> LaunchAnswer {
+pub(super) async fn launch(
+    scope: &Scope,
+    request: &LaunchRequest,
+) -> Result<FleetAnswer, FleetFailure> {
+    let purchase = request.purchase;
     let answer = scope
         .client
         .create_fleet()
         .r#type(FleetType::Instant)
         .client_token(&request.client_token)
         .launch_template_configs(template_config(request))
-        .target_capacity_specification(target(request.capacity))
-        .set_spot_options(spot_options(request.capacity))
-        .set_on_demand_options(on_demand_options(request.capacity))
+        .target_capacity_specification(target(request))
+        .set_spot_options(spot_options(purchase))
+        .set_on_demand_options(on_demand_options(purchase))
         .tag_specifications(tag_specification(&request.tags))
         .send()
         .await;
     match answer {
-        Ok(output) => {
-            note_errors(request, output.errors());
-            launch_answer::read(&output, request.capacity)
-        }
+        Ok(output) => Ok(fleet_answer::read(&output, purchase.capacity())),
         Err(error) => {
             let operation = format!("create a fleet in {}", scope.region);
-            launch_answer::read_error(CallError::from_sdk(operation, &error))
+            Err(fleet_answer::read_error(CallError::from_sdk(
+                operation, &error,
+            )))
         }
     }
 }
 
-/// A pool's error beside an instance goes no further, but tells an operator which pools never serve.
-fn note_errors(request: &LaunchRequest, errors: &[PoolError]) {
-    for error in errors {
+/// A pool's error beside enough instances goes no further, but tells an operator which pools never
+/// serve.
+pub(super) fn note_shortfall(request: &LaunchRequest, shortfall: &[Shortage]) {
+    for pool in shortfall {
         tracing::debug!(
             aws.region = %request.region,
             aws.client_token = %request.client_token,
-            aws.error.code = error.error_code(),
-            aws.error.message = error.error_message(),
-            "a pool of the fleet launched nothing"
+            aws.error = pool.detail,
+            aws.instance_type = pool.instance_type,
+            aws.subnet = pool.subnet,
+            aws.zone = pool.zone,
+            reason = pool.fault.as_str(),
+            "a pool of the fleet gave less than was wanted"
         );
     }
 }
@@ -110,7 +141,11 @@ fn template_config(request: &LaunchRequest) -> FleetLaunchTemplateConfigRequest 
         .build()
 }
 
-/// Every type in every subnet. EC2 refuses a pool that is named twice.
+/// EC2's limit of overrides in a request.
+const MOST_POOLS: usize = 300;
+
+/// Every type in every subnet, the preferred types first where that is more than EC2 takes. EC2
+/// refuses a pool that is named twice.
 fn overrides(request: &LaunchRequest) -> Vec<FleetLaunchTemplateOverridesRequest> {
     let mut pools = BTreeSet::new();
     let types = request.instance_types.iter().enumerate();
@@ -122,6 +157,7 @@ fn overrides(request: &LaunchRequest) -> Vec<FleetLaunchTemplateOverridesRequest
                 .map(move |subnet| (rank, kind, subnet))
         })
         .filter(|(_, kind, subnet)| pools.insert((kind.as_str(), subnet.as_str())))
+        .take(MOST_POOLS)
         .map(|(rank, kind, subnet)| pool(request, rank, kind, subnet))
         .collect()
 }
@@ -132,47 +168,83 @@ fn pool(
     kind: &str,
     subnet: &str,
 ) -> FleetLaunchTemplateOverridesRequest {
-    let builder = FleetLaunchTemplateOverridesRequest::builder()
+    let priority = obeys_priorities(request.purchase)
+        .then(|| priority(rank))
+        .flatten();
+    let volume = request.volume.as_ref().map(|volume| vec![device(volume)]);
+    FleetLaunchTemplateOverridesRequest::builder()
         .instance_type(InstanceType::from(kind))
         .subnet_id(subnet)
-        .set_image_id(request.image.clone());
-    match request.capacity {
-        // The strategy for spot weighs price and capacity and takes no priorities.
-        Capacity::Spot => builder.build(),
-        // The lowest number is the highest priority.
-        Capacity::OnDemand => builder.set_priority(priority(rank)).build(),
+        .set_image_id(request.image.clone())
+        .set_block_device_mappings(volume)
+        .set_priority(priority)
+        .build()
+}
+
+fn obeys_priorities(purchase: Purchase) -> bool {
+    match purchase {
+        Purchase::Spot(SpotStrategy::CapacityOptimizedPrioritized)
+        | Purchase::OnDemand(OnDemandStrategy::Prioritized) => true,
+        Purchase::Spot(
+            SpotStrategy::PriceCapacityOptimized
+            | SpotStrategy::CapacityOptimized
+            | SpotStrategy::LowestPrice,
+        )
+        | Purchase::OnDemand(OnDemandStrategy::LowestPrice) => false,
     }
 }
 
+/// The lowest number is the highest priority.
 fn priority(rank: usize) -> Option<f64> {
     u32::try_from(rank).ok().map(f64::from)
 }
 
-fn target(capacity: Capacity) -> TargetCapacitySpecificationRequest {
-    let kind = match capacity {
-        Capacity::Spot => DefaultTargetCapacityType::Spot,
-        Capacity::OnDemand => DefaultTargetCapacityType::OnDemand,
+/// A runner's volume holds nothing that anybody wants back.
+fn device(volume: &RootVolume) -> FleetBlockDeviceMappingRequest {
+    let ebs = FleetEbsBlockDeviceRequest::builder()
+        .set_volume_size(volume.size_gib.map(number))
+        .set_volume_type(volume.kind.as_deref().map(VolumeType::from))
+        .set_iops(volume.iops.map(number))
+        .set_throughput(volume.throughput_mibs.map(number))
+        .delete_on_termination(true);
+    FleetBlockDeviceMappingRequest::builder()
+        .device_name(&volume.device)
+        .ebs(ebs.build())
+        .build()
+}
+
+/// EC2's limits are far below what is cut off here.
+fn number(number: u32) -> i32 {
+    i32::try_from(number).unwrap_or(i32::MAX)
+}
+
+fn target(request: &LaunchRequest) -> TargetCapacitySpecificationRequest {
+    let kind = match request.purchase {
+        Purchase::Spot(_) => DefaultTargetCapacityType::Spot,
+        Purchase::OnDemand(_) => DefaultTargetCapacityType::OnDemand,
     };
     TargetCapacitySpecificationRequest::builder()
-        .total_target_capacity(1)
+        .total_target_capacity(number(request.count))
         .default_target_capacity_type(kind)
         .build()
 }
 
-fn spot_options(capacity: Capacity) -> Option<SpotOptionsRequest> {
-    (capacity == Capacity::Spot).then(|| {
-        SpotOptionsRequest::builder()
-            .allocation_strategy(SpotAllocationStrategy::PriceCapacityOptimized)
-            .build()
-    })
+fn spot_options(purchase: Purchase) -> Option<SpotOptionsRequest> {
+    let Purchase::Spot(strategy) = purchase else {
+        return None;
+    };
+    let strategy = SpotAllocationStrategy::from(strategy.as_str());
+    let options = SpotOptionsRequest::builder().allocation_strategy(strategy);
+    Some(options.build())
 }
 
-fn on_demand_options(capacity: Capacity) -> Option<OnDemandOptionsRequest> {
-    (capacity == Capacity::OnDemand).then(|| {
-        OnDemandOptionsRequest::builder()
-            .allocation_strategy(FleetOnDemandAllocationStrategy::Prioritized)
-            .build()
-    })
+fn on_demand_options(purchase: Purchase) -> Option<OnDemandOptionsRequest> {
+    let Purchase::OnDemand(strategy) = purchase else {
+        return None;
+    };
+    let strategy = FleetOnDemandAllocationStrategy::from(strategy.as_str());
+    let options = OnDemandOptionsRequest::builder().allocation_strategy(strategy);
+    Some(options.build())
 }
 
 fn tag_specification(tags: &BTreeMap<String, String>) -> TagSpecification {
@@ -186,67 +258,4 @@ fn tag_specification(tags: &BTreeMap<String, String>) -> TagSpecification {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn request(capacity: Capacity) -> LaunchRequest {
-        LaunchRequest {
-            region: Region::new("eu-west-1"),
-            client_token: "reprise-1-0".to_owned(),
-            capacity,
-            launch_template: LaunchTemplate {
-                name_or_id: "runners".to_owned(),
-                version: "$Latest".to_owned(),
-            },
-            instance_types: vec!["c7a.large".to_owned(), "c7i.large".to_owned()],
-            subnets: vec!["subnet-a".to_owned(), "subnet-b".to_owned()],
-            image: None,
-            tags: BTreeMap::new(),
-        }
-    }
-
-    #[test]
-    fn every_type_is_offered_in_every_subnet_once() {
-        let mut request = request(Capacity::Spot);
-        request.subnets.push("subnet-a".to_owned());
-        request.image = Some("ami-1".to_owned());
-        let pools: Vec<_> = overrides(&request)
-            .iter()
-            .map(|pool| {
-                assert_eq!(pool.image_id(), Some("ami-1"));
-                assert_eq!(pool.priority(), None, "spot takes no priorities");
-                let kind = pool.instance_type().map(|kind| kind.as_str().to_owned());
-                (kind.expect("a type"), pool.subnet_id().map(str::to_owned))
-            })
-            .collect();
-        let pair = |kind: &str, subnet: &str| (kind.to_owned(), Some(subnet.to_owned()));
-        assert_eq!(
-            pools,
-            [
-                pair("c7a.large", "subnet-a"),
-                pair("c7a.large", "subnet-b"),
-                pair("c7i.large", "subnet-a"),
-                pair("c7i.large", "subnet-b"),
-            ]
-        );
-    }
-
-    #[test]
-    fn on_demand_is_tried_in_the_order_of_preference() {
-        let pools = overrides(&request(Capacity::OnDemand));
-        let priorities: Vec<_> = pools.iter().map(|pool| pool.priority()).collect();
-        assert_eq!(priorities, [Some(0.0), Some(0.0), Some(1.0), Some(1.0)]);
-    }
-
-    #[test]
-    fn a_launch_template_is_named_by_id_or_by_name() {
-        let of = |name_or_id: &str| LaunchTemplate {
-            name_or_id: name_or_id.to_owned(),
-            version: "1".to_owned(),
-        };
-        assert!(of("lt-0123456789abcdef0").is_id());
-        assert!(of("lt-01234567").is_id());
-        assert!(!of("runners").is_id());
-        assert!(!of("lt-runners").is_id());
-    }
-}
+mod tests;

@@ -1,13 +1,14 @@
-//! `[[aws.regions]]`.
+//! `[[aws.regions]]`: where instances are looked for, and where they may be launched.
 
 use std::collections::BTreeSet;
 
+use reprise_engine::offer::RegionOffer;
 use reprise_model::ids::{AccountId, Region};
 
 use crate::RegionConfig;
 use crate::checker::Checker;
 use crate::error::shown;
-use crate::file;
+use crate::file::{self, File};
 
 pub(super) fn regions(checker: &mut Checker<'_>, section: file::Aws) -> Vec<RegionConfig> {
     if section.regions.is_empty() {
@@ -35,6 +36,49 @@ pub(super) fn regions(checker: &mut Checker<'_>, section: file::Aws) -> Vec<Regi
             role_arn: region.role_arn,
         })
         .collect()
+}
+
+/// The regions, that of the fleet first, with the subnets to launch in; none where nothing is
+/// launched.
+pub(super) fn places(checker: &mut Checker<'_>, file: &File) -> Vec<RegionOffer> {
+    let fleet = &file.fleet;
+    if fleet.enabled == Some(false) {
+        return Vec::new();
+    }
+    let first = file.aws.regions.first().map(|one| one.region.as_str());
+    let Some(home) = fleet.region.as_deref().or(first) else {
+        return Vec::new();
+    };
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        (file.aws.regions.iter()).partition(|one| one.region == home);
+    if here.is_empty() {
+        let problem = format!("is {}, which is none of [[aws.regions]]", shown(home));
+        checker.wrong("fleet.region", problem);
+    }
+    for one in &here {
+        if !one.subnets.is_empty() || !one.private_subnets.is_empty() {
+            let problem = format!("of {home} are those of [fleet]; write them there");
+            checker.wrong("aws.regions.subnets", problem);
+        }
+    }
+    let here = here.into_iter().map(|one| RegionOffer {
+        subnets: fleet.subnets.clone(),
+        private_subnets: fleet.private_subnets.clone(),
+        ..place(one)
+    });
+    let is_launched_in =
+        |place: &RegionOffer| !place.subnets.is_empty() || !place.private_subnets.is_empty();
+    let elsewhere = elsewhere.into_iter().map(place).filter(is_launched_in);
+    here.take(1).chain(elsewhere).collect()
+}
+
+fn place(region: &file::AwsRegion) -> RegionOffer {
+    RegionOffer {
+        region: Region::new(&region.region),
+        account: AccountId::new(&region.account),
+        subnets: region.subnets.clone(),
+        private_subnets: region.private_subnets.clone(),
+    }
 }
 
 fn access(checker: &mut Checker<'_>, region: &file::AwsRegion) {

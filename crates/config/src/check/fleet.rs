@@ -1,57 +1,118 @@
 //! `[fleet]`: what is launched.
 
-use reprise_engine::launch::FleetOffer;
-use reprise_engine::types::InstanceType;
-use reprise_model::ids::{Region, StackName};
+use std::collections::{BTreeMap, BTreeSet};
 
+use reprise_engine::offer::{Environment, FleetOffer, ImageOffer, Limits, RegionOffer};
+use reprise_engine::types::InstanceType;
+use reprise_model::ids::StackName;
+use reprise_model::labels::{MachineWish, Name};
+
+use crate::FleetSettings;
 use crate::checker::Checker;
 use crate::error::shown;
 use crate::file;
-use crate::{FleetSettings, RegionConfig};
 
 /// The longest value that EC2 takes for a tag, and the stack's name is one.
 const LONGEST_TAG: usize = 256;
+
+/// What stands in other sections and is chosen from.
+pub(super) struct Choices {
+    /// That of the fleet first.
+    pub(super) places: Vec<RegionOffer>,
+    pub(super) limits: Limits,
+    pub(super) images: BTreeMap<Name, ImageOffer>,
+    pub(super) runners: BTreeMap<Name, MachineWish>,
+}
 
 /// `None` in retry-only mode; also where there are mistakes, which `checker` knows of.
 pub(super) fn fleet(
     checker: &mut Checker<'_>,
     section: file::Fleet,
-    regions: &[RegionConfig],
+    choices: Choices,
 ) -> Option<FleetSettings> {
     if !section.enabled.unwrap_or(true) {
         return None;
     }
     let stack = stack(checker, section.stack);
-    let template = checker.need("fleet.launch_template", section.launch_template);
+    let template = template(checker, section.launch_template);
     let version = section
         .launch_template_version
         .unwrap_or_else(|| "$Default".to_owned());
-    let right = "write the launch template's name or id";
-    checker.filled(
-        "fleet.launch_template",
-        template.as_deref().unwrap_or("-"),
-        right,
-    );
     let right = "write a number, $Default or $Latest";
     checker.filled("fleet.launch_template_version", &version, right);
-    subnets(checker, &section.subnets);
-    for (name, image) in &section.images {
-        let key = format!("fleet.images.{}", shown(name));
-        checker.filled(&key, image, "write an image's id, as ami-0123456789abcdef0");
-    }
-    let types = types(checker, section.types);
-    let region = region(checker, section.region, regions);
+    subnets(checker, &section.subnets, &choices.places);
+    let types = types(checker, section.types, &choices.limits);
+    reachable(checker, &choices);
     Some(FleetSettings {
         stack: stack?,
         offer: FleetOffer {
-            region: region?,
+            region: choices.places.first()?.region.clone(),
+            regions: choices.places,
             types,
-            images: section.images,
+            architecture: section.architecture.unwrap_or_default(),
+            root_device: root_device(checker, section.root_device),
+            runners: choices.runners,
+            images: choices.images,
+            limits: choices.limits,
+            environment: environment(checker, section.environment),
         },
         launch_template: template?,
         launch_template_version: version,
-        subnets: section.subnets,
     })
+}
+
+fn template(checker: &mut Checker<'_>, template: Option<String>) -> Option<String> {
+    let template = checker.need("fleet.launch_template", template)?;
+    let right = "write the launch template's name or id";
+    checker.filled("fleet.launch_template", &template, right);
+    Some(template)
+}
+
+fn root_device(checker: &mut Checker<'_>, device: Option<String>) -> Option<String> {
+    let device = device?;
+    if !device.starts_with("/dev/") {
+        let problem = format!("is {}; write a device, as /dev/sda1", shown(&device));
+        checker.wrong("fleet.root_device", problem);
+    }
+    Some(device)
+}
+
+fn environment(checker: &mut Checker<'_>, name: Option<String>) -> Environment {
+    let name = name.and_then(|name| {
+        let read = name.parse::<Name>();
+        checker.good(
+            "fleet.environment",
+            read.map_err(|error| format!("is wrong: {error}")),
+        )
+    });
+    name.as_ref().map(Environment::named).unwrap_or_default()
+}
+
+/// A region that a runner or a limit names must be one to launch in.
+fn reachable(checker: &mut Checker<'_>, choices: &Choices) {
+    let names: BTreeSet<&str> = choices
+        .places
+        .iter()
+        .map(|place| place.region.as_str())
+        .collect();
+    for (name, runner) in &choices.runners {
+        if let Some(region) = &runner.region
+            && !names.contains(region.as_str())
+        {
+            let problem = format!(
+                "is {region}, where nothing is launched; give it subnets in [[aws.regions]]"
+            );
+            checker.wrong(&format!("runners.{name}.region"), problem);
+        }
+    }
+    let allowed = &choices.limits.regions;
+    if let Some(home) = choices.places.first()
+        && !allowed.is_empty()
+        && !allowed.contains(&home.region)
+    {
+        let problem = format!("leaves out {}, which is that of the fleet", home.region);
+        checker.wrong("limits.regions", problem);
+    }
 }
 
 fn stack(checker: &mut Checker<'_>, stack: Option<String>) -> Option<StackName> {
@@ -65,32 +126,47 @@ fn stack(checker: &mut Checker<'_>, stack: Option<String>) -> Option<StackName> 
     Some(StackName::new(stack))
 }
 
-fn subnets(checker: &mut Checker<'_>, subnets: &[String]) {
-    if subnets.is_empty() {
+fn subnets(checker: &mut Checker<'_>, home: &[String], places: &[RegionOffer]) {
+    if home.is_empty() {
         checker.wrong("fleet.subnets", "is empty; name one subnet a zone");
     }
-    if subnets.iter().any(|subnet| subnet.trim().is_empty()) {
-        checker.wrong(
-            "fleet.subnets",
-            "holds an empty text; write subnets' ids, as subnet-0123456789abcdef0",
-        );
+    for (number, place) in places.iter().enumerate() {
+        let section = if number == 0 { "fleet" } else { "aws.regions" };
+        for (key, subnets) in [
+            ("subnets", &place.subnets),
+            ("private_subnets", &place.private_subnets),
+        ] {
+            if subnets.iter().any(|subnet| subnet.trim().is_empty()) {
+                checker.wrong(
+                    &format!("{section}.{key}"),
+                    "holds an empty text; write subnets' ids, as subnet-0123456789abcdef0",
+                );
+            }
+        }
     }
 }
 
-fn types(checker: &mut Checker<'_>, types: Vec<file::FleetType>) -> Vec<InstanceType> {
-    if types.is_empty() {
-        checker.wrong(
-            "fleet.types",
-            "is empty; add types as { name = \"c7a.large\", cpu = 2, ram = 4 }",
-        );
-    }
+fn types(
+    checker: &mut Checker<'_>,
+    types: Vec<file::FleetType>,
+    limits: &Limits,
+) -> Vec<InstanceType> {
     for one in &types {
         let right = "write an instance type, as c7a.large";
         checker.filled("fleet.types.name", &one.name, right);
-        for (key, value) in [("fleet.types.cpu", one.cpu), ("fleet.types.ram", one.ram)] {
+        for (key, value, most) in [("cpu", one.cpu, limits.cpu), ("ram", one.ram, limits.ram)] {
+            let name = shown(&one.name);
+            let place = format!("fleet.types.{key}");
             if value == 0 {
-                let problem = format!("of {} is 0, which no label asks for", shown(&one.name));
-                checker.wrong(key, format!("{problem}; write what the type has"));
+                let problem = format!("of {name} is 0, which no label asks for");
+                checker.wrong(&place, format!("{problem}; write what the type has"));
+            }
+            if let Some(most) = most.filter(|most| value > *most) {
+                let problem = format!("of {name} is {value}, and limits.{key} is {most}");
+                checker.wrong(
+                    &place,
+                    format!("{problem}; raise that, or leave the type out"),
+                );
             }
         }
     }
@@ -102,21 +178,4 @@ fn types(checker: &mut Checker<'_>, types: Vec<file::FleetType>) -> Vec<Instance
             ram: one.ram,
         })
         .collect()
-}
-
-fn region(
-    checker: &mut Checker<'_>,
-    region: Option<String>,
-    regions: &[RegionConfig],
-) -> Option<Region> {
-    let first = regions.first().map(|one| one.region.clone());
-    let region = region.map(Region::new).or(first)?;
-    if !regions.iter().any(|one| one.region == region) {
-        let problem = format!(
-            "is {}, which is none of [[aws.regions]]",
-            shown(region.as_str())
-        );
-        checker.wrong("fleet.region", problem);
-    }
-    Some(region)
 }

@@ -3,9 +3,12 @@
 mod aws;
 mod fleet;
 mod github;
+mod images;
+mod limits;
 mod queues;
 mod rules;
 mod runner;
+mod runners;
 mod store;
 
 use std::net::SocketAddr;
@@ -31,6 +34,7 @@ pub(crate) fn check(file: File, read: ReadFile<'_>) -> Result<Config, Vec<Proble
 }
 
 fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
+    let places = aws::places(checker, &file);
     let regions = aws::regions(checker, file.aws);
     let first_region = regions.first().map(|one| one.region.clone());
     let github = github::github(checker, &file.github);
@@ -40,8 +44,17 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let store = store::store(checker, file.store, region);
     let rules = rules::rules(checker, &file.retry, file.fleet.launch_tries, file.tags);
     let sweep_every = rules::sweep_every(checker, &file.retry);
+    let limits = limits::limits(checker, file.limits, &regions);
+    let images = images::images(checker, file.images);
+    let runners = runners::runners(checker, file.runners, &images, &rules.tags);
+    let choices = fleet::Choices {
+        places,
+        limits,
+        images,
+        runners,
+    };
     let enabled = file.fleet.enabled.unwrap_or(true);
-    let fleet = fleet::fleet(checker, file.fleet, &regions);
+    let fleet = fleet::fleet(checker, file.fleet, choices);
     let policies = policies(checker, file.policy);
     let runner_name = runner::name_pattern(checker, file.runner.name_pattern.clone());
     let runners = runner::runners(checker, file.runner, enabled, fleet.as_ref());

@@ -1,5 +1,7 @@
 //! `[runner]`: how runners are called, and how new instances get theirs.
 
+use reprise_engine::offer::RegionOffer;
+use reprise_model::ids::Region;
 use reprise_model::runner_name::RunnerNamePattern;
 use reprise_model::runner_row::RoleId;
 
@@ -77,15 +79,36 @@ pub(super) fn runners(
     let group = section.group.unwrap_or_else(|| DEFAULT_GROUP.to_owned());
     let right = "write the name of a runner group of the organisation";
     checker.filled("runner.group", &group, right);
+    if let Some(fleet) = fleet {
+        one_account(checker, &fleet.offer.regions);
+    }
     let work_folder = section.work_folder;
     let work_folder = work_folder.unwrap_or_else(|| DEFAULT_FOLDER.to_owned());
     let right = "write a folder below the runner's own, as _work";
     checker.filled("runner.work_folder", &work_folder, right);
     Some(RunnersConfig {
         table,
-        region: fleet?.offer.region.clone(),
+        regions: regions(fleet?),
         role_id: role_id?,
         group,
         work_folder,
     })
+}
+
+fn regions(fleet: &FleetSettings) -> Vec<Region> {
+    let places = fleet.offer.regions.iter();
+    places.map(|place| place.region.clone()).collect()
+}
+
+/// A role is one account's, and so is the key that is made of its id.
+fn one_account(checker: &mut Checker<'_>, places: &[RegionOffer]) {
+    let home = places.first().map(|place| &place.account);
+    let other = places.iter().find(|place| Some(&place.account) != home);
+    if let Some(RegionOffer { region, .. }) = other {
+        let problem = format!(
+            "serves instances of one account, and those in {region} are another's; take its \
+             subnets out of [[aws.regions]]"
+        );
+        checker.wrong("runner.table", problem);
+    }
 }

@@ -64,7 +64,7 @@ fn a_name_that_is_empty_or_too_long_is_a_mistake() {
         &with("fleet", "launch_template_version = \"\""),
         &GOOD.replace("[\"subnet-a\"]", "[\"subnet-a\", \"\"]"),
         &GOOD.replace("\"c7a.large\", cpu = 2", "\"\", cpu = 0"),
-        &with("fleet", "images = { ubuntu = \"\" }"),
+        &format!("{GOOD}\n[images.ubuntu]\nami = \"\""),
         &GOOD.replace(
             "region = \"eu-west-1\"",
             "role_arn = \"reprise\"\nregion = \"\""
@@ -153,7 +153,8 @@ fn a_list_of_mistakes_and_each_of_them_has_an_end() {
         format!("{GOOD}\n[log]\nformat = \"{long}\""),
         format!("{GOOD}\n[retry]\nlook_window = \"{long}\""),
         format!("{GOOD}\n[[policy]]\nretry = \"{long}\""),
-        format!("{GOOD}\n[fleet.images]\n{long} = \"\""),
+        format!("{GOOD}\n[images.{long}]\nami = \"\""),
+        format!("{GOOD}\n[runners.{long}]\ncpu = \"{long}\""),
     ] {
         let told = bad(&text, &[]);
         assert!(told.len() < 3_000, "{} bytes", told.len());
@@ -164,10 +165,6 @@ fn a_list_of_mistakes_and_each_of_them_has_an_end() {
 fn a_key_with_any_text_in_it_is_told_whole() {
     let key = "\"a`, expected `b`\" = 1";
     insta::assert_snapshot!(bad(&format!("[http]\n{key}"), &[]));
-}
-
-fn with(section: &str, line: &str) -> String {
-    GOOD.replace(&format!("[{section}]"), &format!("[{section}]\n{line}"))
 }
 
 fn policy(line: &str) -> String {

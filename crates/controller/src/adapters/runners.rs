@@ -1,10 +1,13 @@
 //! Runners for new instances: GitHub's just-in-time configurations, handed over in a DynamoDB table.
 
+use std::collections::BTreeMap;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use reprise_config::RunnersConfig;
 use reprise_github::{GitHub, JitError, JitOrder};
+use reprise_model::ids::Region;
 use reprise_store::{RunnerRow, RunnerTable, StoreError};
 use secrecy::ExposeSecret;
 
@@ -14,20 +17,29 @@ use crate::ports::{MadeRunner, PortError, RunnerOrder, RunnerTrouble, Runners};
 const MAKE: &str = "make a runner";
 const HAND_OVER: &str = "hand over a runner's configuration";
 
-/// GitHub, the table, and how runners are made.
+/// A claim may be older than the configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no runner table for {0}; give the region subnets in [[aws.regions]]")]
+struct NoTable(Region);
+
+/// GitHub, the tables, and how runners are made.
 #[derive(Debug)]
 pub struct RunnerDesk {
     github: GitHub,
-    table: RunnerTable,
+    tables: BTreeMap<Region, RunnerTable>,
     config: RunnersConfig,
 }
 
 impl RunnerDesk {
     /// Over connections that are there.
-    pub fn new(github: GitHub, table: RunnerTable, config: RunnersConfig) -> Self {
+    pub fn new(
+        github: GitHub,
+        tables: BTreeMap<Region, RunnerTable>,
+        config: RunnersConfig,
+    ) -> Self {
         Self {
             github,
-            table,
+            tables,
             config,
         }
     }
@@ -58,13 +70,16 @@ impl Runners for RunnerDesk {
         made: &MadeRunner,
         expires_at: Timestamp,
     ) -> Result<(), PortError> {
+        let Some(table) = self.tables.get(&order.region) else {
+            return Err(passing(HAND_OVER, NoTable(order.region.clone())));
+        };
         let row = RunnerRow {
             key: self.config.role_id.row_of(&order.instance),
             config: made.config.clone(),
             runner: &order.name,
             expires_at,
         };
-        let put = self.table.put(row).await;
+        let put = table.put(row).await;
         put.map_err(|error: StoreError| passing(HAND_OVER, error))
     }
 

@@ -2,6 +2,7 @@
 
 use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
 use reprise_engine::run;
+use reprise_engine::select::Ec2Facts;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
@@ -31,6 +32,7 @@ impl<P: Ports> Controller<P> {
         let asked_by_us = self.asked_by_us(repository, job).await?;
         // Hardly ever is there a claim: it is read once the commit of a new one has failed.
         let mut found: Option<Versioned<LaunchClaim>> = None;
+        let mut ec2 = Ec2Facts::default();
         let mut lost = 0;
         loop {
             let facts = QueuedFacts {
@@ -42,10 +44,16 @@ impl<P: Ports> Controller<P> {
                 asked_by_us,
                 claim: found.as_ref().map(|found| &found.record),
                 fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
+                ec2: &ec2,
             };
             match launch::queued(&facts, &self.settings.rules, self.now()) {
                 QueuedVerdict::Ignore(reason) => return Ok(Outcome::Ignored(reason)),
                 QueuedVerdict::Refuse(refusal) => return Ok(refused(repository, job, &refusal)),
+                // Each reads something that was not known before, and there is little to know.
+                QueuedVerdict::Read(need) => {
+                    self.read_of_ec2(need, &mut ec2).await?;
+                    continue;
+                }
                 QueuedVerdict::Wait(until) => {
                     waiting(repository, job);
                     self.pause_until(until).await?;

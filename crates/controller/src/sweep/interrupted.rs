@@ -101,7 +101,9 @@ impl<P: Ports> Controller<P> {
     }
 
     /// Carries out a verdict that the job's own event has not led to, and marks the job as judged.
-    /// One without evidence says nothing that the event would not have: it is not told again.
+    /// Whether it is judged now. One without evidence says nothing that the event would not have: it
+    /// is not told again, and it is no last word, as EC2 may yet show what counts beside a sign that
+    /// does not.
     async fn carry_out_late(
         &self,
         key: &RunKey,
@@ -116,20 +118,20 @@ impl<P: Ports> Controller<P> {
             if let Some(end) = end {
                 self.end(end, EndReason::JobEnded).await?;
             }
-        } else {
-            let outcome = self.carry_out(&key.repository, job, verdict).await?;
-            if outcome == Outcome::Looking {
-                return Ok(false);
-            }
-            info!(
-                repository = %key.repository,
-                run.id = %key.run_id,
-                job.id = %job.id,
-                instance.id = %view.instance.id,
-                outcome = outcome.as_str(),
-                "the job of an interrupted instance is judged without its own event"
-            );
+            return Ok(false);
         }
+        let outcome = self.carry_out(&key.repository, job, verdict).await?;
+        if outcome == Outcome::Looking {
+            return Ok(false);
+        }
+        info!(
+            repository = %key.repository,
+            run.id = %key.run_id,
+            job.id = %job.id,
+            instance.id = %view.instance.id,
+            outcome = outcome.as_str(),
+            "the job of an interrupted instance is judged without its own event"
+        );
         self.explain(job, &view.instance, &known.evidence).await?;
         Ok(true)
     }

@@ -79,7 +79,8 @@ impl<P: Ports> Controller<P> {
                 self.metrics.swept("lost");
                 return;
             }
-            swept = caught(self.sweep()) => swept,
+            // In a box: with GitHub's client beneath it a sweep is deeper than a thread's stack likes.
+            swept = caught(Box::pin(self.sweep())) => swept,
         };
         let swept = swept.unwrap_or_else(|Panicked(words)| Err(WorkError::Panicked(words)));
         match swept {

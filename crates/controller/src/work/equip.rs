@@ -46,6 +46,7 @@ impl<P: Ports> Controller<P> {
         loop {
             let order = RunnerOrder {
                 repository: claim.key.repository.clone(),
+                region: claim.spec.region.clone(),
                 instance: instance.clone(),
                 name: runner_name(instance, self.random()),
                 labels: claim.runner_labels.clone(),

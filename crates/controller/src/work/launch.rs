@@ -77,29 +77,42 @@ impl<P: Ports> Controller<P> {
             region: claim.spec.region.clone(),
             client_token: mutant!(NewTokenEachTry => self.a_new_token(claim), claim.client_token()),
             capacity: claim.spec.capacity,
+            strategy: claim.spec.strategy,
             launch_template: fleet.launch_template.clone(),
             launch_template_version: fleet.launch_template_version.clone(),
             instance_types: claim.spec.instance_types.clone(),
-            subnets: fleet.subnets.clone(),
+            subnets: subnets(fleet, claim),
             image: claim.spec.image.clone(),
+            volume: claim.spec.volume.clone(),
             tags: self.launch_tags(fleet, claim),
         }
     }
 
     fn launch_tags(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> BTreeMap<String, String> {
         let keys = &self.settings.rules.tags;
-        let mut tags = BTreeMap::from([
+        let ours = [
             (keys.stack(), fleet.stack.to_string()),
             (keys.launch(), claim.key.job_id.to_string()),
             (keys.repository(), claim.key.repository.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),
-        ]);
+        ];
         // A runner that the instance brings along learns its labels from here; a tag has 256 characters.
-        if self.runners.is_none() {
-            tags.insert(keys.labels(), claim.runner_labels.join(" "));
-        }
-        tags
+        let brings_its_runner = self.runners.is_none();
+        let labels = brings_its_runner.then(|| (keys.labels(), claim.runner_labels.join(" ")));
+        // Ours last: whatever labels could set, it would not stand.
+        let wished = claim.spec.tags.clone().into_iter();
+        wished.chain(ours).chain(labels).collect()
     }
+}
+
+/// Those of the claim; in a record of old, which names none, those of its region.
+fn subnets(fleet: &FleetSettings, claim: &LaunchClaim) -> Vec<String> {
+    if !claim.spec.subnets.is_empty() {
+        return claim.spec.subnets.clone();
+    }
+    let mut regions = fleet.offer.regions.iter();
+    let here = regions.find(|one| one.region == claim.spec.region);
+    here.map(|one| one.subnets.clone()).unwrap_or_default()
 }
 
 fn answer_word(answer: &LaunchAnswer) -> &'static str {

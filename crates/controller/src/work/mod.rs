@@ -82,6 +82,8 @@ impl<P: Ports> Worker<P> {
         // What is busy or rests is due all the while; it must not hide what is behind it.
         let held = self.busy.len() + self.rests.len(now);
         match self.controller.store.due(now, free + held).await {
+            // The end came meanwhile: others begin what is due.
+            Ok(_) if self.controller.draining.has_begun() => None,
             Ok(DueList { keys, next }) => {
                 let keys: Vec<DueKey> = keys
                     .into_iter()

@@ -8,7 +8,7 @@ use reprise_store::Store;
 
 use crate::fakes::house::{House, Running};
 use crate::fakes::runners::Wrong;
-use crate::fakes::samples::{queued, repository};
+use crate::fakes::samples::{REGION, queued, repository};
 
 /// A controller that gives instances their runners, and a queued job.
 fn launching(house: &House, wrong: &[Wrong]) -> Running {
@@ -48,6 +48,7 @@ async fn a_launched_instance_gets_one_runner_for_an_hour_with_all_labels_of_its_
         panic!("not launched");
     };
     assert_eq!(order.instance, instance);
+    assert_eq!(order.region.as_str(), REGION);
     assert_eq!(order.labels, queued(1, "build").labels);
     assert!(
         order

@@ -1,11 +1,16 @@
 //! What a queued job gets, and where EC2's answers lead.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use reprise_model::ids::{InstanceId, RunAttempt};
-use reprise_model::labels::{FamilyPattern, LabelError, SpotChoice};
+use reprise_model::labels::{LabelError, parse};
+use reprise_model::machine::Architecture;
 
 use super::*;
-use crate::samples::{at, attempt, instance, job, repository};
+use crate::offer::{ImageOffer, ImageSource};
+use crate::samples::{at, attempt, here, instance, job, repository};
+use crate::types::InstanceType;
 
 const MIDDLE: Jitter = Jitter(0.5);
 
@@ -132,43 +137,66 @@ fn a_label_that_cannot_be_understood_is_refused_with_its_place() {
 }
 
 #[test]
-fn a_job_that_no_configured_type_fits_is_refused_and_told_what_there_is() {
+fn a_job_that_asks_for_what_it_cannot_have_is_refused_with_every_reason() {
     let case = Queued {
-        labels: Ok(Some(JobLabels {
-            family: vec![FamilyPattern::new("p5").expect("valid")],
-            ..JobLabels::default()
-        })),
+        labels: labels("runs-on=1/family=p5/image=ubuntu/region=us-east-1"),
         ..Queued::default()
     };
     let QueuedVerdict::Refuse(refusal) = case.verdict() else {
         panic!("it is refused");
     };
+    assert_eq!(refusal.as_str(), "unknown-region");
     assert_eq!(
         refusal.to_string(),
-        "no configured instance type fits family=p5, cpu=2 (the default); \
-         configured are: c7a.large, m7a.large"
+        "region=us-east-1 is none that is launched in; to be had: eu-west-1; \
+         image=ubuntu is none of [images]; to be had: debian; \
+         family=p5 is no family that there is; to be had: c7a, m7a"
     );
 }
 
 #[test]
-fn an_image_is_looked_up_by_its_configured_name_and_nothing_else() {
-    let with_image = |name: &str| Queued {
-        labels: Ok(Some(JobLabels {
-            image: Some(name.to_owned()),
-            ..JobLabels::default()
-        })),
+fn what_labels_choose_stands_in_the_claim() {
+    let case = Queued {
+        labels: labels("runs-on=1/family=m7a/image=debian/private/tag=team:shop"),
         ..Queued::default()
     };
-    let QueuedVerdict::Launch(claim) = with_image("debian").verdict() else {
+    let QueuedVerdict::Launch(claim) = case.verdict() else {
         panic!("it is launched");
     };
-    assert_eq!(claim.spec.image.as_deref(), Some("ami-0123"));
-    let QueuedVerdict::Refuse(refusal) = with_image("ami-9999").verdict() else {
-        panic!("it is refused");
+    assert_eq!(claim.spec.instance_types, ["m7a.large"]);
+    assert_eq!(claim.spec.image.as_deref(), Some("ami-0123abcd"));
+    assert_eq!(claim.spec.subnets, ["subnet-private"]);
+    assert_eq!(
+        claim.spec.tags,
+        BTreeMap::from([("team".to_owned(), "shop".to_owned())])
+    );
+}
+
+#[test]
+fn a_job_of_another_environment_is_another_installations() {
+    for (label, ours) in [("env=production", true), ("env=staging", false)] {
+        let case = Queued {
+            labels: labels(&format!("runs-on=1/{label}")),
+            ..Queued::default()
+        };
+        let ignored = case.verdict() == QueuedVerdict::Ignore(IgnoreReason::NotForUs);
+        assert_eq!(ignored, !ours, "{label}");
+    }
+}
+
+#[test]
+fn what_ec2_has_is_read_where_configuration_does_not_say() {
+    let offer = Queued::default().fleet.map(|offer| FleetOffer {
+        types: Vec::new(),
+        ..offer
+    });
+    let case = Queued {
+        fleet: offer,
+        ..Queued::default()
     };
     assert_eq!(
-        refusal.to_string(),
-        "image=ami-9999 is not configured; configured are: debian"
+        case.verdict(),
+        QueuedVerdict::Read(Need::MachineTypes(here().region))
     );
 }
 
@@ -197,6 +225,13 @@ fn spot_that_ec2_has_not_becomes_on_demand_at_once_under_a_new_token() {
 }
 
 #[test]
+fn whoever_begins_anew_comes_to_the_same_on_demand_request() {
+    let lost = answer(spot_claim(), no_spot());
+    let anew = answer(answer(spot_claim(), refused()), no_spot());
+    assert_eq!(anew.client_token(), lost.client_token());
+}
+
+#[test]
 fn only_a_fall_back_goes_on_with_the_next_request_at_once() {
     assert!(goes_on(&answer(spot_claim(), no_spot()), at(0)));
     let without_spot = answer(spot_claim(), no_spot());
@@ -217,7 +252,7 @@ fn on_demand_that_ec2_has_not_is_tried_again_later_and_never_on_spot() {
             tries: 1
         })
     );
-    assert_eq!(claim.generation, 2);
+    assert_eq!(claim.generation, 1);
 }
 
 #[test]
@@ -324,16 +359,9 @@ impl Default for Queued {
                 ..job(1, "build")
             },
             repository_allowed: true,
-            labels: Ok(Some(JobLabels {
-                spot: SpotChoice::On,
-                ..JobLabels::default()
-            })),
+            labels: labels("runs-on=1"),
             claim: None,
-            fleet: Some(FleetOffer {
-                region: Region::new("eu-west-1"),
-                types: vec![two_vcpus("c7a.large"), two_vcpus("m7a.large")],
-                images: BTreeMap::from([("debian".to_owned(), "ami-0123".to_owned())]),
-            }),
+            fleet: Some(offer()),
         }
     }
 }
@@ -354,6 +382,7 @@ impl Queued {
             asked_by_us: false,
             claim: self.claim.as_ref(),
             fleet: self.fleet.as_ref(),
+            ec2: &Ec2Facts::default(),
         };
         queued(&facts, &Rules::default(), now)
     }
@@ -368,6 +397,22 @@ fn found(claim: LaunchClaim, seconds: i64) -> QueuedVerdict {
     case.verdict_at(at(seconds))
 }
 
+fn labels(label: &str) -> Result<Option<JobLabels>, LabelErrors> {
+    parse(&[label.to_owned()])
+}
+
+fn offer() -> FleetOffer {
+    let debian = ImageOffer {
+        source: ImageSource::Ami("ami-0123abcd".parse().expect("an id")),
+        architecture: Architecture::X64,
+    };
+    let types = vec![two_vcpus("c7a.large"), two_vcpus("m7a.large")];
+    FleetOffer {
+        images: BTreeMap::from([("debian".parse().expect("a name"), debian)]),
+        ..FleetOffer::of_types(here(), types)
+    }
+}
+
 fn two_vcpus(name: &str) -> InstanceType {
     InstanceType {
         name: name.to_owned(),
@@ -379,7 +424,10 @@ fn two_vcpus(name: &str) -> InstanceType {
 fn spot_claim() -> LaunchClaim {
     match Queued::default().verdict() {
         QueuedVerdict::Launch(claim) => claim,
-        QueuedVerdict::Ignore(_) | QueuedVerdict::Refuse(_) | QueuedVerdict::Wait(_) => {
+        QueuedVerdict::Ignore(_)
+        | QueuedVerdict::Refuse(_)
+        | QueuedVerdict::Read(_)
+        | QueuedVerdict::Wait(_) => {
             panic!("it is launched")
         }
     }

@@ -38,6 +38,13 @@ impl FamilyPattern {
         &self.0
     }
 
+    /// Whether it is an instance type by name, as `c7a.large`, and no pattern.
+    pub fn is_exact(&self) -> bool {
+        let is_part = |part: &str| !part.is_empty() && !part.contains(['.', '*']);
+        let halves = self.0.split_once('.');
+        halves.is_some_and(|(family, size)| is_part(family) && is_part(size))
+    }
+
     /// Whether it names this instance type.
     pub fn matches(&self, instance_type: &str) -> bool {
         if self.0.contains(['.', '*']) {
@@ -126,6 +133,17 @@ mod tests {
         assert!(matches("c7a.large", "c7a.large"));
         assert!(!matches("c7a.large", "c7a.large2"));
         assert!(!matches("c7a.large", "c7a.xlarge"));
+    }
+
+    #[test]
+    fn only_a_family_and_a_size_are_an_exact_type() {
+        let is_exact = |text: &str| FamilyPattern::new(text).expect("valid").is_exact();
+        for text in ["c7a.large", "u7i-12tb.224xlarge", "C7A.METAL-24xl"] {
+            assert!(is_exact(text), "{text}");
+        }
+        for text in ["c7a", "c7a.", ".large", "c7a.*", "c7*.large", "c7a.large.x"] {
+            assert!(!is_exact(text), "{text}");
+        }
     }
 
     #[test]

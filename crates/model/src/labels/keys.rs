@@ -3,13 +3,30 @@
 /// A key that Reprise acts on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Key {
+    /// Says that a job is ours.
     RunsOn,
-    Spot,
+    /// Says whether it is re-run.
     Retry,
-    Family,
+    /// Says whose it is, where several installations hear of it.
+    Env,
+    /// Says which machine stands for the rest.
+    Runner,
+    /// Says a part of the machine.
+    Machine(Part),
+}
+
+/// A part of a machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
     Cpu,
     Ram,
+    Family,
     Image,
+    Volume,
+    Spot,
+    Region,
+    Private,
+    Tag,
 }
 
 /// What a key is to Reprise.
@@ -28,37 +45,37 @@ pub(super) enum Meaning {
 }
 
 /// All keys. The honoured ones stand first, in the order in which errors list them.
-const KEYS: [(&str, Meaning); 21] = [
+const KEYS: [(&str, Meaning); 22] = [
     ("runs-on", Meaning::Honoured(Key::RunsOn)),
-    ("spot", Meaning::Honoured(Key::Spot)),
+    ("runner", Meaning::Honoured(Key::Runner)),
+    ("cpu", part(Part::Cpu)),
+    ("ram", part(Part::Ram)),
+    ("family", part(Part::Family)),
+    ("image", part(Part::Image)),
+    ("ami", part(Part::Image)),
+    ("volume", part(Part::Volume)),
+    ("spot", part(Part::Spot)),
     ("retry", Meaning::Honoured(Key::Retry)),
-    ("family", Meaning::Honoured(Key::Family)),
-    ("cpu", Meaning::Honoured(Key::Cpu)),
-    ("ram", Meaning::Honoured(Key::Ram)),
-    ("image", Meaning::Honoured(Key::Image)),
-    ("runner", unsupported("choose with cpu=, ram= and family=")),
-    ("ami", unsupported("use image= with a configured name")),
-    ("volume", unsupported(DISK)),
-    ("disk", unsupported(DISK)),
-    ("hdd", unsupported(DISK)),
-    (
-        "region",
-        unsupported("the region is set in the configuration; leave the key out"),
-    ),
-    ("env", Meaning::Ignored),
-    ("private", Meaning::Ignored),
+    ("env", Meaning::Honoured(Key::Env)),
+    ("region", part(Part::Region)),
+    ("private", part(Part::Private)),
+    ("tag", part(Part::Tag)),
+    ("disk", DISK),
+    ("hdd", DISK),
     ("ssh", Meaning::Ignored),
     ("debug", Meaning::Ignored),
     ("extras", Meaning::Ignored),
     ("pool", Meaning::Ignored),
-    ("tag", Meaning::Ignored),
     ("preinstall", Meaning::Ignored),
+    ("run-id", Meaning::Ignored),
 ];
 
-const DISK: &str = "the disk is set in the launch template; use image= with a configured name";
+const DISK: Meaning = Meaning::Unsupported {
+    instead: "say how large the disk is, as volume=80gb",
+};
 
-const fn unsupported(instead: &'static str) -> Meaning {
-    Meaning::Unsupported { instead }
+const fn part(part: Part) -> Meaning {
+    Meaning::Honoured(Key::Machine(part))
 }
 
 /// What a key means, in any case; `None` for a word that is no key.
@@ -87,10 +104,7 @@ pub(super) fn nearest_key(word: &str) -> Option<&'static str> {
 }
 
 /// The candidate that differs least, where it differs in a third of the characters at most.
-pub(super) fn nearest(
-    word: &str,
-    candidates: impl Iterator<Item = &'static str>,
-) -> Option<&'static str> {
+pub fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     /// No word of ours is half as long, and the comparison takes time by length.
     const LONGEST: usize = 40;
     let length = word.chars().count();

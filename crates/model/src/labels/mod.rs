@@ -2,17 +2,22 @@
 //!
 //! `runs-on=ID/cpu=4/...` (one label, slashes), `runs-on=ID,cpu=4` (commas), an array of labels,
 //! and mixtures of all three mean the same; `+` makes a list of a value, a bare key means true,
-//! and of duplicates the last wins. Keys of other fleets that choose the machine (`runner`, `ami`,
-//! `volume`, `disk`, `hdd`, `region`) are mistakes, since to ignore them would launch the wrong one;
-//! their other keys are ignored and listed in [`JobLabels::ignored`].
+//! and of duplicates the last wins. Keys of other fleets that change nothing of the machine are
+//! ignored and listed in [`JobLabels::ignored`]; those that choose it in a way of their own (`disk`,
+//! `hdd`) are mistakes, since to ignore them would launch the wrong one.
 //!
 //! Labels are input from strangers: this module only says what they mean, never whether it is
 //! allowed.
 
 mod family;
 mod keys;
+mod name;
 mod parse;
+mod runner;
+mod spot;
 mod values;
+mod volume;
+mod wish;
 mod word;
 
 use std::fmt;
@@ -21,7 +26,12 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 pub use self::family::{FamilyPattern, InvalidFamily};
-pub use self::parse::{parse, retry_of};
+pub use self::keys::nearest;
+pub use self::name::{InvalidName, Name};
+pub use self::parse::{parse, read_wish, retry_of};
+pub use self::runner::PredefinedRunner;
+pub use self::spot::SpotChoice;
+pub use self::wish::{ImageChoice, MachineWish};
 use crate::policy::RetryPolicy;
 
 /// What the labels of a job of ours ask for.
@@ -29,34 +39,20 @@ use crate::policy::RetryPolicy;
 pub struct JobLabels {
     /// The text after `runs-on=`, which makes the label unique to a run and job.
     pub id: Option<String>,
-    /// `spot=`.
-    pub spot: SpotChoice,
+    /// `runner=`, a configured or a predefined name; what it stands for holds where
+    /// [`JobLabels::machine`] says nothing.
+    pub runner: Option<Name>,
+    /// `env=`; absent means the default environment.
+    pub env: Option<Name>,
     /// `retry=`; absent means that policy decides.
     pub retry: Option<RetryPolicy>,
-    /// `family=`, in order; empty means any.
-    pub family: Vec<FamilyPattern>,
-    /// `cpu=`, in vCPUs.
-    pub cpu: Option<Range>,
-    /// `ram=`, in GiB.
-    pub ram: Option<Range>,
-    /// `image=`, a configured name.
-    pub image: Option<String>,
+    /// Everything else that is said of the machine.
+    pub machine: MachineWish,
     /// Settings of other fleets that change nothing here, as they were written.
     pub ignored: Vec<String>,
 }
 
-/// `spot=`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SpotChoice {
-    /// Spot on the first attempt; the default.
-    #[default]
-    On,
-    /// Always on-demand.
-    Off,
-}
-
-/// An inclusive range of vCPUs or GiB; `cpu=4+16` is 4 to 16.
+/// An inclusive range of vCPUs or GiB; `cpu=4+16` is 4 to 16. As text it is what a label says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Range {
     /// The least.
@@ -69,6 +65,16 @@ impl Range {
     /// Whether `value` lies within.
     pub fn contains(self, value: u32) -> bool {
         RangeInclusive::new(self.min, self.max).contains(&value)
+    }
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.min == self.max {
+            self.min.fmt(f)
+        } else {
+            write!(f, "{}+{}", self.min, self.max)
+        }
     }
 }
 

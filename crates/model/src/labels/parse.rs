@@ -1,9 +1,11 @@
 //! Reads the labels of a job, and collects every mistake in them.
 
-use super::keys::{Key, Meaning, honoured, meaning, nearest_key};
+use super::keys::{Key, Meaning, Part, honoured, meaning, nearest_key};
 use super::values::{self, did_you_mean, mistake};
-use super::word::{Setting, settings};
-use super::{JobLabels, LabelError, LabelErrors};
+use super::volume::volume;
+use super::word::{Setting, Word, settings};
+use super::{JobLabels, LabelError, LabelErrors, MachineWish, SpotChoice};
+use crate::launch::SpotStrategy;
 use crate::policy::RetryPolicy;
 
 /// The longest label that is read, in characters: GitHub takes 256. A stranger's label is repeated
@@ -27,6 +29,34 @@ pub fn parse(labels: &[String]) -> Result<Option<JobLabels>, LabelErrors> {
         reading.label(label);
     }
     reading.finish().map(Some)
+}
+
+/// Reads `KEY=VALUE` settings of a machine as labels have them, for a runner's configuration. The
+/// separators between settings are none here, as each comes by itself.
+///
+/// # Errors
+/// All mistakes, each with its setting in place of the label.
+pub fn read_wish(settings: &[String]) -> Result<MachineWish, LabelErrors> {
+    let mut wish = MachineWish::default();
+    let mut errors = Vec::new();
+    for setting in settings {
+        let setting = Word::alone(setting);
+        match meaning(setting.key.text) {
+            Some(Meaning::Honoured(Key::Machine(part))) => {
+                errors.extend(read_part(&mut wish, part, setting));
+            }
+            Some(Meaning::Honoured(_) | Meaning::Unsupported { .. } | Meaning::Ignored) => {
+                let problem = format!("{} says nothing of a machine", setting.key.text);
+                errors.push(mistake(setting.key, problem, "leave it out here"));
+            }
+            None => errors.push(unknown_key(setting)),
+        }
+    }
+    if errors.is_empty() {
+        Ok(wish)
+    } else {
+        Err(LabelErrors(errors))
+    }
 }
 
 /// What the labels say of re-runs alone, whatever else is wrong with them; `None` where they say
@@ -55,13 +85,18 @@ fn is_ours(label: &str) -> bool {
 }
 
 #[derive(Default)]
-struct Reading {
+struct Reading<'a> {
     labels: JobLabels,
     errors: Vec<LabelError>,
+    /// Where `spot=` was said last.
+    spot: Option<Word<'a>>,
+    /// Whether anything was said, well or badly, that may name types.
+    names_types: bool,
 }
 
-impl Reading {
+impl<'a> Reading<'a> {
     fn finish(mut self) -> Result<JobLabels, LabelErrors> {
+        self.errors.extend(self.order_of_nothing());
         if self.errors.is_empty() {
             Ok(self.labels)
         } else {
@@ -70,7 +105,25 @@ impl Reading {
         }
     }
 
-    fn label(&mut self, label: &str) {
+    /// A strategy that goes by the order of types, and no types in an order. Where a runner is named,
+    /// its configuration may name the types.
+    fn order_of_nothing(&self) -> Option<LabelError> {
+        let by_order = SpotChoice::On(SpotStrategy::CapacityOptimizedPrioritized);
+        let machine = &self.labels.machine;
+        let said = self.spot.filter(|_| machine.spot == Some(by_order))?;
+        let vague = machine.family.iter().find(|family| !family.is_exact());
+        let problem = match vague {
+            Some(family) => format!("{} goes by exact types, and {family} is none", said.text),
+            None if !self.names_types => {
+                format!("{} goes by exact types, and family= names none", said.text)
+            }
+            None => return None,
+        };
+        let hint = "write family=c7a.large+c7i.large, in order of preference, or spot=co";
+        Some(mistake(said, problem, hint))
+    }
+
+    fn label(&mut self, label: &'a str) {
         if self.errors.len() >= MOST_ERRORS {
             return;
         }
@@ -86,7 +139,7 @@ impl Reading {
         }
     }
 
-    fn setting(&mut self, setting: Setting<'_>) {
+    fn setting(&mut self, setting: Setting<'a>) {
         match meaning(setting.key.text) {
             Some(Meaning::Honoured(key)) => self.honour(key, setting),
             Some(Meaning::Ignored) => self.labels.ignored.push(setting.whole.text.to_owned()),
@@ -98,24 +151,53 @@ impl Reading {
         }
     }
 
-    fn honour(&mut self, key: Key, setting: Setting<'_>) {
+    fn honour(&mut self, key: Key, setting: Setting<'a>) {
+        self.names_types |= matches!(key, Key::Runner | Key::Machine(Part::Family));
         let labels = &mut self.labels;
         let outcome = match key {
             Key::RunsOn => values::id(setting).map(|id| labels.id = id),
-            Key::Spot => values::spot(setting).map(|spot| labels.spot = spot),
             Key::Retry => values::retry(setting).map(|retry| labels.retry = Some(retry)),
-            Key::Cpu => values::range(setting, values::CPU).map(|cpu| labels.cpu = Some(cpu)),
-            Key::Ram => values::range(setting, values::RAM).map(|ram| labels.ram = Some(ram)),
-            Key::Image => values::image(setting).map(|image| labels.image = Some(image)),
-            Key::Family => match values::family(setting) {
-                Ok(family) => {
-                    labels.family = family;
-                    Ok(())
+            Key::Env => values::name(setting, ENV).map(|env| labels.env = Some(env)),
+            Key::Runner => values::name(setting, RUNNER).map(|name| labels.runner = Some(name)),
+            Key::Machine(part) => {
+                if part == Part::Spot {
+                    self.spot = Some(setting.value.unwrap_or(setting.key));
                 }
-                Err(errors) => return self.errors.extend(errors),
-            },
+                let errors = read_part(&mut labels.machine, part, setting);
+                return self.errors.extend(errors);
+            }
         };
         self.errors.extend(outcome.err());
+    }
+}
+
+const ENV: &str = "write env= and one environment's name, as env=production";
+
+const RUNNER: &str = "write runner= and one configured name, or one as 2cpu-linux-x64";
+
+fn read_part(wish: &mut MachineWish, part: Part, setting: Setting<'_>) -> Vec<LabelError> {
+    let outcome = match part {
+        Part::Cpu => values::range(setting, values::CPU).map(|cpu| wish.cpu = Some(cpu)),
+        Part::Ram => values::range(setting, values::RAM).map(|ram| wish.ram = Some(ram)),
+        Part::Image => values::image(setting).map(|image| wish.image = Some(image)),
+        Part::Volume => volume(setting).map(|volume| wish.volume = Some(volume)),
+        Part::Spot => values::spot(setting).map(|spot| wish.spot = Some(spot)),
+        Part::Region => values::region(setting).map(|region| wish.region = Some(region)),
+        Part::Private => values::private(setting).map(|private| wish.private = Some(private)),
+        Part::Family => return set(&mut wish.family, values::family(setting)),
+        Part::Tag => return set(&mut wish.tags, values::tags(setting)),
+    };
+    outcome.err().into_iter().collect()
+}
+
+/// Puts a list in its place, or hands back what is wrong with its members.
+fn set<T>(place: &mut T, read: Result<T, Vec<LabelError>>) -> Vec<LabelError> {
+    match read {
+        Ok(value) => {
+            *place = value;
+            Vec::new()
+        }
+        Err(errors) => errors,
     }
 }
 
@@ -124,15 +206,27 @@ impl Reading {
 fn is_setting(setting: Setting<'_>) -> bool {
     setting.value.is_some()
         || match meaning(setting.key.text) {
-            Some(Meaning::Honoured(Key::RunsOn | Key::Spot | Key::Retry) | Meaning::Ignored) => {
-                true
-            }
-            Some(
-                Meaning::Honoured(Key::Family | Key::Cpu | Key::Ram | Key::Image)
-                | Meaning::Unsupported { .. },
-            )
-            | None => false,
+            Some(Meaning::Honoured(key)) => means_something_bare(key),
+            Some(Meaning::Ignored) => true,
+            Some(Meaning::Unsupported { .. }) | None => false,
         }
+}
+
+fn means_something_bare(key: Key) -> bool {
+    match key {
+        Key::RunsOn | Key::Retry | Key::Machine(Part::Spot | Part::Private) => true,
+        Key::Env
+        | Key::Runner
+        | Key::Machine(
+            Part::Cpu
+            | Part::Ram
+            | Part::Family
+            | Part::Image
+            | Part::Volume
+            | Part::Region
+            | Part::Tag,
+        ) => false,
+    }
 }
 
 fn unknown_key(setting: Setting<'_>) -> LabelError {

@@ -1,6 +1,10 @@
-use proptest::prelude::*;
+mod machine;
+mod properties;
 
 use super::*;
+use crate::ids::Region;
+use crate::launch::SpotStrategy;
+use crate::machine::{Volume, VolumeKind};
 
 fn read(labels: &[&str]) -> Result<Option<JobLabels>, LabelErrors> {
     let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
@@ -23,44 +27,83 @@ fn families(texts: &[&str]) -> Vec<FamilyPattern> {
         .collect()
 }
 
+fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
+
 fn full() -> JobLabels {
     JobLabels {
         id: Some("42-build".to_owned()),
-        spot: SpotChoice::Off,
+        runner: Some(name("fast")),
+        env: Some(name("production")),
         retry: Some(RetryPolicy::Never),
-        family: families(&["c7a", "m7"]),
-        cpu: Some(Range { min: 4, max: 16 }),
-        ram: Some(Range { min: 8, max: 8 }),
-        image: Some("ubuntu24".to_owned()),
+        machine: MachineWish {
+            spot: Some(SpotChoice::Off),
+            family: families(&["c7a", "m7"]),
+            cpu: Some(Range { min: 4, max: 16 }),
+            ram: Some(Range { min: 8, max: 8 }),
+            image: Some(ImageChoice::Named(name("ubuntu24"))),
+            volume: Some(Volume {
+                size_gib: Some(80),
+                kind: Some(VolumeKind::Gp3),
+                ..Volume::default()
+            }),
+            region: Some(Region::new("eu-west-1")),
+            private: Some(true),
+            tags: tags(&[("purpose", "build"), ("team", "shop")]),
+        },
         ignored: Vec::new(),
     }
+}
+
+fn tags(pairs: &[(&str, &str)]) -> std::collections::BTreeMap<String, String> {
+    let owned = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
+    pairs.iter().map(owned).collect()
 }
 
 #[test]
 fn slashes_commas_arrays_and_mixtures_mean_the_same() {
     for labels in [
-        &["runs-on=42-build/spot=false/retry=false/family=c7a+m7/cpu=4+16/ram=8/image=ubuntu24"]
-            as &[&str],
-        &["runs-on=42-build,spot=false,retry=false,family=c7a+m7,cpu=4+16,ram=8,image=ubuntu24"],
+        &[
+            "runs-on=42-build/runner=fast/env=production/spot=false/retry=false/family=c7a+m7\
+           /cpu=4+16/ram=8/image=ubuntu24/volume=80gb:gp3/region=eu-west-1/private\
+           /tag=team:shop+purpose:build",
+        ] as &[&str],
+        &[
+            "runs-on=42-build,runner=fast,env=production,spot=false,retry=false,family=c7a+m7,\
+           cpu=4+16,ram=8,image=ubuntu24,volume=80gb:gp3,region=eu-west-1,private,\
+           tag=team:shop+purpose:build",
+        ],
         &[
             "runs-on=42-build",
+            "runner=fast",
+            "env=production",
             "spot=false",
             "retry=false",
             "family=c7a+m7",
             "cpu=4+16",
             "ram=8",
             "image=ubuntu24",
+            "volume=gp3:80gb",
+            "region=eu-west-1",
+            "private=true",
+            "tag=team:shop+purpose:build",
         ],
         &[
             "self-hosted",
             "cpu=4+16,ram=8",
             "runs-on=42-build/spot=never",
             "linux",
-            "retry=0",
-            "family=c7a+m7/image=ubuntu24",
+            "private",
+            "retry=0/volume=80gb:gp3",
+            "env=production",
+            "family=c7a+m7/image=ubuntu24/tag=purpose:build+team:shop",
+            "region=eu-west-1/runner=fast",
         ],
         &[
-            "Runs-On=42-build / SPOT = False /,/ retry=false, family=C7A+m7,cpu=4+16,ram=8,image=ubuntu24,",
+            "Runs-On=42-build / SPOT = False /,/ retry=false, family=C7A+m7,cpu=16+4,ram=8,\
+             image=Ubuntu24,runner=Fast,env=Production,region=EU-West-1, PRIVATE = True,\
+             volume=80GB : GP3, tag = team:shop + purpose:build,",
         ],
     ] {
         assert_eq!(good(labels), full(), "{labels:?}");
@@ -85,41 +128,41 @@ fn a_job_without_our_label_is_not_ours_whatever_else_its_labels_say() {
 fn a_job_that_asks_for_nothing_gets_the_defaults() {
     let labels = good(&["runs-on"]);
     assert_eq!(labels, JobLabels::default());
-    assert_eq!(labels.spot, SpotChoice::On);
+    assert_eq!(
+        labels.machine.spot, None,
+        "the runner or the default decides"
+    );
     assert_eq!(labels.retry, None, "policy decides");
+    let spot = SpotChoice::On(SpotStrategy::PriceCapacityOptimized);
+    assert_eq!(SpotChoice::default(), spot);
 }
 
 #[test]
 fn a_bare_key_means_true() {
-    assert_eq!(good(&["runs-on=1/spot"]).spot, SpotChoice::On);
-    let labels = good(&["runs-on=1/spot=false/retry=false", "spot", "retry"]);
-    assert_eq!(labels.spot, SpotChoice::On);
+    let on = Some(SpotChoice::default());
+    assert_eq!(good(&["runs-on=1/spot"]).machine.spot, on);
+    let labels = good(&[
+        "runs-on=1/spot=false/retry=false",
+        "spot",
+        "retry",
+        "private",
+    ]);
+    assert_eq!(labels.machine.spot, on);
+    assert_eq!(labels.machine.private, Some(true));
     assert_eq!(labels.retry, Some(RetryPolicy::WhenInterrupted));
 }
 
 #[test]
 fn the_last_duplicate_wins() {
-    let labels = good(&["runs-on=1/cpu=2/cpu=4", "runs-on=2,cpu=8"]);
+    let labels = good(&[
+        "runs-on=1/cpu=2/cpu=4/image=ubuntu24/tag=a:1",
+        "runs-on=2,cpu=8,ami=ami-0123456789abcdef0,tag=b:2",
+    ]);
     assert_eq!(labels.id.as_deref(), Some("2"));
-    assert_eq!(labels.cpu, Some(Range { min: 8, max: 8 }));
-}
-
-#[test]
-fn every_allocation_strategy_means_spot() {
-    for word in [
-        "true",
-        "pco",
-        "price-capacity-optimized",
-        "co",
-        "capacity-optimized",
-        "lp",
-        "lowest-price",
-        "cop",
-        "capacity-optimized-prioritized",
-    ] {
-        let label = format!("runs-on=1/spot={word}");
-        assert_eq!(good(&[&label]).spot, SpotChoice::On, "{word}");
-    }
+    assert_eq!(labels.machine.cpu, Some(Range { min: 8, max: 8 }));
+    let ami = "ami-0123456789abcdef0".parse().expect("an id");
+    assert_eq!(labels.machine.image, Some(ImageChoice::Ami(ami)));
+    assert_eq!(labels.machine.tags, tags(&[("b", "2")]));
 }
 
 #[test]
@@ -130,34 +173,36 @@ fn other_peoples_bare_words_beside_our_label_are_left_alone() {
         "x64",
         "image",
         "runner",
+        "tag",
+        "region",
         "",
         "runs-on=1",
     ]);
-    assert_eq!(labels.id.as_deref(), Some("1"));
-    assert_eq!(labels.image, None);
-    assert!(labels.ignored.is_empty());
+    let alone = JobLabels {
+        id: Some("1".to_owned()),
+        ..JobLabels::default()
+    };
+    assert_eq!(labels, alone);
 }
 
 #[test]
 fn settings_of_other_fleets_that_change_nothing_here_are_ignored_and_listed() {
     let labels = good(&[
-        "runs-on=1/env=dev/private/extras=s3-cache+efs,pool=fast",
+        "runs-on=1/extras=s3-cache+efs,pool=fast",
         "ssh=false",
         "debug",
-        "tag=x",
         "preinstall=1",
+        "run-id=42",
     ]);
     assert_eq!(
         labels.ignored,
         [
-            "env=dev",
-            "private",
             "extras=s3-cache+efs",
             "pool=fast",
             "ssh=false",
             "debug",
-            "tag=x",
-            "preinstall=1"
+            "preinstall=1",
+            "run-id=42"
         ]
     );
 }
@@ -169,6 +214,7 @@ fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
             "runs-on=42/familly=c7a/cpu=four/spot=flase",
             "ram=16gb",
             "größe=3/retry=3/image=",
+            "image=ami-123/ami=x y/runner=a:b/env=/region=ireland/privat/private=yes/tag=a;b+c:1+:x",
         ])
         .join(
             "
@@ -179,12 +225,10 @@ fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
 
 #[test]
 fn keys_that_choose_the_machine_in_other_fleets_say_what_to_use() {
-    insta::assert_snapshot!(
-        errors(&[
-            "runs-on=1,runner=2cpu-linux-x64,ami=ami-1234,volume=80gb,disk=large,hdd=80,region=us-east-1",
-        ])
-        .join("
-"));
+    insta::assert_snapshot!(errors(&["runs-on=1,disk=large,hdd=80"]).join(
+        "
+"
+    ));
 }
 
 #[test]
@@ -238,16 +282,16 @@ fn a_range_holds_both_its_ends() {
 fn what_labels_say_of_re_runs_is_read_whatever_else_is_wrong_with_them() {
     for (labels, policy) in [
         (
-            &["runs-on=1/runner=2cpu-linux-x64/retry=false"] as &[&str],
+            &["runs-on=1/disk=large/retry=false"] as &[&str],
             Some(RetryPolicy::Never),
         ),
         (
-            &["runs-on=1/region=eu-west-1/retry=false"],
+            &["runs-on=1/region=ireland/retry=false"],
             Some(RetryPolicy::Never),
         ),
         (&["runs-on=1/nested-virt/retry=0"], Some(RetryPolicy::Never)),
         (
-            &["runs-on=1/volume=80gb", "retry=when-interrupted"],
+            &["runs-on=1/volume=80", "retry=when-interrupted"],
             Some(RetryPolicy::WhenInterrupted),
         ),
         (
@@ -280,99 +324,4 @@ fn a_word_about_re_runs_that_cannot_be_understood_never_re_runs_more() {
 fn retry(labels: &[&str]) -> Option<RetryPolicy> {
     let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
     retry_of(&labels)
-}
-
-fn any_labels() -> impl Strategy<Value = Vec<String>> {
-    let word = prop_oneof![
-        any::<String>(),
-        "[a-zß=+/, ]{0,20}",
-        "(runs-on|spot|retry|family|cpu|ram|image|ami|env)(=[0-9a-z+.* é]{0,12})?",
-    ];
-    let label = proptest::collection::vec(word, 0..6).prop_map(|words| words.join("/"));
-    let ours = any::<bool>().prop_map(|ours| if ours { "runs-on=1/" } else { "" });
-    proptest::collection::vec((ours, label), 0..4).prop_map(|labels| {
-        labels
-            .into_iter()
-            .map(|(mark, rest)| format!("{mark}{rest}"))
-            .collect()
-    })
-}
-
-fn any_setting() -> impl Strategy<Value = String> {
-    prop_oneof![
-        Just("spot"),
-        Just("spot=true"),
-        Just("spot=false"),
-        Just("retry=when-interrupted"),
-        Just("retry=false"),
-        Just("retry"),
-        Just("family=c7a+m7"),
-        Just("family=c7a.*"),
-        Just("cpu=4"),
-        Just("cpu=4+16"),
-        Just("cpu=x"),
-        Just("ram=8"),
-        Just("image=ubuntu24"),
-        Just("ami=ami-1"),
-        Just("env=dev"),
-        Just("private"),
-        Just("unknown=1"),
-    ]
-    .prop_map(str::to_owned)
-}
-
-/// What a reading says apart from where it stands.
-fn without_places(
-    reading: Result<Option<JobLabels>, LabelErrors>,
-) -> Result<Option<JobLabels>, Vec<(String, String)>> {
-    reading.map_err(|LabelErrors(errors)| {
-        errors
-            .into_iter()
-            .map(|error| (error.problem, error.hint))
-            .collect()
-    })
-}
-
-proptest! {
-    #[test]
-    fn where_the_labels_can_be_read_their_word_about_re_runs_is_the_same(labels in any_labels()) {
-        let word = retry_of(&labels);
-        if let Ok(read) = parse(&labels) {
-            prop_assert_eq!(word, read.and_then(|read| read.retry));
-        }
-    }
-
-    #[test]
-    fn no_label_panics_and_every_position_lies_inside_its_label(labels in any_labels()) {
-        if let Err(LabelErrors(errors)) = parse(&labels) {
-            prop_assert!(!errors.is_empty());
-            for error in errors {
-                let length = error.label.chars().count();
-                prop_assert!((1..=length).contains(&error.position), "{error}");
-                prop_assert!(!error.hint.is_empty());
-            }
-        }
-    }
-
-    #[test]
-    fn the_same_settings_read_alike_in_every_form(
-        settings in proptest::collection::vec(any_setting(), 0..8),
-    ) {
-        let mut array = vec!["runs-on=1".to_owned()];
-        array.extend(settings);
-        let expected = without_places(parse(&array));
-        for separator in ["/", ","] {
-            let joined = [array.join(separator)];
-            prop_assert_eq!(without_places(parse(&joined)), expected.clone());
-        }
-    }
-
-    #[test]
-    fn a_range_that_is_read_never_ends_before_it_begins(min in 0_u64.., max in 0_u64..) {
-        let label = format!("runs-on=1/cpu={min}+{max}");
-        if let Ok(Some(labels)) = parse(&[label]) {
-            let range = labels.cpu.expect("read");
-            prop_assert!(range.min <= range.max);
-        }
-    }
 }

@@ -52,7 +52,7 @@ impl<'a> Word<'a> {
             .char_indices()
             .take_while(|(index, _)| *index < self.at)
             .count();
-        (before + 1).min(self.label.chars().count())
+        (before + 1).min(self.label.chars().count().max(1))
     }
 
     /// The pieces between separators, each of which is one byte long.
@@ -63,6 +63,19 @@ impl<'a> Word<'a> {
             at += text.len() + 1;
             word.trimmed()
         })
+    }
+
+    /// Without what it ends with, in any case; `None` where it ends otherwise.
+    pub(super) fn without_suffix(self, suffix: &str) -> Option<Self> {
+        let at = self.text.len().checked_sub(suffix.len())?;
+        let (text, end) = self.text.split_at_checked(at)?;
+        end.eq_ignore_ascii_case(suffix)
+            .then_some(Self { text, ..self })
+    }
+
+    /// A setting that is read by itself, whatever separators its value holds.
+    pub(super) fn alone(setting: &'a str) -> Setting<'a> {
+        Self::whole(setting).setting()
     }
 
     fn setting(self) -> Setting<'a> {

@@ -77,7 +77,7 @@ struct Place<'a> {
 }
 
 fn push(dice: &mut Dice, mix: &Mix, place: &Place<'_>, file: usize) -> Push {
-    let jobs = jobs(dice, place.kind);
+    let jobs = jobs(dice, place);
     let fates = jobs.iter().map(|_| mix.fates(dice)).collect();
     let mut spec = RunSpec::new(place.repository.clone(), jobs);
     let workflow = WORKFLOWS[file.min(WORKFLOWS.len() - 1)];
@@ -125,7 +125,7 @@ enum Shape {
     Big,
 }
 
-fn jobs(dice: &mut Dice, kind: &Kind) -> Vec<JobSpec> {
+fn jobs(dice: &mut Dice, run: &Place<'_>) -> Vec<JobSpec> {
     let shapes = [
         (230, Shape::Few),
         (110, Shape::Chain),
@@ -156,7 +156,7 @@ fn jobs(dice: &mut Dice, kind: &Kind) -> Vec<JobSpec> {
     let labels_are_shared = dice.chance(50);
     for (place, job) in jobs.iter_mut().enumerate() {
         let place = if labels_are_shared { 0 } else { place };
-        job.labels = labels(dice, kind, place);
+        job.labels = labels(dice, run, place);
     }
     jobs
 }
@@ -253,18 +253,19 @@ fn give_equal_names(dice: &mut Dice, jobs: &mut [JobSpec]) {
 }
 
 /// Labels in one of the ways that people write them, unique to the job unless it shares its place or
-/// they are not bound to its run.
-fn labels(dice: &mut Dice, kind: &Kind, place: usize) -> Vec<String> {
+/// they are not bound to its run. To its repository they always are: a machine that another one's job
+/// takes is nobody's business, and the controller says so (`ignored-other-repository`).
+fn labels(dice: &mut Dice, run: &Place<'_>, place: usize) -> Vec<String> {
     let spot = dice.one_of("/spot=true", &[(200, ""), (80, "/spot=false")]);
     let retry = dice.one_of("", &[(90, "/retry=false"), (90, "/retry=when-interrupted")]);
     let family = dice.one_of("/family=c7a", &[(150, "/family=c7i"), (150, "")]);
-    let run = if kind.labels_are_bound {
+    let id = if run.kind.labels_are_bound {
         RUN_PLACEHOLDER
     } else {
-        "any"
+        run.repository.name()
     };
-    if kind.machines_are_ready {
-        return vec![format!("runs-on={run}-{place}/family=c7a/spot=true")];
+    if run.kind.machines_are_ready {
+        return vec![format!("runs-on={id}-{place}/family=c7a/spot=true")];
     }
-    vec![format!("runs-on={run}-{place}{family}{spot}{retry}")]
+    vec![format!("runs-on={id}-{place}{family}{spot}{retry}")]
 }

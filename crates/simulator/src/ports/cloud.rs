@@ -2,12 +2,15 @@
 
 use jiff::SignedDuration;
 use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
-use reprise_model::ids::{InstanceId, Region};
+use reprise_engine::offer::ImageSource;
+use reprise_engine::select::{ImageQuery, ImageView};
+use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::ledger::LaunchAnswer;
+use reprise_model::machine::MachineType;
 use reprise_world::ec2::{
-    Call, CreateFleet, DescribeInstances, Ec2Error, Filter, Fleet, FleetConfig, FleetOverride,
-    FleetTarget, TemplateRef,
+    Call, CreateFleet, DescribeImages, DescribeInstanceTypes, DescribeInstances, Ec2Error, Filter,
+    Fleet, FleetConfig, FleetOverride, FleetTarget, Image, TemplateRef,
 };
 
 use super::{Wire, passing};
@@ -126,7 +129,7 @@ impl Cloud for SimCloud {
             };
             return self.0.call(USUAL, short).await;
         }
-        if let Some(no) = self.says_no() {
+        if !is_repeat && let Some(no) = self.says_no() {
             return self.0.call(USUAL, || no).await;
         }
         if !universe.hits(universe.rates().ec2.lost_answers) {
@@ -171,6 +174,65 @@ impl Cloud for SimCloud {
         let filter = Filter::new(format!("tag:{tag_key}"), [stack]);
         self.describe("list the stack's instances", filter).await
     }
+
+    async fn machine_types(&self, _: &Region) -> Result<Vec<MachineType>, PortError> {
+        const WHAT: &str = "describe instance types";
+        if self.throttled() {
+            return self.0.call(USUAL, || Err(throttle(WHAT))).await;
+        }
+        let request = DescribeInstanceTypes::default();
+        let described = self.0.call(USUAL, || {
+            self.0.universe.world(|world, now| {
+                let call = Call::by_account(now);
+                world.ec2_mut(now).describe_instance_types(&call, &request)
+            })
+        });
+        match described.await {
+            Ok(page) => Ok(page.types),
+            Err(_) => Err(throttle(WHAT)),
+        }
+    }
+
+    async fn image(&self, query: &ImageQuery) -> Result<Option<ImageView>, PortError> {
+        const WHAT: &str = "describe images";
+        if self.throttled() {
+            return self.0.call(USUAL, || Err(throttle(WHAT))).await;
+        }
+        let request = images_request(query);
+        let described = self.0.call(USUAL, || {
+            self.0.universe.world(|world, now| {
+                let call = Call::by_account(now);
+                world.ec2_mut(now).describe_images(&call, &request)
+            })
+        });
+        let (images, _) = described.await.map_err(|_| throttle(WHAT))?;
+        let newest = images.into_iter().max_by_key(|image| image.created_at);
+        Ok(newest.and_then(image_view))
+    }
+}
+
+fn images_request(query: &ImageQuery) -> DescribeImages {
+    match &query.source {
+        ImageSource::Ami(id) => DescribeImages {
+            filters: vec![Filter::new("image-id", [id.as_str()])],
+            ..DescribeImages::default()
+        },
+        ImageSource::Newest { owner, name } => DescribeImages {
+            owners: vec![owner.clone()],
+            filters: vec![Filter::new("name", [name.as_str()])],
+            ..DescribeImages::default()
+        },
+    }
+}
+
+fn image_view(image: Image) -> Option<ImageView> {
+    Some(ImageView {
+        id: image.id.parse().ok()?,
+        owner: AccountId::new(image.owner),
+        owner_alias: image.owner_alias,
+        architecture: image.architecture,
+        root_device: Some(image.root_device),
+    })
 }
 
 fn fleet_request(order: &LaunchOrder) -> CreateFleet {
@@ -219,11 +281,10 @@ fn fleet_answer(fleet: &Fleet) -> LaunchAnswer {
     })
 }
 
-/// An error of the whole call. A throttle, a fault of EC2's own and a token that it knows otherwise
-/// say nothing of an earlier call.
+/// An error of the whole call. A fault of EC2's own says nothing of an earlier call.
 fn refused(error: Ec2Error) -> LaunchAnswer {
     let message = error.to_string();
-    if error.status >= 500 || error.code == "IdempotentParameterMismatch" {
+    if error.status >= 500 {
         LaunchAnswer::Unclear { message }
     } else {
         LaunchAnswer::Refused { message }

@@ -9,17 +9,18 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance};
 use reprise_model::job::{Conclusion, Execution, Job, JobKey, JobStatus};
+use reprise_model::launch::SpotStrategy;
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, LaunchSpec, Rerun,
     RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, Sibling, TrackedJob, TrackedState,
     UnexplainedJob,
 };
+use reprise_model::machine::{RootVolume, Volume, VolumeKind};
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_store::{Change, DueKey, Expect};
 
 /// A record of any kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(clippy::large_enum_variant, reason = "a test holds a handful of them")]
 pub(crate) enum Sample {
     Instance(InstanceEntry),
     Run(RunEntry),
@@ -81,6 +82,7 @@ pub(crate) fn every_state() -> Vec<(&'static str, Sample)> {
     let mut samples = instances();
     samples.extend(runs());
     samples.extend(claims());
+    samples.push(("claim-chosen", Sample::Claim(chosen())));
     samples
 }
 
@@ -413,12 +415,63 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
             may_fall_back: true,
             instance_types: vec!["c7a.large".to_owned(), "c7a.xlarge".to_owned()],
             image: Some("ubuntu24-full-x64".to_owned()),
+            subnets: Vec::new(),
+            strategy: SpotStrategy::default(),
+            volume: None,
+            tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
         generation: 0,
         state,
         due,
         held_until: None,
+    }
+}
+
+/// As many as a launch chooses, of the longer names.
+const FIFTEEN_TYPES: [&str; 15] = [
+    "c7i-flex.large",
+    "m7i-flex.large",
+    "c7a.large",
+    "c7i.large",
+    "c6a.large",
+    "c6i.large",
+    "c6id.large",
+    "c6in.large",
+    "m7a.large",
+    "m7i.large",
+    "m6a.large",
+    "m6i.large",
+    "m6id.large",
+    "m6idn.large",
+    "r7a.large",
+];
+
+/// A claim whose labels have chosen everything that they can.
+fn chosen() -> LaunchClaim {
+    let claim = launch_claim(407, ClaimState::Wanted, Some(Due::now(at(1))));
+    let volume = Volume {
+        size_gib: Some(80),
+        kind: Some(VolumeKind::Gp3),
+        throughput_mibs: Some(500),
+        iops: None,
+    };
+    LaunchClaim {
+        spec: LaunchSpec {
+            image: Some("ami-0123456789abcdef0".to_owned()),
+            instance_types: FIFTEEN_TYPES.map(str::to_owned).to_vec(),
+            subnets: ["a", "b", "c"]
+                .map(|zone| format!("subnet-0123456789abcdef{zone}"))
+                .to_vec(),
+            strategy: SpotStrategy::LowestPrice,
+            volume: Some(RootVolume {
+                device: "/dev/sda1".to_owned(),
+                volume,
+            }),
+            tags: BTreeMap::from([("team".to_owned(), "shop".to_owned())]),
+            ..claim.spec
+        },
+        ..claim
     }
 }
 

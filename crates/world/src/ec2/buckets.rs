@@ -29,9 +29,12 @@ impl Bucket {
             Self::Calls(Action::TerminateInstances) => (100, 5),
             Self::Calls(Action::CreateFleet | Action::CreateLaunchTemplate) => (50, 5),
             Self::Calls(
-                Action::DescribeInstances
+                Action::DescribeImages
+                | Action::DescribeInstanceTypes
+                | Action::DescribeInstances
                 | Action::DescribeLaunchTemplates
                 | Action::DescribeSpotInstanceRequests
+                | Action::DescribeSubnets
                 | Action::DescribeTags,
             ) => (100, 20),
             Self::UnfilteredCalls(_) => (50, 10),

@@ -21,12 +21,18 @@ pub enum Action {
     CreateLaunchTemplate,
     /// Tags instances.
     CreateTags,
+    /// Describes images.
+    DescribeImages,
+    /// Describes instance types.
+    DescribeInstanceTypes,
     /// Describes instances.
     DescribeInstances,
     /// Describes launch templates.
     DescribeLaunchTemplates,
     /// Describes spot requests.
     DescribeSpotInstanceRequests,
+    /// Describes subnets.
+    DescribeSubnets,
     /// Describes tags.
     DescribeTags,
     /// Ends instances.
@@ -34,13 +40,16 @@ pub enum Action {
 }
 
 impl Action {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 11] = [
         Self::CreateFleet,
         Self::CreateLaunchTemplate,
         Self::CreateTags,
+        Self::DescribeImages,
+        Self::DescribeInstanceTypes,
         Self::DescribeInstances,
         Self::DescribeLaunchTemplates,
         Self::DescribeSpotInstanceRequests,
+        Self::DescribeSubnets,
         Self::DescribeTags,
         Self::TerminateInstances,
     ];
@@ -51,9 +60,12 @@ impl Action {
             Self::CreateFleet => "CreateFleet",
             Self::CreateLaunchTemplate => "CreateLaunchTemplate",
             Self::CreateTags => "CreateTags",
+            Self::DescribeImages => "DescribeImages",
+            Self::DescribeInstanceTypes => "DescribeInstanceTypes",
             Self::DescribeInstances => "DescribeInstances",
             Self::DescribeLaunchTemplates => "DescribeLaunchTemplates",
             Self::DescribeSpotInstanceRequests => "DescribeSpotInstanceRequests",
+            Self::DescribeSubnets => "DescribeSubnets",
             Self::DescribeTags => "DescribeTags",
             Self::TerminateInstances => "TerminateInstances",
         }
@@ -209,9 +221,12 @@ impl Ec2 {
                 Caller::Instance(_),
                 Action::CreateFleet
                 | Action::CreateLaunchTemplate
+                | Action::DescribeImages
+                | Action::DescribeInstanceTypes
                 | Action::DescribeInstances
                 | Action::DescribeLaunchTemplates
                 | Action::DescribeSpotInstanceRequests
+                | Action::DescribeSubnets
                 | Action::DescribeTags
                 | Action::TerminateInstances,
             ) => Err(Ec2Error::unauthorized(action.as_str())),

@@ -3,7 +3,7 @@
 //! A client token makes the call idempotent: the same token and parameters answer with the same
 //! fleet, errors included, without launching anything again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::InstanceId;
@@ -144,6 +144,7 @@ impl Ec2 {
             }
             check_tags(&request.instance_tags)?;
             let candidates = ec2.candidates(request)?;
+            check_pools(&candidates)?;
             call.unless_dry()?;
             let fleet = ec2.launch_fleet(call.now, request, &candidates);
             ec2.remember_fleet(call.now, request, &fleet);
@@ -249,9 +250,40 @@ impl Ec2 {
                 .ok_or_else(|| Ec2Error::missing_parameter(name))
         };
         Ok(Place {
-            instance_type: choose(&from.instance_type, &template.instance_type, "InstanceType")?,
+            instance_type: self.known_type(choose(
+                &from.instance_type,
+                &template.instance_type,
+                "InstanceType",
+            )?)?,
             zone: zone.clone(),
             image: choose(&from.image, &template.image, "ImageId")?,
         })
     }
+
+    fn known_type(&self, name: String) -> Result<String, Ec2Error> {
+        let known = &self.settings.machine_types;
+        if known.iter().any(|one| one.name == name) {
+            return Ok(name);
+        }
+        let message = format!("Invalid value '{name}' for InstanceType.");
+        Err(Ec2Error::invalid_value(message))
+    }
+}
+
+/// No type may be offered twice in a zone, by whatever subnets.
+fn check_pools(candidates: &[Candidate]) -> Result<(), Ec2Error> {
+    let mut pools = BTreeSet::new();
+    let places = candidates
+        .iter()
+        .filter_map(|candidate| candidate.place.as_ref().ok());
+    for place in places {
+        if !pools.insert((&place.instance_type, &place.zone)) {
+            let message = format!(
+                "The fleet configuration contains duplicate instance pools: {} in {}",
+                place.instance_type, place.zone
+            );
+            return Err(Ec2Error::new(400, "InvalidFleetConfig", message));
+        }
+    }
+    Ok(())
 }

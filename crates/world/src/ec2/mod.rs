@@ -9,18 +9,22 @@ mod buckets;
 mod call;
 mod credentials;
 mod describe;
+mod describe_types;
 mod describe_wire;
 mod error;
 mod filter;
 mod fleet;
 mod fleet_wire;
+mod images;
 mod instance;
 mod launch;
+mod machines;
 mod market;
 mod query;
 mod settings;
 mod spot;
 mod state;
+mod subnets;
 mod tags;
 mod template;
 mod terminate;
@@ -31,12 +35,15 @@ mod xml;
 pub use call::{Action, ApiCall, Call, Caller};
 pub use credentials::InstanceCredentials;
 pub use describe::{DescribeInstances, InstancePage};
+pub use describe_types::{DescribeInstanceTypes, MachineTypePage};
 pub use error::Ec2Error;
 pub use filter::Filter;
 pub use fleet::{
     CreateFleet, Fleet, FleetConfig, FleetError, FleetLaunch, FleetOverride, FleetTarget,
 };
+pub use images::{DescribeImages, Image};
 pub use instance::{Ec2Instance, EndReason, Notice, SpotRequest};
+pub use machines::machine_types;
 pub use market::{
     CarriedOut, Interruption, InterruptionAction, InterruptionCause, MarketError, Pool, Supply,
 };

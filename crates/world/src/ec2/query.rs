@@ -59,11 +59,14 @@ impl Ec2 {
             Action::CreateFleet => self.create_fleet_wire(&call, &params),
             Action::CreateLaunchTemplate => self.create_launch_template_wire(&call, &params),
             Action::CreateTags => self.create_tags_wire(&call, &params),
+            Action::DescribeImages => self.describe_images_wire(&call, &params),
+            Action::DescribeInstanceTypes => self.describe_instance_types_wire(&call, &params),
             Action::DescribeInstances => self.describe_instances_wire(&call, &params),
             Action::DescribeLaunchTemplates => self.describe_launch_templates_wire(&call, &params),
             Action::DescribeSpotInstanceRequests => {
                 self.describe_spot_requests_wire(&call, &params)
             }
+            Action::DescribeSubnets => self.describe_subnets_wire(&call, &params),
             Action::DescribeTags => self.describe_tags_wire(&call, &params),
             Action::TerminateInstances => self.terminate_instances_wire(&call, &params),
         }?;

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use reprise_model::ids::{AccountId, Region};
+use reprise_model::machine::MachineType;
 use reprise_model::tags::{TRUE, TagKeys};
+
+use super::images::{Image, usual_images};
+use super::machines::machine_types;
 
 /// The settings of one account in one region.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +21,10 @@ pub struct Ec2Settings {
     pub zones: Vec<String>,
     /// Subnet ids and the zone of each.
     pub subnets: BTreeMap<String, String>,
+    /// The instance types that there are; another one is refused.
+    pub machine_types: Vec<MachineType>,
+    /// The images that descriptions tell of.
+    pub images: Vec<Image>,
     /// Decides ids; the same seed and the same calls give the same world.
     pub seed: u64,
     /// How long a terminated instance stays visible.
@@ -53,6 +61,8 @@ impl Ec2Settings {
             region,
             zones,
             subnets,
+            machine_types: machine_types(),
+            images: usual_images(),
             seed,
             visible_after_end: SignedDuration::from_hours(1),
             list_delay: SignedDuration::ZERO,

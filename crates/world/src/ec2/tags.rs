@@ -97,8 +97,7 @@ impl Ec2 {
             tags.keys().filter(|key| !key.starts_with("aws:")).count() > MOST_TAGS
         });
         if too_many {
-            let message = format!("More than {MOST_TAGS} tags for a resource");
-            return Err(Ec2Error::new(400, "TagLimitExceeded", message));
+            return Err(too_many_tags());
         }
         Ok(())
     }
@@ -234,6 +233,9 @@ pub(super) fn tag_specifications(
 }
 
 pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Ec2Error> {
+    if tags.len() > MOST_TAGS {
+        return Err(too_many_tags());
+    }
     for (key, value) in tags {
         if key.starts_with("aws:") {
             return Err(Ec2Error::invalid_value(
@@ -252,6 +254,11 @@ pub(super) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), Ec2Error
         }
     }
     Ok(())
+}
+
+fn too_many_tags() -> Ec2Error {
+    let message = format!("More than {MOST_TAGS} tags for a resource");
+    Ec2Error::new(400, "TagLimitExceeded", message)
 }
 
 /// `tagSet`, which an untagged resource does not have.

@@ -249,10 +249,17 @@ pub(super) fn was_interrupted(world: &World, job: &Job, known: Timestamp) -> boo
 
 /// Whether a job, in the attempt in which it really was, was cancelled beside a wanted one of the
 /// same matrix, and by fail-fast for all that anybody can tell: where annotations may not be read,
-/// every part of the matrix that was cancelled is taken for such a sibling.
-pub(super) fn is_sibling_of_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
+/// every part of the matrix that was cancelled is taken for such a sibling. Only wanted parts that
+/// `count` are looked at.
+pub(super) fn is_sibling_of_wanted(
+    world: &World,
+    job: &Job,
+    known: Timestamp,
+    count: impl Fn(&Job) -> bool,
+) -> bool {
     let cannot_be_read = world.github().faults().no_checks_read;
-    is_cancelled_beside_wanted(world, job, known, cannot_be_read)
+    let is_wanted = |part: &Job| is_wanted(world, part, known) && count(part);
+    is_cancelled_beside(world, job, cannot_be_read, is_wanted)
 }
 
 /// Whether a job may be taken for such a sibling: also where its own annotations say nothing.
@@ -260,14 +267,16 @@ fn may_be_sibling_of_wanted(world: &World, job: &Job, known: Timestamp) -> bool 
     let messages = job.annotations.iter().map(|one| one.message.as_str());
     let says_nothing = world.github().faults().no_checks_read
         || CancelCause::from_annotations(messages) == CancelCause::Unreadable;
-    is_cancelled_beside_wanted(world, job, known, says_nothing)
+    is_cancelled_beside(world, job, says_nothing, |part| {
+        is_wanted(world, part, known)
+    })
 }
 
-fn is_cancelled_beside_wanted(
+fn is_cancelled_beside(
     world: &World,
     job: &Job,
-    known: Timestamp,
     cause_is_unknown: bool,
+    is_wanted: impl Fn(&Job) -> bool,
 ) -> bool {
     let Some((run, attempt, _)) = world.github().job(job.id) else {
         return false;
@@ -283,8 +292,7 @@ fn is_cancelled_beside_wanted(
         .filter(|other| other.id != job.id && !other.is_carried_over());
     job.conclusion == Some(Conclusion::Cancelled)
         && others.any(|other| {
-            matrix_of(other).is_some_and(|one| one.group == matrix.group)
-                && is_wanted(world, other, known)
+            matrix_of(other).is_some_and(|one| one.group == matrix.group) && is_wanted(other)
         })
 }
 

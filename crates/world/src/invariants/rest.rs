@@ -286,8 +286,10 @@ fn siblings_left_behind(world: &World, ledger: &Ledger) -> Vec<String> {
                         .any(|record| record.place() == job.place() && !record.is_carried_over())
             });
             // One that was itself interrupted is judged by its own policy, which may be to stay.
-            let is_sibling = reruns::is_sibling_of_wanted(world, job, rerun.mutation.at)
-                && !reruns::was_interrupted(world, job, rerun.mutation.at);
+            let at = rerun.mutation.at;
+            let is_sibling = reruns::is_sibling_of_wanted(world, job, at, |part| {
+                is_told(world, ledger, part, at)
+            }) && !reruns::was_interrupted(world, job, at);
             if is_sibling && !came_back {
                 broken.push(format!(
                     "{} ({}) of run {} was cancelled beside an interrupted job and did not come back",
@@ -297,6 +299,14 @@ fn siblings_left_behind(world: &World, ledger: &Ledger) -> Vec<String> {
         }
     }
     broken
+}
+
+/// Whether a part of a matrix that may have been interrupted is one that its instance tells of, or
+/// that the programs took for interrupted. Of a notice only an event tells, which may be lost; where
+/// the part then ended by itself, and its instance before EC2 took it, nobody can know of it.
+fn is_told(world: &World, ledger: &Ledger, part: &Job, known: Timestamp) -> bool {
+    ledger.contains_key(&part.id)
+        || machine_of(world, part).is_some_and(|machine| machine.bears_a_sign_by(known))
 }
 
 /// What was asked for twice and not executed is given up, in words.

@@ -419,6 +419,55 @@ fn a_sibling_that_fail_fast_cancelled_comes_along_and_may_be_asked_for_when_it_w
     assert!(left.iter().all(|one| one.invariant == 7), "{left:?}");
 }
 
+#[test]
+fn a_sibling_may_stay_behind_where_a_notice_alone_spoke_for_the_other_part_and_nobody_heard_it() {
+    let (mut world, run) = failed_after_a_notice();
+    let part = world.job_at(run, 1).expect("build (1)");
+    assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
+    relaunch(&mut world, run, 700);
+    let stays_behind_wrongly = |ledger: Ledger| {
+        let left = check_at_rest(&world, Mandate::default(), &ledger);
+        left.iter()
+            .any(|one| one.what.starts_with("build (2)") && one.what.contains("did not come back"))
+    };
+    assert!(!stays_behind_wrongly(Ledger::default()), "nobody heard it");
+    let heard = Verdict::Settled(SettleReason::Recovered);
+    assert!(stays_behind_wrongly(Ledger::from([(part, heard)])), "heard");
+}
+
+/// An interrupted job beside a matrix of two whose first part failed by itself after a notice. Its
+/// instance was ended before EC2 took it.
+fn failed_after_a_notice() -> (World, RunId) {
+    let mut world = World::new(testbed::settings()).expect("a world");
+    let labels = |n: u32| vec![format!("runs-on=1-{n}/spot=true")];
+    let part = |n: u32| JobSpec::new(format!("build ({n})"), labels(n)).matrix("build", true);
+    let jobs = vec![JobSpec::new("test", labels(0)), part(1), part(2)];
+    let failed = Fate {
+        interrupted_after: Some(SignedDuration::from_secs(1)),
+        ..Fate::fails(SignedDuration::from_secs(5))
+    };
+    let short = Fate::passes(SignedDuration::from_secs(30));
+    let fates = vec![
+        vec![Fate::interrupted(SignedDuration::from_secs(10)), short],
+        vec![failed],
+        vec![Fate::passes(SignedDuration::from_mins(20))],
+    ];
+    let spec = RunSpec::new("acme/shop".parse().expect("valid"), jobs);
+    let run = world.push(start(), &spec, fates);
+    for n in [0, 1, 2] {
+        launch(&mut world, start(), &labels(n), Capacity::Spot, "reprise");
+    }
+    world.advance(at(60));
+    let id = world.instance_at(run, 1).expect("it ran");
+    world
+        .ec2_mut(at(60))
+        .terminate_instances(&Call::by_account(at(60)), &[id])
+        .expect("known");
+    world.advance(at(400));
+    assert!(!world.github().run(run).expect("a run").is_active());
+    (world, run)
+}
+
 /// A matrix of two whose first part was interrupted and whose second fail-fast then cancelled.
 fn fail_fast(takes_cancelled: bool) -> (World, RunId) {
     let mut settings = testbed::settings();

@@ -114,6 +114,11 @@ impl World {
         }
     }
 
+    /// From now on the runner of every instance that begins to run comes up.
+    pub fn runners_come_up(&mut self) {
+        self.settings.machines.never_come_up = 0;
+    }
+
     fn never_comes_up(&mut self) -> bool {
         let thousandths = self.settings.machines.never_come_up;
         thousandths > 0 && self.rng.u16(..1_000) < thousandths

@@ -74,6 +74,21 @@ fn an_instance_boots_registers_takes_one_job_and_waits_to_be_ended() {
 }
 
 #[test]
+fn runners_that_never_come_up_do_so_only_until_they_are_told_to() {
+    let mut settings = testbed::settings();
+    settings.machines.never_come_up = 1_000;
+    let mut world = World::new(settings).expect("a world");
+    let run = push(&mut world, 0);
+    launch(&mut world, at(0), &labels(), Capacity::Spot, "reprise");
+    world.advance(at(300));
+    assert_eq!(world.github().queued_jobs(None).len(), 1);
+    world.runners_come_up();
+    launch(&mut world, at(300), &labels(), Capacity::Spot, "reprise");
+    world.advance(at(600));
+    assert_eq!(conclusion(&world, run), Some(Conclusion::Success));
+}
+
+#[test]
 fn the_runners_name_carries_the_instance_id() {
     let (world, _, id) = working(testbed::settings(), Capacity::Spot);
     let runner = world.machine(&id).expect("a machine").runner.to_string();

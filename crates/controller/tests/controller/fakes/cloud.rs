@@ -5,9 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
+use reprise_engine::offer::ImageSource;
+use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::ledger::LaunchAnswer;
+use reprise_model::machine::MachineType;
 use reprise_model::tags::TagKeys;
 
 use super::clock::TestClock;
@@ -31,6 +34,11 @@ struct State {
     looks: u32,
     lists: u32,
     launch_calls: u32,
+    orders: Vec<LaunchOrder>,
+    machine_types: Vec<MachineType>,
+    machine_type_reads: u32,
+    images: Vec<ImageView>,
+    image_reads: u32,
     launches_take: Duration,
     looks_take: Duration,
 }
@@ -67,6 +75,24 @@ impl FakeCloud {
     /// EC2 has ended it.
     pub(crate) fn take(&self, id: &str) {
         self.change(id, |view| view.state = InstanceState::Terminated);
+    }
+
+    /// EC2 has these types and images.
+    pub(crate) fn has(&self, types: Vec<MachineType>, images: Vec<ImageView>) {
+        let mut state = self.lock();
+        state.machine_types = types;
+        state.images = images;
+    }
+
+    /// How often the types were read, and how often an image was.
+    pub(crate) fn reads(&self) -> (u32, u32) {
+        let state = self.lock();
+        (state.machine_type_reads, state.image_reads)
+    }
+
+    /// What was asked for, in order.
+    pub(crate) fn orders(&self) -> Vec<LaunchOrder> {
+        self.lock().orders.clone()
     }
 
     /// EC2 has no spot capacity.
@@ -195,6 +221,7 @@ impl Cloud for FakeCloud {
         let time = {
             let mut state = self.lock();
             state.launch_calls += 1;
+            state.orders.push(order.clone());
             state.launches_take
         };
         takes(time).await;
@@ -247,5 +274,22 @@ impl Cloud for FakeCloud {
         state.lists += 1;
         let ours = |view: &&InstanceView| view.tags.get(tag_key).map(String::as_str) == Some(stack);
         Ok(state.instances.values().filter(ours).cloned().collect())
+    }
+
+    async fn machine_types(&self, _: &Region) -> Result<Vec<MachineType>, PortError> {
+        let mut state = self.lock();
+        state.machine_type_reads += 1;
+        Ok(state.machine_types.clone())
+    }
+
+    async fn image(&self, query: &ImageQuery) -> Result<Option<ImageView>, PortError> {
+        let mut state = self.lock();
+        state.image_reads += 1;
+        let images = state.images.iter();
+        let mut images = images.filter(|image| match &query.source {
+            ImageSource::Ami(id) => image.id == *id,
+            ImageSource::Newest { .. } => query.architecture == Some(image.architecture),
+        });
+        Ok(images.next().cloned())
     }
 }

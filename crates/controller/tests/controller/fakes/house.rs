@@ -8,6 +8,7 @@ use std::time::Duration;
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::Settings;
+use reprise_controller::clock::Clock;
 use reprise_controller::context::Controller;
 use reprise_controller::loops::{Loops, drained};
 use reprise_controller::metrics::Metrics;
@@ -289,7 +290,7 @@ impl House {
 impl Running {
     /// Asks for the end, and waits for it.
     pub(crate) async fn stop(mut self) {
-        self.drain.begin();
+        self.drain.begin(self.controller.clock.now());
         while let Some(ended) = self.loops.join_next().await {
             ended.expect("no loop panics");
         }
@@ -301,7 +302,7 @@ impl Running {
     }
 
     pub(crate) fn begin_drain(&self) {
-        self.drain.begin();
+        self.drain.begin(self.controller.clock.now());
     }
 
     /// The process is gone from one moment to the next.

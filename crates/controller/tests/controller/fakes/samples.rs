@@ -1,10 +1,8 @@
 //! Jobs, runs and settings for the tests.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::{FleetSettings, Place, Settings};
-use reprise_engine::launch::FleetOffer;
+use reprise_engine::offer::{FleetOffer, RegionOffer};
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
 use reprise_model::ids::{
@@ -115,19 +113,21 @@ pub(crate) fn settings(with_fleet: bool) -> Settings {
 }
 
 fn fleet() -> FleetSettings {
+    let region = RegionOffer {
+        region: Region::new(REGION),
+        account: AccountId::new(ACCOUNT),
+        subnets: vec!["subnet-a".to_owned()],
+        private_subnets: vec!["subnet-private".to_owned()],
+    };
+    let types = vec![InstanceType {
+        name: "c7a.large".to_owned(),
+        cpu: 2,
+        ram: 4,
+    }];
     FleetSettings {
         stack: StackName::new(STACK),
-        offer: FleetOffer {
-            region: Region::new(REGION),
-            types: vec![InstanceType {
-                name: "c7a.large".to_owned(),
-                cpu: 2,
-                ram: 4,
-            }],
-            images: BTreeMap::new(),
-        },
+        offer: FleetOffer::of_types(region, types),
         launch_template: "runners".to_owned(),
         launch_template_version: "$Default".to_owned(),
-        subnets: vec!["subnet-a".to_owned()],
     }
 }

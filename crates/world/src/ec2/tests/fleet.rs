@@ -188,3 +188,104 @@ fn the_same_seed_gives_the_same_world() {
     assert_eq!(ids(1), ids(1));
     assert_ne!(ids(1), ids(2));
 }
+
+#[test]
+fn a_shared_fleet_takes_what_each_type_has_in_each_zone_and_names_the_pools_that_fell_short() {
+    let mut ec2 = ec2();
+    let named = |kind: &str, zone: &str| FleetOverride {
+        instance_type: Some(kind.to_owned()),
+        ..pool(zone)
+    };
+    ec2.set_capacity(Pool::default(), Supply::Left(0));
+    for (kind, zone, left) in [
+        ("c7a.large", "eu-west-1a", 3),
+        ("c7a.large", "eu-west-1b", 2),
+        ("c7i.large", "eu-west-1b", 4),
+    ] {
+        let pool = Pool {
+            zone: Some(zone.to_owned()),
+            instance_type: Some(kind.to_owned()),
+            capacity: Some(Capacity::Spot),
+        };
+        ec2.set_capacity(pool, Supply::Left(left));
+    }
+    let mut request = spot_fleet(10);
+    request.configs[0].overrides = vec![
+        named("c7a.large", "eu-west-1a"),
+        named("c7a.large", "eu-west-1b"),
+        named("c7i.large", "eu-west-1a"),
+        named("c7i.large", "eu-west-1b"),
+    ];
+    let call = Call::by_account(at(0));
+    let fleet = ec2.create_fleet(&call, &request).expect("a fleet");
+    let launches: Vec<_> = fleet
+        .launches
+        .iter()
+        .map(|one| (&one.instance_type[..], &one.zone[..], one.instances.len()))
+        .collect();
+    assert_eq!(
+        launches,
+        [
+            ("c7a.large", "eu-west-1a", 3),
+            ("c7a.large", "eu-west-1b", 2),
+            ("c7i.large", "eu-west-1b", 4),
+        ]
+    );
+    let codes: Vec<_> = fleet.errors.iter().map(|one| &one.error.code[..]).collect();
+    assert_eq!(codes, ["InsufficientInstanceCapacity"; 4]);
+    let again = ec2.create_fleet(&call, &request).expect("the same fleet");
+    assert_eq!(again, fleet);
+    assert_eq!(ec2.instances().count(), 9);
+}
+
+#[test]
+fn a_type_that_ec2_does_not_have_is_an_error_of_its_pool() {
+    let mut ec2 = ec2();
+    let mut request = spot_fleet(1);
+    request.configs[0].overrides[0].instance_type = Some("c7a.tiny".to_owned());
+    let fleet = ec2.create_fleet(&Call::by_account(at(0)), &request);
+    let fleet = fleet.expect("a fleet");
+    assert_eq!(fleet.errors[0].error.code, "InvalidParameterValue");
+    assert_eq!(fleet.instances().count(), 1);
+}
+
+#[test]
+fn a_type_twice_in_a_zone_fails_the_whole_call() {
+    let mut settings = settings();
+    let zone = "eu-west-1a".to_owned();
+    settings.subnets.insert("subnet-second".to_owned(), zone);
+    let mut ec2 = ec2_with(settings);
+    let mut request = spot_fleet(1);
+    request.configs[0].overrides.push(FleetOverride {
+        subnet: Some("subnet-second".to_owned()),
+        ..pool("eu-west-1a")
+    });
+    let error = ec2.create_fleet(&Call::by_account(at(0)), &request);
+    assert_eq!(error.expect_err("an error").code, "InvalidFleetConfig");
+}
+
+#[test]
+fn more_tags_than_an_instance_bears_fail_the_whole_call() {
+    let mut ec2 = ec2();
+    let mut request = spot_fleet(1);
+    request.instance_tags = (0..51).map(|n| (n.to_string(), String::new())).collect();
+    let error = ec2.create_fleet(&Call::by_account(at(0)), &request);
+    assert_eq!(error.expect_err("an error").code, "TagLimitExceeded");
+}
+
+#[test]
+fn a_thousand_instances_at_once_are_the_limit_and_two_a_second_come_back() {
+    let mut ec2 = ec2();
+    let asked = |count: u32, token: &str| CreateFleet {
+        client_token: Some(token.to_owned()),
+        ..spot_fleet(count)
+    };
+    let mut at_second = |second: i64, request: &CreateFleet| {
+        let fleet = ec2.create_fleet(&Call::by_account(at(second)), request);
+        fleet.map(|fleet| fleet.instances().count())
+    };
+    assert_eq!(at_second(0, &asked(1000, "many")), Ok(1000));
+    let over = at_second(0, &asked(1, "one"));
+    assert_eq!(over.expect_err("an error").code, "RequestLimitExceeded");
+    assert_eq!(at_second(5, &asked(10, "ten")), Ok(10));
+}

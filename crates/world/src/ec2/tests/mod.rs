@@ -4,6 +4,7 @@ mod describe;
 mod fleet;
 mod market;
 mod tags;
+mod types;
 mod wire;
 
 use std::collections::BTreeMap;

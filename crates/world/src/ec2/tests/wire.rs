@@ -16,7 +16,7 @@ fn answer(ec2: &mut Ec2, seconds: i64, request: &http::Request<Vec<u8>>) -> (u16
     (status, body)
 }
 
-fn called(ec2: &mut Ec2, seconds: i64, form: &str) -> (u16, String) {
+pub(super) fn called(ec2: &mut Ec2, seconds: i64, form: &str) -> (u16, String) {
     let mut request = request(form);
     sign(&mut request, ACCOUNT_KEY, "any", "ec2");
     answer(ec2, seconds, &request)

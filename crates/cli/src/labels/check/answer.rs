@@ -1,0 +1,134 @@
+//! What a job with these labels would get, attempt by attempt.
+
+use std::fmt::Write;
+
+use reprise_config::Config;
+use reprise_engine::capacity::{self, CapacityDecision};
+use reprise_model::ids::RunAttempt;
+use reprise_model::instance::Capacity;
+use reprise_model::labels::{JobLabels, LabelErrors, SpotChoice};
+use reprise_model::ledger::CapacityReason;
+use reprise_model::policy::{OnDemandRetries, RetryPolicy};
+
+use super::{offer, wish};
+
+/// What the answer goes by beside the labels.
+#[derive(Debug, Default)]
+pub(super) struct Ground<'a> {
+    mode: OnDemandRetries,
+    config: Option<&'a Config>,
+}
+
+impl<'a> Ground<'a> {
+    pub(super) fn of(config: &'a Config) -> Self {
+        Self {
+            mode: config.settings.rules.on_demand_retries,
+            config: Some(config),
+        }
+    }
+
+    /// What is told, and whether both attempts get a machine as far as that is known.
+    pub(super) fn told(&self, labels: &JobLabels) -> (String, bool) {
+        let mut lines = wish::lines(labels);
+        let first = RunAttempt::FIRST;
+        let mut good = true;
+        for (name, attempt) in [("attempt 1", first), ("attempt 2", first.next())] {
+            let decision = self.decide(labels, attempt);
+            let spot = labels.machine.spot.unwrap_or_default();
+            lines.push((name, capacity_words(decision, spot)));
+            if let Some(config) = self.config {
+                let (more, is_good) = offer::machine(config, labels, decision.capacity);
+                lines.extend(more.into_iter().map(|line| ("", line)));
+                good &= is_good;
+            }
+        }
+        lines.push(("retry", self.retry(labels)));
+        if !labels.ignored.is_empty() {
+            let ignored = labels.ignored.join(", ");
+            lines.push(("no effect", format!("{ignored}: settings of other fleets")));
+        }
+        let mut told = String::new();
+        for (name, text) in lines {
+            writeln!(told, "{name:10} {text}").ok();
+        }
+        (told, good)
+    }
+
+    fn decide(&self, labels: &JobLabels, attempt: RunAttempt) -> CapacityDecision {
+        let spot = labels.machine.spot.unwrap_or_default();
+        let policy = labels.retry.unwrap_or(RetryPolicy::WhenInterrupted);
+        // The second attempt of this answer is the one that Reprise asks for by itself.
+        let asked_by_us = !attempt.is_first() && policy != RetryPolicy::Never;
+        capacity::decide(attempt, spot, policy, asked_by_us, self.mode)
+    }
+
+    fn retry(&self, labels: &JobLabels) -> String {
+        if labels.machine.spot == Some(SpotChoice::Off) {
+            return "nothing to re-run for: EC2 takes no on-demand machine back".to_owned();
+        }
+        let configured = self
+            .config
+            .is_some_and(|config| !config.settings.policies.is_empty());
+        if labels.retry.is_none() && configured {
+            return "as the first [[policy]] of the configuration says that fits; if none does, an \
+                    interrupted job is re-run once"
+                .to_owned();
+        }
+        policy_words(labels.retry.unwrap_or(RetryPolicy::WhenInterrupted)).to_owned()
+    }
+}
+
+fn capacity_words(decision: CapacityDecision, spot: SpotChoice) -> String {
+    let why = match decision.why {
+        CapacityReason::FirstAttempt => "a first attempt, and nothing says spot=false",
+        CapacityReason::SpotOff => "its label says spot=false",
+        CapacityReason::LaterAttempt => "every attempt above 1 is",
+        CapacityReason::LaterAttemptMayUseSpot => {
+            "the configuration lets this attempt follow its label"
+        }
+        CapacityReason::NoSpotCapacity => "EC2 has no spot capacity",
+    };
+    match (decision.capacity, spot) {
+        (Capacity::OnDemand, _) | (Capacity::Spot, SpotChoice::Off) => format!("on-demand: {why}"),
+        (Capacity::Spot, SpotChoice::On(strategy)) => {
+            let or = if decision.may_fall_back {
+                ", or on-demand where EC2 has no spot"
+            } else {
+                ""
+            };
+            format!("spot by {}{or}: {why}", strategy.as_str())
+        }
+    }
+}
+
+fn policy_words(policy: RetryPolicy) -> &'static str {
+    match policy {
+        RetryPolicy::WhenInterrupted => {
+            "re-run once, by itself, when EC2 takes its spot machine; a job that fails for real is \
+             left alone"
+        }
+        RetryPolicy::Never => "never re-run by itself",
+    }
+}
+
+pub(super) fn not_ours() -> String {
+    "not ours: no label begins with runs-on, so that no machine is started\n  \
+     = begin one with runs-on=${{ github.run_id }}\n"
+        .to_owned()
+}
+
+/// Each mistake with a caret under its place.
+pub(super) fn mistakes(errors: &LabelErrors) -> String {
+    let mut told = String::new();
+    for error in &errors.0 {
+        let label = error.label.replace(char::is_control, "?");
+        let blanks = " ".repeat(error.position.saturating_sub(1));
+        let (problem, hint) = (&error.problem, &error.hint);
+        writeln!(
+            told,
+            "error: {problem}\n  | {label}\n  | {blanks}^\n  = {hint}"
+        )
+        .ok();
+    }
+    told
+}

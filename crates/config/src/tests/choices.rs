@@ -1,0 +1,143 @@
+//! What labels may choose from: runners, images, regions, limits.
+
+use reprise_engine::offer::{ImageSource, Limits};
+use reprise_engine::room::InstanceLimits;
+use reprise_model::labels::{ImageChoice, Name, Range, SpotChoice};
+use reprise_model::machine::Architecture;
+
+use super::*;
+
+const CHOICES: &str = r#"
+[limits]
+families = ["c7", "g5.*"]
+image_owners = ["self", "123456789012"]
+instances_per_run = 20
+
+[runners.gpu]
+cpu = 4
+ram = [16, 64]
+family = ["g5", "g6"]
+image = "cuda"
+volume = "200gb:gp3"
+spot = false
+private = true
+tag = "team:vision"
+
+[runners.8cpu-linux-arm64]
+cpu = "8"
+image = "Arm"
+
+[images.cuda]
+ami = "ami-0123456789abcdef0"
+
+[images.arm]
+owner = "self"
+name = "runner-arm-*"
+architecture = "arm64"
+"#;
+
+#[test]
+fn runners_and_images_are_what_labels_may_name() {
+    let offer = fleet(&format!("{GOOD}{CHOICES}")).offer;
+    let gpu = &offer.runners[&name("gpu")];
+    assert_eq!(gpu.cpu, Some(Range { min: 4, max: 4 }));
+    assert_eq!(gpu.ram, Some(Range { min: 16, max: 64 }));
+    assert_eq!(gpu.family.len(), 2);
+    assert_eq!(gpu.image, Some(ImageChoice::Named(name("cuda"))));
+    assert_eq!(gpu.spot, Some(SpotChoice::Off));
+    assert_eq!(gpu.private, Some(true));
+    assert_eq!(gpu.tags["team"], "vision");
+    let arm = &offer.runners[&name("8cpu-linux-arm64")];
+    assert_eq!(
+        arm.image,
+        Some(ImageChoice::Named(name("arm"))),
+        "in any case"
+    );
+    let image = &offer.images[&name("arm")];
+    assert_eq!(image.architecture, Architecture::Arm64);
+    assert!(matches!(image.source, ImageSource::Newest { .. }));
+}
+
+#[test]
+fn the_limits_are_safe_where_nothing_is_said() {
+    let Limits {
+        families,
+        cpu,
+        ram,
+        volume,
+        iops,
+        image_owners,
+        regions,
+        instances,
+    } = fleet(GOOD).offer.limits;
+    assert_eq!((cpu, ram), (Some(64), Some(256)));
+    assert_eq!((volume, iops), (Some(500), Some(16_000)));
+    assert!(families.is_empty() && image_owners.is_empty() && regions.is_empty());
+    assert_eq!(instances, InstanceLimits::default());
+}
+
+#[test]
+fn the_types_may_be_left_to_ec2() {
+    let start = GOOD.find("types = ").expect("it is there");
+    assert!(fleet(&GOOD[..start]).offer.types.is_empty());
+}
+
+#[test]
+fn a_region_with_subnets_is_launched_in_beside_that_of_the_fleet() {
+    let more = "\n[[aws.regions]]\nregion = \"us-east-1\"\naccount = \"210987654321\"\n";
+    let regions = |text: &str| -> Vec<String> {
+        let offer = fleet(text).offer;
+        let regions = offer.regions.iter();
+        regions.map(|one| one.region.to_string()).collect()
+    };
+    let text = format!("{GOOD}{more}");
+    assert_eq!(regions(&text), ["eu-west-1"], "it is only looked at");
+    let text = format!("{text}subnets = [\"subnet-x\"]\n");
+    assert_eq!(regions(&text), ["eu-west-1", "us-east-1"]);
+    let text = text.replace("[fleet]", "[fleet]\nregion = \"us-east-1\"");
+    assert!(bad(&text, &[]).contains("those of [fleet]"));
+}
+
+#[test]
+fn what_no_label_could_choose_is_a_mistake() {
+    insta::assert_snapshot!(all_bad(&[
+        &also("[runners.gpu]\ncpu = \"four\"\nvolume = \"80gb:st1\"\nspot = [true]\nfamily = []"),
+        &also("[runners.gpu]\nimage = \"cuda\"\ntag = \"runs-on-x:1\"\nregion = \"eu-west-2\""),
+        &also("[runners.\"big one\"]\ncpu = 4\n[runners.none]"),
+        &also("[runners.gpu]\ncpus = 4"),
+        &also("[runners.gpu]\ncpu = 1.5"),
+        &also("[images.ubuntu]\nami = \"ubuntu\""),
+        &also("[images.ubuntu]\nami = \"ami-0123abcd\"\nname = \"x\""),
+        &also("[images.ubuntu]\nowner = \"canonical\"\nname = \"\""),
+        &also("[images.ami-x]\nami = \"ami-0123abcd\"\narchitecture = \"x86\""),
+        &also("[images.ami-x]\nami = \"ami-0123abcd\""),
+        &with(
+            "fleet",
+            "environment = \"a b\"\nprivate_subnets = [\"\"]\nroot_device = \"sda\""
+        ),
+    ]));
+}
+
+#[test]
+fn limits_that_allow_nothing_are_mistakes() {
+    insta::assert_snapshot!(all_bad(&[
+        &also("[limits]\ncpu = 0\ninstances = 0\nfamilies = []\nregions = []"),
+        &also("[limits]\nfamilies = [\"c7 a\"]\nregions = [\"eu-west-2\"]"),
+        &also("[limits]\nimage_owners = [\"amazn\", \"12345\"]"),
+        &also("[limits]\ncpu = 1\nram = 2"),
+        &also("[limits]\ninstance = 3"),
+        &also("[limits]\nrepositories = [\"acme/*\"]"),
+    ]));
+}
+
+fn fleet(text: &str) -> FleetSettings {
+    good(text, &[]).settings.fleet.expect("a fleet")
+}
+
+fn also(section: &str) -> String {
+    format!("{GOOD}\n{section}\n")
+}
+
+fn name(text: &str) -> Name {
+    text.parse().expect("a name")
+}
