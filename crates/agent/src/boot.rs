@@ -1,7 +1,8 @@
 //! At boot: fetch the configuration that was left for this instance, and start its runner.
 //!
 //! The row may come seconds after the instance, and its role's policy may take as long to hold, so it
-//! is asked for again, with jitter, until a deadline. It does not watch the runner: what becomes of an
+//! is asked for again, with jitter, until a deadline. A configuration works once, so a used row is left
+//! to its time to live, which costs nothing. This part does not watch the runner: what becomes of an
 //! instance without one is the controller's to decide. The watch for a notice goes on beside it.
 
 use jiff::{SignedDuration, Timestamp};
@@ -127,7 +128,7 @@ impl<M: Metadata, C: Clock, T: RunnerTable, R: Runner> Boot<'_, M, C, T, R> {
         }
     }
 
-    async fn start(&mut self, config: &JitConfig, looks: u32) -> Booted {
+    async fn start(&self, config: &JitConfig, looks: u32) -> Booted {
         if let Err(failure) = self.ports.runner.start(config).await {
             tracing::error!(
                 runner.name = config.runner,
@@ -142,26 +143,7 @@ impl<M: Metadata, C: Clock, T: RunnerTable, R: Runner> Boot<'_, M, C, T, R> {
             boot.waited_ms = millis(self.waited()),
             "the runner is started with the configuration that was left for it"
         );
-        self.clear().await;
         Booted::Started
-    }
-
-    /// It works once, so nothing is lost with a row that stays until its time to live ends.
-    async fn clear(&mut self) {
-        let removed = match self.request().await {
-            Ok(request) => {
-                let remove = self.ports.table.remove(&request);
-                let removed = tokio::time::timeout(CALL_DEADLINE, remove).await;
-                removed.unwrap_or(Err(RowFailure::TimedOut))
-            }
-            Err(failure) => Err(failure),
-        };
-        if let Err(failure) = removed {
-            tracing::info!(
-                error.message = %failure,
-                "the used configuration stays in its table until it expires"
-            );
-        }
     }
 
     fn give_up(&self, looks: u32, last: Option<&RowFailure>) -> Booted {

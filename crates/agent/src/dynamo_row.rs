@@ -1,4 +1,4 @@
-//! The instance's row through DynamoDB's JSON protocol: one signed GetItem, one signed DeleteItem.
+//! The instance's row through DynamoDB's JSON protocol: one signed GetItem.
 
 use reprise_model::runner_row::{CONFIG, KEY, RUNNER, RoleId};
 use serde::Deserialize;
@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 use crate::endpoint::Endpoint;
 use crate::runner_row::{JitConfig, RowFailure, RowRequest, RunnerTable};
 use crate::signed::{CallFailure, SignedCall, SignedClient};
+
+/// The only action.
+const TARGET: &str = "DynamoDB_20120810.GetItem";
 
 /// How much of DynamoDB's message is kept.
 const MESSAGE_LIMIT: usize = 300;
@@ -47,12 +50,7 @@ impl DynamoRow {
         })
     }
 
-    async fn call(
-        &self,
-        target: &'static str,
-        body: Value,
-        request: &RowRequest,
-    ) -> Result<Vec<u8>, RowFailure> {
+    async fn call(&self, body: Value, request: &RowRequest) -> Result<Vec<u8>, RowFailure> {
         let region = request.instance.region.as_str();
         let url = match &self.endpoint {
             Some(endpoint) => endpoint.join("/"),
@@ -60,7 +58,7 @@ impl DynamoRow {
         };
         let headers = [
             ("content-type", "application/x-amz-json-1.0"),
-            ("x-amz-target", target),
+            ("x-amz-target", TARGET),
         ];
         let call = SignedCall {
             url: &url,
@@ -76,10 +74,6 @@ impl DynamoRow {
             200..=299 => Ok(body),
             _ => Err(self.failure(status, &body, region)),
         }
-    }
-
-    fn key(&self, request: &RowRequest) -> Value {
-        json!({ KEY: { "S": self.role.row_of(&request.instance.id) } })
     }
 
     fn failure(&self, status: u16, body: &[u8], region: &str) -> RowFailure {
@@ -106,19 +100,11 @@ impl RunnerTable for DynamoRow {
         // The row may have been written a moment ago.
         let body = json!({
             "TableName": self.table,
-            "Key": self.key(request),
+            "Key": { KEY: { "S": self.role.row_of(&request.instance.id) } },
             "ConsistentRead": true,
         });
-        let answer = self
-            .call("DynamoDB_20120810.GetItem", body, request)
-            .await?;
+        let answer = self.call(body, request).await?;
         read_row(&answer)
-    }
-
-    async fn remove(&self, request: &RowRequest) -> Result<(), RowFailure> {
-        let body = json!({ "TableName": self.table, "Key": self.key(request) });
-        let target = "DynamoDB_20120810.DeleteItem";
-        self.call(target, body, request).await.map(drop)
     }
 }
 

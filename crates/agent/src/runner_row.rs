@@ -15,9 +15,6 @@ pub trait RunnerTable: Send + Sync {
         &self,
         request: &RowRequest,
     ) -> impl Future<Output = Result<Option<JitConfig>, RowFailure>> + Send;
-
-    /// Removes the row. Removing what is not there does no harm.
-    fn remove(&self, request: &RowRequest) -> impl Future<Output = Result<(), RowFailure>> + Send;
 }
 
 /// Whose row, and who asks.
@@ -48,14 +45,14 @@ impl fmt::Debug for JitConfig {
     }
 }
 
-/// Why the row could not be read or removed. All of it may be different the next time: roles,
-/// policies and tables are made while instances boot.
+/// Why the row could not be read. All of it may be different the next time: roles, policies and tables
+/// are made while instances boot.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowFailure {
     /// The role may not do it.
     #[error(
-        "DynamoDB denies the row ({code}); allow dynamodb:GetItem and dynamodb:DeleteItem where \
-         dynamodb:LeadingKeys is ${{aws:userid}} in the instance's role, and check role_id: {message}"
+        "DynamoDB denies the row ({code}); allow dynamodb:GetItem where dynamodb:LeadingKeys is \
+         ${{aws:userid}} in the instance's role, and check role_id: {message}"
     )]
     Denied {
         /// DynamoDB's error code.

@@ -1,6 +1,6 @@
 //! A small DynamoDB: one table, through which instances get their runner's configuration.
 //!
-//! Items by their key alone: GetItem, PutItem, DeleteItem and DescribeTimeToLive, in the JSON protocol,
+//! Items by their key alone: GetItem, PutItem and DescribeTimeToLive, in the JSON protocol,
 //! with DynamoDB's errors. No conditions, expressions or returned values; a request that asks for one
 //! is refused rather than half obeyed. An item is gone once its time to live has come, where the real
 //! table takes up to some days.
@@ -146,10 +146,6 @@ impl RunnerTable {
                 None => json!({}),
             }),
             "PutItem" => self.put(key?, asked.item),
-            "DeleteItem" => {
-                self.items.remove(&key?);
-                Ok(json!({}))
-            }
             "DescribeTimeToLive" => Ok(json!({ "TimeToLiveDescription": {
                 "AttributeName": EXPIRES,
                 "TimeToLiveStatus": "ENABLED",
@@ -158,7 +154,7 @@ impl RunnerTable {
         }
     }
 
-    /// The account may do all of it. An instance may read and remove its own row, as a policy with
+    /// The account may do all of it. An instance may read its own row, as a policy with
     /// `dynamodb:LeadingKeys` equal to `${aws:userid}` says.
     fn admit(
         &self,
@@ -172,8 +168,7 @@ impl RunnerTable {
             Caller::Instance(instance) => instance,
         };
         let own = key == Some(self.role.row_of(instance).as_str());
-        let reads = matches!(action, "GetItem" | "DeleteItem");
-        if own && reads {
+        if own && action == "GetItem" {
             return Ok(());
         }
         Err(self.denied(ec2, instance, action))
