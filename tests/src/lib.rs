@@ -15,6 +15,7 @@ pub mod openapi;
 pub mod peers;
 pub mod process;
 pub mod raw_aws;
+pub mod runner_suite;
 pub mod sqs_suite;
 pub mod wait;
 pub mod world;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::process::Server;
+use crate::runner_suite::RunnerPlace;
 use crate::sqs_suite::{MAX_RECEIVE_COUNT, SqsPlace};
 use crate::{peers, raw_aws};
 
@@ -69,6 +70,33 @@ impl Ministack {
             queue_url: self.queue(name, attributes).await?,
             dead_letters_url: dead,
         })
+    }
+
+    /// Makes a runner table, with somebody to read it: nobody's credentials are checked.
+    pub async fn runner_place(&self) -> Result<RunnerPlace> {
+        let table = "suite-runners";
+        let made = json!({
+            "TableName": table,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+        });
+        self.ask_dynamodb("CreateTable", &made).await?;
+        let expiry = json!({ "AttributeName": "ttl", "Enabled": true });
+        let expiry = json!({ "TableName": table, "TimeToLiveSpecification": expiry });
+        self.ask_dynamodb("UpdateTimeToLive", &expiry).await?;
+        Ok(RunnerPlace {
+            url: self.url(),
+            region: self.region.clone(),
+            table: table.to_owned(),
+            role: "AROAFAKEFAKEFAKEFAKE0".to_owned().try_into()?,
+            instance: "i-0123456789abcdef0".parse()?,
+            credentials: ["ASIAFAKE", "fake-secret", "fake-token"].map(str::to_owned),
+        })
+    }
+
+    async fn ask_dynamodb(&self, action: &str, body: &Value) -> Result<Value> {
+        raw_aws::dynamodb(&self.url(), self.region.as_str(), action, body).await
     }
 
     async fn queue(&self, name: &str, attributes: Value) -> Result<String> {

@@ -348,9 +348,9 @@ impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
 }
 
 /// As a number that every log format knows.
-fn millis(duration: SignedDuration) -> i64 {
+pub(crate) fn millis(duration: SignedDuration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -25,3 +25,17 @@ pub trait Clock: Send + Sync {
     /// Returns when [`Clock::now`] has moved on by `duration`; at once when that is not positive.
     fn sleep(&self, duration: SignedDuration) -> impl Future<Output = ()> + Send;
 }
+
+impl<C: Clock> Clock for &C {
+    fn now(&self) -> Timestamp {
+        (**self).now()
+    }
+
+    fn wall(&self) -> SystemTime {
+        (**self).wall()
+    }
+
+    async fn sleep(&self, duration: SignedDuration) {
+        (**self).sleep(duration).await;
+    }
+}

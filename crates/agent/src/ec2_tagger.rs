@@ -1,49 +1,27 @@
-//! CreateTags through EC2's Query API: one signed form over TLS.
-//!
-//! Not the SDK's EC2 client, because this one call would cost minutes of compilation and twice the
-//! memory. What an answer means is decided in `ec2_answer`.
-
-use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
-use aws_sigv4::sign::v4;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{Method, Request};
-use http_body_util::Full;
-use hyper::body::Bytes;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+//! CreateTags through EC2's Query API: one signed form. What an answer means is decided in
+//! `ec2_answer`.
 
 use crate::ec2_answer::read_answer;
 use crate::endpoint::Endpoint;
-use crate::http_body;
+use crate::signed::{CallFailure, SignedCall, SignedClient};
 use crate::tagger::{TagFailure, TagRequest, Tagger};
 
-const FORM: &str = "application/x-www-form-urlencoded; charset=utf-8";
+const HEADERS: &[(&str, &str)] = &[(
+    "content-type",
+    "application/x-www-form-urlencoded; charset=utf-8",
+)];
 
 /// Tags through EC2's API.
 #[derive(Debug, Clone)]
 pub struct Ec2Tagger {
     endpoint: Option<Endpoint>,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: SignedClient,
 }
 
 impl Ec2Tagger {
     /// Tags at `endpoint`, or else at the one of the instance's region.
-    ///
-    /// The TLS provider is named, because a program that links a second one beside it (as the
-    /// command line does) has no default.
     pub fn new(endpoint: Option<Endpoint>) -> Result<Self, rustls::Error> {
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        // Attempts are rare: an idle connection would only have died by the next one.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(0)
-            .build(connector);
+        let client = SignedClient::new()?;
         Ok(Self { endpoint, client })
     }
 
@@ -57,33 +35,23 @@ impl Ec2Tagger {
 
 impl Tagger for Ec2Tagger {
     async fn tag(&self, request: &TagRequest) -> Result<(), TagFailure> {
-        let signed = signed_request(&self.url(request.instance.region.as_str()), request)?;
-        let response = self
-            .client
-            .request(signed)
-            .await
-            .map_err(|error| TagFailure::Transport(http_body::chain(&error)))?;
-        let status = response.status().as_u16();
-        let body = http_body::read(response.into_body())
-            .await
-            .map_err(TagFailure::Transport)?;
+        let url = self.url(request.instance.region.as_str());
+        let answer = self.client.post(call(&url, request)?).await;
+        let (status, body) = answer.map_err(no_answer)?;
         read_answer(status, &body)
     }
 }
 
-fn signed_request(url: &str, request: &TagRequest) -> Result<Request<Full<Bytes>>, TagFailure> {
-    let body = form(request)?;
-    let headers = signature(url, &body, request)?;
-    let mut http = Request::builder()
-        .method(Method::POST)
-        .uri(url)
-        .header(CONTENT_TYPE, FORM)
-        .body(Full::new(Bytes::from(body)))
-        .map_err(|error| unsendable(&error))?;
-    for (name, value) in headers {
-        http.headers_mut().insert(name, value);
-    }
-    Ok(http)
+fn call<'a>(url: &'a str, request: &'a TagRequest) -> Result<SignedCall<'a>, TagFailure> {
+    Ok(SignedCall {
+        url,
+        service: "ec2",
+        region: request.instance.region.as_str(),
+        headers: HEADERS,
+        body: form(request)?,
+        credentials: &request.credentials,
+        signed_at: request.signed_at,
+    })
 }
 
 fn form(request: &TagRequest) -> Result<String, TagFailure> {
@@ -94,57 +62,20 @@ fn form(request: &TagRequest) -> Result<String, TagFailure> {
         ("Tag.1.Key", &request.key),
         ("Tag.1.Value", &request.value),
     ])
-    .map_err(|error| unsendable(&error))
+    .map_err(|error| unsendable(error.to_string()))
 }
 
-/// The headers that sign the form: authorization, date and session token.
-fn signature(
-    url: &str,
-    body: &str,
-    request: &TagRequest,
-) -> Result<Vec<(HeaderName, HeaderValue)>, TagFailure> {
-    let held = &request.credentials;
-    let identity = Credentials::new(
-        &held.access_key_id,
-        &held.secret_access_key,
-        Some(held.session_token.clone()),
-        Some(held.expires_at),
-        "instance-metadata",
-    )
-    .into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(request.instance.region.as_str())
-        .name("ec2")
-        .time(request.signed_at)
-        .settings(SigningSettings::default())
-        .build()
-        .map_err(|error| unsendable(&error))?
-        .into();
-    let headers = [("content-type", FORM)].into_iter();
-    let signable = SignableRequest::new("POST", url, headers, SignableBody::Bytes(body.as_bytes()))
-        .map_err(|error| unsendable(&error))?;
-    let (instructions, _) = sign(signable, &parameters)
-        .map_err(|error| unsendable(&error))?
-        .into_parts();
-    // Not by the crate's own `apply`, which panics on a value that is no header value.
-    instructions
-        .headers()
-        .map(|(name, value)| header(name, value))
-        .collect()
+fn no_answer(failure: CallFailure) -> TagFailure {
+    match failure {
+        CallFailure::Unsendable(why) => unsendable(why),
+        CallFailure::Transport(why) => TagFailure::Transport(why),
+    }
 }
 
-fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), TagFailure> {
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|error| unsendable(&error))?;
-    let mut value = HeaderValue::from_str(value).map_err(|error| unsendable(&error))?;
-    value.set_sensitive(true);
-    Ok((name, value))
-}
-
-fn unsendable(error: &dyn std::error::Error) -> TagFailure {
+fn unsendable(message: String) -> TagFailure {
     TagFailure::Refused {
         code: "not sent".to_owned(),
-        message: http_body::chain(error),
+        message,
     }
 }
 
@@ -157,6 +88,7 @@ mod tests {
 
     use super::*;
     use crate::credentials::RoleCredentials;
+    use crate::signed;
 
     fn request() -> TagRequest {
         TagRequest {
@@ -189,7 +121,9 @@ mod tests {
     #[test]
     fn a_request_is_signed_for_ec2_in_its_region_at_the_true_time() {
         let url = Endpoint::ec2("eu-west-1").join("/");
-        let signed = signed_request(&url, &request()).expect("a request");
+        let request = request();
+        let call = call(&url, &request).expect("a call");
+        let signed = signed::request(call).expect("a request");
         let text = |name: &str| signed.headers()[name].to_str().expect("text");
         let authorization = text("authorization");
         assert!(
@@ -210,8 +144,11 @@ mod tests {
     #[test]
     fn neither_tagger_nor_request_shows_a_secret() {
         let tagger = Ec2Tagger::new(None).expect("a tagger");
-        let signed = signed_request(&tagger.url("eu-west-1"), &request()).expect("a request");
-        let shown = format!("{tagger:?} {signed:?} {:?}", request());
+        let (url, request) = (tagger.url("eu-west-1"), request());
+        let call = call(&url, &request).expect("a call");
+        let shown = format!("{call:?}");
+        let signed = signed::request(call).expect("a request");
+        let shown = format!("{shown} {tagger:?} {signed:?} {request:?}");
         assert!(!shown.contains("not-a-real"), "{shown}");
         assert!(!shown.contains("Signature="), "{shown}");
     }

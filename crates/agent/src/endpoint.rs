@@ -27,11 +27,20 @@ impl Endpoint {
 
     /// EC2 in a region.
     pub fn ec2(region: &str) -> Self {
+        Self::of_service("ec2", region)
+    }
+
+    /// DynamoDB in a region.
+    pub fn dynamodb(region: &str) -> Self {
+        Self::of_service("dynamodb", region)
+    }
+
+    fn of_service(service: &str, region: &str) -> Self {
         let domain = match region.starts_with("cn-") {
             true => "amazonaws.com.cn",
             false => "amazonaws.com",
         };
-        Self(format!("https://ec2.{region}.{domain}"))
+        Self(format!("https://{service}.{region}.{domain}"))
     }
 
     /// The URL of `path`, which begins with a slash.

@@ -1,15 +1,19 @@
-//! The agent on a runner instance: sees the interruption notice and tags the instance.
+//! The agent on a runner instance: starts its runner, sees the interruption notice and tags the instance.
 //!
 //! One loop ([`run`]) over three ports ([`Metadata`], [`Tagger`], [`Clock`]); the decisions stand
-//! apart from it ([`watch`]). [`run_agent`] is the loop with the real ports.
+//! apart from it ([`watch`]). Beside it, at boot and where it is configured, the instance's runner is
+//! started with what the controller left for it ([`boot`]). [`run_agent`] is both with the real ports.
 //!
-//! It does not speak to GitHub or to the controller: the tag is its whole message. It speaks to
+//! It does not speak to GitHub or to the controller: the tag is its whole message, and a row of a
+//! table all that it is told. It speaks to
 //! the metadata service in version 2 only, ends on request only, and never shuts the host down.
 
 pub mod agent;
+pub mod boot;
 pub mod clock;
 mod complaint;
 pub mod credentials;
+pub mod dynamo_row;
 mod ec2_answer;
 pub mod ec2_tagger;
 pub mod endpoint;
@@ -20,18 +24,24 @@ pub mod logging;
 mod lookup;
 pub mod metadata;
 pub mod notice;
+pub mod runner;
+pub mod runner_row;
 pub mod session;
 pub mod settings;
+mod signed;
 pub mod system_clock;
 mod systemd;
 pub mod tagger;
 pub mod watch;
 
-use std::future::Future;
+use std::convert::Infallible;
+use std::future::{Future, pending};
 
 pub use agent::{AgentEnd, Ports, run};
 pub use clock::Clock;
 pub use metadata::Metadata;
+pub use runner::Runner;
+pub use runner_row::RunnerTable;
 pub use settings::Settings;
 pub use system_clock::SystemClock;
 pub use tagger::Tagger;
@@ -53,11 +63,45 @@ pub async fn run_agent(
     clock: impl Clock,
     shutdown: impl Future<Output = ()>,
 ) -> Result<AgentEnd, AgentError> {
+    let metadata = http_metadata::HttpMetadata::new(settings.metadata_endpoint.clone());
     let ports = Ports {
-        metadata: http_metadata::HttpMetadata::new(settings.metadata_endpoint.clone()),
+        metadata: &metadata,
         tagger: ec2_tagger::Ec2Tagger::new(settings.ec2_endpoint.clone())?,
-        clock,
+        clock: &clock,
         jitter: fastrand::Rng::new(),
     };
-    Ok(run(&settings, ports, shutdown).await)
+    let booting = boot(&settings, &metadata, &clock)?;
+    tokio::select! {
+        end = run(&settings, ports, shutdown) => Ok(end),
+        never = booting => match never {},
+    }
+}
+
+/// Brings the runner up where there is one to start, and then leaves the watch alone.
+fn boot<'a, M: Metadata, C: Clock>(
+    settings: &Settings,
+    metadata: &'a M,
+    clock: &'a C,
+) -> Result<impl Future<Output = Infallible> + use<'a, M, C>, AgentError> {
+    let ports = match settings.runner.clone() {
+        None => None,
+        Some(runner) => Some(boot::BootPorts {
+            metadata,
+            clock,
+            table: dynamo_row::DynamoRow::new(
+                settings.dynamodb_endpoint.clone(),
+                runner.table.clone(),
+                runner.role_id.clone(),
+            )?,
+            runner: runner::CommandRunner::new(runner),
+            jitter: fastrand::Rng::new(),
+        }),
+    };
+    Ok(async move {
+        if let Some(ports) = ports {
+            // What came of it is in the log; the watch goes on whatever it was.
+            boot::bring_up(ports).await;
+        }
+        pending().await
+    })
 }

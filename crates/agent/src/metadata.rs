@@ -22,6 +22,16 @@ pub trait Metadata: Send + Sync {
     ) -> impl Future<Output = Result<Answer, MetadataError>> + Send;
 }
 
+impl<M: Metadata> Metadata for &M {
+    async fn token(&self, ttl_seconds: u32) -> Result<SessionToken, MetadataError> {
+        (**self).token(ttl_seconds).await
+    }
+
+    async fn get(&self, path: &str, token: &SessionToken) -> Result<Answer, MetadataError> {
+        (**self).get(path, token).await
+    }
+}
+
 /// A session token. Whoever holds it can read the instance's credentials, so it is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SessionToken(String);

@@ -14,6 +14,11 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use crate::endpoint::Endpoint;
 
+mod runner;
+
+use runner::RunnerFile;
+pub use runner::{RunnerCommand, RunnerSettings};
+
 /// Where the settings are unless the command line says otherwise; it need not exist.
 pub const DEFAULT_PATH: &str = "/etc/reprise/agent.toml";
 
@@ -25,10 +30,16 @@ const VARIABLES: &[&str] = &[
     "REPRISE_AGENT_CONFIG",
     "REPRISE_AGENT_METADATA_ENDPOINT",
     "REPRISE_AGENT_EC2_ENDPOINT",
+    "REPRISE_AGENT_DYNAMODB_ENDPOINT",
     "REPRISE_AGENT_TAG_PREFIX",
     "REPRISE_AGENT_POLL_INTERVAL",
     "REPRISE_AGENT_LOG_FORMAT",
     "REPRISE_AGENT_LOG_LEVEL",
+    "REPRISE_AGENT_RUNNER_TABLE",
+    "REPRISE_AGENT_RUNNER_ROLE_ID",
+    "REPRISE_AGENT_RUNNER_COMMAND",
+    "REPRISE_AGENT_RUNNER_CONFIG_FILE",
+    "REPRISE_AGENT_RUNNER_USER",
 ];
 
 /// What the agent can be told.
@@ -38,6 +49,10 @@ pub struct Settings {
     pub metadata_endpoint: Endpoint,
     /// Where EC2's API is; the region's own endpoint if not set.
     pub ec2_endpoint: Option<Endpoint>,
+    /// Where DynamoDB's API is; the region's own endpoint if not set.
+    pub dynamodb_endpoint: Option<Endpoint>,
+    /// The runner that it starts; without one it only watches, beside a fleet's own runner.
+    pub runner: Option<RunnerSettings>,
     /// What its tags' keys begin with.
     pub tag_prefix: TagPrefix,
     /// The time between two polls.
@@ -53,6 +68,8 @@ impl Default for Settings {
         Self {
             metadata_endpoint: Endpoint::metadata_default(),
             ec2_endpoint: None,
+            dynamodb_endpoint: None,
+            runner: None,
             tag_prefix: TagPrefix::default(),
             poll_interval: PollInterval::default(),
             log_format: LogFormat::default(),
@@ -67,11 +84,13 @@ impl Settings {
         file: Option<&str>,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, SettingsError> {
-        let file: File = toml::from_str(file.unwrap_or_default())?;
+        let mut file: File = toml::from_str(file.unwrap_or_default())?;
+        let runner = file.runner.take().unwrap_or_default();
         let environment = Environment::new(environment)?;
         let mut settings = Self::default();
         settings.apply_file(file);
         settings.apply_environment(&environment)?;
+        settings.runner = runner.settings(&environment)?;
         if !settings.metadata_endpoint.is_plain_http() {
             return Err(SettingsError::MetadataOverTls);
         }
@@ -90,6 +109,7 @@ impl Settings {
         replace(&mut self.log_format, file.log_format);
         replace(&mut self.log_level, file.log_level);
         self.ec2_endpoint = file.ec2_endpoint;
+        self.dynamodb_endpoint = file.dynamodb_endpoint;
     }
 
     fn apply_environment(&mut self, environment: &Environment<'_>) -> Result<(), SettingsError> {
@@ -102,9 +122,17 @@ impl Settings {
             "AWS_ENDPOINT_URL_EC2",
             "AWS_ENDPOINT_URL",
         ];
+        let dynamodb = [
+            "REPRISE_AGENT_DYNAMODB_ENDPOINT",
+            "AWS_ENDPOINT_URL_DYNAMODB",
+            "AWS_ENDPOINT_URL",
+        ];
         replace(&mut self.metadata_endpoint, environment.first(&metadata)?);
         if let Some(endpoint) = environment.first(&ec2)? {
             self.ec2_endpoint = Some(endpoint);
+        }
+        if let Some(endpoint) = environment.first(&dynamodb)? {
+            self.dynamodb_endpoint = Some(endpoint);
         }
         let e = environment;
         replace(
@@ -144,6 +172,11 @@ pub enum SettingsError {
         /// Its name.
         variable: String,
     },
+    /// A runner of which something is missing.
+    #[error(
+        "there is a runner to start, but no {0}; set it under [runner], or say nothing there at all"
+    )]
+    HalfARunner(&'static str),
     /// The metadata service speaks plain HTTP.
     #[error("metadata_endpoint must begin with http://; the metadata service speaks no TLS")]
     MetadataOverTls,
@@ -155,6 +188,8 @@ pub enum SettingsError {
 struct File {
     metadata_endpoint: Option<Endpoint>,
     ec2_endpoint: Option<Endpoint>,
+    dynamodb_endpoint: Option<Endpoint>,
+    runner: Option<RunnerFile>,
     tag_prefix: Option<TagPrefix>,
     poll_interval: Option<PollInterval>,
     log_format: Option<LogFormat>,

@@ -44,6 +44,9 @@ enum Command {
     /// An agent, by the demo's clock.
     #[command(hide = true)]
     Agent(parts::AgentArguments),
+    /// What an agent of the demo starts its machine's runner with.
+    #[command(hide = true)]
+    Runner(parts::RunnerArguments),
 }
 
 #[tokio::main]
@@ -56,6 +59,7 @@ async fn main() -> ExitCode {
             .await
             .map(|()| ExitCode::SUCCESS),
         Command::Agent(arguments) => parts::agent(arguments).await.map(|()| ExitCode::SUCCESS),
+        Command::Runner(arguments) => parts::runner(arguments).await.map(|()| ExitCode::SUCCESS),
     };
     ended.unwrap_or_else(|error| failure(&error))
 }

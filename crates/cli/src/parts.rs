@@ -1,13 +1,15 @@
 //! The controller and the agent as parts of the demo: the same library code as in the programs
-//! `reprise-controller` and `reprise-agent`, by a scaled clock.
+//! `reprise-controller` and `reprise-agent`, by a scaled clock. The runner's own program is the world's.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Args;
+use reprise_agent::runner::CONFIG_FILE_VARIABLE;
 use reprise_config::Config;
 use reprise_controller::daemon;
+use reprise_world::server::start_runner;
 
 use crate::clock::ClockArguments;
 
@@ -33,6 +35,25 @@ pub(crate) struct AgentArguments {
     end_with_stdin: bool,
     #[command(flatten)]
     clock: ClockArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunnerArguments {
+    /// Where the machine's runner tells that it starts.
+    #[arg(long)]
+    address: String,
+    /// The configuration that the agent left.
+    #[arg(long, env = CONFIG_FILE_VARIABLE)]
+    config: PathBuf,
+}
+
+pub(crate) async fn runner(arguments: RunnerArguments) -> Result<()> {
+    let config = std::fs::read_to_string(&arguments.config).with_context(|| {
+        let shown = arguments.config.display();
+        format!("failed to read the runner's configuration {shown}")
+    })?;
+    start_runner(&arguments.address, &config).await?;
+    Ok(())
 }
 
 pub(crate) async fn controller(arguments: ControllerArguments) -> Result<()> {

@@ -130,6 +130,10 @@ pub(crate) struct FleetType {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Runner {
     pub(crate) name_pattern: Option<String>,
+    pub(crate) table: Option<String>,
+    pub(crate) role_id: Option<String>,
+    pub(crate) group: Option<String>,
+    pub(crate) work_folder: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -61,7 +61,10 @@ pub(crate) const KEYS: [(&str, &[&str]); 11] = [
             "find_queued_every",
         ],
     ),
-    ("runner", &["name_pattern"]),
+    (
+        "runner",
+        &["name_pattern", "table", "role_id", "group", "work_folder"],
+    ),
     (
         "retry",
         &[

@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use reprise_model::ids::{AccountId, Region};
+use reprise_model::runner_row::RoleId;
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -45,6 +46,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// How often everything is reconciled.
     pub sweep_every: jiff::SignedDuration,
+    /// How new instances get their runners; `None` where they bring them along.
+    pub runners: Option<RunnersConfig>,
     /// What decisions go by.
     pub settings: Settings,
 }
@@ -98,6 +101,21 @@ pub enum StoreConfig {
         /// Its region.
         region: Region,
     },
+}
+
+/// How new instances get their runners: by a configuration of GitHub's, handed over in a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnersConfig {
+    /// The DynamoDB table, whatever keeps the ledger.
+    pub table: String,
+    /// Where instances are launched: each of these regions has a table of that name.
+    pub regions: Vec<Region>,
+    /// The unique id of the instances' role.
+    pub role_id: RoleId,
+    /// The runner group, where the repository is an organisation's.
+    pub group: String,
+    /// Where jobs work.
+    pub work_folder: String,
 }
 
 /// The queues.

@@ -466,3 +466,58 @@ fn example_path(name: &str) -> PathBuf {
         .join("examples")
         .join(name)
 }
+
+const RUNNER: &str = "[runner]\ntable = \"runners\"\nrole_id = \"AROAEXAMPLEEXAMPLE123\"\n";
+
+#[test]
+fn instances_get_their_runners_where_a_table_is_named() {
+    assert_eq!(good(GOOD, &[]).runners, None);
+    let runners = good(&format!("{GOOD}{RUNNER}"), &[]).runners;
+    let runners = runners.expect("runners");
+    assert_eq!(runners.regions, [Region::new("eu-west-1")]);
+    assert_eq!(runners.role_id.as_str(), "AROAEXAMPLEEXAMPLE123");
+    assert_eq!(
+        (runners.group.as_str(), runners.work_folder.as_str()),
+        ("Default", "_work")
+    );
+}
+
+#[test]
+fn each_region_of_the_fleet_has_its_runner_table_and_all_are_of_one_account() {
+    let elsewhere = |account: &str| {
+        let place = format!("region = \"us-east-1\"\naccount = \"{account}\"");
+        format!("{GOOD}{RUNNER}[[aws.regions]]\n{place}\nsubnets = [\"subnet-b\"]\n")
+    };
+    let runners = good(&elsewhere("123456789012"), &[]).runners;
+    let regions = runners.expect("runners").regions;
+    assert_eq!(
+        regions,
+        [Region::new("eu-west-1"), Region::new("us-east-1")]
+    );
+    let error = bad(&elsewhere("210987654321"), &[]);
+    assert!(error.contains("runner.table"), "{error}");
+    assert!(error.contains("us-east-1 are another's"), "{error}");
+}
+
+#[test]
+fn runners_that_nobody_could_get_are_a_mistake() {
+    for (section, says) in [
+        ("table = \"runners\"", "runner.role_id"),
+        (
+            "table = \"a b\"\nrole_id = \"AROAEXAMPLEEXAMPLE123\"",
+            "no table's name",
+        ),
+        (
+            "table = \"runners\"\nrole_id = \"arn:aws:iam::1:role/x\"",
+            "RoleId",
+        ),
+        ("group = \"spot\"", "without runner.table"),
+    ] {
+        let error = bad(&format!("{GOOD}[runner]\n{section}\n"), &[]);
+        assert!(error.contains(says), "{error}");
+    }
+    let start = GOOD.find("[fleet]").expect("it is there");
+    let watching = format!("{}[fleet]\nenabled = false\n{RUNNER}", &GOOD[..start]);
+    let error = bad(&watching, &[]);
+    assert!(error.contains("fleet.enabled is false"), "{error}");
+}

@@ -1,5 +1,7 @@
 //! The real SQS, EC2 and GitHub behind the ports.
 
+mod runners;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -26,6 +28,8 @@ use crate::ports::{
     RerunReply,
 };
 
+pub use runners::RunnerDesk;
+
 /// The real world, by any clock.
 #[derive(Debug)]
 pub struct Real<C>(PhantomData<C>);
@@ -36,6 +40,7 @@ impl<C: Clock> Ports for Real<C> {
     type Cloud = Ec2;
     type GitHub = reprise_github::GitHub;
     type Queue = SqsQueue;
+    type Runners = RunnerDesk;
 }
 
 impl Cloud for Ec2 {

@@ -33,6 +33,8 @@ pub struct Controller<P: Ports> {
     pub cloud: P::Cloud,
     /// GitHub.
     pub github: P::GitHub,
+    /// What gives new instances their runners; `None` where they bring them along.
+    pub runners: Option<P::Runners>,
     /// Configuration.
     pub settings: Settings,
     /// What `/metrics` shows.
@@ -111,6 +113,7 @@ impl<P: Ports> Controller<P> {
             store,
             cloud,
             github,
+            runners: None,
             settings,
             metrics,
             health: Health::default(),
@@ -125,6 +128,20 @@ impl<P: Ports> Controller<P> {
             holder,
             random: Mutex::new(random),
         }
+    }
+
+    /// The same, giving new instances their runners.
+    #[must_use]
+    pub fn with_runners(self, runners: Option<P::Runners>) -> Self {
+        Self { runners, ..self }
+    }
+
+    /// A random number for a name.
+    pub(crate) fn random(&self) -> u32 {
+        self.random
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .u32(..)
     }
 
     /// A random number for a decision that spreads its time.

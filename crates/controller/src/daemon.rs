@@ -1,17 +1,20 @@
 //! Starting everything, and ending it well.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use reprise_aws::{Ec2, RegionSettings, SqsQueue};
-use reprise_config::{Config, GitHubConfig, QueuesConfig, RegionConfig, StoreConfig};
-use reprise_store::{AnyStore, DynamoStore, SqliteStore};
+use reprise_config::{
+    Config, GitHubConfig, QueuesConfig, RegionConfig, RunnersConfig, StoreConfig,
+};
+use reprise_store::{AnyStore, DynamoStore, RunnerTable, SqliteStore};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
-use crate::adapters::Real;
+use crate::adapters::{Real, RunnerDesk};
 use crate::clock::Clock;
 use crate::context::Controller;
 use crate::health::Health;
@@ -97,6 +100,7 @@ async fn connect<C: Clock>(
     let regions: Vec<RegionSettings> = config.regions.into_iter().map(region).collect();
     let cloud = Ec2::connect(&regions).await;
     let github = connect_github(config.github)?;
+    let runners = connect_runners(config.runners, &github).await?;
     let metrics = Metrics::new().context("failed to register the metrics")?;
     Ok(Controller::new(
         clock,
@@ -107,7 +111,26 @@ async fn connect<C: Clock>(
         metrics,
         draining,
         seed,
-    ))
+    )
+    .with_runners(runners))
+}
+
+async fn connect_runners(
+    config: Option<RunnersConfig>,
+    github: &reprise_github::GitHub,
+) -> Result<Option<RunnerDesk>> {
+    let Some(config) = config else {
+        return Ok(None);
+    };
+    let mut tables = BTreeMap::new();
+    for region in &config.regions {
+        let name = &config.table;
+        let table = RunnerTable::connect(name, region).await.with_context(|| {
+            format!("failed to open the table {name} in {region}; see runner.table")
+        })?;
+        tables.insert(region.clone(), table);
+    }
+    Ok(Some(RunnerDesk::new(github.clone(), tables, config)))
 }
 
 async fn open_store(config: &StoreConfig) -> Result<AnyStore> {

@@ -12,6 +12,7 @@ use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, InstanceId, Region, Repository, RunAttempt, RunId,
+    RunnerId, RunnerName,
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
@@ -36,6 +37,8 @@ pub trait Ports: Send + Sync + 'static {
     type GitHub: GitHub;
     /// SQS.
     type Queue: Queue;
+    /// What gives new instances their runners.
+    type Runners: Runners;
 }
 
 /// A failure outside the process. What was to be done is done again later.
@@ -220,6 +223,87 @@ pub struct RedeliveryReply {
     pub retry_after: Option<SignedDuration>,
     /// What GitHub or the network said, for the log.
     pub detail: String,
+}
+
+/// Runners for new instances: GitHub makes them, and a table hands them over.
+pub trait Runners: Send + Sync + 'static {
+    /// Has GitHub make a runner, with one request that changes anything.
+    fn make(
+        &self,
+        order: &RunnerOrder,
+    ) -> impl Future<Output = Result<MadeRunner, RunnerTrouble>> + Send;
+
+    /// Leaves a runner's configuration for its instance, in the place of an earlier one.
+    fn hand_over(
+        &self,
+        order: &RunnerOrder,
+        made: &MadeRunner,
+        expires_at: Timestamp,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Takes a runner that will never start out of GitHub.
+    fn remove(
+        &self,
+        order: &RunnerOrder,
+        made: &MadeRunner,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// A runner that is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunnerOrder {
+    /// For a job of this repository.
+    pub repository: Repository,
+    /// The instance's region.
+    pub region: Region,
+    /// On this instance.
+    pub instance: InstanceId,
+    /// Its name, which no runner had before.
+    pub name: RunnerName,
+    /// The labels of the job.
+    pub labels: Vec<String>,
+}
+
+/// A runner that GitHub waits for. No `Debug`: its configuration is a secret.
+#[derive(Clone)]
+pub struct MadeRunner {
+    /// GitHub's number for it.
+    pub id: RunnerId,
+    /// What it starts with.
+    pub config: Vec<u8>,
+}
+
+/// Why there is no runner.
+#[derive(Debug)]
+pub enum RunnerTrouble {
+    /// The name is taken, or it is not known whether the runner was made: another name leaves both
+    /// behind.
+    NameLost(PortError),
+    /// It was not made, and another name changes nothing.
+    NotMade(PortError),
+}
+
+/// For controllers whose instances bring their runners along. There is none of it.
+#[derive(Debug, Clone, Copy)]
+pub enum NoRunners {}
+
+impl Runners for NoRunners {
+    async fn make(&self, _: &RunnerOrder) -> Result<MadeRunner, RunnerTrouble> {
+        match *self {}
+    }
+
+    async fn hand_over(
+        &self,
+        _: &RunnerOrder,
+        _: &MadeRunner,
+        _: Timestamp,
+    ) -> Result<(), PortError> {
+        match *self {}
+    }
+
+    async fn remove(&self, _: &RunnerOrder, _: &MadeRunner) -> Result<(), PortError> {
+        match *self {}
+    }
 }
 
 /// A queue of events.

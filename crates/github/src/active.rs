@@ -2,14 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use reprise_model::ids::{InstallationId, Repository};
+use reprise_model::ids::Repository;
 use reprise_model::run::Run;
 use serde::{Deserialize, Serialize};
 
 use crate::GitHub;
 use crate::error::GitHubError;
 use crate::read::with_query;
-use crate::wire::{Page, RunsPage};
+use crate::wire::{Page, RunsPage, WireInstallation};
 
 /// What GitHub calls a run that has jobs that wait for runners.
 const HAS_QUEUED_JOBS: [&str; 2] = ["queued", "in_progress"];
@@ -19,7 +19,7 @@ impl GitHub {
     pub async fn repositories(&self) -> Result<BTreeSet<Repository>, GitHubError> {
         let mut repositories = BTreeSet::new();
         for installation in self.installations().await? {
-            self.repositories_of(installation, &mut repositories)
+            self.repositories_of(&installation, &mut repositories)
                 .await?;
         }
         Ok(repositories)
@@ -34,7 +34,7 @@ impl GitHub {
         Ok(runs)
     }
 
-    async fn installations(&self) -> Result<Vec<InstallationId>, GitHubError> {
+    async fn installations(&self) -> Result<Vec<WireInstallation>, GitHubError> {
         let operation = "list the App's installations";
         let mut found = Vec::new();
         for page in Page::all() {
@@ -43,7 +43,7 @@ impl GitHub {
             let listed: Vec<WireInstallation> = answer.parse(operation)?;
             let last = listed.len() < Page::SIZE;
             let works = |one: &WireInstallation| one.suspended_at.is_none();
-            found.extend(listed.into_iter().filter(works).map(|one| one.id));
+            found.extend(listed.into_iter().filter(works));
             if last {
                 break;
             }
@@ -53,10 +53,10 @@ impl GitHub {
 
     async fn repositories_of(
         &self,
-        installation: InstallationId,
+        installation: &WireInstallation,
         into: &mut BTreeSet<Repository>,
     ) -> Result<(), GitHubError> {
-        let operation = format!("list the repositories of installation {installation}");
+        let operation = format!("list the repositories of installation {}", installation.id);
         let transport = &self.inner.transport;
         let installations = &self.inner.installations;
         for page in Page::all() {
@@ -108,13 +108,6 @@ struct StatusQuery<'a> {
     exclude_pull_requests: bool,
     per_page: usize,
     page: usize,
-}
-
-#[derive(Debug, Deserialize)]
-struct WireInstallation {
-    id: InstallationId,
-    #[serde(default)]
-    suspended_at: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -32,6 +32,20 @@ pub enum GitHubError {
         /// Where it is missing.
         repository: Repository,
     },
+    /// The organisation has no runner group of the configured name.
+    #[error(
+        "find the runner group {group:?} of {organization}: it has {}; create it, or correct the name \
+         in the configuration",
+        listed(known)
+    )]
+    NoRunnerGroup {
+        /// The organisation.
+        organization: String,
+        /// The name as configured.
+        group: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
     /// GitHub answered with something else than what was asked for.
     #[error("{operation}: GitHub answered {rejection}")]
     Rejected {
@@ -104,7 +118,9 @@ impl GitHubError {
     /// What to do about it.
     pub fn kind(&self) -> GitHubErrorKind {
         match self {
-            Self::NotInstalled { .. } => GitHubErrorKind::Forbidden(self.to_string()),
+            Self::NotInstalled { .. } | Self::NoRunnerGroup { .. } => {
+                GitHubErrorKind::Forbidden(self.to_string())
+            }
             Self::Rejected { rejection, .. } => rejection.kind(),
             Self::Broken { .. } | Self::TimedOut { .. } => GitHubErrorKind::Unavailable,
             Self::Settings { .. } | Self::Unparsable { .. } => GitHubErrorKind::Unexpected,
@@ -175,6 +191,13 @@ impl Rejection {
 impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.status, self.words())
+    }
+}
+
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => "none that the App may see".to_owned(),
+        names => format!("only {}", names.join(", ")),
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::sync::OnceCell;
 
 use crate::error::{GitHubError, GitHubErrorKind};
 use crate::transport::{Transport, from_octocrab};
-use crate::wire::WireInstallation;
+use crate::wire::{AccountKind, WireInstallation};
 
 /// Every installation that was needed so far.
 #[derive(Default)]
@@ -26,6 +26,7 @@ pub(crate) struct Installations {
 /// One installation of the App, and its token.
 pub(crate) struct Installation {
     id: InstallationId,
+    kind: AccountKind,
     /// Held while a token is asked for. A clone of the octocrab would not share the token.
     client: tokio::sync::Mutex<Octocrab>,
 }
@@ -66,9 +67,9 @@ impl Installations {
     pub(crate) async fn access_to_all(
         &self,
         transport: &Transport,
-        id: InstallationId,
+        found: &WireInstallation,
     ) -> Result<Access, GitHubError> {
-        let installation = self.shared(transport, id)?;
+        let installation = self.shared(transport, found)?;
         let token = installation.token(transport).await?;
         Ok(Access {
             installation,
@@ -107,21 +108,23 @@ impl Installations {
                 repository: repository.clone(),
             });
         }
-        let id = answer.parse::<WireInstallation>(&operation)?.id;
-        self.shared(transport, id)
+        let found = answer.parse(&operation)?;
+        self.shared(transport, &found)
     }
 
     fn shared(
         &self,
         transport: &Transport,
-        id: InstallationId,
+        found: &WireInstallation,
     ) -> Result<Arc<Installation>, GitHubError> {
+        let id = found.id;
         let mut known = locked(&self.by_id);
         if let Some(installation) = known.get(&id) {
             return Ok(Arc::clone(installation));
         }
         let installation = Arc::new(Installation {
             id,
+            kind: found.target_type,
             client: tokio::sync::Mutex::new(transport.installation(id)?),
         });
         known.insert(id, Arc::clone(&installation));
@@ -135,6 +138,11 @@ impl Installations {
 }
 
 impl Access {
+    /// Whose repository it is.
+    pub(crate) fn account(&self) -> AccountKind {
+        self.installation.kind
+    }
+
     /// Takes a new token in place of the one that GitHub rejected, unless somebody did already.
     pub(crate) async fn renew(&mut self, transport: &Transport) -> Result<(), GitHubError> {
         self.token = self.installation.renewed(transport, &self.token).await?;

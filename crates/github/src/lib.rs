@@ -1,13 +1,14 @@
-//! GitHub's REST API as a GitHub App sees it: runs, jobs, annotations, re-runs, and the App's own
-//! webhook deliveries.
+//! GitHub's REST API as a GitHub App sees it: runs, jobs, annotations, re-runs, runners, and the App's
+//! own webhook deliveries.
 //!
 //! It asks and reports; it decides nothing, keeps nothing but tokens, and logs at debug level only:
 //! an error is logged once, where it is handled.
 //!
 //! Invariants:
-//! - One call of [`GitHub::rerun`] or [`GitHub::redeliver`] sends at most one POST. Nothing in this
-//!   crate repeats a mutation.
-//! - A token or the App's key is in no log line, no error and no `Debug` output.
+//! - One call of [`GitHub::rerun`], [`GitHub::redeliver`] or [`GitHub::create_jit_config`] sends at most
+//!   one POST. Nothing in this crate repeats a mutation.
+//! - A token, a runner's configuration or the App's key is in no log line, no error and no `Debug`
+//!   output.
 
 mod active;
 mod deliveries;
@@ -17,6 +18,8 @@ mod limits;
 mod newer;
 mod read;
 mod rerun;
+mod runner;
+mod runner_scope;
 mod settings;
 mod transport;
 mod wire;
@@ -31,9 +34,12 @@ pub use deliveries::RedeliveryReply;
 pub use error::{GitHubError, GitHubErrorKind, Rejection};
 pub use limits::RateBudget;
 pub use rerun::RerunReply;
+pub use runner::{JitConfig, JitError, JitOrder, RunnerRemoval};
+pub use runner_scope::RunnerScope;
 pub use settings::Settings;
 
 use installation::Installations;
+use runner_scope::RunnerGroups;
 use transport::Transport;
 
 /// The connection to one GitHub, for all repositories where the App is installed. A clone is cheap
@@ -46,6 +52,7 @@ pub struct GitHub {
 struct Inner {
     transport: Transport,
     installations: Installations,
+    groups: RunnerGroups,
 }
 
 impl GitHub {
@@ -56,6 +63,7 @@ impl GitHub {
             inner: Arc::new(Inner {
                 transport,
                 installations: Installations::default(),
+                groups: RunnerGroups::default(),
             }),
         })
     }

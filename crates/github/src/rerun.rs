@@ -1,7 +1,9 @@
-//! The one mutation: asking GitHub to re-run, and what its answer means.
+//! Asking GitHub to re-run, and what its answer means.
 //!
 //! GitHub answers 403 to most re-runs it will not do, for reasons that pass and for reasons that do
 //! not, so the answer is told by its words; a status alone decides only where there are none.
+
+use std::collections::BTreeMap;
 
 use http::StatusCode;
 use jiff::SignedDuration;
@@ -39,7 +41,11 @@ impl GitHub {
             Err(error) => return not_sent(&error),
         };
         let (operation, path) = order(repository, run, target);
-        match transport.post(&operation, &path, &access.token).await {
+        let nothing = BTreeMap::<&str, &str>::new();
+        match transport
+            .post(&operation, &path, &access.token, &nothing)
+            .await
+        {
             Ok(answer) => answered(&answer),
             Err(error) => RerunReply::new(RerunAnswer::Unclear, error.with_source()),
         }

@@ -22,6 +22,7 @@ use octocrab::service::middleware::extra_headers::ExtraHeadersLayer;
 use octocrab::{AuthState, OctoBody, Octocrab, OctocrabBuilder};
 use reprise_model::ids::InstallationId;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{GitHubError, Rejection};
@@ -108,16 +109,33 @@ impl Transport {
         self.as_installation(operation, request).await
     }
 
-    /// A POST of an empty object as an installation. `send` hands the request straight to the
-    /// connection; `execute` would repeat it after a 401.
+    /// A POST as an installation. `send` hands the request straight to the connection; `execute`
+    /// would repeat it after a 401.
     pub(crate) async fn post(
         &self,
         operation: &str,
         path: &str,
         token: &SecretString,
+        body: &impl Serialize,
     ) -> Result<Answer, GitHubError> {
-        let body = OctoBody::from("{}".to_owned());
+        let body = serde_json::to_string(body).map_err(|error| GitHubError::Unparsable {
+            operation: operation.to_owned(),
+            problem: error.to_string(),
+        })?;
+        let body = OctoBody::from(body);
         let request = request(operation, Method::POST, path, Some(token), body)?;
+        self.as_installation(operation, request).await
+    }
+
+    /// A DELETE as an installation.
+    pub(crate) async fn delete(
+        &self,
+        operation: &str,
+        path: &str,
+        token: &SecretString,
+    ) -> Result<Answer, GitHubError> {
+        let body = OctoBody::empty();
+        let request = request(operation, Method::DELETE, path, Some(token), body)?;
         self.as_installation(operation, request).await
     }
 

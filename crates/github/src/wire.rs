@@ -1,14 +1,65 @@
 //! The frames in which REST answers hold what `reprise_model` already reads.
 
-use reprise_model::ids::{InstallationId, Repository};
+use reprise_model::ids::{InstallationId, Repository, RunnerGroupId, RunnerId, RunnerName};
 use reprise_model::run::Run;
 use reprise_model::webhook::wire::{WireJob, WireRepository, WireRun};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-/// An installation of the App; only its id is of use.
+/// An installation of the App.
 #[derive(Debug, Deserialize)]
 pub(crate) struct WireInstallation {
     pub(crate) id: InstallationId,
+    #[serde(default)]
+    pub(crate) target_type: AccountKind,
+    #[serde(default)]
+    pub(crate) suspended_at: Option<String>,
+}
+
+/// Whose installation it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub(crate) enum AccountKind {
+    /// A person's account, which has no runners of its own.
+    User,
+    /// An organisation's, and whatever GitHub may come to name beside it.
+    #[default]
+    #[serde(other)]
+    Organization,
+}
+
+/// A page of an organisation's runner groups.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RunnerGroupsPage {
+    pub(crate) runner_groups: Vec<WireRunnerGroup>,
+}
+
+/// A runner group.
+#[derive(Debug, Deserialize)]
+pub(crate) struct WireRunnerGroup {
+    pub(crate) id: RunnerGroupId,
+    pub(crate) name: String,
+}
+
+/// What is asked for with a runner.
+#[derive(Debug, Serialize)]
+pub(crate) struct WireJitOrder<'a> {
+    pub(crate) name: &'a RunnerName,
+    pub(crate) runner_group_id: RunnerGroupId,
+    pub(crate) labels: &'a [String],
+    pub(crate) work_folder: &'a str,
+}
+
+/// A runner that has just been made, and what it starts with. No `Debug`: it is a secret.
+#[derive(Deserialize)]
+pub(crate) struct WireJitConfig {
+    pub(crate) runner: WireRunner,
+    pub(crate) encoded_jit_config: SecretString,
+}
+
+/// A runner; only its number is of use.
+#[derive(Deserialize)]
+pub(crate) struct WireRunner {
+    pub(crate) id: RunnerId,
 }
 
 /// A page of an attempt's jobs.

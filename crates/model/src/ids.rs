@@ -91,6 +91,14 @@ number_id! {
     /// One attempt of GitHub's to deliver a webhook; a redelivery has another.
     HookAttemptId
 }
+number_id! {
+    /// A self-hosted runner as GitHub counts them.
+    RunnerId
+}
+number_id! {
+    /// A group of an organisation's self-hosted runners.
+    RunnerGroupId
+}
 
 text_id! {
     /// A runner's name as GitHub shows it, up to 64 characters.

@@ -5,6 +5,9 @@
 //! or not at all. Due work stands in the records, found by an index on its time. A lease says which
 //! process alone may do a thing, and fences off one that is late.
 //!
+//! Beside the ledger, and in DynamoDB always, is the table through which new instances get their runner's
+//! configuration ([`RunnerTable`]).
+//!
 //! No decision is made here and no clock is read: the store learns the time from its callers.
 
 mod any;
@@ -13,6 +16,7 @@ mod dynamo;
 mod format;
 mod lease;
 mod record;
+mod runner_table;
 mod sqlite;
 mod time;
 
@@ -21,4 +25,5 @@ pub use contract::{Change, DueKey, DueList, Expect, Store, StoreError, Version, 
 pub use dynamo::{DynamoError, DynamoStore};
 pub use format::FORMAT;
 pub use lease::{Fence, HolderId, LeaseName};
+pub use runner_table::{RunnerRow, RunnerTable};
 pub use sqlite::{OpenError, SqliteStore};

@@ -1,4 +1,5 @@
-//! A simulated EC2, metadata service, SQS, EventBridge, GitHub and runner whose clock is an argument.
+//! A simulated EC2, metadata service, SQS, runner table, EventBridge, GitHub and runner whose clock is an
+//! argument.
 
 mod aws_auth;
 pub mod clock;
@@ -9,6 +10,7 @@ pub mod github;
 pub mod imds;
 pub mod invariants;
 pub mod machine;
+pub mod runner_table;
 pub mod scenario;
 pub mod server;
 pub mod sqs;

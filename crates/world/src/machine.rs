@@ -1,4 +1,4 @@
-//! A runner instance: it boots, registers an ephemeral runner, takes one job, and waits to be ended.
+//! A runner instance: it boots, starts an ephemeral runner, takes one job, and waits to be ended.
 //!
 //! Data and transitions of one machine; what they mean to EC2 and GitHub is done by the world. The
 //! invariant: a machine takes at most one job in its life, also when it is stopped and resumed.
@@ -13,7 +13,9 @@ use crate::ec2::EndReason;
 /// How runner instances behave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineSettings {
-    /// From the instance's `running` to its runner's registration.
+    /// How a machine comes by its runner.
+    pub runner: RunnerStart,
+    /// From the instance's `running` to the registration of a runner that it brings along.
     pub boot_takes: SignedDuration,
     /// What becomes of a job whose operating system shuts down.
     pub when_taken: WhenTaken,
@@ -30,6 +32,7 @@ impl Default for MachineSettings {
     /// which GitHub ends a cancelled job by itself and the 30 s that an instance takes to end.
     fn default() -> Self {
         Self {
+            runner: RunnerStart::BroughtAlong,
             boot_takes: SignedDuration::from_secs(10),
             when_taken: WhenTaken::Fails,
             reports_after: SignedDuration::from_secs(3),
@@ -37,6 +40,15 @@ impl Default for MachineSettings {
             never_come_up: 0,
         }
     }
+}
+
+/// How a machine comes by its runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RunnerStart {
+    /// Its image registers one by itself, for the labels in its tags.
+    BroughtAlong,
+    /// Something on it starts one with a just-in-time configuration.
+    JustInTime,
 }
 
 /// What becomes of a job whose operating system shuts down.
@@ -67,9 +79,9 @@ impl WhenTaken {
 pub struct Machine {
     /// The instance.
     pub id: InstanceId,
-    /// The name under which its runner registers.
+    /// The name under which its runner registers; a just-in-time one has its own from its start on.
     pub runner: RunnerName,
-    /// The labels with which its runner registers.
+    /// The labels with which its runner registers; none before a just-in-time one has started.
     pub labels: Vec<String>,
     /// Spot or on-demand.
     pub capacity: Capacity,

@@ -264,6 +264,20 @@ pub(crate) fn token(world: &mut World) -> String {
     body["token"].as_str().expect("a token").to_owned()
 }
 
+/// A configuration of a runner in the organisation `acme`, got as an App gets it.
+pub(crate) fn jit_config(world: &mut World, name: &str, labels: &[String]) -> String {
+    let (now, token) = (world.now(), token(world));
+    let body = json!({ "name": name, "runner_group_id": 1, "labels": labels });
+    let request = Request::post("/orgs/acme/actions/runners/generate-jitconfig")
+        .header("authorization", format!("Bearer {token}"))
+        .body(body.to_string().into_bytes())
+        .expect("a request");
+    let answer = world.handle_github(now, &request);
+    let made: serde_json::Value = serde_json::from_slice(answer.body()).expect("JSON");
+    let config = made["encoded_jit_config"].as_str();
+    config.expect("a configuration").to_owned()
+}
+
 pub(crate) fn jwt(now: Timestamp) -> String {
     let issued = now.as_second();
     let claims = json!({ "iss": 1_234, "iat": issued, "exp": issued + 540 });

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use reprise_model::ids::InstanceId;
 use reprise_world::clock::ScaledClock;
-use reprise_world::server::{HostEvent, RunningWorld};
-use tokio::process::Child;
+use reprise_world::machine::RunnerStart;
+use reprise_world::server::{HostEvent, RunningWorld, runner_address};
+use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use super::program::{part, spawn_into};
+use super::program::{part, reprise, spawn_into};
 
 /// Starts and ends agents for as long as it lives.
 #[derive(Debug)]
@@ -26,6 +27,7 @@ impl Agents {
             clock: world.clock(),
             ec2_url: ec2_url.to_owned(),
             region: world.with(|world, _| world.settings().region.to_string()),
+            runners: Runners::of(world),
             folder: folder.to_owned(),
             agents: BTreeMap::new(),
         };
@@ -45,10 +47,19 @@ impl Drop for Agents {
     }
 }
 
+/// Where agents find the configuration of a runner to start.
+struct Runners {
+    dynamodb_url: String,
+    table: String,
+    role: String,
+    github_url: String,
+}
+
 struct Office {
     clock: ScaledClock,
     ec2_url: String,
     region: String,
+    runners: Option<Runners>,
     folder: PathBuf,
     agents: BTreeMap<InstanceId, Child>,
 }
@@ -79,6 +90,39 @@ impl Office {
             .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata_url)
             .env("AWS_ENDPOINT_URL", &self.ec2_url)
             .env("AWS_REGION", &self.region);
+        if let Some(runners) = &self.runners {
+            runners.tell(&mut command, instance, &self.folder)?;
+        }
         spawn_into(command, &self.folder.join(format!("agent-{instance}.log")))
+    }
+}
+
+impl Runners {
+    /// `None` where machines bring their runners along.
+    fn of(world: &RunningWorld) -> Option<Self> {
+        let settings = world.with(|world, _| world.settings().clone());
+        match settings.machines.runner {
+            RunnerStart::BroughtAlong => None,
+            RunnerStart::JustInTime => Some(Self {
+                dynamodb_url: world.aws_url().to_owned(),
+                table: settings.runner_table,
+                role: settings.runner_role.to_string(),
+                github_url: world.github_url().to_owned(),
+            }),
+        }
+    }
+
+    fn tell(&self, command: &mut Command, instance: &InstanceId, folder: &Path) -> Result<()> {
+        let program = reprise()?;
+        let address = runner_address(&self.github_url, instance);
+        let starter = format!("{} runner --address {address}", program.display());
+        let config = folder.join(format!("runner-{instance}.config"));
+        command
+            .env("AWS_ENDPOINT_URL_DYNAMODB", &self.dynamodb_url)
+            .env("REPRISE_AGENT_RUNNER_TABLE", &self.table)
+            .env("REPRISE_AGENT_RUNNER_ROLE_ID", &self.role)
+            .env("REPRISE_AGENT_RUNNER_COMMAND", starter)
+            .env("REPRISE_AGENT_RUNNER_CONFIG_FILE", config);
+        Ok(())
     }
 }

@@ -126,6 +126,7 @@ impl Stage {
             .args(["--seed", &number.to_string()])
             .env("AWS_ENDPOINT_URL_EC2", &self.places.ec2_url)
             .env("AWS_ENDPOINT_URL_SQS", &self.places.sqs_url)
+            .env("AWS_ENDPOINT_URL_DYNAMODB", self.world.aws_url())
             .env("AWS_REGION", self.places.region.as_str())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_ACCESS_KEY_ID", "AKIAFAKETESTFAKETEST")

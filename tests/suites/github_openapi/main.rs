@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use talk::Talk;
 
 /// Every route of the simulated GitHub, by the name under which it counts requests.
-const ROUTES: [&str; 20] = [
+const ROUTES: [&str; 25] = [
     "access token",
     "annotations",
     "app",
@@ -24,13 +24,18 @@ const ROUTES: [&str; 20] = [
     "job",
     "jobs of a run",
     "jobs of an attempt",
+    "new runner",
     "rate limit",
     "re-run a job",
     "re-run a run",
     "re-run failed jobs",
     "redeliver a webhook",
+    "remove a runner",
     "repositories of the installation",
     "run",
+    "runner",
+    "runner groups",
+    "runners",
     "runs",
     "runs of a workflow",
     "webhook deliveries",
@@ -39,11 +44,16 @@ const ROUTES: [&str; 20] = [
 /// What GitHub's description leaves out although GitHub answers so: 401, 403, 404 and 500 are what
 /// its guide says of all routes ("Troubleshooting the REST API"), and the refusals of re-runs have
 /// been seen on all three routes.
-const UNDESCRIBED: [&str; 23] = [
+const UNDESCRIBED: [&str; 30] = [
+    "DELETE /orgs/{org}/actions/runners/{runner_id} 404",
+    "DELETE /repos/{owner}/{repo}/actions/runners/{runner_id} 404",
     "GET /app 401",
     "GET /app/hook/deliveries 401",
+    "GET /orgs/{org}/actions/runner-groups 404",
+    "GET /orgs/{org}/actions/runners/{runner_id} 404",
     "GET /rate_limit 401",
     "GET /repos/{owner}/{repo}/actions/jobs/{job_id} 404",
+    "GET /repos/{owner}/{repo}/actions/runners/{runner_id} 404",
     "GET /repos/{owner}/{repo}/actions/runs/{run_id} 401",
     "GET /repos/{owner}/{repo}/actions/runs/{run_id} 403",
     "GET /repos/{owner}/{repo}/actions/runs/{run_id} 404",
@@ -54,6 +64,8 @@ const UNDESCRIBED: [&str; 23] = [
     "GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations 404",
     "POST /app/hook/deliveries/{delivery_id}/attempts 401",
     "POST /app/hook/deliveries/{delivery_id}/attempts 404",
+    "POST /orgs/{org}/actions/runners/generate-jitconfig 403",
+    "POST /orgs/{org}/actions/runners/generate-jitconfig 500",
     "POST /repos/{owner}/{repo}/actions/jobs/{job_id}/rerun 404",
     "POST /repos/{owner}/{repo}/actions/runs/{run_id}/cancel 404",
     "POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun 401",

@@ -1,10 +1,11 @@
 //! What is played, so that every route answers in every way that it knows.
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use jiff::SignedDuration;
-use reprise_model::ids::{JobId, RunId};
+use reprise_model::ids::{JobId, RunId, RunnerName};
 use reprise_model::job::Conclusion;
 use reprise_world::github::{Concurrency, Faults, JobSpec, RunSpec};
+use serde_json::{Value, json};
 
 use super::talk::{LABELS, Talk, repository};
 
@@ -22,6 +23,7 @@ pub(crate) fn play(talk: &mut Talk) -> Result<()> {
     a_run_without_branch_and_jobs(talk)?;
     a_newer_run_supersedes(talk)?;
     a_host_is_lost(talk)?;
+    runners(talk)?;
     refusals_for_reasons_of_the_app(talk, run)?;
     refusals_for_reasons_of_time(talk, run)
 }
@@ -281,6 +283,58 @@ fn a_host_is_lost(talk: &mut Talk) -> Result<()> {
     talk.github.lose_runner(now, build)?;
     talk.wait(SignedDuration::from_mins(11));
     look_at_all(talk, run, 1, &[build])
+}
+
+/// Runners of an organisation and of a repository, from their order to their removal.
+fn runners(talk: &mut Talk) -> Result<()> {
+    let groups = talk.ask("GET", "/orgs/acme/actions/runner-groups", 200)?;
+    ensure!(groups["total_count"] == 2, "{groups}");
+    talk.ask("GET", "/orgs/nobody/actions/runner-groups", 404)?;
+    for place in [
+        "/orgs/acme/actions/runners",
+        "/repos/acme/shop/actions/runners",
+    ] {
+        let first = order_runner(talk, place, "first", 201)?;
+        order_runner(talk, place, "first", 409)?;
+        order_runner(talk, place, &"long".repeat(17), 422)?;
+        order_runner(talk, &place.replace("acme", "nobody"), "first", 404)?;
+        let one = format!("{place}/{}", first["runner"]["id"]);
+        talk.ask("GET", &one, 200)?;
+        talk.ask("GET", place, 200)?;
+        let now = talk.now();
+        let config = first["encoded_jit_config"].as_str().unwrap_or_default();
+        talk.github.start_runner(now, config)?;
+        talk.ask("GET", &one, 200)?;
+        talk.push(spec(vec![job("build")])?);
+        let build = talk.github.take_job(now, &RunnerName::new("first"), &[]);
+        talk.ask("GET", &one, 200)?;
+        talk.ask("DELETE", &one, 422)?;
+        talk.finish(build.context("no job was taken")?, Conclusion::Success)?;
+        talk.ask("DELETE", &one, 404)?;
+        talk.ask("GET", &one, 404)?;
+        let second = order_runner(talk, place, "second", 201)?;
+        talk.ask(
+            "DELETE",
+            &format!("{place}/{}", second["runner"]["id"]),
+            204,
+        )?;
+    }
+    talk.github.faults_mut().no_runners_write = true;
+    order_runner(talk, "/orgs/acme/actions/runners", "third", 403)?;
+    talk.github.faults_mut().no_runners_write = false;
+    talk.github.faults_mut().fail_after_acting = 1;
+    order_runner(talk, "/orgs/acme/actions/runners", "third", 500)?;
+    Ok(())
+}
+
+fn order_runner(talk: &mut Talk, place: &str, name: &str, status: u16) -> Result<Value> {
+    let body = json!({
+        "name": name,
+        "runner_group_id": 1,
+        "labels": LABELS,
+        "work_folder": "_work",
+    });
+    talk.order(&format!("{place}/generate-jitconfig"), body, status)
 }
 
 fn refusals_for_reasons_of_the_app(talk: &mut Talk, run: RunId) -> Result<()> {

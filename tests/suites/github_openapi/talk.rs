@@ -31,6 +31,7 @@ impl Talk {
         let keys = AppKeys::generate()?;
         let mut settings = Settings::new(keys.public_pem, "fake-webhook-secret");
         settings.repositories = vec![repository()?];
+        settings.runner_groups = vec!["spot".to_owned()];
         let key = EncodingKey::from_rsa_pem(keys.private_pem.as_bytes())?;
         let claims = json!({ "iss": settings.app_id, "iat": 0, "exp": 600 });
         Ok(Self {
@@ -80,6 +81,23 @@ impl Talk {
         status: u16,
     ) -> Result<Value> {
         let body = (method == "POST" && path.contains("rerun")).then(|| json!({}));
+        self.say(credential, method, path, body, status)
+    }
+
+    /// Asks as the installation with a body; the status must be this one.
+    pub(crate) fn order(&mut self, path: &str, body: Value, status: u16) -> Result<Value> {
+        let token = self.token.clone();
+        self.say(&token, "POST", path, Some(body), status)
+    }
+
+    fn say(
+        &mut self,
+        credential: &str,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+        status: u16,
+    ) -> Result<Value> {
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -93,8 +111,11 @@ impl Talk {
         let now = self.now();
         let answer = self.github.handle(now, &request);
         let answered = answer.status().as_u16();
-        let said: Value = serde_json::from_slice(answer.body())
-            .with_context(|| format!("{method} {path} answered no JSON"))?;
+        let said: Value = match answer.body().as_slice() {
+            [] => Value::Null,
+            text => serde_json::from_slice(text)
+                .with_context(|| format!("{method} {path} answered no JSON"))?,
+        };
         ensure!(
             answered == status,
             "{method} {path} answered {answered}, not {status}: {said}"

@@ -1,6 +1,6 @@
 //! The loop under virtual time, against a cloud that follows a script.
 
-mod cloud;
+pub(crate) mod cloud;
 
 use jiff::SignedDuration;
 

@@ -18,8 +18,12 @@ fn the_example_names_every_key_with_its_default() {
     let example = include_str!("../../examples/agent.toml");
     let settings = Settings::load(Some(example), &environment(&[])).expect("valid");
     assert_eq!(settings, Settings::default());
-    for variable in VARIABLES.iter().filter(|name| !name.ends_with("CONFIG")) {
+    for variable in VARIABLES
+        .iter()
+        .filter(|name| !name.ends_with("_AGENT_CONFIG"))
+    {
         let key = variable.replace(PREFIX, "").to_ascii_lowercase();
+        let key = key.strip_prefix("runner_").unwrap_or(&key);
         assert!(example.contains(&format!("{key} = ")), "{key}");
     }
 }
@@ -44,15 +48,34 @@ fn the_file_sets_everything() {
     let file = r#"
         metadata_endpoint = "http://127.0.0.1:1338"
         ec2_endpoint = "https://ec2.example.com"
+        dynamodb_endpoint = "https://ddb.example.com"
         tag_prefix = "acme:"
         poll_interval = "500ms"
         log_format = "json"
         log_level = "debug"
+
+        [runner]
+        table = "runners"
+        role_id = "AROAEXAMPLEEXAMPLE123"
+        command = ["systemctl", "start", "reprise-runner.service"]
+        config_file = "/run/one"
+        user = "runner"
     "#;
     let settings = Settings::load(Some(file), &environment(&[])).expect("valid");
     let expected = Settings {
         metadata_endpoint: "http://127.0.0.1:1338".parse().expect("valid"),
         ec2_endpoint: "https://ec2.example.com".parse().ok(),
+        dynamodb_endpoint: "https://ddb.example.com".parse().ok(),
+        runner: Some(RunnerSettings {
+            table: "runners".to_owned(),
+            role_id: "AROAEXAMPLEEXAMPLE123"
+                .to_owned()
+                .try_into()
+                .expect("an id"),
+            command: command(&["systemctl", "start", "reprise-runner.service"]),
+            config_file: "/run/one".into(),
+            user: Some("runner".to_owned()),
+        }),
         tag_prefix: TagPrefix("acme:".to_owned()),
         poll_interval: PollInterval(SignedDuration::from_millis(500)),
         log_format: LogFormat::Json,
@@ -123,4 +146,43 @@ fn an_unusable_value_names_where_it_stands_and_what_would_be_right() {
 fn an_empty_variable_is_as_good_as_none() {
     let settings = Settings::load(None, &environment(&[("AWS_ENDPOINT_URL", "")]));
     assert_eq!(settings.expect("valid").ec2_endpoint, None);
+}
+
+fn command(words: &[&str]) -> RunnerCommand {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    words.try_into().expect("a command")
+}
+
+#[test]
+fn a_runner_may_come_from_the_environment_alone() {
+    let settings = Settings::load(
+        None,
+        &environment(&[
+            ("REPRISE_AGENT_RUNNER_TABLE", "runners"),
+            ("REPRISE_AGENT_RUNNER_ROLE_ID", "AROAEXAMPLEEXAMPLE123"),
+            ("REPRISE_AGENT_RUNNER_COMMAND", "systemctl start  one"),
+        ]),
+    );
+    let runner = settings.expect("valid").runner.expect("a runner");
+    assert_eq!(runner.command, command(&["systemctl", "start", "one"]));
+    assert_eq!(
+        runner.config_file,
+        std::path::Path::new("/run/reprise/runner.jitconfig")
+    );
+    assert_eq!(runner.user, None);
+}
+
+#[test]
+fn half_a_runner_is_refused_with_what_it_lacks() {
+    for (file, says) in [
+        ("[runner]\ntable = \"runners\"", "no role_id"),
+        ("[runner]\nuser = \"runner\"", "no table"),
+        ("[runner]\nrole_id = \"arn:aws:iam::1:role/x\"", "AROA"),
+        ("[runner]\ncommand = []", "name a program"),
+        ("[runner]\ncommand = \"  \"", "name a program"),
+        ("[runner]\ntabel = \"runners\"", "tabel"),
+    ] {
+        let error = error(file, &[]);
+        assert!(error.contains(says), "{error}");
+    }
 }

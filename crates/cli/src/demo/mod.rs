@@ -161,7 +161,10 @@ impl Play {
             HostEvent::Up {
                 instance,
                 metadata_url,
-            } => self.processes.start_agent(instance, &metadata_url),
+            } => {
+                let runner = self.world.runner_address(&instance);
+                self.processes.start_agent(instance, &metadata_url, &runner)
+            }
             HostEvent::Down { instance } => {
                 self.processes.end_agent(&instance);
                 Ok(())

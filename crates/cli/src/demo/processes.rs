@@ -35,10 +35,26 @@ pub(super) struct Processes {
     clock: [String; 4],
     aws_url: String,
     region: String,
+    runners: Runners,
     controller: Option<Child>,
     agents: BTreeMap<InstanceId, Child>,
     tongue: UnboundedSender<Heard>,
     ear: UnboundedReceiver<Heard>,
+}
+
+/// What agents are told of the runner table.
+struct Runners {
+    table: String,
+    role: String,
+}
+
+impl Runners {
+    fn of(world: &RunningWorld) -> Self {
+        world.with(|world, _| Self {
+            table: world.settings().runner_table.clone(),
+            role: world.settings().runner_role.to_string(),
+        })
+    }
 }
 
 impl Processes {
@@ -50,6 +66,7 @@ impl Processes {
             clock: arguments_of(setting.clock()),
             aws_url: world.aws_url().to_owned(),
             region: world.with(|world, _| world.settings().region.to_string()),
+            runners: Runners::of(world),
             controller: None,
             agents: BTreeMap::new(),
             tongue,
@@ -98,11 +115,25 @@ impl Processes {
         bail!(self.last_words());
     }
 
-    pub(super) fn start_agent(&mut self, instance: InstanceId, metadata_url: &str) -> Result<()> {
+    pub(super) fn start_agent(
+        &mut self,
+        instance: InstanceId,
+        metadata_url: &str,
+        runner_address: &str,
+    ) -> Result<()> {
         let mut command = self.this_program("agent")?;
+        let config = self.folder.join(format!("runner-{instance}.config"));
+        let starter = format!(
+            "{} runner --address {runner_address}",
+            own_file()?.display()
+        );
         command
             .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata_url)
             .env("REPRISE_AGENT_LOG_FORMAT", "json")
+            .env("REPRISE_AGENT_RUNNER_TABLE", &self.runners.table)
+            .env("REPRISE_AGENT_RUNNER_ROLE_ID", &self.runners.role)
+            .env("REPRISE_AGENT_RUNNER_COMMAND", starter)
+            .env("REPRISE_AGENT_RUNNER_CONFIG_FILE", config)
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         let mut child = spawn(command)?;
@@ -160,8 +191,7 @@ impl Processes {
 
     /// This same program as another part, with nothing of the caller's environment.
     fn this_program(&self, part: &str) -> Result<Command> {
-        let program = std::env::current_exe().context("failed to find this program's own file")?;
-        let mut command = Command::new(program);
+        let mut command = Command::new(own_file()?);
         command
             .arg(part)
             .args(&self.clock)
@@ -174,6 +204,10 @@ impl Processes {
             .stdin(Stdio::piped());
         Ok(command)
     }
+}
+
+fn own_file() -> Result<std::path::PathBuf> {
+    std::env::current_exe().context("failed to find this program's own file")
 }
 
 fn spawn(mut command: Command) -> Result<Child> {

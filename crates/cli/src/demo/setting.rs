@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use jiff::Timestamp;
 use reprise_world::clock::ScaledClock;
 use reprise_world::github::{self, AppKeys};
+use reprise_world::machine::RunnerStart;
 use reprise_world::server::RunningWorld;
 use reprise_world::world::{Queue, World, WorldSettings};
 use tempfile::TempDir;
@@ -66,9 +67,9 @@ impl Setting {
                 .parse()
                 .context("failed to read a constant time")?,
         );
-        Ok(World::new(WorldSettings::new(
-            self.seed, self.start, github,
-        ))?)
+        let mut settings = WorldSettings::new(self.seed, self.start, github);
+        settings.machines.runner = RunnerStart::JustInTime;
+        Ok(World::new(settings)?)
     }
 
     /// Writes what an operator would write, and answers where it is.
@@ -84,7 +85,7 @@ impl Setting {
     }
 
     fn config(&self, world: &RunningWorld, key: &Path) -> String {
-        let (app, account, region, stack, template) = world.with(|world, _| {
+        let (app, account, region, stack, template, table, role) = world.with(|world, _| {
             let settings = world.settings();
             (
                 settings.github.app_id,
@@ -92,6 +93,8 @@ impl Setting {
                 settings.region.clone(),
                 settings.stack.clone(),
                 settings.launch_template.clone(),
+                settings.runner_table.clone(),
+                settings.runner_role.clone(),
             )
         });
         format!(
@@ -123,6 +126,10 @@ types = [
   {{ name = "c7a.large", cpu = 2, ram = 4 }},
   {{ name = "m7a.large", cpu = 2, ram = 8 }},
 ]
+
+[runner]
+table = "{table}"
+role_id = "{role}"
 "#,
             github = world.github_url(),
             key = key.display(),

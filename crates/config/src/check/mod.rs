@@ -8,13 +8,13 @@ mod limits;
 mod lost;
 mod queues;
 mod rules;
+mod runner;
 mod runners;
 mod store;
 
 use std::net::SocketAddr;
 
 use reprise_model::policy::RetryPolicy;
-use reprise_model::runner_name::RunnerNamePattern;
 use wildmatch::WildMatch;
 
 use crate::checker::Checker;
@@ -24,9 +24,6 @@ use crate::policies::PolicyRule;
 use crate::{Config, LogFormat, Place, ReadFile, RegionConfig, Settings};
 
 const LISTEN: &str = "127.0.0.1:9464";
-
-/// Longer than any expression over names of 64 characters, and short enough to be shown.
-const LONGEST_PATTERN: usize = 500;
 
 pub(crate) fn check(file: File, read: ReadFile<'_>) -> Result<Config, Vec<Problem>> {
     let mut checker = Checker::new(read);
@@ -58,9 +55,11 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
         images,
         runners,
     };
+    let enabled = file.fleet.enabled.unwrap_or(true);
     let fleet = fleet::fleet(checker, file.fleet, choices);
     let policies = policies(checker, file.policy);
-    let runner_name = runner_name(checker, file.runner);
+    let runner_name = runner::name_pattern(checker, file.runner.name_pattern.clone());
+    let runners = runner::runners(checker, file.runner, enabled, fleet.as_ref());
     let listen = listen(checker, file.http);
     Some(Config {
         github: github?,
@@ -69,6 +68,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
         listen: listen?,
         log_format: file.log.format.unwrap_or(LogFormat::Json),
         sweep_every,
+        runners,
         settings: Settings {
             rules,
             repositories,
@@ -143,20 +143,4 @@ fn retry(checker: &mut Checker<'_>, number: usize, word: &str) -> Option<RetryPo
             None
         }
     }
-}
-
-fn runner_name(checker: &mut Checker<'_>, section: file::Runner) -> Option<RunnerNamePattern> {
-    let Some(pattern) = section.name_pattern else {
-        return Some(RunnerNamePattern::default());
-    };
-    if pattern.chars().count() > LONGEST_PATTERN {
-        let problem = format!("is longer than {LONGEST_PATTERN} characters; shorten it");
-        checker.wrong("runner.name_pattern", problem);
-        return None;
-    }
-    let read = RunnerNamePattern::try_from(pattern);
-    checker.good(
-        "runner.name_pattern",
-        read.map_err(|error| format!("cannot be used: {error}")),
-    )
 }

@@ -10,6 +10,9 @@ use crate::file::{StoreKind, StoreSection};
 
 const PATH: &str = "reprise.db";
 
+pub(super) const NO_TABLE: &str =
+    "is no table's name; one has 3 to 255 letters, digits, dots, dashes and underscores";
+
 /// `None` where there are mistakes, which `checker` knows of.
 pub(super) fn store(
     checker: &mut Checker<'_>,
@@ -52,10 +55,7 @@ fn dynamodb(
     }
     let table = checker.need("store.table", section.table);
     if table.as_deref().is_some_and(|name| !is_table(name)) {
-        checker.wrong(
-            "store.table",
-            "is no table's name; one has 3 to 255 letters, digits, dots, dashes and underscores",
-        );
+        checker.wrong("store.table", NO_TABLE);
     }
     if let Some(region) = &section.region {
         checker.filled("store.region", region, "write a region, as eu-west-1");
@@ -69,7 +69,7 @@ fn dynamodb(
     })
 }
 
-fn is_table(name: &str) -> bool {
+pub(super) fn is_table(name: &str) -> bool {
     let known = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
     (3..=255).contains(&name.len()) && name.bytes().all(known)
 }

@@ -59,6 +59,7 @@ impl<P: Ports> Controller<P> {
     async fn ask_ec2(&self, fleet: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
         let order = self.launch_order(fleet, &claim);
         let answer = self.cloud.launch(&order).await;
+        let answer = self.equipped(&claim, answer).await;
         self.metrics
             .launch(order.capacity.as_str(), answer_word(&answer));
         log_answer(&claim, &answer);
@@ -94,10 +95,13 @@ impl<P: Ports> Controller<P> {
             (keys.launch(), claim.key.job_id.to_string()),
             (keys.repository(), claim.key.repository.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),
-            (keys.labels(), claim.runner_labels.join(" ")),
         ];
+        // A runner that the instance brings along learns its labels from here; a tag has 256 characters.
+        let brings_its_runner = self.runners.is_none();
+        let labels = brings_its_runner.then(|| (keys.labels(), claim.runner_labels.join(" ")));
         // Ours last: whatever labels could set, it would not stand.
-        claim.spec.tags.clone().into_iter().chain(ours).collect()
+        let wished = claim.spec.tags.clone().into_iter();
+        wished.chain(ours).chain(labels).collect()
     }
 }
 

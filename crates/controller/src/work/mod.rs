@@ -4,6 +4,7 @@
 //! deadline, for any replica. A record whose work fails rests, without holding a place that others
 //! could have.
 
+mod equip;
 mod late;
 mod launch;
 mod report;

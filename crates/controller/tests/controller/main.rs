@@ -18,6 +18,7 @@ mod lost;
 mod pumps;
 mod reaps;
 mod replicas;
+mod runners;
 mod serving;
 mod sweeps;
 mod turns;

@@ -6,6 +6,7 @@ mod deliveries;
 mod newer;
 mod reads;
 mod reruns;
+mod runners;
 
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ mod store;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use reprise_controller::ports::{PortError, PortErrorKind, Ports};
+use reprise_controller::ports::{NoRunners, PortError, PortErrorKind, Ports};
 
 use crate::clock::SimClock;
 use crate::trace::{self, Who};
@@ -33,6 +33,7 @@ impl Ports for SimPorts {
     type Cloud = SimCloud;
     type GitHub = SimGitHub;
     type Queue = SimQueue;
+    type Runners = NoRunners;
 }
 
 /// How one replica reaches the world.

@@ -34,7 +34,7 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
-pub(super) async fn client(region: &Region) -> Client {
+pub(crate) async fn client(region: &Region) -> Client {
     let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(FIRST_BACKOFF)

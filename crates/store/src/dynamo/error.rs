@@ -15,11 +15,13 @@ use crate::contract::StoreError;
 pub enum DynamoError {
     /// There is no such table.
     #[error(
-        "there is no table {table} in {region}; create it, or correct table and region under [store]"
+        "there is no table {table} in {region}; create it, or correct table and region under [{section}]"
     )]
     MissingTable {
         /// Which table.
         table: String,
+        /// Where it is configured.
+        section: &'static str,
         /// Where it was looked for.
         region: Region,
     },
@@ -102,19 +104,24 @@ const THROTTLES: [&str; 6] = [
 
 /// Whose errors they are: the table that is worked on.
 #[derive(Debug, Clone)]
-pub(super) struct Caller {
-    pub(super) name: String,
+pub(crate) struct Caller {
+    pub(crate) name: String,
     pub(super) region: Region,
+    section: &'static str,
 }
 
 impl Caller {
-    pub(super) fn new(name: &str, region: &Region) -> Self {
-        let (name, region) = (name.to_owned(), region.clone());
-        Self { name, region }
+    /// The table that a section of the configuration names.
+    pub(crate) fn new(name: &str, region: &Region, section: &'static str) -> Self {
+        Self {
+            name: name.to_owned(),
+            region: region.clone(),
+            section,
+        }
     }
 
     /// An SDK error, met while doing something.
-    pub(super) fn failed<E>(&self, operation: &'static str, error: &SdkError<E>) -> StoreError
+    pub(crate) fn failed<E>(&self, operation: &'static str, error: &SdkError<E>) -> StoreError
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -158,7 +165,11 @@ impl Caller {
             None => code.to_owned(),
         };
         if code == "ResourceNotFoundException" {
-            DynamoError::MissingTable { table, region }
+            DynamoError::MissingTable {
+                table,
+                section: self.section,
+                region,
+            }
         } else if DENIALS.contains(&code) {
             DynamoError::Denied {
                 table,
@@ -206,7 +217,7 @@ mod tests {
 
     #[test]
     fn each_answer_says_what_to_do() {
-        let table = Caller::new("ledger", &Region::new("eu-west-1"));
+        let table = Caller::new("ledger", &Region::new("eu-west-1"), "store");
         for (code, message, status, says) in [
             (
                 "ResourceNotFoundException",

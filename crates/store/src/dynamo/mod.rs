@@ -58,12 +58,17 @@ use reprise_model::ids::Region;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
-use self::error::Caller;
+pub(crate) use self::connect::client;
+pub(crate) use self::error::Caller;
 pub use self::error::DynamoError;
+pub(crate) use self::table::check_expiry;
 use crate::contract::{Change, DueList, Store, StoreError, Versioned};
 use crate::lease::{Fence, HolderId, LeaseName};
 use crate::record::{Record, RecordKey, Step};
 use crate::time::{Millis, Seconds};
+
+/// Where the ledger is configured.
+const SECTION: &str = "store";
 
 /// The ledger in a DynamoDB table.
 ///
@@ -85,7 +90,7 @@ impl DynamoStore {
     /// Endpoint and credentials come from where every AWS program takes them.
     pub async fn connect(table: &str, region: &Region) -> Result<Self, StoreError> {
         let client = connect::client(region).await;
-        let table = Caller::new(table, region);
+        let table = Caller::new(table, region, SECTION);
         table::check(&client, &table).await?;
         Ok(Self {
             client,
@@ -100,7 +105,7 @@ impl DynamoStore {
     /// made together with its backups and alarms.
     pub async fn create_table(table: &str, region: &Region) -> Result<(), StoreError> {
         let client = connect::client(region).await;
-        table::create(&client, &Caller::new(table, region)).await
+        table::create(&client, &Caller::new(table, region, SECTION)).await
     }
 
     async fn read<R: Record>(&self, key: &RecordKey) -> Result<Option<Versioned<R>>, StoreError> {

@@ -78,6 +78,15 @@ async fn expiry(
     Ok(answer.time_to_live_description)
 }
 
+/// Refuses a table that is not there, or whose items are never deleted.
+pub(crate) async fn check_expiry(client: &Client, table: &Caller) -> Result<(), StoreError> {
+    let expiry = expiry(client, table).await?;
+    match problem_of_expiry(expiry.as_ref()) {
+        Some(problem) => Err(table.shape(CHECK, problem)),
+        None => Ok(()),
+    }
+}
+
 /// Refuses a table in which records would get lost, or never be found or deleted.
 pub(super) async fn check(client: &Client, table: &Caller) -> Result<(), StoreError> {
     let described = client.describe_table().table_name(&table.name).send();

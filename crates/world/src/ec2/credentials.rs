@@ -40,13 +40,23 @@ impl Ec2 {
         })
     }
 
-    /// Who sent the request. An instance's signature is checked in full, since its secret is known.
+    /// Who sent the request.
     pub(super) fn caller_of(&self, request: &http::Request<Vec<u8>>) -> Result<Caller, Ec2Error> {
+        self.caller_for("ec2", request)
+    }
+
+    /// Who sent a request to a service here. An instance's signature is checked in full, since its
+    /// secret is known.
+    pub(crate) fn caller_for(
+        &self,
+        service: &str,
+        request: &http::Request<Vec<u8>>,
+    ) -> Result<Caller, Ec2Error> {
         let signer = signer(request).map_err(|unsigned| match unsigned {
             Unsigned::Missing => Ec2Error::missing_token(),
             Unsigned::Malformed => Ec2Error::auth_failure(),
         })?;
-        if signer.service != "ec2" || signer.region != self.settings.region.as_str() {
+        if signer.service != service || signer.region != self.settings.region.as_str() {
             return Err(Ec2Error::auth_failure());
         }
         if signer.access_key.starts_with(INSTANCE_KEY_PREFIX) {

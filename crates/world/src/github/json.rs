@@ -134,11 +134,11 @@ impl Wire<'_> {
     /// The App's installation in an account.
     pub(super) fn installation(self, owner: &str) -> Value {
         let id = self.0.installation;
-        let account = self.organization(owner);
+        let account = self.owner(owner);
         json!({
             "id": id,
             "target_id": account["id"],
-            "target_type": "Organization",
+            "target_type": account["type"],
             "account": account,
             "app_id": self.0.app_id,
             "app_slug": self.0.app_slug,
@@ -164,7 +164,7 @@ impl Wire<'_> {
             "id": self.0.app_id,
             "slug": self.0.app_slug,
             "node_id": self.node("App", self.0.app_id),
-            "owner": self.organization(owner),
+            "owner": self.owner(owner),
             "name": self.0.app_slug,
             "description": "Brings interrupted jobs back",
             "external_url": format!("{}/{}", self.0.html_url, owner),
@@ -179,7 +179,13 @@ impl Wire<'_> {
 
     /// What the App may do.
     pub(super) fn permissions(self) -> Value {
-        json!({ "actions": "write", "administration": "write", "checks": "read", "metadata": "read" })
+        json!({
+            "actions": "write",
+            "administration": "write",
+            "checks": "read",
+            "metadata": "read",
+            "organization_self_hosted_runners": "write",
+        })
     }
 
     /// A person or a bot.
@@ -195,8 +201,9 @@ impl Wire<'_> {
     }
 
     /// The owner of repositories.
-    pub(super) fn organization(self, login: &str) -> Value {
-        self.account(login, "Organization")
+    pub(super) fn owner(self, login: &str) -> Value {
+        let person = self.0.is_person(login);
+        self.account(login, if person { "User" } else { "Organization" })
     }
 
     fn account(self, login: &str, kind: &str) -> Value {

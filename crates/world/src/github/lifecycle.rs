@@ -169,6 +169,7 @@ impl GitHub {
             job.deadline = None;
             job.annotations.extend(why);
         });
+        self.runner_of_job_ended(id);
         self.tell_completed(now, id);
         if matches!(conclusion, Conclusion::Failure | Conclusion::TimedOut) {
             self.fail_fast(now, id);

@@ -7,8 +7,10 @@
 //! while the run is active or by an id of an earlier attempt, and repeats the `completed` events
 //! of what did not execute again.
 //!
-//! It does not run steps, keep logs, register runners (any runner with matching labels may take a
-//! job), or parse workflow files.
+//! Any runner with matching labels may take a job, one that was registered by a just-in-time
+//! configuration as much as one that a machine brings along.
+//!
+//! It does not run steps, keep logs, or parse workflow files.
 
 mod audit;
 mod cancel;
@@ -18,9 +20,11 @@ mod index;
 mod json;
 mod keys;
 mod lifecycle;
+mod registrations;
 mod repository_json;
 mod rerun;
 mod rest;
+mod runner_json;
 mod runners;
 mod settings;
 mod spec;
@@ -40,6 +44,7 @@ use sha2::Sha256;
 pub use audit::{Happening, HappeningKind, Mutation, MutationKind};
 pub use hook::{NotAgain, Undelivered};
 pub use keys::{AppKeys, KeyError};
+pub use registrations::{Registration, RunnerPlace, RunnerState, StartError};
 pub use rerun::{Refusal, Rerun};
 pub use rest::RerunPosted;
 pub use runners::JobError;
@@ -66,6 +71,7 @@ pub struct GitHub {
     next_run: u64,
     next_job: u64,
     next_runner: u64,
+    registrations: BTreeMap<u64, Registration>,
     deliveries: Vec<Delivery>,
     hook: hook::Hook,
     happenings: Vec<Happening>,
@@ -101,6 +107,7 @@ impl GitHub {
             next_run: settings.first_run.0,
             next_job: settings.first_job.0,
             next_runner: 1,
+            registrations: BTreeMap::new(),
             deliveries: Vec::new(),
             hook: hook::Hook::default(),
             happenings: Vec::new(),

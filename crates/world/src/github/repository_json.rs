@@ -75,7 +75,7 @@ impl Wire<'_> {
             "node_id": self.node("Repository", id),
             "name": repository.name(),
             "full_name": repository.to_string(),
-            "owner": self.organization(repository.owner()),
+            "owner": self.owner(repository.owner()),
             "private": false,
             "visibility": "public",
             "description": null,

@@ -6,6 +6,7 @@ use reprise_model::job::{Conclusion, JobStatus};
 use reprise_model::run::RunStatus;
 
 use super::audit::HappeningKind;
+use super::registrations::RunnerState;
 use super::state::{Annotation, Deadline, ForcedEnd, Job, Runner, Step};
 use super::{GitHub, webhooks};
 
@@ -30,21 +31,28 @@ impl GitHub {
     }
 
     /// A runner asks for work: the oldest queued job whose every label it has, whoever started it for
-    /// which job. An ephemeral runner asks once.
+    /// which job. An ephemeral runner asks once. A registered one has its own labels, and gets jobs of
+    /// its own place only.
     pub fn take_job(
         &mut self,
         now: Timestamp,
         runner: &RunnerName,
         runner_labels: &[String],
     ) -> Option<JobId> {
-        let first = self.waiting_for(Some(runner_labels)).next()?;
+        let registered = self.idle_registration(runner);
+        let labels = registered.map_or(runner_labels, |one| one.labels.as_slice());
+        let serves = |job: &&Job| {
+            let run = self.job(job.id).map(|(run, _, _)| run);
+            registered.is_none_or(|one| run.is_some_and(|run| one.serves(&run.spec.repository)))
+        };
+        let first = self.waiting_for(Some(labels)).find(serves)?;
         let (job, name) = (first.id, first.name.clone());
         let run = self.places.get(&job)?.0;
+        let id = registered.map(|one| one.id);
         let taken_by = Runner {
-            id: self.next_runner,
+            id: self.runner_takes(id, job),
             name: runner.to_string(),
         };
-        self.next_runner += 1;
         self.change(now, job, |job| {
             job.status = JobStatus::InProgress;
             job.started_at = Some(now);
@@ -111,6 +119,17 @@ impl GitHub {
     /// When GitHub does something by itself next.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.index.next_deadline()
+    }
+
+    /// The number of the runner that takes a job: its own, or a new one.
+    fn runner_takes(&mut self, registered: Option<u64>, job: JobId) -> u64 {
+        if let Some(runner) = registered.and_then(|id| self.registrations.get_mut(&id)) {
+            runner.state = RunnerState::Took(job);
+            return runner.id;
+        }
+        let id = self.next_runner;
+        self.next_runner += 1;
+        id
     }
 
     fn waiting_for<'a>(&'a self, labels: Option<&'a [String]>) -> impl Iterator<Item = &'a Job> {

@@ -18,6 +18,10 @@ pub struct Settings {
     pub installation: InstallationId,
     /// Repositories that the installation sees before their first push.
     pub repositories: Vec<Repository>,
+    /// Accounts of persons among their owners; all others are organisations.
+    pub people: Vec<String>,
+    /// Runner groups of every organisation, beside the one called `Default`.
+    pub runner_groups: Vec<String>,
     /// The id of the first run.
     pub first_run: RunId,
     /// The id of the first job.
@@ -52,6 +56,8 @@ impl Settings {
             webhook_secret: webhook_secret.into(),
             installation: InstallationId(42),
             repositories: Vec::new(),
+            people: Vec::new(),
+            runner_groups: Vec::new(),
             first_run: RunId(9_000_000_001),
             first_job: JobId(25_000_000_001),
             seed: 0,
@@ -64,6 +70,13 @@ impl Settings {
         }
     }
 
+    /// Whether an account is a person's.
+    pub(super) fn is_person(&self, login: &str) -> bool {
+        self.people
+            .iter()
+            .any(|one| one.eq_ignore_ascii_case(login))
+    }
+
     /// The login under which the App acts.
     pub fn bot(&self) -> String {
         format!("{}[bot]", self.app_slug)
@@ -73,7 +86,7 @@ impl Settings {
 /// What goes wrong; all of it off at first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Faults {
-    /// So many of the next mutations (re-runs, cancels) answer 500 and do nothing.
+    /// So many of the next mutations (re-runs, cancels, new runners) answer 500 and do nothing.
     pub fail_before_acting: u32,
     /// So many of the next mutations answer 500 although they were carried out.
     pub fail_after_acting: u32,
@@ -81,6 +94,8 @@ pub struct Faults {
     pub secondary_limit_until: Option<Timestamp>,
     /// The App lacks Actions: write.
     pub no_actions_write: bool,
+    /// The App lacks Self-hosted runners: write.
+    pub no_runners_write: bool,
     /// The App lacks Checks: read.
     pub no_checks_read: bool,
     /// The logs of every run are past their retention: nothing can be re-run.

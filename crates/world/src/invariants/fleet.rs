@@ -107,8 +107,7 @@ pub(super) fn left(world: &World) -> Vec<InstanceId> {
 fn too_many_launches(world: &World) -> Vec<String> {
     let mut launches: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
     for machine in world.machines() {
-        let labels = machine.labels.iter().map(String::as_str).collect();
-        *launches.entry(labels).or_default() += 1;
+        *launches.entry(wanted_labels(world, machine)).or_default() += 1;
     }
     let queued = queued(world);
     let too_many = launches.into_iter().filter_map(|(labels, launches)| {
@@ -119,6 +118,17 @@ fn too_many_launches(world: &World) -> Vec<String> {
         })
     });
     too_many.collect()
+}
+
+/// The labels that a machine was launched for: those of its runner, or of its job where it has none.
+fn wanted_labels<'a>(world: &'a World, machine: &'a Machine) -> Vec<&'a str> {
+    let job = machine.launched_for.and_then(|job| world.github().job(job));
+    let labels = match (machine.labels.as_slice(), job) {
+        ([], Some((_, _, job))) => &job.labels,
+        _ => &machine.labels,
+    };
+    let words = labels.iter().flat_map(|label| label.split_whitespace());
+    words.collect()
 }
 
 /// How often a job with these labels was queued.

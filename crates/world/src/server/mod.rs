@@ -1,12 +1,13 @@
 //! The world over HTTP on loopback, in scaled time.
 //!
-//! One address for EC2 and SQS, one for GitHub, and one for the metadata service of every instance
-//! that is up. Each request first lets everything happen that is due, and is then answered under
+//! One address for EC2, SQS and the runner table, one for GitHub, and one for the metadata service of
+//! every instance that is up. Each request first lets everything happen that is due, and is then answered under
 //! one lock; nothing waits while it holds the lock. The world itself never learns that it is served.
 
 mod driver;
 mod hosts;
 mod routes;
+mod runner;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::clock::ScaledClock;
 use crate::world::{Queue, QueueNames, World};
+pub use runner::{RunnerStartError, start_runner};
 use shared::Shared;
 
 /// Why the world cannot be served.
@@ -83,7 +85,7 @@ pub async fn start(world: World, clock: ScaledClock) -> Result<RunningWorld, Ser
 }
 
 impl RunningWorld {
-    /// The endpoint of EC2 and SQS.
+    /// The endpoint of EC2, SQS and the runner table.
     pub fn aws_url(&self) -> &str {
         &self.aws_url
     }
@@ -91,6 +93,11 @@ impl RunningWorld {
     /// The base of GitHub's REST API.
     pub fn github_url(&self) -> &str {
         &self.github_url
+    }
+
+    /// Where the program of a machine's runner tells that it starts.
+    pub fn runner_address(&self, instance: &InstanceId) -> String {
+        runner_address(&self.github_url, instance)
     }
 
     /// The URL of a queue.
@@ -137,6 +144,11 @@ impl RunningWorld {
             format!("{}/{account}/{name}", self.aws_url)
         })
     }
+}
+
+/// The same from the base of GitHub's REST API alone.
+pub fn runner_address(github_url: &str, instance: &InstanceId) -> String {
+    format!("{github_url}/_machines/{instance}/runner")
 }
 
 async fn listen() -> Result<(TcpListener, String), ServerError> {

@@ -42,7 +42,7 @@ async fn grace_after(stopped: watch::Receiver<bool>) {
     let _ = tokio::time::timeout(GRACE, std::future::pending::<()>()).await;
 }
 
-/// EC2 and SQS.
+/// EC2, SQS and the runner table.
 pub(super) fn aws(shared: Arc<Shared>) -> Router {
     Router::new().fallback(answer_aws).with_state(shared)
 }

@@ -5,12 +5,13 @@ use jiff::Timestamp;
 use reprise_model::ids::InstanceId;
 
 use super::World;
+use crate::runner_table::is_for_dynamodb;
 use crate::sqs::SqsReply;
 
-/// `X-Amz-Target` names an action of SQS; EC2's Query protocol has no such header.
+/// `X-Amz-Target` names an action of SQS or DynamoDB; EC2's Query protocol has no such header.
 const TARGET: &str = "x-amz-target";
 
-/// The answer of EC2 or SQS, or when to ask again.
+/// The answer of an AWS service, or when to ask again.
 #[derive(Debug)]
 pub enum AwsReply {
     /// The answer.
@@ -21,7 +22,7 @@ pub enum AwsReply {
 }
 
 impl World {
-    /// Answers a request to EC2 or SQS, which share one address. `asked_at` is the time at which the
+    /// Answers a request to EC2, SQS or the runner table, which share one address. `asked_at` is the time at which the
     /// request came, for one that is asked again.
     pub fn handle_aws(
         &mut self,
@@ -30,6 +31,10 @@ impl World {
         request: &Request<Vec<u8>>,
     ) -> AwsReply {
         self.advance(now);
+        if is_for_dynamodb(request) {
+            let answer = self.runner_table.handle(self.now, &self.ec2, request);
+            return AwsReply::Ready(answer);
+        }
         if !is_for_sqs(request) {
             let answer = self.ec2.handle(self.now, request);
             self.settle();
@@ -45,16 +50,32 @@ impl World {
         }
     }
 
-    /// Answers a request to GitHub.
+    /// Answers a request to GitHub. `POST /_machines/INSTANCE/runner` with a just-in-time configuration
+    /// as its body stands for the runner's own program on that instance, whose way to speak to GitHub
+    /// is its own affair: 204, or 409 with the reason.
     pub fn handle_github(
         &mut self,
         now: Timestamp,
         request: &Request<Vec<u8>>,
     ) -> Response<Vec<u8>> {
         self.advance(now);
+        if let Some(id) = machine_of(request) {
+            return self.handle_runner(&id, request.body());
+        }
         let answer = self.github.handle(self.now, request);
         self.settle();
         answer
+    }
+
+    fn handle_runner(&mut self, id: &InstanceId, body: &[u8]) -> Response<Vec<u8>> {
+        let encoded = String::from_utf8_lossy(body);
+        let (status, text) = match self.start_runner(self.now, id, encoded.trim()) {
+            Ok(()) => (StatusCode::NO_CONTENT, String::new()),
+            Err(error) => (StatusCode::CONFLICT, error.to_string()),
+        };
+        let mut response = Response::new(text.into_bytes());
+        *response.status_mut() = status;
+        response
     }
 
     /// Answers a request of a program on an instance to its metadata service.
@@ -99,6 +120,12 @@ impl World {
         let imds = self.imds.get_mut(id).ok_or(StatusCode::NOT_FOUND)?;
         imds.get(&self.ec2, id, now, path, token)
     }
+}
+
+/// The instance on which a runner's program starts.
+fn machine_of(request: &Request<Vec<u8>>) -> Option<InstanceId> {
+    let path = request.uri().path().strip_prefix("/_machines/")?;
+    path.strip_suffix("/runner")?.parse().ok()
 }
 
 /// Whether a request is meant for SQS.

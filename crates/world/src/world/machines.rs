@@ -14,14 +14,28 @@ use reprise_model::tags::TagKeys;
 use super::World;
 use crate::ec2::{Adopted, Call, CreateTags, EndReason, Interruption};
 use crate::fate::Stroke;
-use crate::github::Step;
-use crate::machine::{Activity, Machine, MachineStep, SignKind, WhenTaken};
+use crate::github::{StartError, Step};
+use crate::machine::{Activity, Machine, MachineStep, RunnerStart, SignKind, WhenTaken};
 
 /// EC2's usual notice.
 const NOTICE: SignedDuration = SignedDuration::from_secs(120);
 
 /// How many random characters end a runner's name, so that no two are ever the same.
 const SUFFIX_LENGTH: usize = 5;
+
+/// Why a machine cannot start its runner.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RunnerError {
+    /// Nothing runs there.
+    #[error("{0} is no host that is up")]
+    NoHost(InstanceId),
+    /// A machine has one runner in its life.
+    #[error("{0} has had its runner")]
+    HasOne(InstanceId),
+    /// GitHub does not know the configuration, or knows it as used.
+    #[error(transparent)]
+    Refused(#[from] StartError),
+}
 
 impl World {
     pub(super) fn machine_launched(
@@ -87,6 +101,13 @@ impl World {
             Some(_) => Activity::Done,
             None => Activity::Booting,
         };
+        match self.settings.machines.runner {
+            RunnerStart::BroughtAlong => self.bring_runner_up(at, id),
+            RunnerStart::JustInTime => {}
+        }
+    }
+
+    fn bring_runner_up(&mut self, at: Timestamp, id: &InstanceId) {
         if !self.never_comes_up() {
             let after = self.settings.machines.boot_takes;
             self.plan(at, after, MachineStep::Register, id);
@@ -127,7 +148,11 @@ impl World {
             }
             EndReason::UserInitiated | EndReason::HostFailure => false,
         };
-        self.idle.remove(id);
+        if self.idle.remove(id)
+            && let Some(machine) = self.machines.get(id)
+        {
+            self.github.runner_gone(at, &machine.runner);
+        }
         match busy {
             None => self.set(id, Activity::Gone),
             Some(_) if told && self.activity(id) != Some(Activity::Dying) => {
@@ -225,6 +250,30 @@ impl World {
             self.idle.insert(id.clone());
             self.tell_registered(id);
         }
+    }
+
+    /// Something on a machine starts its runner with a just-in-time configuration.
+    pub fn start_runner(
+        &mut self,
+        now: Timestamp,
+        id: &InstanceId,
+        encoded: &str,
+    ) -> Result<(), RunnerError> {
+        self.advance(now);
+        let instance = self.ec2.instance(id);
+        let up = instance.is_some_and(|instance| instance.is_up());
+        let Some(machine) = self.machines.get_mut(id).filter(|_| up) else {
+            return Err(RunnerError::NoHost(id.clone()));
+        };
+        if machine.activity != Activity::Booting {
+            return Err(RunnerError::HasOne(id.clone()));
+        }
+        let registered = self.github.start_runner(self.now, encoded)?;
+        machine.runner = registered.name.clone();
+        machine.labels = registered.labels.clone();
+        self.register(id);
+        self.settle();
+        Ok(())
     }
 
     /// Strikes a machine, whatever it is at. What comes too late, or cannot be (EC2 takes spot

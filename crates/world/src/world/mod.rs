@@ -24,12 +24,14 @@ use crate::ec2::{Adopted, Call, Ec2, Ec2Error, Ec2Settings, LaunchTemplate};
 use crate::github::GitHub;
 use crate::imds::Imds;
 use crate::machine::{Machine, MachineStep};
+use crate::runner_table::RunnerTable;
 use crate::sqs::{DeadLetter, QueueSettings, Sqs};
 use crate::story::Told;
 
 pub use appointments::{Deed, When};
 pub use doors::AwsReply;
 pub(crate) use doors::is_for_sqs;
+pub use machines::RunnerError;
 pub use people::ByHand;
 pub use pushes::Planned;
 pub use settings::{
@@ -44,6 +46,7 @@ pub struct World {
     ec2: Ec2,
     sqs: Sqs,
     github: GitHub,
+    runner_table: RunnerTable,
     imds: BTreeMap<InstanceId, Imds>,
     machines: BTreeMap<InstanceId, Machine>,
     launches: Vec<InstanceId>,
@@ -87,6 +90,7 @@ impl World {
             ec2: new_ec2(&settings),
             sqs: new_sqs(&settings),
             github: GitHub::new(github)?,
+            runner_table: RunnerTable::new(&settings.runner_table, settings.runner_role.clone()),
             imds: BTreeMap::new(),
             machines: BTreeMap::new(),
             launches: Vec::new(),
@@ -176,6 +180,11 @@ impl World {
     pub fn sqs_mut(&mut self, now: Timestamp) -> &mut Sqs {
         self.advance(now);
         &mut self.sqs
+    }
+
+    /// The table through which instances get their runner's configuration.
+    pub fn runner_table(&self) -> &RunnerTable {
+        &self.runner_table
     }
 
     /// Whether no message is on its way to a queue, waits in it, or was received and not deleted.

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{AccountId, Region, StackName};
+use reprise_model::runner_row::RoleId;
 use reprise_model::tags::TagKeys;
 
 use crate::fate::Fate;
@@ -31,6 +32,10 @@ pub struct WorldSettings {
     pub max_receive_count: u32,
     /// Where webhooks and EC2 events go.
     pub delivery: DeliveryMode,
+    /// The table through which instances get their runner's configuration.
+    pub runner_table: String,
+    /// The unique id of the instances' role.
+    pub runner_role: RoleId,
     /// The name of the launch template that runners are launched from.
     pub launch_template: String,
     /// How EC2 behaves.
@@ -55,12 +60,22 @@ impl WorldSettings {
             queues: QueueNames::default(),
             max_receive_count: 5,
             delivery: DeliveryMode::Own,
+            runner_table: "reprise-runners".to_owned(),
+            runner_role: fake_role(),
             launch_template: "reprise-runner".to_owned(),
             ec2: Ec2Behaviour::default(),
             machines: MachineSettings::default(),
             usual_fate: Fate::passes(SignedDuration::from_secs(60)),
         }
     }
+}
+
+#[expect(
+    clippy::expect_used,
+    reason = "a constant, which every world is made with"
+)]
+fn fake_role() -> RoleId {
+    RoleId::try_from("AROAFAKEFAKEFAKEFAKE0".to_owned()).expect("the form of a role's id")
 }
 
 /// How EC2 behaves; see [`Ec2Settings`](crate::ec2::Ec2Settings) for what each means.

@@ -4,10 +4,12 @@ use reprise_model::job::Conclusion;
 use reprise_model::webhook;
 
 use super::*;
-use crate::ec2::{CarriedOut, EndReason, Interruption, InterruptionAction, InterruptionCause};
+use crate::ec2::{
+    Call, CarriedOut, EndReason, Interruption, InterruptionAction, InterruptionCause,
+};
 use crate::fate::{Fate, Stroke};
-use crate::github::{JobSpec, RunSpec};
-use crate::machine::{Activity, SignKind, WhenTaken};
+use crate::github::{JobSpec, RunSpec, RunnerState, StartError};
+use crate::machine::{Activity, RunnerStart, SignKind, WhenTaken};
 use crate::scenario;
 use crate::story::Tale;
 use crate::testbed::{self, TinyController, at, launch, start, world};
@@ -605,4 +607,62 @@ fn a_shortage_ends_by_itself() {
     assert_eq!(world.launches().len(), 1);
     launch(&mut world, at(60), &labels(), Capacity::Spot, "reprise");
     assert_eq!(world.launches().len(), 2);
+}
+
+/// A world whose only machine is up and has no runner yet, and a configuration for one.
+fn without_runner() -> (World, InstanceId, String) {
+    let mut settings = testbed::settings();
+    settings.machines.runner = RunnerStart::JustInTime;
+    settings.github.repositories = vec!["acme/shop".parse().expect("a repository")];
+    let mut world = World::new(settings).expect("a world");
+    launch(&mut world, at(0), &[], Capacity::Spot, "reprise");
+    world.advance(at(60));
+    let id = world.launches()[0].clone();
+    let config = testbed::jit_config(&mut world, "reprise--i-0--one", &labels());
+    (world, id, config)
+}
+
+#[test]
+fn a_machine_without_a_runner_takes_no_job_until_it_starts_one_with_a_configuration() {
+    let (mut world, id, config) = without_runner();
+    let run = push(&mut world, 60);
+    world.advance(at(100));
+    assert_eq!(
+        world.machine(&id).expect("there").activity,
+        Activity::Booting
+    );
+    world.start_runner(at(100), &id, &config).expect("started");
+    let machine = world.machine(&id).expect("there");
+    assert_eq!(machine.activity, Activity::Working);
+    assert_eq!(machine.runner.as_str(), "reprise--i-0--one");
+    world.advance(at(1_000));
+    assert_eq!(conclusion(&world, run), Some(Conclusion::Success));
+}
+
+#[test]
+fn a_machine_starts_one_runner_with_a_configuration_of_github() {
+    let (mut world, id, config) = without_runner();
+    let unknown = world.start_runner(at(60), &id, "anything");
+    assert_eq!(unknown, Err(RunnerError::Refused(StartError::Unknown)));
+    world.start_runner(at(60), &id, &config).expect("started");
+    let again = world.start_runner(at(61), &id, &config);
+    assert_eq!(again, Err(RunnerError::HasOne(id)));
+    launch(&mut world, at(62), &[], Capacity::Spot, "reprise");
+    let other = world.launches()[1].clone();
+    let early = world.start_runner(at(62), &other, &config);
+    assert_eq!(early, Err(RunnerError::NoHost(other.clone())));
+    let used = world.start_runner(at(120), &other, &config);
+    assert_eq!(used, Err(RunnerError::Refused(StartError::Used)));
+}
+
+#[test]
+fn an_idle_runner_is_offline_when_its_machine_is_gone() {
+    let (mut world, id, config) = without_runner();
+    world.start_runner(at(60), &id, &config).expect("started");
+    let call = Call::by_account(at(70));
+    let ended = world.ec2_mut(at(70)).terminate_instances(&call, &[id]);
+    ended.expect("known");
+    world.advance(at(70));
+    let state = world.github().registrations().next().map(|one| one.state);
+    assert_eq!(state, Some(RunnerState::Lost));
 }

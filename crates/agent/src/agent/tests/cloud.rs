@@ -29,7 +29,7 @@ const CREDENTIALS: &str = r#"{"Code":"Success","AccessKeyId":"secret-id",
 
 /// How the metadata service behaves.
 #[derive(Clone, Copy)]
-pub(super) enum Imds {
+pub(crate) enum Imds {
     Clear,
     Body(&'static str),
     Status(u16),
@@ -39,14 +39,14 @@ pub(super) enum Imds {
 
 /// How EC2 answers one CreateTags.
 #[derive(Clone)]
-pub(super) enum Tagging {
+pub(crate) enum Tagging {
     Works,
     Fails(TagFailure),
     Hangs,
 }
 
 #[derive(Clone)]
-pub(super) struct Cloud {
+pub(crate) struct Cloud {
     clock: SystemClock,
     state: Arc<Mutex<State>>,
 }
@@ -65,7 +65,7 @@ struct State {
 
 impl Cloud {
     /// Behaves from each second on as the pair says.
-    pub(super) fn new(imds: &[(i64, Imds)]) -> Self {
+    pub(crate) fn new(imds: &[(i64, Imds)]) -> Self {
         let state = State {
             imds: imds.to_vec(),
             tokens: 0,
@@ -83,29 +83,29 @@ impl Cloud {
         }
     }
 
-    pub(super) fn revoke_tokens_at(&self, second: i64) {
+    pub(crate) fn revoke_tokens_at(&self, second: i64) {
         self.state().revoke_at = second;
     }
 
-    pub(super) fn no_tokens_between(&self, from: i64, to: i64) {
+    pub(crate) fn no_tokens_between(&self, from: i64, to: i64) {
         self.state().no_tokens = from..to;
     }
 
-    pub(super) fn credentials_from(&self, second: i64) {
+    pub(crate) fn credentials_from(&self, second: i64) {
         self.state().credentials_from = second;
     }
 
-    pub(super) fn tagging(&self, first: Vec<Tagging>, then: Tagging) {
+    pub(crate) fn tagging(&self, first: Vec<Tagging>, then: Tagging) {
         let mut state = self.state();
         state.tagging = first.into();
         state.tagging_after = then;
     }
 
-    pub(super) async fn run_for(&self, seconds: i64) -> AgentEnd {
+    pub(crate) async fn run_for(&self, seconds: i64) -> AgentEnd {
         self.run_with(&Settings::default(), seconds).await
     }
 
-    pub(super) async fn run_with(&self, settings: &Settings, seconds: i64) -> AgentEnd {
+    pub(crate) async fn run_with(&self, settings: &Settings, seconds: i64) -> AgentEnd {
         let ports = Ports {
             metadata: self.clone(),
             tagger: self.clone(),
@@ -118,33 +118,23 @@ impl Cloud {
     }
 
     /// Also what it logged.
-    pub(super) async fn run_logged(&self, seconds: i64, level: LogLevel) -> (AgentEnd, String) {
-        let lines = Lines::default();
-        let layer = tracing_subscriber::fmt::layer()
-            .with_ansi(false)
-            .with_writer({
-                let lines = lines.clone();
-                move || lines.clone()
-            });
-        let subscriber = tracing_subscriber::registry()
-            .with(logging::filter(level))
-            .with(layer);
-        let guard = tracing::subscriber::set_default(subscriber);
-        let end = self.run_for(seconds).await;
-        drop(guard);
-        let text = lines.0.lock().expect("not poisoned").clone();
-        (end, String::from_utf8(text).expect("text"))
+    pub(crate) async fn run_logged(&self, seconds: i64, level: LogLevel) -> (AgentEnd, String) {
+        logged(level, self.run_for(seconds)).await
     }
 
-    pub(super) fn attempts(&self) -> Vec<(SignedDuration, TagRequest)> {
+    pub(crate) fn clock(&self) -> SystemClock {
+        self.clock.clone()
+    }
+
+    pub(crate) fn attempts(&self) -> Vec<(SignedDuration, TagRequest)> {
         self.state().attempts.clone()
     }
 
-    pub(super) fn tokens(&self) -> u32 {
+    pub(crate) fn tokens(&self) -> u32 {
         self.state().tokens
     }
 
-    pub(super) fn credential_requests(&self) -> u32 {
+    pub(crate) fn credential_requests(&self) -> u32 {
         self.state().credential_requests
     }
 
@@ -244,13 +234,13 @@ impl Tagger for Cloud {
     }
 }
 
-pub(super) fn throttled() -> TagFailure {
+pub(crate) fn throttled() -> TagFailure {
     TagFailure::Throttled {
         code: "RequestLimitExceeded".to_owned(),
     }
 }
 
-pub(super) fn denied() -> TagFailure {
+pub(crate) fn denied() -> TagFailure {
     TagFailure::Denied {
         code: "UnauthorizedOperation".to_owned(),
         message: "You are not authorized".to_owned(),
@@ -277,4 +267,23 @@ impl std::io::Write for Lines {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// What a future comes to, and what it logs meanwhile.
+pub(crate) async fn logged<T>(level: LogLevel, work: impl Future<Output = T>) -> (T, String) {
+    let lines = Lines::default();
+    let layer = tracing_subscriber::fmt::layer()
+        .with_ansi(false)
+        .with_writer({
+            let lines = lines.clone();
+            move || lines.clone()
+        });
+    let subscriber = tracing_subscriber::registry()
+        .with(logging::filter(level))
+        .with(layer);
+    let guard = tracing::subscriber::set_default(subscriber);
+    let end = work.await;
+    drop(guard);
+    let text = lines.0.lock().expect("not poisoned").clone();
+    (end, String::from_utf8(text).expect("text"))
 }

@@ -39,6 +39,10 @@ impl Narrator {
                 self.remember_capacity(log, format!("{capacity}: {why}"));
                 format!("wants {} machine for {job}: {why}", with_article(capacity))
             }
+            "runner-handed-over" => format!(
+                "leaves {} the configuration of a runner that works once",
+                text(log, "instance.id")
+            ),
             "launch-refused" | "launch-given-up" => {
                 format!("{job} gets no machine: {}", text(log, "detail"))
             }

@@ -74,6 +74,10 @@ impl Narrator {
                 instance.id,
                 reason_text(*reason)
             )),
+            Tale::RunnerRegistered { instance, .. } => (
+                "agent",
+                format!("starts the runner of its own {}", instance.id),
+            ),
             Tale::RebalanceRecommended(instance) => {
                 ec2(format!("recommends to leave {}", instance.id))
             }
@@ -82,7 +86,6 @@ impl Narrator {
                 carried_over: true, ..
             }
             | Tale::InstanceRunning(_)
-            | Tale::RunnerRegistered { .. }
             | Tale::Tagged {
                 by: Caller::Account(_),
                 ..

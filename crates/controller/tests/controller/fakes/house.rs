@@ -34,6 +34,7 @@ use super::clock::TestClock;
 use super::cloud::FakeCloud;
 use super::github::FakeGitHub;
 use super::queue::FakeQueue;
+use super::runners::FakeRunners;
 use super::samples::{
     ACCOUNT, HOST, REGION, RUN, a_run, ended, instance, queued, repository, running, settings,
 };
@@ -52,6 +53,7 @@ impl Ports for Fakes {
     type Cloud = FakeCloud;
     type GitHub = FakeGitHub;
     type Queue = FakeQueue;
+    type Runners = FakeRunners;
 }
 
 /// The world around the controllers of one test.
@@ -60,6 +62,7 @@ pub(crate) struct House {
     pub(crate) store: SharedStore,
     pub(crate) cloud: FakeCloud,
     pub(crate) github: FakeGitHub,
+    pub(crate) runners: FakeRunners,
     pub(crate) webhooks: FakeQueue,
     pub(crate) ec2_events: FakeQueue,
     pub(crate) dead_letters: FakeQueue,
@@ -82,6 +85,7 @@ impl House {
             store: SharedStore::new(),
             cloud: FakeCloud::new(clock),
             github: FakeGitHub::default(),
+            runners: FakeRunners::default(),
             webhooks: FakeQueue::default(),
             ec2_events: FakeQueue::default(),
             dead_letters: FakeQueue::default(),
@@ -93,9 +97,23 @@ impl House {
         self.start_with(settings(true), 100)
     }
 
+    /// A controller that gives new instances their runners.
+    pub(crate) fn start_giving_runners(&self) -> Running {
+        self.start_as(settings(true), 100, Some(self.runners.clone()))
+    }
+
     pub(crate) fn start_with(&self, settings: Settings, at_once: usize) -> Running {
+        self.start_as(settings, at_once, None)
+    }
+
+    fn start_as(
+        &self,
+        settings: Settings,
+        at_once: usize,
+        runners: Option<FakeRunners>,
+    ) -> Running {
         let (drain, draining) = shutdown::channel();
-        let controller = Arc::new(Controller::<Fakes>::new(
+        let controller = Controller::<Fakes>::new(
             self.clock,
             self.store.clone(),
             self.cloud.clone(),
@@ -104,7 +122,8 @@ impl House {
             Metrics::new().expect("metrics"),
             draining,
             self.started.fetch_add(1, Ordering::Relaxed),
-        ));
+        );
+        let controller = Arc::new(controller.with_runners(runners));
         let webhooks = Source::Webhooks(vec![SecretString::from(SECRET)]);
         let pump = |source, queue: &FakeQueue| Pump {
             controller: Arc::clone(&controller),

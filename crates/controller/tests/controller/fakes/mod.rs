@@ -6,6 +6,7 @@ pub(crate) mod cloud;
 pub(crate) mod github;
 pub(crate) mod house;
 pub(crate) mod queue;
+pub(crate) mod runners;
 pub(crate) mod samples;
 pub(crate) mod store;
 

@@ -122,7 +122,11 @@ impl GitHub {
         let wait = answer
             .retry_after
             .map(|wait| (RETRY_AFTER, wait.to_string()));
-        let mut response = Response::new(answer.body.to_string().into_bytes());
+        let body = match answer.status {
+            StatusCode::NO_CONTENT => Vec::new(),
+            _ => answer.body.to_string().into_bytes(),
+        };
+        let mut response = Response::new(body);
         *response.status_mut() = answer.status;
         for (name, value) in headers.into_iter().chain(link).chain(wait) {
             if let Ok(value) = HeaderValue::try_from(value) {

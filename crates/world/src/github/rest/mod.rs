@@ -1,6 +1,6 @@
 //! The REST door: one request in, one answer out.
 //!
-//! Only what a client of re-runs uses, with GitHub's status codes and messages; anything else is
+//! Only what a client of re-runs and of runners uses, with GitHub's status codes and messages; anything else is
 //! 404. Requests are authenticated as GitHub does: App routes by JWT, repository routes by an
 //! installation token.
 
@@ -12,6 +12,7 @@ mod mutations;
 mod query;
 mod reads;
 mod route;
+mod runners;
 
 use http::{Request, Response};
 use jiff::Timestamp;
@@ -47,7 +48,8 @@ impl GitHub {
             Route::RateLimit
             | Route::InstallationRepositories
             | Route::Read(..)
-            | Route::Mutate(..) => self.check_token(now, request),
+            | Route::Mutate(..)
+            | Route::Runners(..) => self.check_token(now, request),
         };
         if let Some(refusal) = allowed.err().or_else(|| self.over_limit(now, route)) {
             return refusal;
@@ -64,6 +66,7 @@ impl GitHub {
             Route::InstallationRepositories => self.installation_repositories(&query),
             Route::Read(repository, read) => self.read(now, repository, read, &query),
             Route::Mutate(repository, change) => self.mutate(now, repository, *change),
+            Route::Runners(place, call) => self.runner_call(now, place, *call, request),
         }
     }
 }

@@ -5,6 +5,7 @@ use reprise_model::ids::{
     CheckRunId, HookAttemptId, InstallationId, JobId, Repository, RunAttempt, RunId,
 };
 
+use crate::github::registrations::RunnerPlace;
 use crate::github::rerun::Rerun;
 
 /// A call that the simulated GitHub knows.
@@ -20,6 +21,7 @@ pub(super) enum Route {
     InstallationRepositories,
     Read(Repository, Read),
     Mutate(Repository, Change),
+    Runners(RunnerPlace, RunnerCall),
 }
 
 /// A call that only looks.
@@ -43,9 +45,30 @@ pub(super) enum Change {
     Cancel(RunId),
 }
 
+/// A call about self-hosted runners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RunnerCall {
+    List,
+    One(u64),
+    Groups,
+    Order,
+    Remove(u64),
+}
+
 impl Route {
     pub(super) fn of(method: &Method, path: &str) -> Option<Self> {
         let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+        match (method.as_str(), parts.as_slice()) {
+            (method, ["orgs", organization, "actions", rest @ ..]) => {
+                let place = RunnerPlace::Organization((*organization).to_owned());
+                return Some(Self::Runners(place, RunnerCall::of(method, rest)?));
+            }
+            (method, ["repos", owner, name, "actions", "runners", ..]) => {
+                let place = RunnerPlace::Repository(repository(owner, name)?);
+                return Some(Self::Runners(place, RunnerCall::of(method, &parts[4..])?));
+            }
+            _ => {}
+        }
         match (method.as_str(), parts.as_slice()) {
             ("GET", ["rate_limit"]) => Some(Self::RateLimit),
             ("GET", ["app"]) => Some(Self::App),
@@ -94,6 +117,11 @@ impl Route {
             Self::Mutate(_, Change::Rerun(Rerun::FailedJobs(_))) => "re-run failed jobs",
             Self::Mutate(_, Change::Rerun(Rerun::WholeRun(_))) => "re-run a run",
             Self::Mutate(_, Change::Cancel(_)) => "cancel a run",
+            Self::Runners(_, RunnerCall::List) => "runners",
+            Self::Runners(_, RunnerCall::One(_)) => "runner",
+            Self::Runners(_, RunnerCall::Groups) => "runner groups",
+            Self::Runners(_, RunnerCall::Order) => "new runner",
+            Self::Runners(_, RunnerCall::Remove(_)) => "remove a runner",
         }
     }
 }
@@ -131,6 +159,19 @@ impl Change {
                 Some(Self::Rerun(Rerun::WholeRun(run.parse().ok()?)))
             }
             ["actions", "runs", run, "cancel"] => Some(Self::Cancel(run.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+impl RunnerCall {
+    fn of(method: &str, parts: &[&str]) -> Option<Self> {
+        match (method, parts) {
+            ("GET", ["runners"]) => Some(Self::List),
+            ("GET", ["runner-groups"]) => Some(Self::Groups),
+            ("GET", ["runners", id]) => Some(Self::One(id.parse().ok()?)),
+            ("POST", ["runners", "generate-jitconfig"]) => Some(Self::Order),
+            ("DELETE", ["runners", id]) => Some(Self::Remove(id.parse().ok()?)),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@ mod hook;
 mod refusals;
 mod reruns;
 mod rest;
+mod runners;
 mod runs;
 mod webhooks;
 

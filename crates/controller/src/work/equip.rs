@@ -1,0 +1,101 @@
+//! A new instance gets what its runner starts with.
+//!
+//! It is a part of the launch: as long as the configuration is not handed over, EC2's answer is not
+//! committed, and counts as one that was lost. The launch is then asked for again by the same client
+//! token, which leads to the same instance, and a runner of a new name is made for it. So a crash
+//! anywhere in between is repeated harmlessly, and nothing of it is in the ledger; a runner of which
+//! nobody heard again never connects, and GitHub removes it.
+
+use reprise_model::ids::{InstanceId, RunnerName};
+use reprise_model::ledger::{LaunchAnswer, LaunchClaim};
+use reprise_model::runner_row::{LIVES_FOR, runner_name};
+use tracing::{debug, info};
+
+use crate::context::Controller;
+use crate::logging::chain;
+use crate::ports::{MadeRunner, PortError, Ports, RunnerOrder, RunnerTrouble, Runners};
+
+/// How many names are tried in a row. The first is lost with an answer, hardly ever the second too.
+const NAMES: u32 = 3;
+
+impl<P: Ports> Controller<P> {
+    /// EC2's answer, once the instance has what its runner starts with.
+    pub(super) async fn equipped(&self, claim: &LaunchClaim, answer: LaunchAnswer) -> LaunchAnswer {
+        let (Some(runners), LaunchAnswer::Launched { instance, .. }) = (&self.runners, &answer)
+        else {
+            return answer;
+        };
+        match self.equip(runners, claim, instance).await {
+            Ok(runner) => {
+                handed_over(claim, instance, &runner);
+                answer
+            }
+            Err(error) => LaunchAnswer::Unclear {
+                message: format!("{instance} has no runner: {}", chain(&error)),
+            },
+        }
+    }
+
+    async fn equip(
+        &self,
+        runners: &P::Runners,
+        claim: &LaunchClaim,
+        instance: &InstanceId,
+    ) -> Result<RunnerName, PortError> {
+        let mut names = 1;
+        loop {
+            let order = RunnerOrder {
+                repository: claim.key.repository.clone(),
+                region: claim.spec.region.clone(),
+                instance: instance.clone(),
+                name: runner_name(instance, self.random()),
+                labels: claim.runner_labels.clone(),
+            };
+            match runners.make(&order).await {
+                Ok(made) => {
+                    self.hand_over(runners, &order, &made).await?;
+                    return Ok(order.name);
+                }
+                Err(RunnerTrouble::NameLost(error)) if names < NAMES => {
+                    debug!(runner.name = %order.name, error = %chain(&error), "a runner's name is lost");
+                    names += 1;
+                }
+                Err(RunnerTrouble::NameLost(error) | RunnerTrouble::NotMade(error)) => {
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        runners: &P::Runners,
+        order: &RunnerOrder,
+        made: &MadeRunner,
+    ) -> Result<(), PortError> {
+        let expires_at = self.now() + LIVES_FOR;
+        let handed_over = runners.hand_over(order, made, expires_at).await;
+        if handed_over.is_err()
+            && let Err(error) = runners.remove(order, made).await
+        {
+            debug!(runner.name = %order.name, error = %chain(&error), "an unused runner stays");
+        }
+        handed_over
+    }
+}
+
+fn handed_over(claim: &LaunchClaim, instance: &InstanceId, runner: &RunnerName) {
+    info!(
+        target: "reprise::decision",
+        decision = "runner-handed-over",
+        repository = %claim.key.repository,
+        run.id = %claim.run_id,
+        run.attempt = %claim.attempt,
+        job.id = %claim.key.job_id,
+        job.name = claim.job_name,
+        instance.id = %instance,
+        runner.name = %runner,
+        reason = "launched",
+        "a runner's configuration waits for its instance"
+    );
+}

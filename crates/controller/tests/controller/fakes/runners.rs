@@ -1,0 +1,100 @@
+//! GitHub's runners and their table, as far as the controller sees them.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use jiff::Timestamp;
+use reprise_controller::ports::{MadeRunner, PortError, RunnerOrder, RunnerTrouble, Runners};
+use reprise_model::ids::RunnerId;
+
+use super::passing;
+
+/// What goes wrong with one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// The answer to the order is lost.
+    NameLost,
+    /// GitHub makes no runner.
+    NotMade,
+    /// The table does not take the row.
+    NotHandedOver,
+}
+
+/// The desk, shared by all controllers of a house.
+#[derive(Clone, Default)]
+pub(crate) struct FakeRunners(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    wrong: VecDeque<Wrong>,
+    made: Vec<RunnerOrder>,
+    rows: Vec<(RunnerOrder, Timestamp)>,
+    removed: Vec<RunnerId>,
+}
+
+impl FakeRunners {
+    /// The next calls that can go wrong so do.
+    pub(crate) fn goes_wrong(&self, wrong: &[Wrong]) {
+        self.state().wrong = wrong.iter().copied().collect();
+    }
+
+    /// Everything that was ordered.
+    pub(crate) fn made(&self) -> Vec<RunnerOrder> {
+        self.state().made.clone()
+    }
+
+    /// What was handed over, and until when.
+    pub(crate) fn rows(&self) -> Vec<(RunnerOrder, Timestamp)> {
+        self.state().rows.clone()
+    }
+
+    /// Runners that were taken back.
+    pub(crate) fn removed(&self) -> Vec<RunnerId> {
+        self.state().removed.clone()
+    }
+
+    fn hits(&self, expected: &[Wrong]) -> Option<Wrong> {
+        let mut state = self.state();
+        let next = state.wrong.front().copied();
+        let hit = next.filter(|wrong| expected.contains(wrong))?;
+        state.wrong.pop_front();
+        Some(hit)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().expect("not poisoned")
+    }
+}
+
+impl Runners for FakeRunners {
+    async fn make(&self, order: &RunnerOrder) -> Result<MadeRunner, RunnerTrouble> {
+        self.state().made.push(order.clone());
+        match self.hits(&[Wrong::NameLost, Wrong::NotMade]) {
+            Some(Wrong::NotMade) => Err(RunnerTrouble::NotMade(passing("make a runner"))),
+            Some(_) => Err(RunnerTrouble::NameLost(passing("make a runner"))),
+            None => Ok(MadeRunner {
+                id: RunnerId(self.state().made.len() as u64),
+                config: order.name.as_str().into(),
+            }),
+        }
+    }
+
+    async fn hand_over(
+        &self,
+        order: &RunnerOrder,
+        made: &MadeRunner,
+        expires_at: Timestamp,
+    ) -> Result<(), PortError> {
+        assert_eq!(made.config, order.name.as_str().as_bytes());
+        if self.hits(&[Wrong::NotHandedOver]).is_some() {
+            return Err(passing("hand over a runner's configuration"));
+        }
+        self.state().rows.push((order.clone(), expires_at));
+        Ok(())
+    }
+
+    async fn remove(&self, _: &RunnerOrder, made: &MadeRunner) -> Result<(), PortError> {
+        self.state().removed.push(made.id);
+        Ok(())
+    }
+}
