@@ -18,6 +18,7 @@ mod mutant;
 pub mod backoff;
 pub mod capacity;
 pub mod due;
+pub mod fleet;
 pub mod job;
 pub mod launch;
 #[cfg(feature = "mutants")]
