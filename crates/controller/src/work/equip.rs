@@ -51,7 +51,7 @@ impl<P: Ports> Controller<P> {
                 name: runner_name(instance, self.random()),
                 labels: claim.runner_labels.clone(),
             };
-            match runners.make(&order).await {
+            match self.make_runner(runners, &order).await {
                 Ok(made) => {
                     self.hand_over(runners, &order, &made).await?;
                     return Ok(order.name);
@@ -76,7 +76,7 @@ impl<P: Ports> Controller<P> {
         let expires_at = self.now() + LIVES_FOR;
         let handed_over = runners.hand_over(order, made, expires_at).await;
         if handed_over.is_err()
-            && let Err(error) = runners.remove(order, made).await
+            && let Err(error) = self.remove_runner(runners, order, made).await
         {
             debug!(runner.name = %order.name, error = %chain(&error), "an unused runner stays");
         }
