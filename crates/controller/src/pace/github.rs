@@ -10,11 +10,11 @@ use reprise_engine::pace::{Errand, GitHubAnswer, GitHubPace, NotNow};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ids::{CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId};
 use reprise_model::job::Job;
-use reprise_model::ledger::{RerunAnswer, RerunTarget};
+use reprise_model::ledger::{LaunchClaim, RerunAnswer, RerunTarget};
 use reprise_model::run::{CancelCause, Run};
 use tracing::info;
 
-use super::not_asked;
+use super::{PutOff, not_asked};
 use crate::clock::Clock;
 use crate::context::Controller;
 use crate::ports::{
@@ -29,6 +29,9 @@ const CHANGE: u32 = 5;
 /// A request waits in place for so long. A re-run's claim is renewed meanwhile, and an instance that
 /// waits for its runner is booting anyway.
 const WAITS: SignedDuration = SignedDuration::from_secs(8);
+
+/// An instance boots for so long before it wants its runner.
+const BOOTS_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// The App itself, which has limits of its own.
 const APP: &str = "";
@@ -75,6 +78,16 @@ impl<P: Ports> Controller<P> {
             Err(RunnerTrouble::NameLost(error) | RunnerTrouble::NotMade(error)) => of_error(error),
         });
         made
+    }
+
+    /// Where GitHub will not make a runner for so long that an instance would wait for it in vain: when to
+    /// launch.
+    pub(crate) fn no_runner_before(&self, claim: &LaunchClaim) -> Option<PutOff> {
+        self.runners.as_ref()?;
+        let owner = claim.key.repository.owner().to_ascii_lowercase();
+        let now = self.now();
+        let until = self.with_github(&owner, |pace| pace.rests_until(now))?;
+        (after(now, BOOTS_FOR) < until).then_some(PutOff { until })
     }
 
     /// Takes a runner that is not needed out of GitHub, in turn.

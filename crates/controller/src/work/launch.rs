@@ -61,13 +61,19 @@ impl<P: Ports> Controller<P> {
 
     /// One call, and the claim after its answer.
     async fn ask_ec2(&self, settings: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
+        if let Some(put_off) = self.no_runner_before(&claim) {
+            return self.launch_later(claim, put_off);
+        }
         let order = self.launch_order(settings, &claim);
         let outcome = match self.launch_in_turn(&order).await {
             Ok(outcome) => outcome,
             Err(put_off) => return self.launch_later(claim, put_off),
         };
         let answer = fleet::for_place(&outcome, ALONE);
-        let answer = self.equipped(&claim, answer).await;
+        let answer = match self.equipped(&claim, answer).await {
+            Ok(answer) => answer,
+            Err(put_off) => return self.launch_later(claim, put_off),
+        };
         self.metrics
             .launch(order.capacity.as_str(), answer_word(&answer));
         log_answer(&claim, &answer);
@@ -88,7 +94,7 @@ impl<P: Ports> Controller<P> {
             reason = "throttled",
             job.id = %claim.key.job_id,
             due_at = %until,
-            "EC2 is not asked for a machine now, to keep within its limits"
+            "a machine cannot be had now within the limits of EC2 and GitHub; it is asked for later"
         );
         launch::put_off(claim, until)
     }

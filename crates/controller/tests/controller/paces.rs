@@ -9,6 +9,7 @@ use reprise_model::webhook::JobAction;
 use crate::fakes::FOR_EVER;
 use crate::fakes::github::Fault;
 use crate::fakes::house::House;
+use crate::fakes::runners::Wrong;
 use crate::fakes::samples::{HOST, REGION, RUN, queued, secs, settings};
 
 fn queue(house: &House, jobs: std::ops::Range<u64>) {
@@ -166,5 +167,24 @@ async fn while_github_wants_to_be_left_alone_nobody_asks_and_a_re_run_goes_first
     house
         .until("equipped", async || house.runners.rows().len() == 50)
         .await;
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_machine_is_launched_that_would_wait_for_its_runner_in_vain() {
+    let house = House::new();
+    let running = house.start_giving_runners();
+    house.runners.goes_wrong(&[Wrong::Limited(3_600)]);
+    queue(&house, 1..2);
+    house.pass(5).await;
+    assert_eq!(house.cloud.launched().len(), 1);
+    queue(&house, 2..52);
+    house.pass(3_000).await;
+    assert!(house.webhooks.is_empty());
+    assert_eq!(house.cloud.launched().len(), 1, "GitHub makes no runner");
+    house
+        .until("equipped", async || house.runners.rows().len() == 51)
+        .await;
+    assert!(!running.metrics().contains("given-up"));
     running.stop().await;
 }

@@ -218,6 +218,13 @@ impl GitHubPace {
         }
     }
 
+    /// Until when GitHub wants to be left alone, where it does.
+    #[must_use]
+    pub fn rests_until(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.shut.map(|shut| shut.until);
+        until.filter(|until| now < *until)
+    }
+
     /// Points a minute, as of now.
     #[must_use]
     pub fn points_a_minute(&self, now: Timestamp) -> u32 {

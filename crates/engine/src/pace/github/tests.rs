@@ -66,6 +66,8 @@ fn reads_leave_places_for_launches_and_launches_for_re_runs() {
 fn while_a_limit_is_in_force_nobody_asks_and_then_a_re_run_is_the_first() {
     let mut pace = GitHubPace::default();
     limited(&mut pace, 60, 0);
+    assert_eq!(pace.rests_until(at(59)), Some(at(60)));
+    assert_eq!(pace.rests_until(at(60)), None);
     for (errand, until) in [
         (Errand::Read, 64),
         (Errand::Launch, 62),
