@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::health::Health;
 use crate::images::Images;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::Patience;
@@ -55,6 +56,8 @@ pub struct Controller<P: Ports> {
     pub(crate) catalogue: Catalogue,
     /// The images that were asked for.
     pub(crate) images: Images,
+    /// What was asked of EC2 and GitHub lately.
+    pub(crate) pace: Pace,
     /// Places among the launches of queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -124,6 +127,7 @@ impl<P: Ports> Controller<P> {
             kept: Patience::default(),
             catalogue: Catalogue::default(),
             images: Images::default(),
+            pace: Pace::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),
