@@ -16,12 +16,14 @@ compile_error!(
 mod mutant;
 
 pub mod backoff;
+pub mod bind;
 pub mod capacity;
 pub mod due;
 pub mod job;
 pub mod launch;
 #[cfg(feature = "mutants")]
 pub mod mutants;
+pub mod no_machine;
 pub mod offer;
 pub mod reap;
 pub mod redeliver;
@@ -31,6 +33,8 @@ pub mod run;
 #[cfg(test)]
 mod samples;
 pub mod select;
+pub mod still_queued;
+pub mod strays;
 pub mod tenant;
 pub mod types;
 pub mod unannounced;
