@@ -22,7 +22,10 @@ pub fn region_of<'a>(
     labels: &'a JobLabels,
     offer: &'a FleetOffer,
 ) -> &'a Region {
-    let runner = labels.runner.as_ref().and_then(|name| offer.runners.get(name));
+    let runner = labels
+        .runner
+        .as_ref()
+        .and_then(|name| offer.runners.get(name));
     let wished = labels.machine.region.as_ref();
     let wished = wished.or_else(|| runner.and_then(|runner| runner.region.as_ref()));
     named.region.as_ref().or(wished).unwrap_or(&offer.region)
