@@ -16,12 +16,14 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use crate::bells::Bells;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
+use crate::denied::Denied;
 use crate::health::Health;
 use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::Patience;
+use crate::work::Told;
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -55,6 +57,12 @@ pub struct Controller<P: Ports> {
     pub(crate) catalogue: Catalogue,
     /// The images that were asked for.
     pub(crate) images: Images,
+    /// Instances that EC2 took, whose jobs were asked about.
+    pub(crate) mourned: Patience,
+    /// Refused jobs that were told of.
+    pub(crate) told: Told,
+    /// Whether GitHub lets us write check runs.
+    pub(crate) no_checks: Denied,
     /// Places among the launches of queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -124,6 +132,9 @@ impl<P: Ports> Controller<P> {
             kept: Patience::default(),
             catalogue: Catalogue::default(),
             images: Images::default(),
+            mourned: Patience::default(),
+            told: Told::default(),
+            no_checks: Denied::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),

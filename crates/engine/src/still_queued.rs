@@ -182,11 +182,11 @@ pub fn is_left_waiting(by: EndReason) -> bool {
     }
 }
 
-/// Whether an instance ended, or ends, otherwise than by our own hand, which ends none that a job may
-/// need.
+/// Whether EC2 took an instance, or lost it. One whose operating system shut itself down may well have
+/// done its job: those are many, and left to the search.
 pub fn died(view: &InstanceView) -> bool {
-    let by_hand = view.state_reason.as_deref() == Some("Client.UserInitiatedShutdown");
-    is_over(view.state) && !by_hand
+    let reason = view.state_reason.as_deref();
+    is_over(view.state) && reason.is_some_and(|reason| reason.starts_with("Server."))
 }
 
 fn again(claim: &LaunchClaim, why: Why, rules: &Rules, now: Timestamp) -> QueueStep {

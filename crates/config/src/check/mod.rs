@@ -44,7 +44,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let queues = queues::queues(checker, file.queues, first_region);
     let region = queues.as_ref().map(|queues| &queues.region);
     let store = store::store(checker, file.store, region);
-    let rules = rules::rules(checker, &file.retry, file.fleet.launch_tries, file.tags);
+    let rules = rules::rules(checker, &file.retry, &file.fleet, file.tags);
     let sweep_every = rules::sweep_every(checker, &file.retry);
     let limits = limits::limits(checker, file.limits, &regions);
     let images = images::images(checker, file.images);

@@ -7,9 +7,11 @@
 mod equip;
 mod late;
 mod launch;
+mod no_machine;
 mod report;
 mod rests;
 mod run;
+mod still_queued;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +21,7 @@ use reprise_store::{DueKey, DueList, Store, StoreError};
 use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
+pub(crate) use self::no_machine::Told;
 use self::rests::Rests;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};

@@ -1,5 +1,7 @@
 //! EC2, as a replica reaches it.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
 use reprise_engine::offer::ImageSource;
@@ -9,8 +11,8 @@ use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::ledger::LaunchAnswer;
 use reprise_model::machine::MachineType;
 use reprise_world::ec2::{
-    Call, CreateFleet, DescribeImages, DescribeInstanceTypes, DescribeInstances, Ec2Error, Filter,
-    Fleet, FleetConfig, FleetOverride, FleetTarget, Image, TemplateRef,
+    Call, CreateFleet, CreateTags, DescribeImages, DescribeInstanceTypes, DescribeInstances,
+    Ec2Error, Filter, Fleet, FleetConfig, FleetOverride, FleetTarget, Image, TemplateRef,
 };
 
 use super::{Wire, passing};
@@ -163,6 +165,29 @@ impl Cloud for SimCloud {
             Err(error) if error.code == "InvalidInstanceID.NotFound" => Ok(()),
             Err(_) => Err(throttle(WHAT)),
         }
+    }
+
+    async fn tag(
+        &self,
+        _: &Region,
+        id: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        const WHAT: &str = "tag an instance";
+        if self.throttled() {
+            return self.0.call(USUAL, || Err(throttle(WHAT))).await;
+        }
+        let request = CreateTags {
+            instances: vec![id.clone()],
+            tags: tags.clone(),
+        };
+        let tagged = self.0.call(USUAL, || {
+            self.0.universe.world(|world, now| {
+                let call = Call::by_account(now);
+                world.ec2_mut(now).create_tags(&call, &request)
+            })
+        });
+        tagged.await.map_err(|_| throttle(WHAT))
     }
 
     async fn list_stack(

@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::Timestamp;
-use reprise_controller::ports::{MadeRunner, PortError, RunnerOrder, RunnerTrouble, Runners};
-use reprise_model::ids::RunnerId;
+use reprise_controller::ports::{
+    MadeRunner, PortError, RunnerOrder, RunnerTrouble, Runners, RunnersPlace,
+};
+use reprise_engine::strays::ListedRunner;
+use reprise_model::ids::{Repository, RunnerId};
 
 use super::passing;
 
@@ -30,6 +33,7 @@ struct State {
     made: Vec<RunnerOrder>,
     rows: Vec<(RunnerOrder, Timestamp)>,
     removed: Vec<RunnerId>,
+    listed: Vec<ListedRunner>,
 }
 
 impl FakeRunners {
@@ -51,6 +55,11 @@ impl FakeRunners {
     /// Runners that were taken back.
     pub(crate) fn removed(&self) -> Vec<RunnerId> {
         self.state().removed.clone()
+    }
+
+    /// GitHub lists these.
+    pub(crate) fn lists(&self, listed: Vec<ListedRunner>) {
+        self.state().listed = listed;
     }
 
     fn hits(&self, expected: &[Wrong]) -> Option<Wrong> {
@@ -96,5 +105,20 @@ impl Runners for FakeRunners {
     async fn remove(&self, _: &RunnerOrder, made: &MadeRunner) -> Result<(), PortError> {
         self.state().removed.push(made.id);
         Ok(())
+    }
+
+    async fn place(&self, repository: &Repository) -> Result<RunnersPlace, PortError> {
+        Ok(RunnersPlace(repository.owner().to_owned()))
+    }
+
+    async fn list(&self, _: &Repository) -> Result<Vec<ListedRunner>, PortError> {
+        Ok(self.state().listed.clone())
+    }
+
+    async fn take_out(&self, _: &Repository, id: RunnerId) -> Result<bool, PortError> {
+        let mut state = self.state();
+        state.listed.retain(|one| one.id != id);
+        state.removed.push(id);
+        Ok(true)
     }
 }
