@@ -51,4 +51,6 @@ pub struct FleetSettings {
     pub launch_template_version: String,
     /// The pause between two searches for queued jobs that no event announced; `None` for none.
     pub find_queued_every: Option<SignedDuration>,
+    /// Whether an instance is tagged with the job that its runner took.
+    pub tag_jobs: bool,
 }

@@ -18,6 +18,7 @@ mod claims;
 pub mod clock;
 pub mod context;
 pub mod daemon;
+mod denied;
 pub mod health;
 pub mod http;
 mod images;

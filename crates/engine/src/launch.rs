@@ -321,6 +321,8 @@ fn claim(
         state: ClaimState::Wanted,
         due: None,
         held_until: None,
+        lost: 0,
+        end: None,
     })
 }
 

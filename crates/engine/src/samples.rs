@@ -208,6 +208,8 @@ pub(crate) fn claim() -> LaunchClaim {
         },
         due: None,
         held_until: None,
+        lost: 0,
+        end: None,
     }
 }
 

@@ -61,6 +61,7 @@ pub(super) fn fleet(
         launch_template: template?,
         launch_template_version: version,
         find_queued_every,
+        tag_jobs: section.tag_jobs.unwrap_or(true),
     })
 }
 

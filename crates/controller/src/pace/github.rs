@@ -8,7 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::after;
 use reprise_engine::pace::{Errand, GitHubAnswer, GitHubPace, NotNow};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
-use reprise_model::ids::{CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId};
+use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::ids::{
+    CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, Sha,
+};
 use reprise_model::job::Job;
 use reprise_model::ledger::{LaunchClaim, RerunAnswer, RerunTarget};
 use reprise_model::run::{CancelCause, Run};
@@ -18,8 +21,8 @@ use super::{PutOff, not_asked};
 use crate::clock::Clock;
 use crate::context::Controller;
 use crate::ports::{
-    GitHub, MadeRunner, PortError, Ports, RedeliveryReply, RerunReply, RunnerOrder, RunnerTrouble,
-    Runners,
+    ChangeReply, GitHub, MadeRunner, PortError, Ports, RedeliveryReply, RerunReply, RunnerOrder,
+    RunnerTrouble, Runners,
 };
 
 /// What a request costs.
@@ -141,6 +144,35 @@ impl<'a, P: Ports> InTurn<'a, P> {
             Err(error) => of_error(error),
         });
         answer
+    }
+
+    /// A change that is no re-run, in turn.
+    async fn change(
+        &self,
+        owner: &str,
+        operation: &'static str,
+        call: Pin<Box<impl Future<Output = ChangeReply>>>,
+    ) -> ChangeReply {
+        let turn = match self.turn(owner, CHANGE).await {
+            Ok(turn) => turn,
+            Err(not_now) => {
+                let error = self.controller.not_asked(operation, not_now);
+                return ChangeReply {
+                    answer: ChangeAnswer::NotNow,
+                    retry_after: error.retry_after,
+                    detail: error.source.to_string(),
+                };
+            }
+        };
+        let reply = call.await;
+        turn.ended(match (&reply.answer, reply.retry_after) {
+            (ChangeAnswer::NotNow, Some(wait)) => GitHubAnswer::Limited(wait),
+            (ChangeAnswer::Unclear, _) => GitHubAnswer::Lost,
+            (ChangeAnswer::NotNow | ChangeAnswer::Accepted | ChangeAnswer::Refused(_), _) => {
+                GitHubAnswer::Answered
+            }
+        });
+        reply
     }
 
     /// Waits for a turn, unless it takes too long.
@@ -280,6 +312,33 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
         let call = Box::pin(self.controller.github.newer_run(run));
         let owner = run.repository.owner();
         self.ask(owner, READ, "look for a newer run", call).await
+    }
+
+    async fn check_runs(
+        &self,
+        repository: &Repository,
+        head: &Sha,
+    ) -> Result<Vec<CheckRunSeen>, PortError> {
+        let call = Box::pin(self.controller.github.check_runs(repository, head));
+        let operation = "read the check runs of a commit";
+        self.ask(repository.owner(), READ, operation, call).await
+    }
+
+    async fn write_check_run(
+        &self,
+        repository: &Repository,
+        known: Option<CheckRunId>,
+        order: &CheckRunOrder,
+    ) -> ChangeReply {
+        let github = &self.controller.github;
+        let call = Box::pin(github.write_check_run(repository, known, order));
+        self.change(repository.owner(), "write a check run", call)
+            .await
+    }
+
+    async fn cancel_run(&self, repository: &Repository, run: RunId) -> ChangeReply {
+        let call = Box::pin(self.controller.github.cancel_run(repository, run));
+        self.change(repository.owner(), "cancel a run", call).await
     }
 
     async fn deliveries(&self, from: Option<&HookCursor>) -> Result<HookPage, PortError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reprise_config::FleetSettings;
-use reprise_engine::{fleet, launch, mutant};
+use reprise_engine::{fleet, launch, mutant, no_machine};
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::Store;
 use tracing::{debug, info, warn};
@@ -17,12 +17,17 @@ use crate::ports::{LaunchOrder, Ports};
 const ALONE: u32 = 0;
 
 impl<P: Ports> Controller<P> {
-    /// A launch that is due is one that was tried in vain.
+    /// A claim that is due: a launch that was tried in vain, one that brought an instance whose job may
+    /// still wait, or one that was given up and is to be told of.
     pub(super) async fn launch_again(&self, key: &ClaimKey) -> Result<(), WorkError> {
         let found = self.store.claim(key).await?;
-        match self.claim_due(found).await? {
-            Some(claimed) => self.launch_claimed(claimed).await.map(drop),
-            None => Ok(()),
+        let Some(claimed) = self.claim_due(found).await? else {
+            return Ok(());
+        };
+        match claimed.record.state {
+            ClaimState::Wanted => self.launch_claimed(claimed).await.map(drop),
+            ClaimState::Launched { .. } => self.ask_whether_it_waits(claimed).await,
+            ClaimState::GivenUp { .. } => self.tell_end(claimed).await,
         }
     }
 
@@ -41,11 +46,13 @@ impl<P: Ports> Controller<P> {
             // Left over from when there was one.
             None => launch::withdrawn(record),
         };
+        let claim = no_machine::ended(claim, &self.settings.rules, self.now());
         self.conclude_claim(&claimed, claim.clone()).await?;
         if let ClaimState::GivenUp { why } = &claim.state {
             self.metrics
                 .launch(claim.spec.capacity.as_str(), "given-up");
             given_up(&claim, why);
+            self.due.notify_one();
         }
         Ok(claim)
     }
