@@ -287,6 +287,8 @@ fn decisions() -> Vec<Row> {
         told("launch-left", &["held-by-another"]),
         told("launched", &capacity),
         told("not-launched", &answers),
+        told("launch-put-off", &["no-turn"]),
+        told("slower", &["throttled", "limited"]),
         told("launch-given-up", &["launch-given-up"]),
         told(
             "launch-refused",

@@ -29,11 +29,11 @@ use crate::ports::{
 const READ: u32 = 1;
 const CHANGE: u32 = 5;
 
-/// A request waits in place for so long. A re-run's claim is renewed meanwhile, and an instance that
-/// waits for its runner is booting anyway.
+/// A request waits in place for so long.
 const WAITS: SignedDuration = SignedDuration::from_secs(8);
 
-/// An instance boots for so long before it wants its runner.
+/// An instance boots for about so long before it wants its runner. The launch waits for that in its place, and
+/// so keeps back others whose runners GitHub would not make either.
 const BOOTS_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// The App itself, which has limits of its own.
@@ -180,7 +180,7 @@ impl<'a, P: Ports> InTurn<'a, P> {
         let controller = self.controller;
         let owner = owner.to_ascii_lowercase();
         let errand = self.errand.as_str();
-        let latest = after(controller.now(), WAITS);
+        let latest = after(controller.now(), patience(self.errand));
         loop {
             let now = controller.now();
             let hour = controller.github.hour_left(&owner, now);
@@ -244,6 +244,13 @@ fn told_limited<P: Ports>(
             points.a_minute = points,
             "GitHub wants to be left alone; nobody asks meanwhile, and less is asked for a while"
         );
+    }
+}
+
+fn patience(errand: Errand) -> SignedDuration {
+    match errand {
+        Errand::Rerun | Errand::Read => WAITS,
+        Errand::Launch => BOOTS_FOR,
     }
 }
 

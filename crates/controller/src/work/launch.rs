@@ -98,7 +98,7 @@ impl<P: Ports> Controller<P> {
         debug!(
             target: "reprise::decision",
             decision = "launch-put-off",
-            reason = "throttled",
+            reason = "no-turn",
             job.id = %claim.key.job_id,
             due_at = %until,
             "a machine cannot be had now within the limits of EC2 and GitHub; it is asked for later"

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use reprise_aws::launch_fault;
-use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
+use reprise_controller::ports::{Cloud, LaunchOrder, PortError, PortErrorKind};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, InstanceId, Region};
@@ -19,7 +19,7 @@ use reprise_world::ec2::{
     Image, TemplateRef,
 };
 
-use super::{Wire, passing};
+use super::{Wire, failure};
 
 /// How long one way usually takes at most.
 const USUAL: SignedDuration = SignedDuration::from_millis(400);
@@ -360,5 +360,5 @@ fn unanswered(fault: LaunchFault, words: &str) -> FleetFailure {
 }
 
 fn throttle(operation: &'static str) -> PortError {
-    passing(operation, THROTTLED)
+    failure(operation, PortErrorKind::Throttled, THROTTLED)
 }
