@@ -21,7 +21,6 @@ use reprise_store::{DueKey, DueList, Store, StoreError};
 use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
-pub(crate) use self::no_machine::Told;
 use self::rests::Rests;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
