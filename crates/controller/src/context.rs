@@ -24,7 +24,6 @@ use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::Patience;
-use crate::work::Told;
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -62,8 +61,6 @@ pub struct Controller<P: Ports> {
     pub(crate) pace: Pace,
     /// Instances that EC2 took, whose jobs were asked about.
     pub(crate) mourned: Patience,
-    /// Refused jobs that were told of.
-    pub(crate) told: Told,
     /// Whether GitHub lets us write check runs.
     pub(crate) no_checks: Denied,
     /// Places among the launches of queued jobs that are under way.
@@ -137,7 +134,6 @@ impl<P: Ports> Controller<P> {
             images: Images::default(),
             pace: Pace::default(),
             mourned: Patience::default(),
-            told: Told::default(),
             no_checks: Denied::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,

@@ -1,22 +1,26 @@
 //! A queued job that gets no machine has a visible end: a failed check run on its commit says why, and
 //! where configuration says so its run is cancelled.
 //!
-//! Two ways lead here: a launch that was given up, whose claim keeps how far the telling has come, and a
-//! job that asks for what it cannot have, whose message is held until it is told. Both read before they
-//! change anything: a job that is not queued any more needs no words, and a check run is found by its
+//! Two ways lead here: a launch that was given up, and a job that asks for what it cannot have. Either has a
+//! claim, which keeps how far the telling has come and lets one replica at a time tell. It reads before it
+//! changes anything: a job that is not queued any more needs no words, and a check run is found by its
 //! external id, so that a repeat makes no second one. What the words are, `words` says.
 
 mod words;
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen, Telling, VisibleEnd};
-use reprise_model::ids::{CheckRunId, JobId, RunAttempt, RunId, Sha};
+use reprise_model::ids::{CheckRunId, JobId, Region, Repository, RunAttempt, RunId, Sha};
+use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
-use reprise_model::ledger::{ClaimState, Due, LaunchClaim, LaunchSpec};
+use reprise_model::launch::SpotStrategy;
+use reprise_model::ledger::{CapacityReason, ClaimKey, ClaimState, Due, LaunchClaim, LaunchSpec};
 use reprise_model::policy::OnLaunchExhausted;
 use reprise_model::reason::{LaunchRefusal, Refusal};
 
-use crate::backoff::Jitter;
+use crate::backoff::{Jitter, after};
 use crate::due;
 use crate::rules::Rules;
 
@@ -24,24 +28,28 @@ use crate::rules::Rules;
 /// GitHub allows 80 new things a minute, and people read a few.
 const MOST_CHECKS: usize = 20;
 
+/// How long GitHub is given to list a job that it has just queued: one that it does not list is told of
+/// nowhere.
+const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(30);
+
 /// A job that gets no machine.
 #[derive(Debug, Clone, Copy)]
-pub struct Unserved<'a> {
+struct Unserved<'a> {
     /// Its run.
-    pub run_id: RunId,
+    run_id: RunId,
     /// The run's attempt.
-    pub attempt: RunAttempt,
+    attempt: RunAttempt,
     /// Its id in that attempt.
-    pub job_id: JobId,
+    job_id: JobId,
     /// Its name.
-    pub job_name: &'a str,
+    job_name: &'a str,
     /// Why.
-    pub why: Why<'a>,
+    why: Why<'a>,
 }
 
 /// Why a job gets no machine.
 #[derive(Debug, Clone, Copy)]
-pub enum Why<'a> {
+enum Why<'a> {
     /// Nothing more is launched for it.
     GivenUp {
         /// What was wanted.
@@ -49,8 +57,8 @@ pub enum Why<'a> {
         /// EC2's last words, or ours.
         last_words: &'a str,
     },
-    /// It asks for what it cannot have.
-    Refused(&'a LaunchRefusal),
+    /// It asks for what it cannot have, which is this.
+    Refused(&'a str),
 }
 
 /// What GitHub says of the job now.
@@ -78,7 +86,7 @@ pub enum CheckWords<'a> {
 /// What is to be done about the check run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-pub enum CheckStep {
+enum CheckStep {
     /// Read the job.
     ReadJob,
     /// Read our check runs on this commit.
@@ -91,7 +99,7 @@ pub enum CheckStep {
 
 /// Why there is nothing (more) to be done about the check run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Over {
+enum Over {
     /// It says so already.
     Told,
     /// The job does not wait any more.
@@ -100,18 +108,6 @@ pub enum Over {
     ManyTold,
     /// GitHub refuses it for good.
     Refused(Refusal),
-}
-
-impl Over {
-    /// The label value for metrics and logs.
-    pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Told => "told-before",
-            Self::NotQueued => "not-queued-any-more",
-            Self::ManyTold => "told-of-many",
-            Self::Refused(_) => "refused",
-        }
-    }
 }
 
 /// What is to be done about a claim that was given up.
@@ -168,6 +164,7 @@ pub fn ended(claim: LaunchClaim, rules: &Rules, now: Timestamp) -> LaunchClaim {
         end: Some(VisibleEnd {
             check: Telling::Wanted,
             cancel,
+            refused: false,
         }),
         due: Some(Due::now(now)),
         held_until: None,
@@ -175,8 +172,59 @@ pub fn ended(claim: LaunchClaim, rules: &Rules, now: Timestamp) -> LaunchClaim {
     }
 }
 
+/// The claim of a job that asks for what it cannot have. Its run is not cancelled: whoever wrote the labels
+/// reads what is wrong with them, and its other jobs go on. `home` is where the fleet launches what names no
+/// region.
+#[must_use]
+pub fn refused(
+    repository: &Repository,
+    job: &Job,
+    refusal: &LaunchRefusal,
+    home: &Region,
+    now: Timestamp,
+) -> LaunchClaim {
+    LaunchClaim {
+        key: ClaimKey {
+            repository: repository.clone(),
+            job_id: job.id,
+        },
+        run_id: job.run_id,
+        attempt: job.run_attempt,
+        job_name: job.name.clone(),
+        runner_labels: job.labels.clone(),
+        spec: nothing(home),
+        why: CapacityReason::FirstAttempt,
+        generation: 0,
+        state: ClaimState::GivenUp {
+            why: refusal.to_string(),
+        },
+        due: Some(Due::now(after(now, LISTED_WITHIN))),
+        held_until: None,
+        lost: 0,
+        end: Some(VisibleEnd {
+            check: Telling::Wanted,
+            cancel: Telling::NotWanted,
+            refused: true,
+        }),
+    }
+}
+
+fn nothing(home: &Region) -> LaunchSpec {
+    LaunchSpec {
+        region: home.clone(),
+        capacity: Capacity::Spot,
+        may_fall_back: false,
+        instance_types: Vec::new(),
+        image: None,
+        subnets: Vec::new(),
+        strategy: SpotStrategy::default(),
+        volume: None,
+        tags: BTreeMap::new(),
+    }
+}
+
 /// What is to be done about the check run of a job.
-pub fn check(job: &Unserved<'_>, seen: JobWords<'_>, checks: CheckWords<'_>) -> CheckStep {
+fn check(job: &Unserved<'_>, seen: JobWords<'_>, checks: CheckWords<'_>) -> CheckStep {
     let head = match seen {
         JobWords::Unread => return CheckStep::ReadJob,
         JobWords::Seen(seen) if seen.status == JobStatus::Queued => &seen.head_sha,
@@ -218,7 +266,7 @@ pub fn decide(
         ))
     };
     if end.check == Telling::Wanted {
-        return match check(&unserved(claim, why), seen, checks) {
+        return match check(&unserved(claim, end, why), seen, checks) {
             CheckStep::ReadJob => EndStep::ReadJob,
             CheckStep::ReadChecks(head) => EndStep::ReadChecks(head),
             CheckStep::Write(known, order) => EndStep::Write(known, order),
@@ -291,15 +339,20 @@ pub fn answered(
 }
 
 /// The job of a claim that was given up.
-fn unserved<'a>(claim: &'a LaunchClaim, last_words: &'a str) -> Unserved<'a> {
+fn unserved<'a>(claim: &'a LaunchClaim, end: &VisibleEnd, last_words: &'a str) -> Unserved<'a> {
+    let given_up = Why::GivenUp {
+        wanted: &claim.spec,
+        last_words,
+    };
     Unserved {
         run_id: claim.run_id,
         attempt: claim.attempt,
         job_id: claim.key.job_id,
         job_name: &claim.job_name,
-        why: Why::GivenUp {
-            wanted: &claim.spec,
-            last_words,
+        why: if end.refused {
+            Why::Refused(last_words)
+        } else {
+            given_up
         },
     }
 }
@@ -324,6 +377,7 @@ fn over(claim: &LaunchClaim, end: &VisibleEnd) -> LaunchClaim {
         end: Some(VisibleEnd {
             check: left(&end.check),
             cancel: left(&end.cancel),
+            refused: end.refused,
         }),
         due: None,
         ..claim.clone()

@@ -19,6 +19,13 @@ pub struct VisibleEnd {
     pub check: Telling,
     /// The cancel of the run. From [`Telling::Asked`] on it is ours, whatever became of the call.
     pub cancel: Telling,
+    /// Whether nothing was ever asked of EC2, as the job asks for what it cannot have.
+    #[serde(default, skip_serializing_if = "is_no")]
+    pub refused: bool,
+}
+
+fn is_no(word: &bool) -> bool {
+    !*word
 }
 
 impl VisibleEnd {
@@ -112,6 +119,7 @@ mod tests {
         let end = VisibleEnd {
             check: refused,
             cancel: Telling::Asked,
+            refused: false,
         };
         let text = serde_json::to_string(&end).expect("writable");
         assert_eq!(
@@ -127,7 +135,13 @@ mod tests {
     fn a_cancel_is_ours_from_the_moment_at_which_it_is_written_down() {
         let ours = |cancel| {
             let check = Telling::Done;
-            VisibleEnd { check, cancel }.cancels()
+            let refused = false;
+            VisibleEnd {
+                check,
+                cancel,
+                refused,
+            }
+            .cancels()
         };
         assert!(ours(Telling::Asked) && ours(Telling::Done));
         assert!(!ours(Telling::Wanted) && !ours(Telling::NotWanted));

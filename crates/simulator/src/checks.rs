@@ -29,6 +29,7 @@ pub async fn check_at_rest(universe: &Universe) -> Result<Vec<Broken>, StoreErro
         broken.extend(claimed(universe));
     } else {
         broken.extend(unheard(universe).await?);
+        broken.extend(untold(universe).await?);
     }
     Ok(broken)
 }
@@ -62,6 +63,29 @@ async fn unheard(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
         }
     }
     Ok(broken)
+}
+
+/// 10: jobs that waited in vain for as long as GitHub lets them, and no check run says so. Where queued jobs
+/// are not searched for, only those whose launch was given up: a machine that dies may go unnoticed.
+async fn untold(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
+    let waited = universe.look(|world, _| waited_in_vain(world));
+    let mut broken = Vec::new();
+    for key in waited {
+        let claim = universe.store.claim(&key).await?;
+        let state = claim.map(|claim| claim.record.state);
+        let is_given_up = matches!(state, Some(ClaimState::GivenUp { .. }));
+        if universe.search || is_given_up {
+            broken.extend(universe.look(|world, _| invariants::untold(world, key.job_id)));
+        }
+    }
+    broken.extend(universe.look(|world, _| invariants::told_twice(world)));
+    let broken = broken.into_iter();
+    Ok(broken
+        .map(|what| Broken {
+            invariant: 10,
+            what,
+        })
+        .collect())
 }
 
 /// Without the message of its job, that is.

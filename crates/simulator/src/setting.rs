@@ -9,6 +9,7 @@ use reprise_engine::offer::{FleetOffer, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
+use reprise_model::policy::OnLaunchExhausted;
 use reprise_model::runner_name::RunnerNamePattern;
 use reprise_world::github::{self, AppKeys, KeyError};
 use reprise_world::invariants::Mandate;
@@ -33,6 +34,9 @@ pub const REDELIVER: RedeliverRules = RedeliverRules {
 
 /// The pause between two searches for queued jobs, where there are any; the controller's default.
 const FIND_QUEUED_EVERY: SignedDuration = SignedDuration::from_mins(15);
+
+/// How often a launch is tried: fewer times than by default, so that some are given up.
+const LAUNCH_TRIES: u32 = 6;
 
 /// How many messages of a queue a controller deals with at once.
 pub const AT_ONCE: usize = 100;
@@ -83,6 +87,12 @@ pub fn controller(world: &WorldSettings, mandate: Mandate, search: bool) -> Sett
         rules: Rules {
             tags: world.tags.clone(),
             on_demand_retries: mandate.on_demand_retries,
+            on_launch_exhausted: if mandate.cancels_exhausted {
+                OnLaunchExhausted::CancelRun
+            } else {
+                OnLaunchExhausted::LeaveQueued
+            },
+            launch_tries: LAUNCH_TRIES,
             ..Rules::default()
         },
         repositories: vec![WildMatch::new("acme/*")],

@@ -1,8 +1,8 @@
 //! A job waits for a machine.
 
 use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
-use reprise_engine::run;
 use reprise_engine::select::Ec2Facts;
+use reprise_engine::{no_machine, run};
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
@@ -59,8 +59,9 @@ impl<P: Ports> Controller<P> {
             match launch::queued(&facts, &self.settings.rules, self.now()) {
                 QueuedVerdict::Ignore(reason) => return Ok(Outcome::Ignored(reason)),
                 QueuedVerdict::Refuse(refusal) => {
-                    Box::pin(self.tell_refused(repository, job, &refusal)).await?;
-                    return Ok(refused(repository, job, &refusal));
+                    if self.claim_refused(repository, job, &refusal).await? {
+                        return Ok(refused(repository, job, &refusal));
+                    }
                 }
                 // Each reads something that was not known before, and there is little to know.
                 QueuedVerdict::Read(need) => {
@@ -126,6 +127,26 @@ impl<P: Ports> Controller<P> {
                 Outcome::LaunchDue
             }
         })
+    }
+
+    /// Claims a job that gets no machine, so that this is told of. False when somebody else was faster.
+    async fn claim_refused(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        refusal: &LaunchRefusal,
+    ) -> Result<bool, WorkError> {
+        let Some(fleet) = &self.settings.fleet else {
+            return Ok(true);
+        };
+        let home = &fleet.offer.region;
+        let claim = no_machine::refused(repository, job, refusal, home, self.now());
+        let put = self.put_claim(claim, Expect::Absent);
+        match self.store.commit(vec![put]).await {
+            Ok(()) => Ok(true),
+            Err(StoreError::Conflict { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Claims without holding: whoever finds what is due asks EC2. A conflict says that somebody else

@@ -24,7 +24,6 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
 use self::backlog::{Backlog, is_launch};
-pub(crate) use self::no_machine::Told;
 use self::rests::Rests;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};

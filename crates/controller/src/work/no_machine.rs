@@ -4,48 +4,18 @@
 //! changes anything, changes one thing at most, and commits what came of it; so a crash anywhere leads
 //! back to a read.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
-
-use reprise_engine::no_machine::{
-    self, Asked, CheckStep, CheckWords, EndStep, JobWords, Over, Unserved, Why,
-};
+use reprise_engine::no_machine::{self, Asked, CheckWords, EndStep, JobWords};
 use reprise_engine::pace::Errand;
 use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
-use reprise_model::ids::{CheckRunId, JobId, Repository, Sha};
+use reprise_model::ids::{CheckRunId, Repository, Sha};
 use reprise_model::job::Job;
 use reprise_model::ledger::LaunchClaim;
-use reprise_model::reason::{LaunchRefusal, Refusal};
-use tracing::{debug, info, warn};
+use reprise_model::reason::Refusal;
+use tracing::{info, warn};
 
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
-use crate::ports::{ChangeReply, GitHub, PortError, PortErrorKind, Ports};
-
-/// Refused jobs that were told of by this process: a search finds each of them again and again. Forgotten
-/// when there are too many, which costs two reads each.
-#[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<BTreeSet<JobId>>);
-
-/// How many jobs are remembered.
-const REMEMBERED: usize = 10_000;
-
-impl Told {
-    fn knows(&self, job: JobId) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .contains(&job)
-    }
-
-    fn remember(&self, job: JobId) {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() >= REMEMBERED {
-            told.clear();
-        }
-        told.insert(job);
-    }
-}
+use crate::ports::{ChangeReply, GitHub, Ports};
 
 /// What was read so far.
 #[derive(Default)]
@@ -128,56 +98,6 @@ impl<P: Ports> Controller<P> {
         )
     }
 
-    /// Tells of a job that asks for what it cannot have, while its message is held. It was queued when it
-    /// was sent or found, so it is not read again.
-    pub(crate) async fn tell_refused(
-        &self,
-        repository: &Repository,
-        job: &Job,
-        refusal: &LaunchRefusal,
-    ) -> Result<(), WorkError> {
-        if self.told.knows(job.id) {
-            return Ok(());
-        }
-        let unserved = Unserved {
-            run_id: job.run_id,
-            attempt: job.run_attempt,
-            job_id: job.id,
-            job_name: &job.name,
-            why: Why::Refused(refusal),
-        };
-        let mut read = Read {
-            job: Some(Some(job.clone())),
-            checks: None,
-        };
-        loop {
-            match no_machine::check(&unserved, read.job(), read.checks()) {
-                // Known from the beginning.
-                CheckStep::ReadJob => return Ok(()),
-                CheckStep::ReadChecks(head) => {
-                    read.checks = Some(self.our_checks(repository, &head).await?);
-                }
-                CheckStep::Write(known, order) => {
-                    let reply = self.write_check(repository, known, &order).await;
-                    self.metrics
-                        .told(Asked::Check.as_str(), reply.answer.as_str());
-                    match reply.answer {
-                        ChangeAnswer::Accepted | ChangeAnswer::Refused(_) => break,
-                        ChangeAnswer::NotNow | ChangeAnswer::Unclear => {
-                            return Err(not_written(reply).into());
-                        }
-                    }
-                }
-                CheckStep::Over(over) => {
-                    told_over(repository, job, &over);
-                    break;
-                }
-            }
-        }
-        self.told.remember(job.id);
-        Ok(())
-    }
-
     /// The job of a claim as it stands; `None` where it is not there (any more).
     async fn waiting_job(&self, claim: &LaunchClaim) -> Result<Option<Job>, WorkError> {
         let github = self.github_for(Errand::Read);
@@ -240,15 +160,6 @@ impl<P: Ports> Controller<P> {
     }
 }
 
-fn not_written(reply: ChangeReply) -> PortError {
-    PortError {
-        operation: "write a check run",
-        kind: PortErrorKind::Passing,
-        retry_after: reply.retry_after,
-        source: reply.detail.into(),
-    }
-}
-
 fn told_reply(claim: &LaunchClaim, asked: Asked, reply: &ChangeReply) {
     info!(
         target: "reprise::decision",
@@ -261,15 +172,5 @@ fn told_reply(claim: &LaunchClaim, asked: Asked, reply: &ChangeReply) {
         job.name = claim.job_name,
         detail = reply.detail,
         "GitHub was told that a job gets no machine"
-    );
-}
-
-fn told_over(repository: &Repository, job: &Job, over: &Over) {
-    debug!(
-        repository = %repository,
-        run.id = %job.run_id,
-        job.id = %job.id,
-        reason = over.as_str(),
-        "no check run is written"
     );
 }

@@ -12,7 +12,7 @@ use reprise_store::Store;
 use crate::fakes::FOR_EVER;
 use crate::fakes::github::Fault;
 use crate::fakes::house::{House, Running};
-use crate::fakes::samples::{queued, repository, settings_that_search};
+use crate::fakes::samples::{queued, repository, running, settings_that_search};
 
 fn start(house: &House, with_fleet: bool) -> Running {
     house.start_with(settings_that_search(with_fleet), 100)
@@ -126,6 +126,8 @@ async fn a_queued_job_that_no_event_announced_gets_its_machine_once() {
     house.pass(1_000).await;
     assert_eq!(house.cloud.launch_calls(), 1);
     assert!(claim(&house).await.is_some());
+    let instance = house.cloud.only_launched();
+    house.github.put(&running(job, &instance, house.now()));
     house.pass(4_000).await;
     assert_eq!(house.cloud.launch_calls(), 1);
     assert!(controller.shows("reprise_unannounced_jobs_total{outcome=\"launch-due\"} 1"));

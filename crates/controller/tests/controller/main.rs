@@ -9,6 +9,7 @@
 
 mod choices;
 mod drains;
+mod ends;
 mod failures;
 mod fakes;
 mod inputs;
@@ -21,6 +22,7 @@ mod reaps;
 mod replicas;
 mod runners;
 mod serving;
+mod still_queued;
 mod sweeps;
 mod turns;
 mod writes;

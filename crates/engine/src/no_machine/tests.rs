@@ -75,6 +75,7 @@ fn a_launch_that_is_given_up_is_told_at_once_and_one_that_goes_on_is_not() {
         VisibleEnd {
             check: Telling::Wanted,
             cancel: Telling::NotWanted,
+            refused: false,
         }
     );
     assert_eq!(ended(claim(), &Rules::default(), at(0)), claim());
@@ -169,6 +170,7 @@ fn a_cancel_whose_answer_was_lost_is_read_before_it_is_repeated_and_stays_ours()
         end: Some(VisibleEnd {
             check: Telling::Done,
             cancel: Telling::Asked,
+            refused: false,
         }),
         ..claim
     };
@@ -271,16 +273,13 @@ fn a_refused_job_reads_what_is_wrong_with_its_labels() {
     let labels = ["runs-on=42/cpu=lots".to_owned()];
     let errors = reprise_model::labels::parse(&labels).expect_err("it is wrong");
     let refusal = LaunchRefusal::Labels(errors);
-    let unserved = Unserved {
-        run_id: RUN,
-        attempt: RunAttempt::FIRST,
-        job_id: JobId(1),
-        job_name: "build",
-        why: Why::Refused(&refusal),
-    };
-    let step = check(&unserved, JobWords::Seen(&job), CheckWords::Seen(&[]));
-    let CheckStep::Write(None, order) = step else {
-        panic!("{step:?}");
-    };
+    let home = claim().spec.region;
+    let claim = refused(&claim().key.repository, &job, &refusal, &home, at(0));
+    assert_eq!(claim.due.map(|due| due.at), Some(at(30)));
+    assert!(!end(&claim).cancels());
+    let words = JobWords::Seen(&job);
+    let order = written(decide(&claim, words, CheckWords::Seen(&[]), at(30)));
     insta::assert_snapshot!(format!("{}\n\n{}", order.title, order.summary));
+    let done = answer(&claim, Asked::Check, &ChangeAnswer::Accepted);
+    assert_eq!((end(&done).check, done.due), (Telling::Done, None));
 }

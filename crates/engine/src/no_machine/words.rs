@@ -66,7 +66,7 @@ fn summary(job: &Unserved<'_>) -> String {
             "{who}\n\n**Why:** {}\n\n**What to do:** correct the `runs-on` labels in the workflow file and \
              push; `reprise labels check` shows what labels ask for. Cancel this run: its job would wait \
              for a day.",
-            reason(&refusal.to_string()),
+            reason(refusal),
         ),
     }
 }

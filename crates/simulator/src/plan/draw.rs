@@ -18,9 +18,14 @@ const HORIZON: SignedDuration = SignedDuration::from_mins(20);
 /// Tells the dice of the webhooks' address from those of all else.
 const ADDRESS_DICE: u64 = 0x61_64_64_72_65_73_73;
 
+/// And those of what becomes of jobs that get no machine.
+const CANCEL_DICE: u64 = 0x63_61_6e_63_65_6c;
+
 pub(super) fn plan(seed: u64) -> Plan {
     let mut dice = Dice::new(seed);
-    let kind = Kind::draw(&mut dice);
+    let mut kind = Kind::draw(&mut dice);
+    // By dice of its own, as below.
+    kind.mandate.cancels_exhausted = Dice::new(seed ^ CANCEL_DICE).chance(500);
     let swarm = Swarm::draw(&mut dice);
     let mix = Mix::draw(&mut dice, &swarm, &kind);
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);

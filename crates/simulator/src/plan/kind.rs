@@ -60,7 +60,7 @@ impl Kind {
 
     /// Whether a later attempt may find itself on spot.
     pub(super) fn later_attempts_may_use_spot(&self) -> bool {
-        self.mandate != Mandate::default()
+        self.mandate.retries_only || self.mandate.on_demand_retries != OnDemandRetries::default()
     }
 
     /// How long a run had waited before it began.

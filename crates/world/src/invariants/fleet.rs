@@ -2,16 +2,24 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{InstanceId, JobId};
 use reprise_model::instance::Capacity;
 
 use super::Mandate;
-use crate::machine::Machine;
+use crate::machine::{Activity, Machine};
 use crate::world::World;
 
 /// The most launches for a job that was queued: a second one where the first brought no machine, or
 /// where another job took it.
 const MOST_LAUNCHES: usize = 2;
+
+/// The most replacements of machines that were lost before their job had one: three launches are allowed,
+/// and each may be doubled by an answer that was lost.
+const MOST_REPLACED: usize = 4;
+
+/// A runner that is not up by then may be replaced.
+const COMES_UP_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// 3: what executes in an attempt after the first does so on on-demand capacity.
 pub(super) fn later_attempts_are_on_demand(world: &World) -> Vec<String> {
@@ -57,20 +65,40 @@ pub(super) fn launched_unasked(mandate: Mandate, machine: &Machine) -> Option<St
     })
 }
 
-/// 7, at a launch: the launches of a queued job are bounded. `launches` tells how many each had.
+/// 7, at a launch: the launches of a queued job are bounded. `launches` tells those that each had. One that
+/// can bring the job nothing any more may be replaced, [`MOST_REPLACED`] times.
 pub(super) fn one_launch_too_many(
-    launches: &mut BTreeMap<JobId, usize>,
+    world: &World,
+    launches: &mut BTreeMap<JobId, Vec<InstanceId>>,
     machine: &Machine,
 ) -> Option<String> {
     let job = machine.launched_for?;
-    let launched = launches.entry(job).or_default();
-    *launched += 1;
-    (*launched > MOST_LAUNCHES).then(|| {
+    let earlier = launches.entry(job).or_default();
+    let machines = earlier.iter().filter_map(|id| world.machine(id));
+    let lost = machines.filter(|one| is_lost(one, job, machine.launched_at));
+    let most = MOST_LAUNCHES + lost.count().min(MOST_REPLACED);
+    earlier.push(machine.id.clone());
+    let launched = earlier.len();
+    (launched > most).then(|| {
         format!(
-            "{} is launch {launched} for job {job}, and {MOST_LAUNCHES} are the most",
+            "{} is launch {launched} for job {job}, and {most} are the most",
             machine.id
         )
     })
+}
+
+/// Whether a machine can bring its job nothing any more: it ended, another job took it, or its runner had
+/// time enough to come up.
+fn is_lost(machine: &Machine, job: JobId, now: Timestamp) -> bool {
+    let is_of_use = match machine.activity {
+        Activity::Booting | Activity::Idle => now < machine.launched_at + COMES_UP_WITHIN,
+        Activity::Working
+        | Activity::Stopping
+        | Activity::Dying
+        | Activity::Done
+        | Activity::Gone => machine.job == Some(job),
+    };
+    !is_of_use || machine.ending.is_some_and(|_| machine.job != Some(job))
 }
 
 /// 6: only instances with our stack's tag are ended, and none whose job is running, among the

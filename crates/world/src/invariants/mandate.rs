@@ -13,6 +13,8 @@ pub struct Mandate {
     pub retries_only: bool,
     /// Which later attempts are kept off spot.
     pub on_demand_retries: OnDemandRetries,
+    /// The run of a job that gets no machine is cancelled.
+    pub cancels_exhausted: bool,
 }
 
 impl Mandate {

@@ -7,6 +7,7 @@
 //! records (8 and 9) are not judged here.
 
 mod doubt;
+mod ends;
 mod fleet;
 mod mandate;
 mod outcome;
@@ -24,6 +25,7 @@ use std::fmt;
 use crate::scenario::Scenario;
 use crate::world::World;
 
+pub use ends::{told_twice, untold};
 pub use mandate::Mandate;
 pub use quiet::{QUIET_FOR, is_quiet};
 pub use rest::{Ledger, Verdict, check_at_rest, is_stuck};
@@ -52,6 +54,7 @@ pub fn check(world: &World, scenario: &Scenario) -> Vec<Broken> {
     let invariants = [
         (1, reruns::never_past_the_limit(world, 0)),
         (2, reruns::only_of_what_was_interrupted(world, 0)),
+        (2, ends::cancelled_unasked(world, Mandate::default(), 0)),
         (3, fleet::later_attempts_are_on_demand(world)),
         (4, outcome::runs_end_as_expected(world, scenario)),
         (5, reruns::never_without_reading_in_between(world)),

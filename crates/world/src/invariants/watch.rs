@@ -4,9 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::ids::{JobId, RunId};
+use reprise_model::ids::{InstanceId, JobId, RunId};
 
-use super::{Broken, Mandate, fleet, reruns, told};
+use super::{Broken, Mandate, ends, fleet, reruns, told};
 use crate::world::World;
 
 /// How far a world was judged.
@@ -18,8 +18,8 @@ pub struct Watch {
     launches: usize,
     /// How often each run had been read before its last mutation.
     reads: BTreeMap<RunId, u64>,
-    /// How many instances were launched for each queued job.
-    launched: BTreeMap<JobId, usize>,
+    /// The instances that were launched for each queued job.
+    launched: BTreeMap<JobId, Vec<InstanceId>>,
 }
 
 impl Watch {
@@ -58,6 +58,7 @@ impl Watch {
         let invariants = [
             (1, reruns::never_past_the_limit(world, from)),
             (2, reruns::only_of_what_was_interrupted(world, from)),
+            (2, ends::cancelled_unasked(world, self.mandate, from)),
             (5, unread),
         ];
         told(invariants).collect()
@@ -70,7 +71,7 @@ impl Watch {
         let mut broken = Vec::new();
         for machine in machines {
             let spot = fleet::spot_for_a_later_attempt(world, self.mandate, machine);
-            let too_many = fleet::one_launch_too_many(&mut self.launched, machine);
+            let too_many = fleet::one_launch_too_many(world, &mut self.launched, machine);
             let unasked = fleet::launched_unasked(self.mandate, machine);
             let wrong = [
                 (3, spot.into_iter().collect()),
