@@ -7,10 +7,11 @@ use std::pin::Pin;
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::after;
 use reprise_engine::pace::{Errand, GitHubAnswer, GitHubPace, NotNow};
+use reprise_engine::strays::ListedRunner;
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
-    CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, Sha,
+    CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, RunnerId, Sha,
 };
 use reprise_model::job::Job;
 use reprise_model::ledger::{LaunchClaim, RerunAnswer, RerunTarget};
@@ -104,6 +105,33 @@ impl<P: Ports> Controller<P> {
         let removing = Box::pin(runners.remove(order, made));
         let github = self.github_for(Errand::Launch);
         github.ask(owner, CHANGE, "remove a runner", removing).await
+    }
+
+    /// All runners of a repository's place, in turn.
+    pub(crate) async fn list_runners(
+        &self,
+        runners: &P::Runners,
+        repository: &Repository,
+    ) -> Result<Vec<ListedRunner>, PortError> {
+        let listing = Box::pin(runners.list(repository));
+        let github = self.github_for(Errand::Read);
+        github
+            .ask(repository.owner(), READ, "list runners", listing)
+            .await
+    }
+
+    /// Takes a runner whose machine is gone out of GitHub, in turn.
+    pub(crate) async fn take_runner_out(
+        &self,
+        runners: &P::Runners,
+        repository: &Repository,
+        id: RunnerId,
+    ) -> Result<bool, PortError> {
+        let taking = Box::pin(runners.take_out(repository, id));
+        let github = self.github_for(Errand::Read);
+        github
+            .ask(repository.owner(), CHANGE, "remove a runner", taking)
+            .await
     }
 
     /// The pace as `/metrics` shows it: the lowest of all installations.
