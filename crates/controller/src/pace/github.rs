@@ -6,7 +6,7 @@ use std::pin::Pin;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::after;
-use reprise_engine::pace::{Errand, GitHubAnswer, GitHubPace, NotNow};
+use reprise_engine::pace::{Cost, Errand, GitHubAnswer, GitHubPace, NotNow};
 use reprise_engine::strays::ListedRunner;
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
@@ -25,10 +25,6 @@ use crate::ports::{
     ChangeReply, GitHub, MadeRunner, PortError, Ports, RedeliveryReply, RerunReply, RunnerOrder,
     RunnerTrouble, Runners,
 };
-
-/// What a request costs.
-const READ: u32 = 1;
-const CHANGE: u32 = 5;
 
 /// A request waits in place for so long.
 const WAITS: SignedDuration = SignedDuration::from_secs(8);
@@ -73,7 +69,7 @@ impl<P: Ports> Controller<P> {
         order: &RunnerOrder,
     ) -> Result<MadeRunner, RunnerTrouble> {
         let github = self.github_for(Errand::Launch);
-        let turn = github.turn(order.repository.owner(), CHANGE).await;
+        let turn = github.turn(order.repository.owner(), Cost::CHANGE).await;
         let turn = turn
             .map_err(|not_now| RunnerTrouble::NotMade(self.not_asked("make a runner", not_now)))?;
         let made = Box::pin(runners.make(order)).await;
@@ -104,7 +100,9 @@ impl<P: Ports> Controller<P> {
         let owner = order.repository.owner();
         let removing = Box::pin(runners.remove(order, made));
         let github = self.github_for(Errand::Launch);
-        github.ask(owner, CHANGE, "remove a runner", removing).await
+        github
+            .ask(owner, Cost::CHANGE, "remove a runner", removing)
+            .await
     }
 
     /// All runners of a repository's place, in turn.
@@ -116,7 +114,7 @@ impl<P: Ports> Controller<P> {
         let listing = Box::pin(runners.list(repository));
         let github = self.github_for(Errand::Read);
         github
-            .ask(repository.owner(), READ, "list runners", listing)
+            .ask(repository.owner(), Cost::READ, "list runners", listing)
             .await
     }
 
@@ -130,7 +128,7 @@ impl<P: Ports> Controller<P> {
         let taking = Box::pin(runners.take_out(repository, id));
         let github = self.github_for(Errand::Read);
         github
-            .ask(repository.owner(), CHANGE, "remove a runner", taking)
+            .ask(repository.owner(), Cost::CHANGE, "remove a runner", taking)
             .await
     }
 
@@ -160,11 +158,11 @@ impl<'a, P: Ports> InTurn<'a, P> {
     async fn ask<T>(
         &self,
         owner: &str,
-        points: u32,
+        cost: Cost,
         operation: &'static str,
         call: Pin<Box<impl Future<Output = Result<T, PortError>>>>,
     ) -> Result<T, PortError> {
-        let turn = self.turn(owner, points).await;
+        let turn = self.turn(owner, cost).await;
         let turn = turn.map_err(|not_now| self.controller.not_asked(operation, not_now))?;
         let answer = call.await;
         turn.ended(match &answer {
@@ -178,10 +176,11 @@ impl<'a, P: Ports> InTurn<'a, P> {
     async fn change(
         &self,
         owner: &str,
+        cost: Cost,
         operation: &'static str,
         call: Pin<Box<impl Future<Output = ChangeReply>>>,
     ) -> ChangeReply {
-        let turn = match self.turn(owner, CHANGE).await {
+        let turn = match self.turn(owner, cost).await {
             Ok(turn) => turn,
             Err(not_now) => {
                 let error = self.controller.not_asked(operation, not_now);
@@ -204,7 +203,7 @@ impl<'a, P: Ports> InTurn<'a, P> {
     }
 
     /// Waits for a turn, unless it takes too long.
-    async fn turn(&self, owner: &str, points: u32) -> Result<Turn<'a, P>, NotNow> {
+    async fn turn(&self, owner: &str, cost: Cost) -> Result<Turn<'a, P>, NotNow> {
         let controller = self.controller;
         let owner = owner.to_ascii_lowercase();
         let errand = self.errand.as_str();
@@ -213,7 +212,7 @@ impl<'a, P: Ports> InTurn<'a, P> {
             let now = controller.now();
             let hour = controller.github.hour_left(&owner, now);
             let taken =
-                controller.with_github(&owner, |pace| pace.take(self.errand, points, hour, now));
+                controller.with_github(&owner, |pace| pace.take(self.errand, cost, hour, now));
             let Err(not_now) = taken else {
                 return Ok(Turn {
                     controller,
@@ -295,7 +294,8 @@ fn of_error(error: &PortError) -> GitHubAnswer {
 impl<P: Ports> GitHub for InTurn<'_, P> {
     async fn run(&self, repository: &Repository, run: RunId) -> Result<Run, PortError> {
         let call = Box::pin(self.controller.github.run(repository, run));
-        self.ask(repository.owner(), READ, "read a run", call).await
+        self.ask(repository.owner(), Cost::READ, "read a run", call)
+            .await
     }
 
     async fn jobs(
@@ -306,11 +306,12 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
     ) -> Result<Vec<Job>, PortError> {
         let call = Box::pin(self.controller.github.jobs(repository, run, attempt));
         let operation = "read the jobs of a run";
-        self.ask(repository.owner(), READ, operation, call).await
+        self.ask(repository.owner(), Cost::READ, operation, call)
+            .await
     }
 
     async fn rerun(&self, repository: &Repository, run: RunId, target: RerunTarget) -> RerunReply {
-        let turn = match self.turn(repository.owner(), CHANGE).await {
+        let turn = match self.turn(repository.owner(), Cost::CHANGE).await {
             Ok(turn) => turn,
             Err(not_now) => {
                 let error = self.controller.not_asked("ask for a re-run", not_now);
@@ -340,13 +341,15 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
     ) -> Result<CancelCause, PortError> {
         let call = Box::pin(self.controller.github.cancel_cause(repository, check_run));
         let operation = "read why a job was cancelled";
-        self.ask(repository.owner(), READ, operation, call).await
+        self.ask(repository.owner(), Cost::READ, operation, call)
+            .await
     }
 
     async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
         let call = Box::pin(self.controller.github.newer_run(run));
         let owner = run.repository.owner();
-        self.ask(owner, READ, "look for a newer run", call).await
+        self.ask(owner, Cost::READ, "look for a newer run", call)
+            .await
     }
 
     async fn check_runs(
@@ -356,7 +359,8 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
     ) -> Result<Vec<CheckRunSeen>, PortError> {
         let call = Box::pin(self.controller.github.check_runs(repository, head));
         let operation = "read the check runs of a commit";
-        self.ask(repository.owner(), READ, operation, call).await
+        self.ask(repository.owner(), Cost::READ, operation, call)
+            .await
     }
 
     async fn write_check_run(
@@ -367,22 +371,29 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
     ) -> ChangeReply {
         let github = &self.controller.github;
         let call = Box::pin(github.write_check_run(repository, known, order));
-        self.change(repository.owner(), "write a check run", call)
-            .await
+        let (owner, operation) = (repository.owner(), "write a check run");
+        // A change of one that is there makes nothing new.
+        let cost = match known {
+            Some(_) => Cost::CHANGE,
+            None => Cost::CONTENT,
+        };
+        self.change(owner, cost, operation, call).await
     }
 
     async fn cancel_run(&self, repository: &Repository, run: RunId) -> ChangeReply {
         let call = Box::pin(self.controller.github.cancel_run(repository, run));
-        self.change(repository.owner(), "cancel a run", call).await
+        let owner = repository.owner();
+        self.change(owner, Cost::CHANGE, "cancel a run", call).await
     }
 
     async fn deliveries(&self, from: Option<&HookCursor>) -> Result<HookPage, PortError> {
         let call = Box::pin(self.controller.github.deliveries(from));
-        self.ask(APP, READ, "list webhook deliveries", call).await
+        self.ask(APP, Cost::READ, "list webhook deliveries", call)
+            .await
     }
 
     async fn redeliver(&self, attempt: HookAttemptId) -> RedeliveryReply {
-        let turn = match self.turn(APP, CHANGE).await {
+        let turn = match self.turn(APP, Cost::CHANGE).await {
             Ok(turn) => turn,
             Err(not_now) => {
                 let error = self.controller.not_asked("redeliver a webhook", not_now);
@@ -409,14 +420,14 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
 
     async fn repositories(&self) -> Result<BTreeSet<Repository>, PortError> {
         let call = Box::pin(self.controller.github.repositories());
-        self.ask(APP, READ, "list the App's repositories", call)
+        self.ask(APP, Cost::READ, "list the App's repositories", call)
             .await
     }
 
     async fn active_runs(&self, repository: &Repository) -> Result<Vec<Run>, PortError> {
         let call = Box::pin(self.controller.github.active_runs(repository));
         let operation = "list the runs of a repository";
-        self.ask(repository.owner(), 2 * READ, operation, call)
+        self.ask(repository.owner(), Cost::TWO_READS, operation, call)
             .await
     }
 
