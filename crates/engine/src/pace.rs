@@ -13,4 +13,4 @@ mod github;
 
 pub use bucket::{Bucket, Limit};
 pub use ec2::{Ec2Action, Ec2Pace};
-pub use github::{Errand, GitHubAnswer, GitHubPace, NotNow, WaitReason};
+pub use github::{Cost, Errand, GitHubAnswer, GitHubPace, NotNow, WaitReason};

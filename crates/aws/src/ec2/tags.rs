@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ec2::operation::create_tags::CreateTagsError;
 use aws_sdk_ec2::types::Tag;
 use reprise_model::ids::InstanceId;
 
 use super::Scope;
+use super::once::no_repeat_of_throttles;
 use crate::error::CallError;
 
 /// Puts tags on an instance. What differs cannot share a call, and each instance's tags do.
@@ -20,6 +22,8 @@ pub(super) async fn tag(
         .create_tags()
         .resources(id.as_str())
         .set_tags(Some(tags.iter().map(tag).collect()));
+    let config = no_repeat_of_throttles::<CreateTagsError>();
+    let request = request.customize().config_override(config);
     match request.send().await {
         Ok(_) => Ok(()),
         Err(error) => Err(CallError::from_sdk(

@@ -6,11 +6,12 @@ use std::pin::Pin;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::after;
-use reprise_engine::pace::{Errand, GitHubAnswer, GitHubPace, NotNow};
+use reprise_engine::pace::{Cost, Errand, GitHubAnswer, GitHubPace, NotNow};
+use reprise_engine::strays::ListedRunner;
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
-    CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, Sha,
+    CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, RunnerId, Sha,
 };
 use reprise_model::job::Job;
 use reprise_model::ledger::{LaunchClaim, RerunAnswer, RerunTarget};
@@ -24,10 +25,6 @@ use crate::ports::{
     ChangeReply, GitHub, MadeRunner, PortError, Ports, RedeliveryReply, RerunReply, RunnerOrder,
     RunnerTrouble, Runners,
 };
-
-/// What a request costs.
-const READ: u32 = 1;
-const CHANGE: u32 = 5;
 
 /// A request waits in place for so long.
 const WAITS: SignedDuration = SignedDuration::from_secs(8);
@@ -72,7 +69,7 @@ impl<P: Ports> Controller<P> {
         order: &RunnerOrder,
     ) -> Result<MadeRunner, RunnerTrouble> {
         let github = self.github_for(Errand::Launch);
-        let turn = github.turn(order.repository.owner(), CHANGE).await;
+        let turn = github.turn(order.repository.owner(), Cost::CHANGE).await;
         let turn = turn
             .map_err(|not_now| RunnerTrouble::NotMade(self.not_asked("make a runner", not_now)))?;
         let made = Box::pin(runners.make(order)).await;
@@ -103,7 +100,36 @@ impl<P: Ports> Controller<P> {
         let owner = order.repository.owner();
         let removing = Box::pin(runners.remove(order, made));
         let github = self.github_for(Errand::Launch);
-        github.ask(owner, CHANGE, "remove a runner", removing).await
+        github
+            .ask(owner, Cost::CHANGE, "remove a runner", removing)
+            .await
+    }
+
+    /// All runners of a repository's place, in turn.
+    pub(crate) async fn list_runners(
+        &self,
+        runners: &P::Runners,
+        repository: &Repository,
+    ) -> Result<Vec<ListedRunner>, PortError> {
+        let listing = Box::pin(runners.list(repository));
+        let github = self.github_for(Errand::Read);
+        github
+            .ask(repository.owner(), Cost::READ, "list runners", listing)
+            .await
+    }
+
+    /// Takes a runner whose machine is gone out of GitHub, in turn.
+    pub(crate) async fn take_runner_out(
+        &self,
+        runners: &P::Runners,
+        repository: &Repository,
+        id: RunnerId,
+    ) -> Result<bool, PortError> {
+        let taking = Box::pin(runners.take_out(repository, id));
+        let github = self.github_for(Errand::Read);
+        github
+            .ask(repository.owner(), Cost::CHANGE, "remove a runner", taking)
+            .await
     }
 
     /// The pace as `/metrics` shows it: the lowest of all installations.
@@ -132,11 +158,11 @@ impl<'a, P: Ports> InTurn<'a, P> {
     async fn ask<T>(
         &self,
         owner: &str,
-        points: u32,
+        cost: Cost,
         operation: &'static str,
         call: Pin<Box<impl Future<Output = Result<T, PortError>>>>,
     ) -> Result<T, PortError> {
-        let turn = self.turn(owner, points).await;
+        let turn = self.turn(owner, cost).await;
         let turn = turn.map_err(|not_now| self.controller.not_asked(operation, not_now))?;
         let answer = call.await;
         turn.ended(match &answer {
@@ -150,10 +176,11 @@ impl<'a, P: Ports> InTurn<'a, P> {
     async fn change(
         &self,
         owner: &str,
+        cost: Cost,
         operation: &'static str,
         call: Pin<Box<impl Future<Output = ChangeReply>>>,
     ) -> ChangeReply {
-        let turn = match self.turn(owner, CHANGE).await {
+        let turn = match self.turn(owner, cost).await {
             Ok(turn) => turn,
             Err(not_now) => {
                 let error = self.controller.not_asked(operation, not_now);
@@ -176,7 +203,7 @@ impl<'a, P: Ports> InTurn<'a, P> {
     }
 
     /// Waits for a turn, unless it takes too long.
-    async fn turn(&self, owner: &str, points: u32) -> Result<Turn<'a, P>, NotNow> {
+    async fn turn(&self, owner: &str, cost: Cost) -> Result<Turn<'a, P>, NotNow> {
         let controller = self.controller;
         let owner = owner.to_ascii_lowercase();
         let errand = self.errand.as_str();
@@ -185,7 +212,7 @@ impl<'a, P: Ports> InTurn<'a, P> {
             let now = controller.now();
             let hour = controller.github.hour_left(&owner, now);
             let taken =
-                controller.with_github(&owner, |pace| pace.take(self.errand, points, hour, now));
+                controller.with_github(&owner, |pace| pace.take(self.errand, cost, hour, now));
             let Err(not_now) = taken else {
                 return Ok(Turn {
                     controller,
@@ -267,7 +294,8 @@ fn of_error(error: &PortError) -> GitHubAnswer {
 impl<P: Ports> GitHub for InTurn<'_, P> {
     async fn run(&self, repository: &Repository, run: RunId) -> Result<Run, PortError> {
         let call = Box::pin(self.controller.github.run(repository, run));
-        self.ask(repository.owner(), READ, "read a run", call).await
+        self.ask(repository.owner(), Cost::READ, "read a run", call)
+            .await
     }
 
     async fn jobs(
@@ -278,11 +306,12 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
     ) -> Result<Vec<Job>, PortError> {
         let call = Box::pin(self.controller.github.jobs(repository, run, attempt));
         let operation = "read the jobs of a run";
-        self.ask(repository.owner(), READ, operation, call).await
+        self.ask(repository.owner(), Cost::READ, operation, call)
+            .await
     }
 
     async fn rerun(&self, repository: &Repository, run: RunId, target: RerunTarget) -> RerunReply {
-        let turn = match self.turn(repository.owner(), CHANGE).await {
+        let turn = match self.turn(repository.owner(), Cost::CHANGE).await {
             Ok(turn) => turn,
             Err(not_now) => {
                 let error = self.controller.not_asked("ask for a re-run", not_now);
@@ -312,13 +341,15 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
     ) -> Result<CancelCause, PortError> {
         let call = Box::pin(self.controller.github.cancel_cause(repository, check_run));
         let operation = "read why a job was cancelled";
-        self.ask(repository.owner(), READ, operation, call).await
+        self.ask(repository.owner(), Cost::READ, operation, call)
+            .await
     }
 
     async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
         let call = Box::pin(self.controller.github.newer_run(run));
         let owner = run.repository.owner();
-        self.ask(owner, READ, "look for a newer run", call).await
+        self.ask(owner, Cost::READ, "look for a newer run", call)
+            .await
     }
 
     async fn check_runs(
@@ -328,7 +359,8 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
     ) -> Result<Vec<CheckRunSeen>, PortError> {
         let call = Box::pin(self.controller.github.check_runs(repository, head));
         let operation = "read the check runs of a commit";
-        self.ask(repository.owner(), READ, operation, call).await
+        self.ask(repository.owner(), Cost::READ, operation, call)
+            .await
     }
 
     async fn write_check_run(
@@ -339,22 +371,29 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
     ) -> ChangeReply {
         let github = &self.controller.github;
         let call = Box::pin(github.write_check_run(repository, known, order));
-        self.change(repository.owner(), "write a check run", call)
-            .await
+        let (owner, operation) = (repository.owner(), "write a check run");
+        // A change of one that is there makes nothing new.
+        let cost = match known {
+            Some(_) => Cost::CHANGE,
+            None => Cost::CONTENT,
+        };
+        self.change(owner, cost, operation, call).await
     }
 
     async fn cancel_run(&self, repository: &Repository, run: RunId) -> ChangeReply {
         let call = Box::pin(self.controller.github.cancel_run(repository, run));
-        self.change(repository.owner(), "cancel a run", call).await
+        let owner = repository.owner();
+        self.change(owner, Cost::CHANGE, "cancel a run", call).await
     }
 
     async fn deliveries(&self, from: Option<&HookCursor>) -> Result<HookPage, PortError> {
         let call = Box::pin(self.controller.github.deliveries(from));
-        self.ask(APP, READ, "list webhook deliveries", call).await
+        self.ask(APP, Cost::READ, "list webhook deliveries", call)
+            .await
     }
 
     async fn redeliver(&self, attempt: HookAttemptId) -> RedeliveryReply {
-        let turn = match self.turn(APP, CHANGE).await {
+        let turn = match self.turn(APP, Cost::CHANGE).await {
             Ok(turn) => turn,
             Err(not_now) => {
                 let error = self.controller.not_asked("redeliver a webhook", not_now);
@@ -381,14 +420,14 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
 
     async fn repositories(&self) -> Result<BTreeSet<Repository>, PortError> {
         let call = Box::pin(self.controller.github.repositories());
-        self.ask(APP, READ, "list the App's repositories", call)
+        self.ask(APP, Cost::READ, "list the App's repositories", call)
             .await
     }
 
     async fn active_runs(&self, repository: &Repository) -> Result<Vec<Run>, PortError> {
         let call = Box::pin(self.controller.github.active_runs(repository));
         let operation = "list the runs of a repository";
-        self.ask(repository.owner(), 2 * READ, operation, call)
+        self.ask(repository.owner(), Cost::TWO_READS, operation, call)
             .await
     }
 

@@ -64,7 +64,10 @@ impl<P: Ports> Controller<P> {
             if listed.contains_key(&place) {
                 return Ok(None);
             }
-            Ok(Some((place, runners.list(&repository).await?)))
+            Ok(Some((
+                place,
+                self.list_runners(runners, &repository).await?,
+            )))
         };
         match read.await {
             Ok(Some((place, there))) => {
@@ -99,7 +102,7 @@ impl<P: Ports> Controller<P> {
         listed: &[ListedRunner],
     ) {
         let name = listed.iter().find(|one| one.id == id).map(|one| &one.name);
-        match runners.take_out(repository, id).await {
+        match self.take_runner_out(runners, repository, id).await {
             Ok(is_gone) => {
                 let reason = if is_gone { "machine-gone" } else { "busy" };
                 self.metrics.stray_runner(reason);

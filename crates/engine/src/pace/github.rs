@@ -22,6 +22,12 @@ const GROWS_OVER: SignedDuration = SignedDuration::from_mins(10);
 
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// GitHub's limits of requests that make what people see, as a check run.
+const CONTENT_A_MINUTE: usize = 80;
+const CONTENT_AN_HOUR: usize = 500;
+
 /// GitHub allows 100 requests at once; other replicas, and the tokens, have their part of them.
 const AT_ONCE: u32 = 60;
 
@@ -95,6 +101,40 @@ impl Errand {
     }
 }
 
+/// What a request costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost {
+    /// Points of the minute.
+    pub points: u32,
+    /// Whether it makes something that people see, which has limits of its own.
+    pub makes_content: bool,
+}
+
+impl Cost {
+    /// A read of one page.
+    pub const READ: Self = Self::of(1);
+
+    /// Reads of two pages, or two reads.
+    pub const TWO_READS: Self = Self::of(2);
+
+    /// A request that changes something.
+    pub const CHANGE: Self = Self::of(5);
+
+    /// A request that makes something that people see.
+    pub const CONTENT: Self = Self {
+        makes_content: true,
+        ..Self::CHANGE
+    };
+
+    /// So many points.
+    pub const fn of(points: u32) -> Self {
+        Self {
+            points,
+            makes_content: false,
+        }
+    }
+}
+
 /// Why a request is not made now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WaitReason {
@@ -108,16 +148,19 @@ pub enum WaitReason {
     AtOnce,
     /// Little is left of the hour's budget, and others need it more.
     Hour,
+    /// So much content was made within a minute or an hour.
+    Content,
 }
 
 impl WaitReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Limited,
         Self::Probing,
         Self::Points,
         Self::AtOnce,
         Self::Hour,
+        Self::Content,
     ];
 
     /// The label value for metrics and logs.
@@ -128,6 +171,7 @@ impl WaitReason {
             Self::Points => "points",
             Self::AtOnce => "at-once",
             Self::Hour => "hour",
+            Self::Content => "content",
         }
     }
 }
@@ -157,6 +201,8 @@ pub enum GitHubAnswer {
 pub struct GitHubPace {
     /// The points of the last minute, the oldest first.
     spent: VecDeque<(Timestamp, u32)>,
+    /// When content was made within the last hour, the oldest first.
+    made: VecDeque<Timestamp>,
     /// The allowance after the last limit, and when that was.
     lowered: Option<(u32, Timestamp)>,
     shut: Option<Shut>,
@@ -174,12 +220,12 @@ struct Shut {
 }
 
 impl GitHubPace {
-    /// Takes a turn for a request that costs so many points; [`GitHubPace::ended`] must follow it.
+    /// Takes a turn for a request that costs so much; [`GitHubPace::ended`] must follow it.
     /// `hour` is what is left of the hour's budget, where that is known.
     pub fn take(
         &mut self,
         errand: Errand,
-        points: u32,
+        cost: Cost,
         hour: Option<u64>,
         now: Timestamp,
     ) -> Result<(), NotNow> {
@@ -189,13 +235,19 @@ impl GitHubPace {
         if self.under_way >= free {
             return not_now(after(now, A_REQUEST), WaitReason::AtOnce);
         }
-        self.has_points(errand, points, now)?;
+        self.has_points(errand, cost.points, now)?;
+        if cost.makes_content {
+            self.may_make_content(now)?;
+        }
         self.has_of_the_hour(errand, hour, now)?;
         if let (true, Some(shut)) = (probes, &mut self.shut) {
             shut.probed_since = Some(now);
         }
         self.under_way += 1;
-        self.spent.push_back((now, points));
+        self.spent.push_back((now, cost.points));
+        if cost.makes_content {
+            self.made.push_back(now);
+        }
         Ok(())
     }
 
@@ -273,6 +325,20 @@ impl GitHubPace {
         Ok(())
     }
 
+    fn may_make_content(&self, now: Timestamp) -> Result<(), NotNow> {
+        for (most, within) in [(CONTENT_AN_HOUR, HOUR), (CONTENT_A_MINUTE, MINUTE)] {
+            // The one that must be out of sight before another one is made.
+            let nth = self.made.len().checked_sub(most);
+            let until = nth
+                .and_then(|nth| self.made.get(nth))
+                .map(|at| after(*at, within));
+            if let Some(until) = until.filter(|until| now < *until) {
+                return not_now(until, WaitReason::Content);
+            }
+        }
+        Ok(())
+    }
+
     /// What is left is known by answers only; so one request a minute passes, and finds out.
     fn has_of_the_hour(
         &mut self,
@@ -311,6 +377,9 @@ impl GitHubPace {
         let old = |at: &Timestamp| after(*at, MINUTE) <= now;
         while self.spent.front().is_some_and(|(at, _)| old(at)) {
             self.spent.pop_front();
+        }
+        while self.made.front().is_some_and(|at| after(*at, HOUR) <= now) {
+            self.made.pop_front();
         }
     }
 }

@@ -4,11 +4,11 @@ use super::*;
 use crate::samples::{at, secs};
 
 /// A re-run or a new runner.
-const POST: u32 = 5;
+const POST: Cost = Cost::CHANGE;
 
-fn taken(pace: &mut GitHubPace, errand: Errand, points: u32, now: i64) -> usize {
+fn taken(pace: &mut GitHubPace, errand: Errand, cost: Cost, now: i64) -> usize {
     let mut taken = 0;
-    while pace.take(errand, points, None, at(now)).is_ok() {
+    while pace.take(errand, cost, None, at(now)).is_ok() {
         pace.ended(GitHubAnswer::Answered, at(now));
         taken += 1;
     }
@@ -36,7 +36,7 @@ fn a_minute_has_900_points_and_the_next_ones_come_a_minute_after_the_first() {
 #[test]
 fn reads_leave_points_for_launches_and_launches_for_re_runs() {
     let mut pace = GitHubPace::default();
-    assert_eq!(taken(&mut pace, Errand::Read, 1, 0), 600);
+    assert_eq!(taken(&mut pace, Errand::Read, Cost::READ, 0), 600);
     assert_eq!(taken(&mut pace, Errand::Launch, POST, 0), 40);
     assert_eq!(taken(&mut pace, Errand::Rerun, POST, 0), 20);
 }
@@ -46,7 +46,7 @@ fn reads_leave_places_for_launches_and_launches_for_re_runs() {
     let mut pace = GitHubPace::default();
     let mut begun = |errand| {
         let mut begun = 0;
-        while pace.take(errand, 1, None, at(0)).is_ok() {
+        while pace.take(errand, Cost::READ, None, at(0)).is_ok() {
             begun += 1;
         }
         begun
@@ -55,11 +55,11 @@ fn reads_leave_places_for_launches_and_launches_for_re_runs() {
     assert_eq!(begun(Errand::Launch), 10);
     assert_eq!(begun(Errand::Rerun), 10);
     assert_eq!(
-        why(pace.take(Errand::Rerun, 1, None, at(0))),
+        why(pace.take(Errand::Rerun, Cost::READ, None, at(0))),
         WaitReason::AtOnce
     );
     pace.ended(GitHubAnswer::Lost, at(0));
-    assert_eq!(pace.take(Errand::Rerun, 1, None, at(0)), Ok(()));
+    assert_eq!(pace.take(Errand::Rerun, Cost::READ, None, at(0)), Ok(()));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn while_a_limit_is_in_force_nobody_asks_and_then_a_re_run_is_the_first() {
         (Errand::Launch, 62),
         (Errand::Rerun, 60),
     ] {
-        let refused = pace.take(errand, 1, None, at(59)).unwrap_err();
+        let refused = pace.take(errand, Cost::READ, None, at(59)).unwrap_err();
         assert_eq!(
             (refused.until, refused.why),
             (at(until), WaitReason::Limited)
@@ -85,11 +85,11 @@ fn while_a_limit_is_in_force_nobody_asks_and_then_a_re_run_is_the_first() {
         WaitReason::Probing
     );
     assert_eq!(
-        why(pace.take(Errand::Read, 1, None, at(65))),
+        why(pace.take(Errand::Read, Cost::READ, None, at(65))),
         WaitReason::Probing
     );
     pace.ended(GitHubAnswer::Answered, at(65));
-    assert_eq!(pace.take(Errand::Read, 1, None, at(65)), Ok(()));
+    assert_eq!(pace.take(Errand::Read, Cost::READ, None, at(65)), Ok(()));
 }
 
 #[test]
@@ -115,11 +115,11 @@ fn a_probe_that_finds_the_limit_in_force_shuts_again_and_one_that_is_lost_lets_t
 #[test]
 fn an_answer_that_was_on_its_way_before_the_limit_does_not_end_it() {
     let mut pace = GitHubPace::default();
-    assert_eq!(pace.take(Errand::Read, 1, None, at(0)), Ok(()));
+    assert_eq!(pace.take(Errand::Read, Cost::READ, None, at(0)), Ok(()));
     limited(&mut pace, 60, 0);
     pace.ended(GitHubAnswer::Answered, at(1));
     assert_eq!(
-        why(pace.take(Errand::Rerun, 1, None, at(2))),
+        why(pace.take(Errand::Rerun, Cost::READ, None, at(2))),
         WaitReason::Limited
     );
 }
@@ -152,8 +152,13 @@ fn limits_told_to_requests_that_were_under_way_together_count_once() {
 #[test]
 fn what_is_left_of_the_hour_is_for_re_runs_and_one_request_a_minute_finds_out() {
     let mut pace = GitHubPace::default();
-    assert_eq!(pace.take(Errand::Read, 1, Some(299), at(0)), Ok(()));
-    let refused = pace.take(Errand::Read, 1, Some(298), at(1)).unwrap_err();
+    assert_eq!(
+        pace.take(Errand::Read, Cost::READ, Some(299), at(0)),
+        Ok(())
+    );
+    let refused = pace
+        .take(Errand::Read, Cost::READ, Some(298), at(1))
+        .unwrap_err();
     assert_eq!((refused.until, refused.why), (at(60), WaitReason::Hour));
     assert_eq!(pace.take(Errand::Launch, POST, Some(298), at(1)), Ok(()));
     assert_eq!(
@@ -161,15 +166,39 @@ fn what_is_left_of_the_hour_is_for_re_runs_and_one_request_a_minute_finds_out() 
         WaitReason::Hour
     );
     assert_eq!(pace.take(Errand::Rerun, POST, Some(1), at(1)), Ok(()));
-    assert_eq!(pace.take(Errand::Read, 1, Some(298), at(60)), Ok(()));
+    assert_eq!(
+        pace.take(Errand::Read, Cost::READ, Some(298), at(60)),
+        Ok(())
+    );
+}
+
+#[test]
+fn what_people_see_is_made_80_times_a_minute_and_500_an_hour() {
+    let mut pace = GitHubPace::default();
+    assert_eq!(taken(&mut pace, Errand::Rerun, Cost::CONTENT, 0), 80);
+    let refused = pace
+        .take(Errand::Rerun, Cost::CONTENT, None, at(1))
+        .unwrap_err();
+    assert_eq!((refused.until, refused.why), (at(60), WaitReason::Content));
+    assert_eq!(pace.take(Errand::Rerun, POST, None, at(1)), Ok(()));
+    let made: usize = (1..60)
+        .map(|minute| taken(&mut pace, Errand::Rerun, Cost::CONTENT, minute * 60))
+        .sum();
+    assert_eq!(80 + made, 500);
+    assert_eq!(taken(&mut pace, Errand::Rerun, Cost::CONTENT, 3_600), 80);
 }
 
 #[test]
 fn a_request_that_costs_more_than_the_allowance_passes_when_nothing_else_was_spent() {
     let mut pace = GitHubPace::default();
-    assert_eq!(pace.take(Errand::Read, 2_000, None, at(0)), Ok(()));
+    assert_eq!(
+        pace.take(Errand::Read, Cost::of(2_000), None, at(0)),
+        Ok(())
+    );
     pace.ended(GitHubAnswer::Answered, at(0));
-    let refused = pace.take(Errand::Read, 2_000, None, at(1)).unwrap_err();
+    let refused = pace
+        .take(Errand::Read, Cost::of(2_000), None, at(1))
+        .unwrap_err();
     assert_eq!((refused.until, refused.why), (at(60), WaitReason::Points));
 }
 
@@ -195,7 +224,7 @@ proptest! {
         let mut spent: Vec<(i64, u32)> = Vec::new();
         for (pause, errand, points, answer) in asked {
             now += pause;
-            if pace.take(errand, points, None, at(now)).is_ok() {
+            if pace.take(errand, Cost::of(points), None, at(now)).is_ok() {
                 spent.push((now, points));
                 pace.ended(answer, at(now));
             }
@@ -213,7 +242,7 @@ proptest! {
         let mut now = at(0);
         for (pause, errand, points, answer) in asked {
             now = after(now, secs(pause));
-            if pace.take(errand, points, None, now).is_ok() {
+            if pace.take(errand, Cost::of(points), None, now).is_ok() {
                 pace.ended(answer, now);
             }
         }
@@ -235,9 +264,9 @@ proptest! {
         let mut now = 0;
         for (pause, errand, points, answer) in asked {
             now += pause;
-            let may = Errand::ALL.map(|one| pace.clone().take(one, points, left, at(now)).is_ok());
+            let may = Errand::ALL.map(|one| pace.clone().take(one, Cost::of(points), left, at(now)).is_ok());
             prop_assert!(may.is_sorted_by(|earlier, later| earlier >= later), "{may:?}");
-            if pace.take(errand, points, left, at(now)).is_ok() {
+            if pace.take(errand, Cost::of(points), left, at(now)).is_ok() {
                 pace.ended(answer, at(now));
             }
         }
