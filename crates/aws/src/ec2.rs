@@ -10,6 +10,7 @@ mod fleet_answer;
 mod images;
 mod launch;
 mod machine_types;
+mod once;
 mod tags;
 mod terminate;
 mod zones;
@@ -29,6 +30,7 @@ use crate::connect::{self, RegionSettings};
 use crate::error::{CallError, Ec2Error};
 use zones::Zones;
 
+pub use fault::launch_fault;
 pub use images::{Image, ImageQuery};
 pub use launch::{LaunchRequest, LaunchTemplate, RootVolume};
 

@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use reprise_aws::{Ec2, Ec2Error, LaunchRequest, LaunchTemplate, Receipt, SqsError, SqsQueue};
+use jiff::Timestamp;
+use reprise_aws::{
+    Ec2, Ec2Error, FailureKind, LaunchRequest, LaunchTemplate, Receipt, SqsError, SqsQueue,
+};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_github::{GitHubError, GitHubErrorKind};
@@ -17,8 +20,8 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
-use reprise_model::launch::{self, OnDemandStrategy, Purchase};
-use reprise_model::ledger::{LaunchAnswer, RerunTarget};
+use reprise_model::launch::{FleetOutcome, OnDemandStrategy, Purchase};
+use reprise_model::ledger::RerunTarget;
 use reprise_model::machine::{MachineType, RootVolume};
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::AnyStore;
@@ -51,11 +54,11 @@ impl Cloud for Ec2 {
             .map_err(|error| ec2("describe an instance", error))
     }
 
-    async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
+    async fn launch(&self, order: &LaunchOrder) -> FleetOutcome {
         let request = LaunchRequest {
             region: order.region.clone(),
             client_token: order.client_token.clone(),
-            count: 1,
+            count: order.count,
             purchase: purchase(order),
             launch_template: LaunchTemplate {
                 name_or_id: order.launch_template.clone(),
@@ -67,7 +70,7 @@ impl Cloud for Ec2 {
             volume: order.volume.as_ref().map(volume),
             tags: order.tags.clone(),
         };
-        launch::for_one(Self::launch(self, &request).await)
+        Self::launch(self, &request).await
     }
 
     async fn tag(
@@ -297,6 +300,12 @@ impl GitHub for reprise_github::GitHub {
     fn rate_remaining(&self) -> Option<u64> {
         self.rate().remaining
     }
+
+    fn hour_left(&self, owner: &str, now: Timestamp) -> Option<u64> {
+        let budget = self.rate_of(owner)?;
+        let is_over = budget.resets_at.is_some_and(|reset| reset <= now);
+        budget.remaining.filter(|_| !is_over)
+    }
 }
 
 fn changed(reply: reprise_github::ChangeReply) -> ChangeReply {
@@ -308,7 +317,14 @@ fn changed(reply: reprise_github::ChangeReply) -> ChangeReply {
 }
 
 fn ec2(operation: &'static str, error: Ec2Error) -> PortError {
-    passing(operation, error)
+    let kind = match error.kind() {
+        FailureKind::Throttled => PortErrorKind::Throttled,
+        FailureKind::Refused | FailureKind::Unclear => PortErrorKind::Passing,
+    };
+    PortError {
+        kind,
+        ..passing(operation, error)
+    }
 }
 
 fn sqs(operation: &'static str, error: SqsError) -> PortError {
@@ -332,7 +348,7 @@ fn github(operation: &'static str, error: GitHubError) -> PortError {
     let (kind, retry_after) = match error.kind() {
         GitHubErrorKind::NotFound => (PortErrorKind::NotFound, None),
         GitHubErrorKind::Forbidden(_) => (PortErrorKind::Denied, None),
-        GitHubErrorKind::RateLimited { retry_after } => (PortErrorKind::Passing, retry_after),
+        GitHubErrorKind::RateLimited { retry_after } => (PortErrorKind::Throttled, retry_after),
         // A rejected App key is mended without the run taking notice.
         GitHubErrorKind::Unauthorized
         | GitHubErrorKind::Unavailable

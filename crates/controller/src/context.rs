@@ -20,6 +20,7 @@ use crate::denied::Denied;
 use crate::health::Health;
 use crate::images::Images;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::Patience;
@@ -60,6 +61,8 @@ pub struct Controller<P: Ports> {
     pub(crate) mourned: Patience,
     /// Whether GitHub lets us write check runs.
     pub(crate) no_checks: Denied,
+    /// What was asked of EC2 and GitHub lately.
+    pub(crate) pace: Pace,
     /// Places among the launches of queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -131,6 +134,7 @@ impl<P: Ports> Controller<P> {
             images: Images::default(),
             mourned: Patience::default(),
             no_checks: Denied::default(),
+            pace: Pace::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),

@@ -18,8 +18,8 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
-use reprise_model::launch::SpotStrategy;
-use reprise_model::ledger::{LaunchAnswer, RerunAnswer, RerunTarget};
+use reprise_model::launch::{FleetOutcome, SpotStrategy};
+use reprise_model::ledger::{RerunAnswer, RerunTarget};
 use reprise_model::machine::{MachineType, RootVolume};
 use reprise_model::reason::{Refusal, RefusalKind};
 use reprise_model::run::{CancelCause, Run};
@@ -36,7 +36,7 @@ pub trait Ports: Send + Sync + 'static {
     /// EC2.
     type Cloud: Cloud;
     /// GitHub.
-    type GitHub: GitHub;
+    type GitHub: GitHub + 'static;
     /// SQS.
     type Queue: Queue;
     /// What gives new instances their runners.
@@ -63,6 +63,8 @@ pub struct PortError {
 pub enum PortErrorKind {
     /// It may pass by itself, or an operator will see to it.
     Passing,
+    /// Nothing was done, as too much is asked for: it passes, and sooner if less is asked for.
+    Throttled,
     /// GitHub says that what was asked for is not there.
     NotFound,
     /// GitHub says that the App lacks a permission: an operator must act.
@@ -70,10 +72,18 @@ pub enum PortErrorKind {
 }
 
 impl PortError {
+    /// Whether too much was asked for.
+    pub fn is_throttled(&self) -> bool {
+        match self.kind {
+            PortErrorKind::Throttled => true,
+            PortErrorKind::Passing | PortErrorKind::NotFound | PortErrorKind::Denied => false,
+        }
+    }
+
     /// GitHub's final no, where it is one.
     pub fn refusal(&self) -> Option<Refusal> {
         let kind = match self.kind {
-            PortErrorKind::Passing => return None,
+            PortErrorKind::Passing | PortErrorKind::Throttled => return None,
             PortErrorKind::NotFound => RefusalKind::NotFound,
             PortErrorKind::Denied => RefusalKind::MissingPermission,
         };
@@ -93,8 +103,9 @@ pub trait Cloud: Send + Sync + 'static {
         id: &InstanceId,
     ) -> impl Future<Output = Result<InstanceSight, PortError>> + Send;
 
-    /// Launches one instance. Safe to repeat with the same client token.
-    fn launch(&self, order: &LaunchOrder) -> impl Future<Output = LaunchAnswer> + Send;
+    /// Asks for some instances, all alike, and tells what came of it pool by pool. Safe to repeat with
+    /// the same client token, which brings the same answer where one came before.
+    fn launch(&self, order: &LaunchOrder) -> impl Future<Output = FleetOutcome> + Send;
 
     /// Puts tags on an instance, in the place of earlier values.
     fn tag(
@@ -135,6 +146,8 @@ pub struct LaunchOrder {
     pub region: Region,
     /// Makes a repeat harmless.
     pub client_token: String,
+    /// How many. EC2 launches as many of them as it has.
+    pub count: u32,
     /// Spot or on-demand.
     pub capacity: Capacity,
     /// How EC2 chooses among spot pools.
@@ -151,12 +164,12 @@ pub struct LaunchOrder {
     pub image: Option<String>,
     /// A root volume in place of the image's.
     pub volume: Option<RootVolume>,
-    /// Tags that the instance bears from its first moment.
+    /// Tags that the instances bear from their first moment.
     pub tags: BTreeMap<String, String>,
 }
 
 /// GitHub.
-pub trait GitHub: Send + Sync + 'static {
+pub trait GitHub: Send + Sync {
     /// A run, with its latest attempt.
     fn run(
         &self,
@@ -233,6 +246,10 @@ pub trait GitHub: Send + Sync + 'static {
 
     /// How many requests the rate limit still allows, as last seen.
     fn rate_remaining(&self) -> Option<u64>;
+
+    /// How many requests the hour's budget of an owner's installation still allows, where an answer told it
+    /// and the hour is not over.
+    fn hour_left(&self, owner: &str, now: Timestamp) -> Option<u64>;
 }
 
 /// What GitHub answered to a re-run.

@@ -19,12 +19,14 @@ pub mod backoff;
 pub mod bind;
 pub mod capacity;
 pub mod due;
+pub mod fleet;
 pub mod job;
 pub mod launch;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod no_machine;
 pub mod offer;
+pub mod pace;
 pub mod reap;
 pub mod redeliver;
 pub mod room;

@@ -79,12 +79,12 @@ impl GitHub {
         let body = WireCheckOrder::new(order, known.is_none());
         let sent = match known {
             None => {
-                let post = transport.post(&operation, &checks, &access.token, &body);
+                let post = transport.post(&operation, &checks, &access, &body);
                 (post.await, StatusCode::CREATED)
             }
             Some(id) => {
                 let path = format!("{checks}/{id}");
-                let patch = transport.patch(&operation, &path, &access.token, &body);
+                let patch = transport.patch(&operation, &path, &access, &body);
                 (patch.await, StatusCode::OK)
             }
         };
@@ -101,7 +101,7 @@ impl GitHub {
         let operation = format!("cancel run {run} of {repository}");
         let path = format!("/repos/{repository}/actions/runs/{run}/cancel");
         let nothing = std::collections::BTreeMap::<&str, &str>::new();
-        let post = transport.post(&operation, &path, &access.token, &nothing);
+        let post = transport.post(&operation, &path, &access, &nothing);
         answered(post.await, StatusCode::ACCEPTED)
     }
 }

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use reprise_config::RunnersConfig;
 use reprise_engine::strays::ListedRunner;
 use reprise_github::{GitHub, JitError, JitOrder, RunnerRemoval, RunnerScope};
 use reprise_model::ids::{Region, Repository, RunnerId};
+use reprise_model::runner_config;
 use reprise_store::{RunnerRow, RunnerTable, StoreError};
 use secrecy::ExposeSecret;
 
 use super::{github, passing};
-use crate::ports::{MadeRunner, PortError, RunnerOrder, RunnerTrouble, Runners, RunnersPlace};
+use crate::ports::{
+    MadeRunner, PortError, PortErrorKind, RunnerOrder, RunnerTrouble, Runners, RunnersPlace,
+};
 
 const MAKE: &str = "make a runner";
 const LIST: &str = "list the runners";
@@ -69,10 +70,9 @@ impl Runners for RunnerDesk {
         };
         let made = self.github.create_jit_config(&scope, &wanted).await;
         let made = made.map_err(trouble)?;
-        let config = STANDARD.decode(made.encoded.expose_secret());
         Ok(MadeRunner {
             id: made.runner,
-            config: config.map_err(|error| RunnerTrouble::NotMade(passing(MAKE, error)))?,
+            config: runner_config::pack(made.encoded.expose_secret()),
         })
     }
 
@@ -136,8 +136,18 @@ fn trouble(error: JitError) -> RunnerTrouble {
         JitError::NameTaken(_) | JitError::Unclear(_) => {
             RunnerTrouble::NameLost(passing(MAKE, error))
         }
-        JitError::Denied(_) | JitError::Refused(_) | JitError::NotNow { .. } => {
-            RunnerTrouble::NotMade(passing(MAKE, error))
-        }
+        JitError::NotNow {
+            retry_after: Some(wait),
+            ..
+        } => RunnerTrouble::NotMade(PortError {
+            kind: PortErrorKind::Throttled,
+            retry_after: Some(wait),
+            ..passing(MAKE, error)
+        }),
+        JitError::Denied(_)
+        | JitError::Refused(_)
+        | JitError::NotNow {
+            retry_after: None, ..
+        } => RunnerTrouble::NotMade(passing(MAKE, error)),
     }
 }

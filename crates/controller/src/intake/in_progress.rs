@@ -3,6 +3,7 @@
 //! Best effort, all of it: what cannot be done now is left, and the message is over either way.
 
 use reprise_engine::bind::{self, Landed};
+use reprise_engine::pace::Ec2Action;
 use reprise_model::ids::{Region, Repository};
 use reprise_model::instance::{Capacity, InstanceSight};
 use reprise_model::job::Job;
@@ -16,7 +17,7 @@ use tracing::{debug, warn};
 use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
 use crate::logging::chain;
-use crate::ports::{Cloud, Ports};
+use crate::ports::{Cloud, PortErrorKind, Ports};
 
 impl<P: Ports> Controller<P> {
     /// Deals with a job that a runner took.
@@ -49,11 +50,18 @@ impl<P: Ports> Controller<P> {
     /// The tags are the first to be left out where EC2 has no room: the next call that changes anything
     /// there may be an agent's that tells of an interruption.
     async fn tag_with_job(&self, job: &Job, named: &NamedInstance, region: &Region) {
+        if !self.try_take(region, Ec2Action::BindTags) {
+            self.metrics.job_tagged("left-out");
+            return;
+        }
         let tags = bind::tags(job, &self.settings.rules.tags);
         let tagged = self.cloud.tag(region, &named.id, &tags).await;
         self.metrics
             .job_tagged(if tagged.is_ok() { "done" } else { "failed" });
         if let Err(error) = tagged {
+            if error.kind == PortErrorKind::Throttled {
+                self.ec2_throttled(region, Ec2Action::BindTags);
+            }
             debug!(
                 error = %chain(&error),
                 instance.id = %named.id,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::FleetSettings;
 use reprise_engine::backoff::after;
+use reprise_engine::pace::Errand;
 use reprise_engine::strays::{ListedRunner, Strays};
 use reprise_model::ids::{InstanceId, Repository, RunnerId};
 use reprise_model::instance::InstanceState;
@@ -35,7 +36,7 @@ impl<P: Ports> Controller<P> {
         strays: &mut StraysByPlace,
     ) -> Result<Timestamp, WorkError> {
         let mut listed = BTreeMap::new();
-        for repository in self.github.repositories().await? {
+        for repository in self.github_for(Errand::Read).repositories().await? {
             if self.allows(&repository) {
                 self.list_place(runners, repository, &mut listed).await;
             }
@@ -63,7 +64,10 @@ impl<P: Ports> Controller<P> {
             if listed.contains_key(&place) {
                 return Ok(None);
             }
-            Ok(Some((place, runners.list(&repository).await?)))
+            Ok(Some((
+                place,
+                self.list_runners(runners, &repository).await?,
+            )))
         };
         match read.await {
             Ok(Some((place, there))) => {
@@ -98,7 +102,7 @@ impl<P: Ports> Controller<P> {
         listed: &[ListedRunner],
     ) {
         let name = listed.iter().find(|one| one.id == id).map(|one| &one.name);
-        match runners.take_out(repository, id).await {
+        match self.take_runner_out(runners, repository, id).await {
             Ok(is_gone) => {
                 let reason = if is_gone { "machine-gone" } else { "busy" };
                 self.metrics.stray_runner(reason);

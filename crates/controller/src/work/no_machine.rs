@@ -5,6 +5,7 @@
 //! back to a read.
 
 use reprise_engine::no_machine::{self, Asked, CheckWords, EndStep, JobWords};
+use reprise_engine::pace::Errand;
 use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{CheckRunId, Repository, Sha};
 use reprise_model::job::Job;
@@ -73,7 +74,10 @@ impl<P: Ports> Controller<P> {
                     return Ok(self.after_reply(claim, Asked::Check, &reply));
                 }
                 EndStep::Cancel => {
-                    let reply = self.github.cancel_run(repository, claim.run_id).await;
+                    let reply = self
+                        .github_for(Errand::Read)
+                        .cancel_run(repository, claim.run_id)
+                        .await;
                     return Ok(self.after_reply(claim, Asked::Cancel, &reply));
                 }
                 EndStep::Commit(after) => return Ok(after),
@@ -96,9 +100,8 @@ impl<P: Ports> Controller<P> {
 
     /// The job of a claim as it stands; `None` where it is not there (any more).
     async fn waiting_job(&self, claim: &LaunchClaim) -> Result<Option<Job>, WorkError> {
-        let jobs = self
-            .github
-            .jobs(&claim.key.repository, claim.run_id, claim.attempt);
+        let github = self.github_for(Errand::Read);
+        let jobs = github.jobs(&claim.key.repository, claim.run_id, claim.attempt);
         match jobs.await {
             Ok(jobs) => Ok(jobs.into_iter().find(|job| job.id == claim.key.job_id)),
             Err(error) if error.refusal().is_some() => Ok(None),
@@ -114,7 +117,11 @@ impl<P: Ports> Controller<P> {
         if let Some(refusal) = self.no_checks.at(self.now()) {
             return Ok(Err(refusal));
         }
-        match self.github.check_runs(repository, head).await {
+        match self
+            .github_for(Errand::Read)
+            .check_runs(repository, head)
+            .await
+        {
             Ok(checks) => Ok(Ok(checks)),
             Err(error) => match error.refusal() {
                 Some(refusal) => {
@@ -132,7 +139,10 @@ impl<P: Ports> Controller<P> {
         known: Option<CheckRunId>,
         order: &CheckRunOrder,
     ) -> ChangeReply {
-        let reply = self.github.write_check_run(repository, known, order).await;
+        let reply = self
+            .github_for(Errand::Read)
+            .write_check_run(repository, known, order)
+            .await;
         if let ChangeAnswer::Refused(refusal) = &reply.answer {
             self.denied(refusal);
         }

@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 use reprise_engine::launch;
+use reprise_engine::pace::Errand;
 use reprise_engine::still_queued::{self, JobsWords, QueueFacts, QueueStep, Why};
 use reprise_model::ids::InstanceId;
 use reprise_model::instance::InstanceSight;
@@ -58,9 +59,8 @@ impl<P: Ports> Controller<P> {
                 }
                 QueueStep::ReadJobs => {
                     let key = &claim.key;
-                    let read = self
-                        .github
-                        .jobs(&key.repository, claim.run_id, claim.attempt);
+                    let github = self.github_for(Errand::Read);
+                    let read = github.jobs(&key.repository, claim.run_id, claim.attempt);
                     jobs = Some(match read.await {
                         Ok(jobs) => Some(jobs),
                         Err(error) if error.refusal().is_some() => None,

@@ -12,7 +12,7 @@ use reprise_store::Store;
 use crate::fakes::FOR_EVER;
 use crate::fakes::github::Fault;
 use crate::fakes::house::{House, Running};
-use crate::fakes::samples::{queued, repository, settings_that_search};
+use crate::fakes::samples::{queued, repository, running, settings_that_search};
 
 fn start(house: &House, with_fleet: bool) -> Running {
     house.start_with(settings_that_search(with_fleet), 100)

@@ -16,6 +16,7 @@ mod inputs;
 mod interruptions;
 mod launches;
 mod lost;
+mod paces;
 mod pumps;
 mod reaps;
 mod replicas;
