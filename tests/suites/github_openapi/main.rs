@@ -45,9 +45,9 @@ const ROUTES: [&str; 28] = [
 ];
 
 /// What GitHub's description leaves out although GitHub answers so: 401, 403, 404 and 500 are what
-/// its guide says of all routes ("Troubleshooting the REST API"), and the refusals of re-runs have
-/// been seen on all three routes.
-const UNDESCRIBED: [&str; 30] = [
+/// its guide says of all routes ("Troubleshooting the REST API"), 422 what it says of requests that are
+/// not valid, and the refusals of re-runs have been seen on all three routes.
+const UNDESCRIBED: [&str; 34] = [
     "DELETE /orgs/{org}/actions/runners/{runner_id} 404",
     "DELETE /repos/{owner}/{repo}/actions/runners/{runner_id} 404",
     "GET /app 401",
@@ -65,6 +65,8 @@ const UNDESCRIBED: [&str; 30] = [
     "GET /repos/{owner}/{repo}/actions/workflows/{workflow_id}/runs 404",
     "GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations 403",
     "GET /repos/{owner}/{repo}/check-runs/{check_run_id}/annotations 404",
+    "GET /repos/{owner}/{repo}/commits/{ref}/check-runs 403",
+    "PATCH /repos/{owner}/{repo}/check-runs/{check_run_id} 404",
     "POST /app/hook/deliveries/{delivery_id}/attempts 401",
     "POST /app/hook/deliveries/{delivery_id}/attempts 404",
     "POST /orgs/{org}/actions/runners/generate-jitconfig 403",
@@ -78,6 +80,8 @@ const UNDESCRIBED: [&str; 30] = [
     "POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs 401",
     "POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs 403",
     "POST /repos/{owner}/{repo}/actions/runs/{run_id}/rerun-failed-jobs 404",
+    "POST /repos/{owner}/{repo}/check-runs 403",
+    "POST /repos/{owner}/{repo}/check-runs 422",
 ];
 
 fn played() -> Result<Vec<Value>> {

@@ -1,5 +1,7 @@
 //! Configurations that could be read and would do nothing, or not what they say.
 
+use reprise_model::policy::OnLaunchExhausted;
+
 use super::*;
 
 #[test]
@@ -197,4 +199,27 @@ fn what_would_find_nothing_that_was_lost_is_a_mistake_but_may_be_switched_off() 
     assert_eq!(settings.redeliver, None);
     let fleet = settings.fleet.expect("a fleet");
     assert_eq!(fleet.find_queued_every, None);
+}
+
+#[test]
+fn what_becomes_of_a_job_without_a_machine_is_configured() {
+    let changed = [
+        ("REPRISE__FLEET__MOST_LAUNCHES", "5"),
+        ("REPRISE__FLEET__ON_LAUNCH_EXHAUSTED", "cancel-run"),
+        ("REPRISE__FLEET__TAG_JOBS", "false"),
+    ];
+    let usual = good(GOOD, &[]).settings;
+    let settings = good(GOOD, &changed).settings;
+    let rules = |settings: &Settings| {
+        let rules = &settings.rules;
+        (rules.most_launches, rules.on_launch_exhausted)
+    };
+    assert_eq!(rules(&usual), (3, OnLaunchExhausted::LeaveQueued));
+    assert_eq!(rules(&settings), (5, OnLaunchExhausted::CancelRun));
+    assert!(usual.fleet.is_some_and(|fleet| fleet.tag_jobs));
+    assert!(settings.fleet.is_some_and(|fleet| !fleet.tag_jobs));
+    insta::assert_snapshot!(all_bad(&[
+        &with("fleet", "most_launches = 0"),
+        &with("fleet", "on_launch_exhausted = \"cancel-job\""),
+    ]));
 }
