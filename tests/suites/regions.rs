@@ -1,11 +1,14 @@
 //! Two regions: labels choose among them, and what happens in the second is seen and mended there.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use reprise_model::ids::Region;
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
 use reprise_tests::harness::stage::{Setting, Stage};
 use reprise_tests::harness::story::{Story, interrupted, passes};
+use reprise_tests::wait;
 use reprise_world::ec2::Action;
 use reprise_world::github::JobSpec;
 use reprise_world::machine::RunnerStart;
@@ -14,6 +17,9 @@ use reprise_world::world::World;
 
 const HOME: &str = "eu-west-1";
 const SECOND: &str = "eu-central-1";
+
+/// A sweep comes each minute of the story.
+const SOON: Duration = Duration::from_secs(60);
 
 /// The second region, and a runner table of the same name in each.
 const CONFIG: &str = r#"
@@ -179,6 +185,14 @@ async fn what_serves_nothing_in_the_second_region_is_ended_by_the_sweep() -> Res
         ensure!(world.person_cancels(now, run, "alice"), "it went on");
         Ok(())
     })?;
+    let age = "reprise_image_age_seconds{image=\"ami-0123456789abcdef0\",region=\"eu-central-1\"}";
+    let shown = wait::until("the age of its image", SOON, async || {
+        let age = controller.counter(age).await?;
+        Ok((age > 0).then_some(age))
+    });
+    let shown = shown.await.with_context(|| stage.so_far())?;
+    let days = shown / (24 * 3600);
+    ensure!(days == 10, "{days} days");
     let ended = stage.sees("its end", |world, _| world.terminations().first().cloned());
     let ended = ended.await?;
     ensure!(ended.instance == host && ended.ours, "{ended:?}");

@@ -116,6 +116,7 @@ pub(crate) struct Fleet {
     pub(crate) environment: Option<String>,
     pub(crate) launch_tries: Option<u32>,
     pub(crate) find_queued_every: Option<SignedDuration>,
+    pub(crate) old_image_after: Option<SignedDuration>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -59,6 +59,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 11] = [
             "environment",
             "launch_tries",
             "find_queued_every",
+            "old_image_after",
         ],
     ),
     (

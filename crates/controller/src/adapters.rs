@@ -6,13 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reprise_aws::{Ec2, Ec2Error, LaunchRequest, LaunchTemplate, Receipt, SqsError, SqsQueue};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_github::{GitHubError, GitHubErrorKind};
 use reprise_model::delivery::HookPage;
 use reprise_model::ids::{
-    CheckRunId, HookAttemptId, HookCursor, InstanceId, Region, Repository, RunAttempt, RunId,
+    CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
+    RunId,
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
@@ -105,6 +107,16 @@ impl Cloud for Ec2 {
             .await
             .map_err(|error| ec2("describe images", error))?;
         Ok(image.and_then(view))
+    }
+
+    async fn images_made_at(
+        &self,
+        region: &Region,
+        images: &BTreeSet<ImageId>,
+    ) -> Result<BTreeMap<ImageId, Timestamp>, PortError> {
+        Self::images_made_at(self, region, images)
+            .await
+            .map_err(|error| ec2("describe the images in use", error))
     }
 }
 

@@ -21,7 +21,7 @@ use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
-use crate::sweep::Patience;
+use crate::sweep::{InUse, Patience};
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -55,6 +55,8 @@ pub struct Controller<P: Ports> {
     pub(crate) catalogue: Catalogue,
     /// The images that were asked for.
     pub(crate) images: Images,
+    /// The images that instances run from.
+    pub(crate) images_in_use: InUse,
     /// Places among the launches of queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -124,6 +126,7 @@ impl<P: Ports> Controller<P> {
             kept: Patience::default(),
             catalogue: Catalogue::default(),
             images: Images::default(),
+            images_in_use: InUse::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),

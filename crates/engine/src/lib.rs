@@ -18,6 +18,7 @@ mod mutant;
 pub mod backoff;
 pub mod capacity;
 pub mod due;
+pub mod image_age;
 pub mod job;
 pub mod launch;
 #[cfg(feature = "mutants")]

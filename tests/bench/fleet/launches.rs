@@ -57,10 +57,16 @@ const TO_LAUNCH: [&str; 5] = [
     "DescribeSubnets",
 ];
 
-/// What GitHub is asked once a repository or organisation, or at intervals, however many jobs there are.
-const NOT_BY_JOBS: [&str; 3] = [
+/// What GitHub is asked once a repository or organisation, or at intervals (the search for lost
+/// webhooks and for queued jobs that none announced), however many jobs there are.
+const NOT_BY_JOBS: [&str; 8] = [
+    "access token",
     "installation of a repository",
+    "installations",
+    "jobs of an attempt",
+    "repositories of the installation",
     "runner groups",
+    "runs",
     "webhook deliveries",
 ];
 
@@ -250,6 +256,13 @@ impl Calls {
         self
     }
 
+    fn github_row(route: &str) -> String {
+        match NOT_BY_JOBS.contains(&route) {
+            true => format!("beside these, not by jobs: {route}"),
+            false => format!("of these GitHub: {route}"),
+        }
+    }
+
     fn figures(&self, load: Load) -> Vec<Figure> {
         let a_job = |count: u64| count as f64 / JOBS as f64;
         let to_launch: u64 = TO_LAUNCH
@@ -293,7 +306,7 @@ impl Calls {
         ]);
         let routes = self.github.iter().filter(|(_, count)| **count > 0);
         figures.extend(routes.map(|(route, count)| {
-            Figure::new(format!("GitHub: {route}"), a_job(*count), "").digits(3)
+            Figure::new(Self::github_row(route), a_job(*count), "").digits(3)
         }));
         figures
     }

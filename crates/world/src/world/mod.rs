@@ -339,7 +339,7 @@ fn new_sqs(settings: &WorldSettings) -> Sqs {
 fn launch_template(settings: &WorldSettings) -> LaunchTemplate {
     LaunchTemplate {
         name: settings.launch_template.clone(),
-        image: Some("ami-0123456789abcdef0".to_owned()),
+        image: Some(places::RUNNER_IMAGE.to_owned()),
         role: Some(settings.launch_template.clone()),
         tags_in_metadata: true,
         ..LaunchTemplate::default()

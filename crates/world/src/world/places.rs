@@ -6,16 +6,23 @@
 use std::collections::BTreeMap;
 
 use http::{Request, Response};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{InstanceId, Region};
+use reprise_model::machine::Architecture;
 
 use super::WorldSettings;
 use crate::aws_auth::signer;
-use crate::ec2::{Ec2, Ec2Happening, Ec2Instance, Ec2Settings, LaunchTemplate};
+use crate::ec2::{Ec2, Ec2Happening, Ec2Instance, Ec2Settings, Image, LaunchTemplate};
 use crate::runner_table::RunnerTable;
 
 /// Far enough apart that no region's ids are another's.
 const SEEDS_APART: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The image that runners are launched from where nothing else is said.
+pub(super) const RUNNER_IMAGE: &str = "ami-0123456789abcdef0";
+
+/// How old it is when a world begins.
+const RUNNER_IMAGE_AGE: SignedDuration = SignedDuration::from_hours(10 * 24);
 
 /// One region.
 pub(super) struct Place {
@@ -146,6 +153,7 @@ impl Place {
 fn new_ec2(settings: &WorldSettings, region: &Region, seed: u64) -> Ec2 {
     let mut ec2 = Ec2Settings::new(settings.account.clone(), region.clone(), seed);
     ec2.instance_may_tag.0 = settings.tags.interrupted();
+    ec2.images.push(runner_image(settings));
     let behaviour = settings.ec2;
     Ec2::new(Ec2Settings {
         list_delay: behaviour.list_delay,
@@ -155,6 +163,20 @@ fn new_ec2(settings: &WorldSettings, region: &Region, seed: u64) -> Ec2 {
         rate_limits: behaviour.rate_limits,
         ..ec2
     })
+}
+
+/// What the launch template names.
+fn runner_image(settings: &WorldSettings) -> Image {
+    let made_at = settings.start.checked_sub(RUNNER_IMAGE_AGE);
+    Image {
+        id: RUNNER_IMAGE.to_owned(),
+        name: "runner-x64".to_owned(),
+        owner: settings.account.to_string(),
+        owner_alias: None,
+        architecture: Architecture::X64,
+        root_device: "/dev/sda1".to_owned(),
+        created_at: made_at.unwrap_or(settings.start),
+    }
 }
 
 #[cfg(test)]

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
-use reprise_model::ids::{AccountId, InstanceId, Region};
+use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::ledger::LaunchAnswer;
 use reprise_model::machine::MachineType;
@@ -16,6 +17,9 @@ use reprise_model::tags::TagKeys;
 use super::clock::TestClock;
 use super::samples::{ACCOUNT, REGION, STACK};
 use super::{passing, takes};
+
+/// What all instances were launched from.
+pub(crate) const IMAGE: &str = "ami-0123456789abcdef0";
 
 #[derive(Debug, Clone)]
 pub(crate) struct FakeCloud {
@@ -39,6 +43,8 @@ struct State {
     machine_type_reads: u32,
     images: Vec<ImageView>,
     image_reads: u32,
+    image_dates: BTreeMap<ImageId, Timestamp>,
+    image_date_reads: u32,
     launches_take: Duration,
     looks_take: Duration,
 }
@@ -88,6 +94,17 @@ impl FakeCloud {
     pub(crate) fn reads(&self) -> (u32, u32) {
         let state = self.lock();
         (state.machine_type_reads, state.image_reads)
+    }
+
+    /// The image of all instances was made then.
+    pub(crate) fn image_made_at(&self, time: Timestamp) {
+        let image = IMAGE.parse().expect("an image");
+        self.lock().image_dates.insert(image, time);
+    }
+
+    /// How often it was asked when images were made.
+    pub(crate) fn image_date_reads(&self) -> u32 {
+        self.lock().image_date_reads
     }
 
     /// What was asked for, in order.
@@ -181,6 +198,7 @@ impl FakeCloud {
             instance_type: "c7a.large".to_owned(),
             zone: None,
             launched_at: Some(self.clock.time()),
+            image: Some(IMAGE.parse().expect("an image")),
         }
     }
 
@@ -291,5 +309,22 @@ impl Cloud for FakeCloud {
             ImageSource::Newest { .. } => query.architecture == Some(image.architecture),
         });
         Ok(images.next().cloned())
+    }
+
+    async fn images_made_at(
+        &self,
+        _: &Region,
+        images: &BTreeSet<ImageId>,
+    ) -> Result<BTreeMap<ImageId, Timestamp>, PortError> {
+        let mut state = self.lock();
+        state.image_date_reads += 1;
+        if state.no_looks {
+            return Err(passing("describe the images in use"));
+        }
+        let dates = images.iter().filter_map(|image| {
+            let made_at = state.image_dates.get(image)?;
+            Some((image.clone(), *made_at))
+        });
+        Ok(dates.collect())
     }
 }

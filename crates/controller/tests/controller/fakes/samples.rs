@@ -149,5 +149,6 @@ fn fleet() -> FleetSettings {
         launch_template: "runners".to_owned(),
         launch_template_version: "$Default".to_owned(),
         find_queued_every: None,
+        old_image_after: None,
     }
 }
