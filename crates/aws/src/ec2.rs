@@ -10,6 +10,8 @@ mod fleet_answer;
 mod images;
 mod launch;
 mod machine_types;
+mod once;
+mod tags;
 mod terminate;
 mod zones;
 
@@ -29,6 +31,7 @@ use crate::connect::{self, RegionSettings};
 use crate::error::{CallError, Ec2Error};
 use zones::Zones;
 
+pub use fault::launch_fault;
 pub use images::{Image, ImageQuery};
 pub use launch::{LaunchRequest, LaunchTemplate, RootVolume};
 
@@ -139,6 +142,17 @@ impl Ec2 {
     ) -> Result<BTreeMap<ImageId, Timestamp>, Ec2Error> {
         let scope = &self.region(region)?.scope;
         Ok(images::made_at(scope, images).await?)
+    }
+
+    /// Puts tags on an instance, in the place of earlier values.
+    pub async fn tag(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), Ec2Error> {
+        let scope = &self.region(region)?.scope;
+        Ok(tags::tag(scope, id, tags).await?)
     }
 
     /// Ends an instance. One that EC2 does not know (any more) counts as ended.

@@ -27,7 +27,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 11] = [
             "redeliver_tries",
         ],
     ),
-    ("aws", &["regions"]),
+    ("aws", &["request_rate_percent", "regions"]),
     (
         "queues",
         &[
@@ -58,6 +58,9 @@ pub(crate) const KEYS: [(&str, &[&str]); 11] = [
             "root_device",
             "environment",
             "launch_tries",
+            "most_launches",
+            "on_launch_exhausted",
+            "tag_jobs",
             "find_queued_every",
             "old_image_after",
         ],

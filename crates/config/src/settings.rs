@@ -53,4 +53,6 @@ pub struct FleetSettings {
     pub find_queued_every: Option<SignedDuration>,
     /// The age from which on an image in use is warned of; `None` for never.
     pub old_image_after: Option<SignedDuration>,
+    /// Whether an instance is tagged with the job that its runner took.
+    pub tag_jobs: bool,
 }

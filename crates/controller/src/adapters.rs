@@ -7,27 +7,30 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reprise_aws::{Ec2, Ec2Error, LaunchRequest, LaunchTemplate, Receipt, SqsError, SqsQueue};
+use reprise_aws::{
+    Ec2, Ec2Error, FailureKind, LaunchRequest, LaunchTemplate, Receipt, SqsError, SqsQueue,
+};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_github::{GitHubError, GitHubErrorKind};
 use reprise_model::delivery::HookPage;
+use reprise_model::ending::{CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
-    RunId,
+    RunId, Sha,
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
-use reprise_model::launch::{self, OnDemandStrategy, Purchase};
-use reprise_model::ledger::{LaunchAnswer, RerunTarget};
+use reprise_model::launch::{FleetOutcome, OnDemandStrategy, Purchase};
+use reprise_model::ledger::RerunTarget;
 use reprise_model::machine::{MachineType, RootVolume};
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::AnyStore;
 
 use crate::clock::Clock;
 use crate::ports::{
-    Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports, Queue, RedeliveryReply,
-    RerunReply,
+    ChangeReply, Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports, Queue,
+    RedeliveryReply, RerunReply,
 };
 
 pub use runners::RunnerDesk;
@@ -52,11 +55,11 @@ impl Cloud for Ec2 {
             .map_err(|error| ec2("describe an instance", error))
     }
 
-    async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
+    async fn launch(&self, order: &LaunchOrder) -> FleetOutcome {
         let request = LaunchRequest {
             region: order.region.clone(),
             client_token: order.client_token.clone(),
-            count: 1,
+            count: order.count,
             purchase: purchase(order),
             launch_template: LaunchTemplate {
                 name_or_id: order.launch_template.clone(),
@@ -68,7 +71,18 @@ impl Cloud for Ec2 {
             volume: order.volume.as_ref().map(volume),
             tags: order.tags.clone(),
         };
-        launch::for_one(Self::launch(self, &request).await)
+        Self::launch(self, &request).await
+    }
+
+    async fn tag(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        Self::tag(self, region, id, tags)
+            .await
+            .map_err(|error| ec2("tag an instance", error))
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
@@ -244,6 +258,29 @@ impl GitHub for reprise_github::GitHub {
             .map_err(|error| github("look for a newer run", error))
     }
 
+    async fn check_runs(
+        &self,
+        repository: &Repository,
+        head: &Sha,
+    ) -> Result<Vec<CheckRunSeen>, PortError> {
+        Self::check_runs(self, repository, head)
+            .await
+            .map_err(|error| github("list check runs", error))
+    }
+
+    async fn write_check_run(
+        &self,
+        repository: &Repository,
+        known: Option<CheckRunId>,
+        order: &CheckRunOrder,
+    ) -> ChangeReply {
+        changed(Self::write_check_run(self, repository, known, order).await)
+    }
+
+    async fn cancel_run(&self, repository: &Repository, run: RunId) -> ChangeReply {
+        changed(Self::cancel_run(self, repository, run).await)
+    }
+
     async fn deliveries(&self, from: Option<&HookCursor>) -> Result<HookPage, PortError> {
         Self::deliveries(self, from)
             .await
@@ -274,10 +311,31 @@ impl GitHub for reprise_github::GitHub {
     fn rate_remaining(&self) -> Option<u64> {
         self.rate().remaining
     }
+
+    fn hour_left(&self, owner: &str, now: Timestamp) -> Option<u64> {
+        let budget = self.rate_of(owner)?;
+        let is_over = budget.resets_at.is_some_and(|reset| reset <= now);
+        budget.remaining.filter(|_| !is_over)
+    }
+}
+
+fn changed(reply: reprise_github::ChangeReply) -> ChangeReply {
+    ChangeReply {
+        answer: reply.answer,
+        retry_after: reply.retry_after,
+        detail: reply.detail,
+    }
 }
 
 fn ec2(operation: &'static str, error: Ec2Error) -> PortError {
-    passing(operation, error)
+    let kind = match error.kind() {
+        FailureKind::Throttled => PortErrorKind::Throttled,
+        FailureKind::Refused | FailureKind::Unclear => PortErrorKind::Passing,
+    };
+    PortError {
+        kind,
+        ..passing(operation, error)
+    }
 }
 
 fn sqs(operation: &'static str, error: SqsError) -> PortError {
@@ -301,7 +359,7 @@ fn github(operation: &'static str, error: GitHubError) -> PortError {
     let (kind, retry_after) = match error.kind() {
         GitHubErrorKind::NotFound => (PortErrorKind::NotFound, None),
         GitHubErrorKind::Forbidden(_) => (PortErrorKind::Denied, None),
-        GitHubErrorKind::RateLimited { retry_after } => (PortErrorKind::Passing, retry_after),
+        GitHubErrorKind::RateLimited { retry_after } => (PortErrorKind::Throttled, retry_after),
         // A rejected App key is mended without the run taking notice.
         GitHubErrorKind::Unauthorized
         | GitHubErrorKind::Unavailable

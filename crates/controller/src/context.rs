@@ -16,12 +16,15 @@ use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use crate::bells::Bells;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
+use crate::denied::Denied;
 use crate::health::Health;
 use crate::images::Images;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::{InUse, Patience};
+use crate::work::Told;
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -57,6 +60,14 @@ pub struct Controller<P: Ports> {
     pub(crate) images: Images,
     /// The images that instances run from.
     pub(crate) images_in_use: InUse,
+    /// What was asked of EC2 and GitHub lately.
+    pub(crate) pace: Pace,
+    /// Instances that EC2 took, whose jobs were asked about.
+    pub(crate) mourned: Patience,
+    /// Refused jobs that were told of.
+    pub(crate) told: Told,
+    /// Whether GitHub lets us write check runs.
+    pub(crate) no_checks: Denied,
     /// Places among the launches of queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -127,6 +138,10 @@ impl<P: Ports> Controller<P> {
             catalogue: Catalogue::default(),
             images: Images::default(),
             images_in_use: InUse::default(),
+            pace: Pace::default(),
+            mourned: Patience::default(),
+            told: Told::default(),
+            no_checks: Denied::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),

@@ -27,8 +27,18 @@ pub struct Metrics {
     deliveries_given_up: IntCounterVec,
     deliveries_open: IntGauge,
     unannounced: IntCounterVec,
+    told: IntCounterVec,
+    asked_again: IntCounterVec,
+    job_tags: IntCounterVec,
+    stray_runners: IntCounterVec,
+    later_attempts_on_spot: IntCounter,
     rate_remaining: IntGauge,
     image_ages: IntGaugeVec,
+    turns_waited: IntCounterVec,
+    turns_put_off: IntCounterVec,
+    throttled: IntCounterVec,
+    ec2_pace: IntGaugeVec,
+    github_pace: IntGauge,
 }
 
 impl Metrics {
@@ -99,11 +109,64 @@ impl Metrics {
             "Queued jobs that no event announced, by what became of them.",
             &["outcome"],
         )?;
+        let told = counters(
+            "reprise_jobs_without_machine_total",
+            "What GitHub was told of jobs that get no machine, by what and answer.",
+            &["what", "answer"],
+        )?;
+        let asked_again = counters(
+            "reprise_launched_jobs_asked_about_total",
+            "Launched jobs that were asked about, by what was found.",
+            &["reason"],
+        )?;
+        let job_tags = counters(
+            "reprise_job_tags_total",
+            "Instances tagged with the job that their runner took, by result.",
+            &["result"],
+        )?;
+        let stray_runners = counters(
+            "reprise_stray_runners_total",
+            "Runners without machines that were taken out of GitHub, by result.",
+            &["result"],
+        )?;
+        let later_attempts_on_spot = IntCounter::new(
+            "reprise_later_attempts_on_spot_total",
+            "Jobs of later attempts that GitHub gave to spot instances after all.",
+        )?;
+        registry.register(Box::new(later_attempts_on_spot.clone()))?;
         let deliveries_open = IntGauge::new(
             "reprise_deliveries_failed",
             "Webhook deliveries that failed and have not arrived since, as the replica that sweeps sees them.",
         )?;
         registry.register(Box::new(deliveries_open.clone()))?;
+        let turns_waited = counters(
+            "reprise_turns_waited_total",
+            "Waits in place for a turn to call EC2 or GitHub.",
+            &["service", "action"],
+        )?;
+        let turns_put_off = counters(
+            "reprise_turns_put_off_total",
+            "Calls to EC2 or GitHub that were not made for want of a turn; they are made later.",
+            &["service", "action", "reason"],
+        )?;
+        let throttled = counters(
+            "reprise_throttled_total",
+            "Calls that EC2 or GitHub answered with: not so fast.",
+            &["service", "action"],
+        )?;
+        let ec2_pace = IntGaugeVec::new(
+            Opts::new(
+                "reprise_ec2_calls_per_1000_seconds",
+                "Calls to EC2 that this replica allows itself.",
+            ),
+            &["region", "action"],
+        )?;
+        registry.register(Box::new(ec2_pace.clone()))?;
+        let github_pace = IntGauge::new(
+            "reprise_github_points_per_minute",
+            "Points that this replica allows itself at GitHub, in the installation where they are fewest.",
+        )?;
+        registry.register(Box::new(github_pace.clone()))?;
         let work_failures = IntCounter::new(
             "reprise_work_failures_total",
             "Due records whose work failed and is tried again.",
@@ -138,8 +201,18 @@ impl Metrics {
             deliveries_given_up,
             deliveries_open,
             unannounced,
+            told,
+            asked_again,
+            job_tags,
+            stray_runners,
+            later_attempts_on_spot,
             rate_remaining,
             image_ages,
+            turns_waited,
+            turns_put_off,
+            throttled,
+            ec2_pace,
+            github_pace,
         })
     }
 
@@ -222,6 +295,52 @@ impl Metrics {
                 .with_label_values(&labels)
                 .set(age.as_secs());
         }
+    }
+
+    pub(crate) fn turn_waited(&self, service: &str, action: &str) {
+        self.turns_waited
+            .with_label_values(&[service, action])
+            .inc();
+    }
+
+    pub(crate) fn turn_put_off(&self, service: &str, action: &str, reason: &str) {
+        self.turns_put_off
+            .with_label_values(&[service, action, reason])
+            .inc();
+    }
+
+    pub(crate) fn throttled(&self, service: &str, action: &str) {
+        self.throttled.with_label_values(&[service, action]).inc();
+    }
+
+    pub(crate) fn ec2_pace(&self, region: &str, action: &str, calls: i64) {
+        self.ec2_pace
+            .with_label_values(&[region, action])
+            .set(calls);
+    }
+
+    pub(crate) fn github_pace(&self, points: u32) {
+        self.github_pace.set(points.into());
+    }
+
+    pub(crate) fn told(&self, what: &str, answer: &str) {
+        self.told.with_label_values(&[what, answer]).inc();
+    }
+
+    pub(crate) fn asked_again(&self, reason: &str) {
+        self.asked_again.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn job_tagged(&self, result: &str) {
+        self.job_tags.with_label_values(&[result]).inc();
+    }
+
+    pub(crate) fn stray_runner(&self, result: &str) {
+        self.stray_runners.with_label_values(&[result]).inc();
+    }
+
+    pub(crate) fn later_attempt_on_spot(&self) {
+        self.later_attempts_on_spot.inc();
     }
 
     pub(crate) fn rate_remaining(&self, remaining: u64) {

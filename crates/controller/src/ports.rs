@@ -9,15 +9,17 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::select::{ImageQuery, ImageView};
+use reprise_engine::strays::ListedRunner;
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
+use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
-    RunId, RunnerId, RunnerName,
+    RunId, RunnerId, RunnerName, Sha,
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
-use reprise_model::launch::SpotStrategy;
-use reprise_model::ledger::{LaunchAnswer, RerunAnswer, RerunTarget};
+use reprise_model::launch::{FleetOutcome, SpotStrategy};
+use reprise_model::ledger::{RerunAnswer, RerunTarget};
 use reprise_model::machine::{MachineType, RootVolume};
 use reprise_model::reason::{Refusal, RefusalKind};
 use reprise_model::run::{CancelCause, Run};
@@ -34,7 +36,7 @@ pub trait Ports: Send + Sync + 'static {
     /// EC2.
     type Cloud: Cloud;
     /// GitHub.
-    type GitHub: GitHub;
+    type GitHub: GitHub + 'static;
     /// SQS.
     type Queue: Queue;
     /// What gives new instances their runners.
@@ -61,6 +63,8 @@ pub struct PortError {
 pub enum PortErrorKind {
     /// It may pass by itself, or an operator will see to it.
     Passing,
+    /// Nothing was done, as too much is asked for: it passes, and sooner if less is asked for.
+    Throttled,
     /// GitHub says that what was asked for is not there.
     NotFound,
     /// GitHub says that the App lacks a permission: an operator must act.
@@ -68,10 +72,18 @@ pub enum PortErrorKind {
 }
 
 impl PortError {
+    /// Whether too much was asked for.
+    pub fn is_throttled(&self) -> bool {
+        match self.kind {
+            PortErrorKind::Throttled => true,
+            PortErrorKind::Passing | PortErrorKind::NotFound | PortErrorKind::Denied => false,
+        }
+    }
+
     /// GitHub's final no, where it is one.
     pub fn refusal(&self) -> Option<Refusal> {
         let kind = match self.kind {
-            PortErrorKind::Passing => return None,
+            PortErrorKind::Passing | PortErrorKind::Throttled => return None,
             PortErrorKind::NotFound => RefusalKind::NotFound,
             PortErrorKind::Denied => RefusalKind::MissingPermission,
         };
@@ -91,8 +103,17 @@ pub trait Cloud: Send + Sync + 'static {
         id: &InstanceId,
     ) -> impl Future<Output = Result<InstanceSight, PortError>> + Send;
 
-    /// Launches one instance. Safe to repeat with the same client token.
-    fn launch(&self, order: &LaunchOrder) -> impl Future<Output = LaunchAnswer> + Send;
+    /// Asks for some instances, all alike, and tells what came of it pool by pool. Safe to repeat with
+    /// the same client token, which brings the same answer where one came before.
+    fn launch(&self, order: &LaunchOrder) -> impl Future<Output = FleetOutcome> + Send;
+
+    /// Puts tags on an instance, in the place of earlier values.
+    fn tag(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// Ends an instance; one that is gone already counts as ended.
     fn terminate(&self, instance: &Instance) -> impl Future<Output = Result<(), PortError>> + Send;
@@ -132,6 +153,8 @@ pub struct LaunchOrder {
     pub region: Region,
     /// Makes a repeat harmless.
     pub client_token: String,
+    /// How many. EC2 launches as many of them as it has.
+    pub count: u32,
     /// Spot or on-demand.
     pub capacity: Capacity,
     /// How EC2 chooses among spot pools.
@@ -148,12 +171,12 @@ pub struct LaunchOrder {
     pub image: Option<String>,
     /// A root volume in place of the image's.
     pub volume: Option<RootVolume>,
-    /// Tags that the instance bears from its first moment.
+    /// Tags that the instances bear from their first moment.
     pub tags: BTreeMap<String, String>,
 }
 
 /// GitHub.
-pub trait GitHub: Send + Sync + 'static {
+pub trait GitHub: Send + Sync {
     /// A run, with its latest attempt.
     fn run(
         &self,
@@ -188,6 +211,28 @@ pub trait GitHub: Send + Sync + 'static {
     fn newer_run(&self, run: &Run)
     -> impl Future<Output = Result<Option<RunId>, PortError>> + Send;
 
+    /// Our check runs on a commit.
+    fn check_runs(
+        &self,
+        repository: &Repository,
+        head: &Sha,
+    ) -> impl Future<Output = Result<Vec<CheckRunSeen>, PortError>> + Send;
+
+    /// Makes a check run, or writes over one that is there, with one request.
+    fn write_check_run(
+        &self,
+        repository: &Repository,
+        known: Option<CheckRunId>,
+        order: &CheckRunOrder,
+    ) -> impl Future<Output = ChangeReply> + Send;
+
+    /// Cancels a run, with one request.
+    fn cancel_run(
+        &self,
+        repository: &Repository,
+        run: RunId,
+    ) -> impl Future<Output = ChangeReply> + Send;
+
     /// A page of the attempts to deliver the App's webhooks, the newest first.
     fn deliveries(
         &self,
@@ -208,6 +253,10 @@ pub trait GitHub: Send + Sync + 'static {
 
     /// How many requests the rate limit still allows, as last seen.
     fn rate_remaining(&self) -> Option<u64>;
+
+    /// How many requests the hour's budget of an owner's installation still allows, where an answer told it
+    /// and the hour is not over.
+    fn hour_left(&self, owner: &str, now: Timestamp) -> Option<u64>;
 }
 
 /// What GitHub answered to a re-run.
@@ -215,6 +264,17 @@ pub trait GitHub: Send + Sync + 'static {
 pub struct RerunReply {
     /// The answer.
     pub answer: RerunAnswer,
+    /// How long GitHub asks to wait.
+    pub retry_after: Option<SignedDuration>,
+    /// What GitHub or the network said, for the log.
+    pub detail: String,
+}
+
+/// What GitHub answered to another request that changes something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeReply {
+    /// The answer.
+    pub answer: ChangeAnswer,
     /// How long GitHub asks to wait.
     pub retry_after: Option<SignedDuration>,
     /// What GitHub or the network said, for the log.
@@ -254,7 +314,31 @@ pub trait Runners: Send + Sync + 'static {
         order: &RunnerOrder,
         made: &MadeRunner,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Where the runners for a repository's jobs are: one place for all of an organisation, and one for
+    /// each repository of a person.
+    fn place(
+        &self,
+        repository: &Repository,
+    ) -> impl Future<Output = Result<RunnersPlace, PortError>> + Send;
+
+    /// All runners of the place of this repository.
+    fn list(
+        &self,
+        repository: &Repository,
+    ) -> impl Future<Output = Result<Vec<ListedRunner>, PortError>> + Send;
+
+    /// Takes one of them out of GitHub. Whether it is gone: one that has a job stays.
+    fn take_out(
+        &self,
+        repository: &Repository,
+        runner: RunnerId,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
 }
+
+/// Names a place where runners are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunnersPlace(pub String);
 
 /// A runner that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -309,6 +393,18 @@ impl Runners for NoRunners {
     }
 
     async fn remove(&self, _: &RunnerOrder, _: &MadeRunner) -> Result<(), PortError> {
+        match *self {}
+    }
+
+    async fn place(&self, _: &Repository) -> Result<RunnersPlace, PortError> {
+        match *self {}
+    }
+
+    async fn list(&self, _: &Repository) -> Result<Vec<ListedRunner>, PortError> {
+        match *self {}
+    }
+
+    async fn take_out(&self, _: &Repository, _: RunnerId) -> Result<bool, PortError> {
         match *self {}
     }
 }

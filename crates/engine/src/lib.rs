@@ -16,14 +16,18 @@ compile_error!(
 mod mutant;
 
 pub mod backoff;
+pub mod bind;
 pub mod capacity;
 pub mod due;
+pub mod fleet;
 pub mod image_age;
 pub mod job;
 pub mod launch;
 #[cfg(feature = "mutants")]
 pub mod mutants;
+pub mod no_machine;
 pub mod offer;
+pub mod pace;
 pub mod reap;
 pub mod redeliver;
 pub mod room;
@@ -32,6 +36,8 @@ pub mod run;
 #[cfg(test)]
 mod samples;
 pub mod select;
+pub mod still_queued;
+pub mod strays;
 pub mod tenant;
 pub mod types;
 pub mod unannounced;

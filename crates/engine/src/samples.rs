@@ -209,6 +209,8 @@ pub(crate) fn claim() -> LaunchClaim {
         },
         due: None,
         held_until: None,
+        lost: 0,
+        end: None,
     }
 }
 

@@ -13,9 +13,10 @@ use secrecy::SecretString;
 
 use crate::GitHub;
 use crate::error::{GitHubError, GitHubErrorKind};
+use crate::read::with_query;
 use crate::runner_scope::RunnerScope;
 use crate::transport::Answer;
-use crate::wire::{WireJitConfig, WireJitOrder};
+use crate::wire::{ListedRunner, Page, RunnersPage, WireJitConfig, WireJitOrder};
 
 /// A runner that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,19 @@ pub enum JitError {
     Unclear(#[source] GitHubError),
 }
 
+/// A runner that GitHub lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRunner {
+    /// GitHub's number for it.
+    pub id: RunnerId,
+    /// Its name.
+    pub name: RunnerName,
+    /// Whether it is connected.
+    pub is_online: bool,
+    /// Whether it has a job.
+    pub is_busy: bool,
+}
+
 /// What became of a runner's removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunnerRemoval {
@@ -99,9 +113,7 @@ impl GitHub {
             labels: &order.labels,
             work_folder: &order.work_folder,
         };
-        let answer = transport
-            .post(&operation, &path, &access.token, &body)
-            .await;
+        let answer = transport.post(&operation, &path, &access, &body).await;
         let answer = answer.map_err(JitError::Unclear)?;
         if answer.status == StatusCode::UNAUTHORIZED {
             // For the next call: this one is not repeated.
@@ -111,6 +123,22 @@ impl GitHub {
             JitError::Denied(_) | JitError::Refused(_) => self.inner.groups.forget(scope),
             JitError::NameTaken(_) | JitError::NotNow { .. } | JitError::Unclear(_) => {}
         })
+    }
+
+    /// All runners of the organisation or of the repository.
+    pub async fn runners(&self, scope: &RunnerScope) -> Result<Vec<SeenRunner>, GitHubError> {
+        let operation = format!("list the runners of {scope}");
+        let mut seen = Vec::new();
+        for page in Page::all() {
+            let path = with_query(&operation, &scope.path(), &page)?;
+            let listed: RunnersPage = self.read(&operation, scope.repository(), &path).await?;
+            let is_last = listed.runners.len() < Page::SIZE;
+            seen.extend(listed.runners.into_iter().map(ListedRunner::into_seen));
+            if is_last {
+                break;
+            }
+        }
+        Ok(seen)
     }
 
     /// Takes a runner out of GitHub.
@@ -127,7 +155,7 @@ impl GitHub {
             .installations
             .access(transport, scope.repository());
         let mut access = access.await?;
-        let answer = transport.delete(&operation, &path, &access.token).await?;
+        let answer = transport.delete(&operation, &path, &access).await?;
         match answer.status {
             StatusCode::NO_CONTENT => return Ok(RunnerRemoval::Removed),
             StatusCode::NOT_FOUND => return Ok(RunnerRemoval::Absent),
@@ -136,6 +164,17 @@ impl GitHub {
             _ => {}
         }
         Err(rejected(operation, &answer))
+    }
+}
+
+impl ListedRunner {
+    fn into_seen(self) -> SeenRunner {
+        SeenRunner {
+            id: self.id,
+            name: self.name,
+            is_online: self.status != "offline",
+            is_busy: self.busy,
+        }
     }
 }
 

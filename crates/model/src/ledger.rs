@@ -10,6 +10,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::ending::VisibleEnd;
 use crate::evidence::Evidence;
 use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId};
 use crate::instance::{Capacity, Instance};
@@ -232,6 +233,17 @@ pub struct LaunchClaim {
     /// Until when it is left to the one who holds that message and launches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Timestamp>,
+    /// How many instances were launched for it that its job did not get.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lost: u32,
+    /// How its end is made visible, where it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<VisibleEnd>,
+}
+
+/// Records of old do not count, and most have nothing to count.
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl LaunchClaim {

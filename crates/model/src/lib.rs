@@ -5,6 +5,7 @@
 
 pub mod delivery;
 pub mod ec2_event;
+pub mod ending;
 pub mod evidence;
 pub mod ids;
 pub mod instance;
@@ -18,6 +19,7 @@ pub mod machine_refusal;
 pub mod policy;
 pub mod reason;
 pub mod run;
+pub mod runner_config;
 pub mod runner_name;
 pub mod runner_row;
 pub mod tags;

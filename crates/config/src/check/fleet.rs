@@ -67,6 +67,7 @@ pub(super) fn fleet(
         launch_template_version: version,
         find_queued_every,
         old_image_after,
+        tag_jobs: section.tag_jobs.unwrap_or(true),
     })
 }
 

@@ -58,7 +58,10 @@ impl<P: Ports> Controller<P> {
             };
             match launch::queued(&facts, &self.settings.rules, self.now()) {
                 QueuedVerdict::Ignore(reason) => return Ok(Outcome::Ignored(reason)),
-                QueuedVerdict::Refuse(refusal) => return Ok(refused(repository, job, &refusal)),
+                QueuedVerdict::Refuse(refusal) => {
+                    Box::pin(self.tell_refused(repository, job, &refusal)).await?;
+                    return Ok(refused(repository, job, &refusal));
+                }
                 // Each reads something that was not known before, and there is little to know.
                 QueuedVerdict::Read(need) => {
                     self.read_of_ec2(need, &mut ec2).await?;

@@ -18,6 +18,7 @@ mod interrupted;
 mod patience;
 mod reap;
 mod rounds;
+mod strays;
 mod turn;
 mod unannounced;
 
@@ -28,6 +29,7 @@ use jiff::SignedDuration;
 use reprise_config::FleetSettings;
 use reprise_engine::image_age::ImageInUse;
 use reprise_engine::mutant;
+use reprise_engine::pace::Errand;
 use reprise_model::instance::{Instance, InstanceView};
 use reprise_model::ledger::RunKey;
 use reprise_store::Store;
@@ -41,6 +43,7 @@ use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
 use crate::logging::chain;
+use crate::pace::InTurn;
 use crate::panics::{Panicked, caught};
 use crate::ports::{Cloud, Ports};
 
@@ -139,6 +142,7 @@ impl<P: Ports> Controller<P> {
             None => {
                 self.patience.keep_only(&sweep.listed);
                 self.kept.keep_only(&sweep.listed);
+                self.mourned.keep_only(&sweep.listed);
                 Ok(sweep.found)
             }
         }
@@ -160,6 +164,9 @@ impl<P: Ports> Controller<P> {
             if let Err(error) = self.reap(fleet, view, &mut sweep.runs).await {
                 sweep.failed(error);
             }
+            if let Err(error) = self.mourn(view).await {
+                sweep.failed(error);
+            }
         }
     }
 
@@ -167,14 +174,14 @@ impl<P: Ports> Controller<P> {
         &'a self,
         key: &RunKey,
         runs: &'r mut Runs<'a, P>,
-    ) -> &'r mut Attempts<'a, P::GitHub> {
+    ) -> &'r mut Attempts<InTurn<'a, P>> {
         runs.entry(key.clone())
-            .or_insert_with(|| Attempts::new(&self.github, key.clone()))
+            .or_insert_with(|| Attempts::new(self.github_for(Errand::Read), key.clone()))
     }
 }
 
 /// The runs that were read, each once a sweep, however many of its instances are asked about.
-type Runs<'a, P> = BTreeMap<RunKey, Attempts<'a, <P as Ports>::GitHub>>;
+type Runs<'a, P> = BTreeMap<RunKey, Attempts<InTurn<'a, P>>>;
 
 /// What one sweep has seen so far.
 struct Sweep<'a, P: Ports> {

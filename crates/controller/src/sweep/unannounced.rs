@@ -3,10 +3,13 @@
 //! Where to look and which jobs count, the engine says ([`reprise_engine::unannounced`]).
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_engine::pace::Errand;
 use reprise_engine::unannounced::{Found, Question, RestReason, Round, judge};
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
+use reprise_model::ledger::ClaimKey;
+use reprise_model::reason::IgnoreReason;
 use tracing::{debug, info};
 
 use crate::context::{Controller, WorkError};
@@ -24,19 +27,20 @@ impl<P: Ports> Controller<P> {
         every: SignedDuration,
         round: &mut Round,
     ) -> Result<Timestamp, WorkError> {
+        let github = self.github_for(Errand::Read);
         round.begin();
         loop {
             match round.next(every, self.github.rate_remaining(), self.now()) {
                 Question::Repositories => {
-                    let shown = self.github.repositories().await?;
+                    let shown = github.repositories().await?;
                     round.found_repositories(shown.into_iter().filter(|one| self.allows(one)));
                 }
                 Question::Runs(repository) => {
-                    let runs = self.github.active_runs(&repository).await;
+                    let runs = github.active_runs(&repository).await;
                     round.found_runs(unless_refused(runs)?);
                 }
                 Question::Jobs(repository, run, attempt) => {
-                    let jobs = self.github.jobs(&repository, run, attempt).await;
+                    let jobs = github.jobs(&repository, run, attempt).await;
                     for job in unless_refused(jobs)? {
                         self.announce(&repository, &job).await?;
                     }
@@ -56,7 +60,14 @@ impl<P: Ports> Controller<P> {
         }
         // No message leads to what is claimed here, and the turn does not wait for EC2.
         let outcome = self.queued(repository, job, LedBy::DueTime).await?;
-        // Most have a machine on its way, which tarries.
+        if outcome == Outcome::Ignored(IgnoreReason::AlreadyClaimed) {
+            // Most have a machine on its way, which tarries; or it is lost.
+            let key = ClaimKey {
+                repository: repository.clone(),
+                job_id: job.id,
+            };
+            self.ask_at(&key, None, self.now()).await?;
+        }
         if matches!(outcome, Outcome::Ignored(_)) {
             return Ok(());
         }

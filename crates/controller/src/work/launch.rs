@@ -3,22 +3,31 @@
 use std::collections::BTreeMap;
 
 use reprise_config::FleetSettings;
-use reprise_engine::{launch, mutant};
+use reprise_engine::{fleet, launch, mutant, no_machine};
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::Store;
 use tracing::{debug, info, warn};
 
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
-use crate::ports::{Cloud, LaunchOrder, Ports};
+use crate::pace::PutOff;
+use crate::ports::{LaunchOrder, Ports};
+
+/// The place of a launch that is asked for alone.
+const ALONE: u32 = 0;
 
 impl<P: Ports> Controller<P> {
-    /// A launch that is due is one that was tried in vain.
+    /// A claim that is due: a launch that was tried in vain, one that brought an instance whose job may
+    /// still wait, or one that was given up and is to be told of.
     pub(super) async fn launch_again(&self, key: &ClaimKey) -> Result<(), WorkError> {
         let found = self.store.claim(key).await?;
-        match self.claim_due(found).await? {
-            Some(claimed) => self.launch_claimed(claimed).await.map(drop),
-            None => Ok(()),
+        let Some(claimed) = self.claim_due(found).await? else {
+            return Ok(());
+        };
+        match claimed.record.state {
+            ClaimState::Wanted => self.launch_claimed(claimed).await.map(drop),
+            ClaimState::Launched { .. } => self.ask_whether_it_waits(claimed).await,
+            ClaimState::GivenUp { .. } => self.tell_end(claimed).await,
         }
     }
 
@@ -37,11 +46,13 @@ impl<P: Ports> Controller<P> {
             // Left over from when there was one.
             None => launch::withdrawn(record),
         };
+        let claim = no_machine::ended(claim, &self.settings.rules, self.now());
         self.conclude_claim(&claimed, claim.clone()).await?;
         if let ClaimState::GivenUp { why } = &claim.state {
             self.metrics
                 .launch(claim.spec.capacity.as_str(), "given-up");
             given_up(&claim, why);
+            self.due.notify_one();
         }
         Ok(claim)
     }
@@ -56,10 +67,20 @@ impl<P: Ports> Controller<P> {
     }
 
     /// One call, and the claim after its answer.
-    async fn ask_ec2(&self, fleet: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
-        let order = self.launch_order(fleet, &claim);
-        let answer = self.cloud.launch(&order).await;
-        let answer = self.equipped(&claim, answer).await;
+    async fn ask_ec2(&self, settings: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
+        if let Some(put_off) = self.no_runner_before(&claim) {
+            return self.launch_later(claim, put_off);
+        }
+        let order = self.launch_order(settings, &claim);
+        let outcome = match self.launch_in_turn(&order).await {
+            Ok(outcome) => outcome,
+            Err(put_off) => return self.launch_later(claim, put_off),
+        };
+        let answer = fleet::for_place(&outcome, ALONE);
+        let answer = match self.equipped(&claim, answer).await {
+            Ok(answer) => answer,
+            Err(put_off) => return self.launch_later(claim, put_off),
+        };
         self.metrics
             .launch(order.capacity.as_str(), answer_word(&answer));
         log_answer(&claim, &answer);
@@ -72,10 +93,24 @@ impl<P: Ports> Controller<P> {
         )
     }
 
+    /// The claim of a launch that is not to be asked for now.
+    fn launch_later(&self, claim: LaunchClaim, PutOff { until }: PutOff) -> LaunchClaim {
+        debug!(
+            target: "reprise::decision",
+            decision = "launch-put-off",
+            reason = "no-turn",
+            job.id = %claim.key.job_id,
+            due_at = %until,
+            "a machine cannot be had now within the limits of EC2 and GitHub; it is asked for later"
+        );
+        launch::put_off(claim, until)
+    }
+
     fn launch_order(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> LaunchOrder {
         LaunchOrder {
             region: claim.spec.region.clone(),
             client_token: mutant!(NewTokenEachTry => self.a_new_token(claim), claim.client_token()),
+            count: 1,
             capacity: claim.spec.capacity,
             strategy: claim.spec.strategy,
             launch_template: fleet.launch_template.clone(),

@@ -164,6 +164,8 @@ fn claim(state: ClaimState) -> LaunchClaim {
         state,
         due: None,
         held_until: None,
+        lost: 0,
+        end: None,
     }
 }
 

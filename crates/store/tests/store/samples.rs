@@ -425,6 +425,8 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
         state,
         due,
         held_until: None,
+        lost: 0,
+        end: None,
     }
 }
 

@@ -5,18 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
+use reprise_controller::ports::{Cloud, LaunchOrder, PortError, PortErrorKind};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
-use reprise_model::ledger::LaunchAnswer;
+use reprise_model::launch::{
+    FleetAnswer, FleetFailure, FleetOutcome, LaunchFault, Launched, Shortage,
+};
 use reprise_model::machine::MachineType;
 use reprise_model::tags::TagKeys;
 
 use super::clock::TestClock;
-use super::samples::{ACCOUNT, REGION, STACK};
-use super::{passing, takes};
+use super::samples::{ACCOUNT, REGION, STACK, secs};
+use super::{failure, passing, takes};
 
 /// What all instances were launched from.
 pub(crate) const IMAGE: &str = "ami-0123456789abcdef0";
@@ -30,14 +32,19 @@ pub(crate) struct FakeCloud {
 #[derive(Debug, Default)]
 struct State {
     instances: BTreeMap<InstanceId, InstanceView>,
-    by_token: BTreeMap<String, InstanceId>,
+    fleets: BTreeMap<String, FleetAnswer>,
+    launched: Vec<InstanceId>,
     no_spot: bool,
     no_looks: bool,
     no_answers: bool,
+    throttles_until: Option<Timestamp>,
+    no_tags: bool,
+    tag_calls: u32,
     panics: BTreeSet<InstanceId>,
     looks: u32,
     lists: u32,
     launch_calls: u32,
+    terminate_calls: u32,
     orders: Vec<LaunchOrder>,
     machine_types: Vec<MachineType>,
     machine_type_reads: u32,
@@ -107,6 +114,30 @@ impl FakeCloud {
         self.lock().image_date_reads
     }
 
+    /// CreateTags fails.
+    pub(crate) fn no_tags(&self) {
+        self.lock().no_tags = true;
+    }
+
+    /// How often an instance was tagged, in vain or not.
+    pub(crate) fn tag_calls(&self) -> u32 {
+        self.lock().tag_calls
+    }
+
+    /// The value of an instance's tag.
+    pub(crate) fn tag_of(&self, id: &str, key: &str) -> Option<String> {
+        let id: InstanceId = id.parse().expect("an id");
+        self.lock().instances[&id].tags.get(key).cloned()
+    }
+
+    /// EC2 has taken it: it has ended, and says so.
+    pub(crate) fn take_by_interruption(&self, id: &str) {
+        self.change(id, |view| {
+            view.state = InstanceState::Terminated;
+            view.state_reason = Some("Server.SpotInstanceTermination".to_owned());
+        });
+    }
+
     /// What was asked for, in order.
     pub(crate) fn orders(&self) -> Vec<LaunchOrder> {
         self.lock().orders.clone()
@@ -120,6 +151,12 @@ impl FakeCloud {
     /// CreateFleet's answers are lost: nothing is launched, as far as anybody knows.
     pub(crate) fn no_launch_answers(&self, lost: bool) {
         self.lock().no_answers = lost;
+    }
+
+    /// CreateFleet and TerminateInstances are throttled for so long.
+    pub(crate) fn throttles_for(&self, seconds: i64) {
+        let until = self.clock.time() + secs(seconds);
+        self.lock().throttles_until = Some(until);
     }
 
     /// DescribeInstances fails, or works again.
@@ -156,17 +193,17 @@ impl FakeCloud {
     /// What was launched, in the order of the launches.
     pub(crate) fn launched(&self) -> Vec<Capacity> {
         let state = self.lock();
-        let launched = state.by_token.values();
+        let launched = state.launched.iter();
         launched.map(|id| state.instances[id].capacity).collect()
     }
 
     /// The id of the only launched instance.
     pub(crate) fn only_launched(&self) -> String {
         let state = self.lock();
-        let mut ids = state.by_token.values();
-        let id = ids.next().expect("one was launched").to_string();
-        assert_eq!(ids.next(), None, "more than one was launched");
-        id
+        match state.launched.as_slice() {
+            [only] => only.to_string(),
+            launched => panic!("not one was launched but {launched:?}"),
+        }
     }
 
     pub(crate) fn state_of(&self, id: &str) -> InstanceState {
@@ -177,6 +214,33 @@ impl FakeCloud {
     /// How many calls asked about an instance.
     pub(crate) fn looks(&self) -> u32 {
         self.lock().looks
+    }
+
+    fn fleet(&self, state: &mut State, order: &LaunchOrder) -> FleetAnswer {
+        if state.no_spot && order.capacity == Capacity::Spot {
+            return FleetAnswer {
+                shortfall: vec![short_of_spot()],
+                ..FleetAnswer::default()
+            };
+        }
+        let launched = (0..order.count).map(|_| {
+            let number = state.launched.len() + 1;
+            let id: InstanceId = format!("i-{number:017}").parse().expect("an id");
+            let view = self.view(id.clone(), order.capacity, order.tags.clone());
+            state.instances.insert(id.clone(), view);
+            state.launched.push(id.clone());
+            Launched {
+                instance: id,
+                capacity: order.capacity,
+                instance_type: None,
+                zone: None,
+                subnet: None,
+            }
+        });
+        FleetAnswer {
+            launched: launched.collect(),
+            ..FleetAnswer::default()
+        }
     }
 
     fn view(
@@ -207,6 +271,16 @@ impl FakeCloud {
         self.lock().lists
     }
 
+    /// How often TerminateInstances was called.
+    pub(crate) fn terminate_calls(&self) -> u32 {
+        self.lock().terminate_calls
+    }
+
+    fn throttles(&self, state: &State) -> bool {
+        let now = self.clock.time();
+        state.throttles_until.is_some_and(|until| now < until)
+    }
+
     fn change(&self, id: &str, change: impl FnOnce(&mut InstanceView)) {
         let id: InstanceId = id.parse().expect("an id");
         change(self.lock().instances.get_mut(&id).expect("it is there"));
@@ -235,7 +309,7 @@ impl Cloud for FakeCloud {
         })
     }
 
-    async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
+    async fn launch(&self, order: &LaunchOrder) -> FleetOutcome {
         let time = {
             let mut state = self.lock();
             state.launch_calls += 1;
@@ -244,38 +318,53 @@ impl Cloud for FakeCloud {
         };
         takes(time).await;
         let mut state = self.lock();
-        if let Some(id) = state.by_token.get(&order.client_token) {
-            let capacity = state.instances[id].capacity;
-            return LaunchAnswer::Launched {
-                instance: id.clone(),
-                capacity,
-            };
+        if let Some(before) = state.fleets.get(&order.client_token) {
+            return Ok(before.clone());
+        }
+        if self.throttles(&state) {
+            return Err(FleetFailure {
+                fault: LaunchFault::Throttled,
+                code: Some("RequestLimitExceeded".to_owned()),
+                detail: "RequestLimitExceeded".to_owned(),
+            });
         }
         if state.no_answers {
-            return LaunchAnswer::Unclear {
-                message: "no answer came".to_owned(),
-            };
+            return Err(FleetFailure {
+                fault: LaunchFault::Unclear,
+                code: None,
+                detail: "no answer came".to_owned(),
+            });
         }
-        if state.no_spot && order.capacity == Capacity::Spot {
-            return LaunchAnswer::NoCapacity {
-                codes: vec!["InsufficientInstanceCapacity".to_owned()],
-            };
+        let fleet = self.fleet(&mut state, order);
+        let token = order.client_token.clone();
+        state.fleets.insert(token, fleet.clone());
+        Ok(fleet)
+    }
+
+    async fn tag(
+        &self,
+        _: &Region,
+        id: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        let mut state = self.lock();
+        state.tag_calls += 1;
+        if state.no_tags {
+            return Err(passing("tag an instance"));
         }
-        let number = state.by_token.len() + 1;
-        let id: InstanceId = format!("i-{number:017}").parse().expect("an id");
-        let view = self.view(id.clone(), order.capacity, order.tags.clone());
-        state.instances.insert(id.clone(), view);
-        state
-            .by_token
-            .insert(order.client_token.clone(), id.clone());
-        LaunchAnswer::Launched {
-            instance: id,
-            capacity: order.capacity,
+        if let Some(view) = state.instances.get_mut(id) {
+            view.tags.extend(tags.clone());
         }
+        Ok(())
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
         let mut state = self.lock();
+        state.terminate_calls += 1;
+        if self.throttles(&state) {
+            let kind = PortErrorKind::Throttled;
+            return Err(failure("terminate an instance", kind, None));
+        }
         if let Some(view) = state.instances.get_mut(&instance.id) {
             view.state = InstanceState::Terminated;
         }
@@ -326,5 +415,18 @@ impl Cloud for FakeCloud {
             Some((image.clone(), *made_at))
         });
         Ok(dates.collect())
+    }
+}
+
+fn short_of_spot() -> Shortage {
+    const CODE: &str = "InsufficientInstanceCapacity";
+    Shortage {
+        capacity: Capacity::Spot,
+        instance_type: None,
+        zone: None,
+        subnet: None,
+        fault: LaunchFault::Capacity,
+        code: Some(CODE.to_owned()),
+        detail: CODE.to_owned(),
     }
 }

@@ -3,11 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::Timestamp;
-use reprise_controller::ports::{MadeRunner, PortError, RunnerOrder, RunnerTrouble, Runners};
-use reprise_model::ids::RunnerId;
+use jiff::{SignedDuration, Timestamp};
+use reprise_controller::ports::{
+    MadeRunner, PortError, PortErrorKind, RunnerOrder, RunnerTrouble, Runners, RunnersPlace,
+};
+use reprise_engine::strays::ListedRunner;
+use reprise_model::ids::{Repository, RunnerId};
 
-use super::passing;
+use super::samples::secs;
+use super::{failure, passing};
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +20,8 @@ pub(crate) enum Wrong {
     NameLost,
     /// GitHub makes no runner.
     NotMade,
+    /// GitHub wants to be left alone for so many seconds.
+    Limited(i64),
     /// The table does not take the row.
     NotHandedOver,
 }
@@ -30,6 +36,7 @@ struct State {
     made: Vec<RunnerOrder>,
     rows: Vec<(RunnerOrder, Timestamp)>,
     removed: Vec<RunnerId>,
+    listed: Vec<ListedRunner>,
 }
 
 impl FakeRunners {
@@ -53,6 +60,23 @@ impl FakeRunners {
         self.state().removed.clone()
     }
 
+    fn limited(&self) -> Option<SignedDuration> {
+        let mut state = self.state();
+        match state.wrong.front() {
+            Some(Wrong::Limited(seconds)) => {
+                let wait = secs(*seconds);
+                state.wrong.pop_front();
+                Some(wait)
+            }
+            Some(_) | None => None,
+        }
+    }
+
+    /// GitHub lists these.
+    pub(crate) fn lists(&self, listed: Vec<ListedRunner>) {
+        self.state().listed = listed;
+    }
+
     fn hits(&self, expected: &[Wrong]) -> Option<Wrong> {
         let mut state = self.state();
         let next = state.wrong.front().copied();
@@ -68,6 +92,11 @@ impl FakeRunners {
 
 impl Runners for FakeRunners {
     async fn make(&self, order: &RunnerOrder) -> Result<MadeRunner, RunnerTrouble> {
+        if let Some(wait) = self.limited() {
+            let kind = PortErrorKind::Throttled;
+            let error = failure("make a runner", kind, Some(wait));
+            return Err(RunnerTrouble::NotMade(error));
+        }
         self.state().made.push(order.clone());
         match self.hits(&[Wrong::NameLost, Wrong::NotMade]) {
             Some(Wrong::NotMade) => Err(RunnerTrouble::NotMade(passing("make a runner"))),
@@ -96,5 +125,20 @@ impl Runners for FakeRunners {
     async fn remove(&self, _: &RunnerOrder, made: &MadeRunner) -> Result<(), PortError> {
         self.state().removed.push(made.id);
         Ok(())
+    }
+
+    async fn place(&self, repository: &Repository) -> Result<RunnersPlace, PortError> {
+        Ok(RunnersPlace(repository.owner().to_owned()))
+    }
+
+    async fn list(&self, _: &Repository) -> Result<Vec<ListedRunner>, PortError> {
+        Ok(self.state().listed.clone())
+    }
+
+    async fn take_out(&self, _: &Repository, id: RunnerId) -> Result<bool, PortError> {
+        let mut state = self.state();
+        state.listed.retain(|one| one.id != id);
+        state.removed.push(id);
+        Ok(true)
     }
 }

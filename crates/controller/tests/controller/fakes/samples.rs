@@ -150,5 +150,6 @@ fn fleet() -> FleetSettings {
         launch_template_version: "$Default".to_owned(),
         find_queued_every: None,
         old_image_after: None,
+        tag_jobs: true,
     }
 }
