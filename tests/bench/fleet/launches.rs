@@ -4,11 +4,12 @@
 //! on each, fetch its runner's configuration and start the runner, is done here for all of them, since
 //! so many processes would be what is measured.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::ids::InstanceId;
 use reprise_tests::harness::stage::{Hosts, Setting, Stage};
 use reprise_tests::harness::story::{Story, passes};
 use reprise_tests::wait;
@@ -139,11 +140,12 @@ pub(crate) async fn run(load: Load, speed: f64) -> Result<Vec<Figure>> {
     let pushed = stage.with(|_, now| now);
     let scenario = load.scenario()?;
     stage.play(&scenario);
+    let mut refused = BTreeSet::new();
     wait::until_every(LOOK_EVERY, "rest", PATIENCE, async || {
         let quiet = stage.with(|world, now| {
-            start_runners(world, now)?;
-            anyhow::Ok(invariants::is_quiet(world, now))
-        })?;
+            start_runners(world, now, &mut refused);
+            invariants::is_quiet(world, now)
+        });
         Ok(quiet.then_some(()))
     })
     .await
@@ -164,6 +166,12 @@ pub(crate) async fn run(load: Load, speed: f64) -> Result<Vec<Figure>> {
             )
             .digits(1),
             Figure::new("machines a job", launched as f64 / JOBS as f64, ""),
+            Figure::new(
+                "machines whose runner GitHub refused",
+                refused.len() as f64,
+                "",
+            )
+            .digits(0),
         ];
         figures.extend(Calls::of(world).since(&before).figures(load));
         figures.extend([
@@ -181,8 +189,9 @@ pub(crate) async fn run(load: Load, speed: f64) -> Result<Vec<Figure>> {
     })
 }
 
-/// What agents do: each host that is up starts the runner that was handed over to it.
-fn start_runners(world: &mut World, now: Timestamp) -> Result<()> {
+/// What agents do: each host that is up starts the runner that was handed over to it. GitHub may know
+/// it no more; then its job waits for another machine.
+fn start_runners(world: &mut World, now: Timestamp, refused: &mut BTreeSet<InstanceId>) {
     let ready: Vec<_> = world
         .machines()
         .filter(|machine| machine.activity == Activity::Booting)
@@ -196,9 +205,10 @@ fn start_runners(world: &mut World, now: Timestamp) -> Result<()> {
         })
         .collect();
     for (instance, config) in ready {
-        world.start_runner(now, &instance, &config)?;
+        if world.start_runner(now, &instance, &config).is_err() {
+            refused.insert(instance);
+        }
     }
-    Ok(())
 }
 
 fn last_launch(world: &World, pushed: Timestamp) -> f64 {
