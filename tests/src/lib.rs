@@ -6,6 +6,7 @@
 
 pub mod cost;
 pub mod ec2_suite;
+pub mod fauxqs;
 pub mod harness;
 pub mod isolated;
 pub mod microburst;

@@ -14,6 +14,16 @@ const PAUSE: Duration = Duration::from_millis(25);
 pub async fn until<T>(
     what: &str,
     patience: Duration,
+    look: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    until_every(PAUSE, what, patience, look).await
+}
+
+/// The same with a pause of one's own, where each look takes from what is being measured.
+pub async fn until_every<T>(
+    each: Duration,
+    what: &str,
+    patience: Duration,
     mut look: impl AsyncFnMut() -> Result<Option<T>>,
 ) -> Result<T> {
     let looking = async {
@@ -21,7 +31,7 @@ pub async fn until<T>(
             if let Some(found) = look().await? {
                 return Ok(found);
             }
-            pause().await;
+            pause(each).await;
         }
     };
     match tokio::time::timeout(patience, looking).await {
@@ -34,6 +44,6 @@ pub async fn until<T>(
     clippy::disallowed_methods,
     reason = "other processes run by the wall clock"
 )]
-async fn pause() {
-    tokio::time::sleep(PAUSE).await;
+async fn pause(length: Duration) {
+    tokio::time::sleep(length).await;
 }

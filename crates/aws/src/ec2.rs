@@ -15,12 +15,13 @@ mod tags;
 mod terminate;
 mod zones;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ec2::Client;
-use reprise_model::ids::{AccountId, InstanceId, Region};
+use jiff::Timestamp;
+use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
 use reprise_model::instance::{Instance, InstanceSight, InstanceView};
 use reprise_model::launch::{FleetAnswer, FleetFailure, LaunchFault};
 use reprise_model::machine::MachineType;
@@ -131,6 +132,16 @@ impl Ec2 {
     ) -> Result<Option<Image>, Ec2Error> {
         let scope = &self.region(region)?.scope;
         Ok(images::find(scope, query).await?)
+    }
+
+    /// When each of these images was made; those that EC2 does not show are left out.
+    pub async fn images_made_at(
+        &self,
+        region: &Region,
+        images: &BTreeSet<ImageId>,
+    ) -> Result<BTreeMap<ImageId, Timestamp>, Ec2Error> {
+        let scope = &self.region(region)?.scope;
+        Ok(images::made_at(scope, images).await?)
     }
 
     /// Puts tags on an instance, in the place of earlier values.

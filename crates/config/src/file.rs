@@ -120,6 +120,7 @@ pub(crate) struct Fleet {
     pub(crate) on_launch_exhausted: Option<OnLaunchExhausted>,
     pub(crate) tag_jobs: Option<bool>,
     pub(crate) find_queued_every: Option<SignedDuration>,
+    pub(crate) old_image_after: Option<SignedDuration>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -62,6 +62,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 11] = [
             "on_launch_exhausted",
             "tag_jobs",
             "find_queued_every",
+            "old_image_after",
         ],
     ),
     (

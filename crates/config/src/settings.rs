@@ -51,6 +51,8 @@ pub struct FleetSettings {
     pub launch_template_version: String,
     /// The pause between two searches for queued jobs that no event announced; `None` for none.
     pub find_queued_every: Option<SignedDuration>,
+    /// The age from which on an image in use is warned of; `None` for never.
+    pub old_image_after: Option<SignedDuration>,
     /// Whether an instance is tagged with the job that its runner took.
     pub tag_jobs: bool,
 }

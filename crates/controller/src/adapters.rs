@@ -16,7 +16,8 @@ use reprise_github::{GitHubError, GitHubErrorKind};
 use reprise_model::delivery::HookPage;
 use reprise_model::ending::{CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
-    CheckRunId, HookAttemptId, HookCursor, InstanceId, Region, Repository, RunAttempt, RunId, Sha,
+    CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
+    RunId, Sha,
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
@@ -120,6 +121,16 @@ impl Cloud for Ec2 {
             .await
             .map_err(|error| ec2("describe images", error))?;
         Ok(image.and_then(view))
+    }
+
+    async fn images_made_at(
+        &self,
+        region: &Region,
+        images: &BTreeSet<ImageId>,
+    ) -> Result<BTreeMap<ImageId, Timestamp>, PortError> {
+        Self::images_made_at(self, region, images)
+            .await
+            .map_err(|error| ec2("describe the images in use", error))
     }
 }
 

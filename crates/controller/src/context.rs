@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
-use crate::sweep::Patience;
+use crate::sweep::{InUse, Patience};
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -57,6 +57,8 @@ pub struct Controller<P: Ports> {
     pub(crate) catalogue: Catalogue,
     /// The images that were asked for.
     pub(crate) images: Images,
+    /// The images that instances run from.
+    pub(crate) images_in_use: InUse,
     /// What was asked of EC2 and GitHub lately.
     pub(crate) pace: Pace,
     /// Instances that EC2 took, whose jobs were asked about.
@@ -132,6 +134,7 @@ impl<P: Ports> Controller<P> {
             kept: Patience::default(),
             catalogue: Catalogue::default(),
             images: Images::default(),
+            images_in_use: InUse::default(),
             pace: Pace::default(),
             mourned: Patience::default(),
             no_checks: Denied::default(),

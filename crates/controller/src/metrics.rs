@@ -1,9 +1,13 @@
 //! What `/metrics` shows. Every label value is one of a fixed set, so that no stranger's text can
-//! make a series.
+//! make a series; of the images in use the oldest few are shown.
 
 use prometheus::{
     Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+use reprise_engine::image_age::ImageAge;
+
+/// A fleet has a handful of images; where labels may name more, these are those that matter.
+const MOST_IMAGES: usize = 50;
 
 /// The controller's metrics, in a registry of their own.
 #[derive(Debug, Clone)]
@@ -29,6 +33,7 @@ pub struct Metrics {
     stray_runners: IntCounterVec,
     later_attempts_on_spot: IntCounter,
     rate_remaining: IntGauge,
+    image_ages: IntGaugeVec,
     turns_waited: IntCounterVec,
     turns_put_off: IntCounterVec,
     throttled: IntCounterVec,
@@ -167,6 +172,14 @@ impl Metrics {
             "Due records whose work failed and is tried again.",
         )?;
         registry.register(Box::new(work_failures.clone()))?;
+        let image_ages = IntGaugeVec::new(
+            Opts::new(
+                "reprise_image_age_seconds",
+                "How old the images are that instances run from, as the replica that sweeps sees them.",
+            ),
+            &["region", "image"],
+        )?;
+        registry.register(Box::new(image_ages.clone()))?;
         let rate_remaining = IntGauge::new(
             "reprise_github_rate_remaining",
             "Requests that GitHub's rate limit still allows, as last seen.",
@@ -194,6 +207,7 @@ impl Metrics {
             stray_runners,
             later_attempts_on_spot,
             rate_remaining,
+            image_ages,
             turns_waited,
             turns_put_off,
             throttled,
@@ -270,6 +284,17 @@ impl Metrics {
 
     pub(crate) fn unannounced(&self, outcome: &str) {
         self.unannounced.with_label_values(&[outcome]).inc();
+    }
+
+    /// Shows these, the oldest first, and no other.
+    pub(crate) fn image_ages(&self, ages: &[ImageAge]) {
+        self.image_ages.reset();
+        for ImageAge { image, age } in ages.iter().take(MOST_IMAGES) {
+            let labels = [image.region.as_str(), image.image.as_str()];
+            self.image_ages
+                .with_label_values(&labels)
+                .set(age.as_secs());
+        }
     }
 
     pub(crate) fn turn_waited(&self, service: &str, action: &str) {

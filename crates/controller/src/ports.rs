@@ -13,8 +13,8 @@ use reprise_engine::strays::ListedRunner;
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
-    CheckRunId, HookAttemptId, HookCursor, InstanceId, Region, Repository, RunAttempt, RunId,
-    RunnerId, RunnerName, Sha,
+    CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
+    RunId, RunnerId, RunnerName, Sha,
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
@@ -137,6 +137,13 @@ pub trait Cloud: Send + Sync + 'static {
         &self,
         query: &ImageQuery,
     ) -> impl Future<Output = Result<Option<ImageView>, PortError>> + Send;
+
+    /// When each of these images was made; those that EC2 does not show are left out.
+    fn images_made_at(
+        &self,
+        region: &Region,
+        images: &BTreeSet<ImageId>,
+    ) -> impl Future<Output = Result<BTreeMap<ImageId, Timestamp>, PortError>> + Send;
 }
 
 /// One CreateFleet call.

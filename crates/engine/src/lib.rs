@@ -20,6 +20,7 @@ pub mod bind;
 pub mod capacity;
 pub mod due;
 pub mod fleet;
+pub mod image_age;
 pub mod job;
 pub mod launch;
 #[cfg(feature = "mutants")]

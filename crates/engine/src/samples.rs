@@ -82,6 +82,7 @@ pub(crate) fn view() -> InstanceView {
         instance_type: "c7a.large".to_owned(),
         zone: Some("eu-west-1a".to_owned()),
         launched_at: Some(at(50)),
+        image: None,
     }
 }
 

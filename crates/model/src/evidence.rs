@@ -178,6 +178,7 @@ mod tests {
             instance_type: "c7a.large".to_owned(),
             zone: None,
             launched_at: None,
+            image: None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AccountId, InstanceId, Region};
+use crate::ids::{AccountId, ImageId, InstanceId, Region};
 
 /// An instance, named so that two accounts or regions can never be mixed up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -118,6 +118,8 @@ pub struct InstanceView {
     pub zone: Option<String>,
     /// When it was launched.
     pub launched_at: Option<Timestamp>,
+    /// Its image.
+    pub image: Option<ImageId>,
 }
 
 /// The answer to "what is this instance?".

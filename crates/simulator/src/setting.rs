@@ -135,6 +135,7 @@ fn fleet(world: &WorldSettings) -> FleetSettings {
         launch_template: world.launch_template.clone(),
         launch_template_version: "$Latest".to_owned(),
         find_queued_every: None,
+        old_image_after: None,
         tag_jobs: true,
     }
 }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use reprise_model::ids::InstanceId;
-use reprise_model::runner_row::{EXPIRES, KEY, RoleId};
+use reprise_model::runner_row::{CONFIG, EXPIRES, KEY, RoleId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -104,6 +104,12 @@ impl RunnerTable {
     /// The keys of the items that are there.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.items.keys().map(String::as_str)
+    }
+
+    /// The configuration that lies there for an instance, as its runner's program takes it.
+    pub fn configuration(&self, instance: &InstanceId) -> Option<&str> {
+        let item = self.items.get(&self.role.row_of(instance))?;
+        item.get(CONFIG)?["B"].as_str()
     }
 
     /// How many requests each action had.

@@ -1,5 +1,6 @@
 //! Developer commands: `cargo xtask COMMAND`. It only starts programs and reads what they print.
 
+mod bench;
 mod command;
 mod deny;
 mod fuzz;
@@ -39,6 +40,11 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Measure what the programs cost, with the budget beside each figure.
+    Bench {
+        #[command(subcommand)]
+        what: Bench,
+    },
     /// Check licences, banned crates and sources with cargo-deny.
     Deny,
     /// Replay the saved fuzz corpus, then fuzz each target for a while.
@@ -49,12 +55,28 @@ enum Task {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// A fleet's launches and events; `-- --help` names the options of the bench itself.
+    Fleet {
+        /// Measure optimized programs; from nothing, their build takes ten minutes and 8 GB.
+        #[arg(long)]
+        release: bool,
+        /// What the bench is told.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+}
+
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Task::Test { hermetic } => test::run(hermetic),
         Task::Peers => peers::install().map(|_| ()),
         Task::Purity => purity::check(),
         Task::Simulate { arguments } => simulate::run(&arguments),
+        Task::Bench {
+            what: Bench::Fleet { release, arguments },
+        } => bench::fleet(release, &arguments),
         Task::Deny => deny::check(),
         Task::Fuzz { seconds } => fuzz::check(seconds),
     };

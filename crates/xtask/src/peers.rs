@@ -32,6 +32,15 @@ pub(crate) fn install() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Installs only those that need no Python.
+pub(crate) fn install_node() -> Result<PathBuf> {
+    let folder = folder();
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("failed to make {}", folder.display()))?;
+    node(&folder)?;
+    Ok(folder)
+}
+
 fn lacking() -> Vec<&'static str> {
     let venv = ["-c", "import venv, ensurepip"];
     let needs = [

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use reprise_aws::ImageQuery;
 use reprise_model::machine::{Architecture, MachineType};
 
@@ -41,6 +41,17 @@ pub async fn images(place: &Ec2Place, newest: Newest) -> Result<()> {
     );
     let again = fleet.ec2.image(&place.region, &by_id(newest.id)).await?;
     ensure!(again.as_ref() == Some(&found), "by its id it is {again:?}");
+    let (known, unknown) = (newest.id.parse()?, "ami-0fffffffffffffff0".parse()?);
+    let asked = [known, unknown].into();
+    let made_at = fleet.ec2.images_made_at(&place.region, &asked).await?;
+    let made_at: Vec<_> = made_at.iter().collect();
+    let [(image, made_at)] = made_at[..] else {
+        bail!("EC2 tells of {made_at:?} when it is asked about {asked:?}");
+    };
+    ensure!(
+        image.as_str() == newest.id && made_at.as_second() > 0,
+        "{image} at {made_at}"
+    );
     for nothing in [query("111111111111"), by_id("ami-0fffffffffffffff0")] {
         let found = fleet.ec2.image(&place.region, &nothing).await?;
         ensure!(found.is_none(), "{nothing:?} is {found:?}");

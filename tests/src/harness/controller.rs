@@ -107,11 +107,7 @@ impl Controller {
     /// A counter, as `reprise_messages_total{outcome="unsigned",queue="webhooks"}`; 0 before its
     /// first event.
     pub async fn counter(&self, series: &str) -> Result<u64> {
-        let (status, text) = self.get("/metrics").await?;
-        ensure!(
-            status == StatusCode::OK,
-            "/metrics answered {status}: {text}"
-        );
+        let text = self.metrics().await?;
         let line = text
             .lines()
             .find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
@@ -120,6 +116,21 @@ impl Controller {
                 .parse()
                 .with_context(|| format!("{series} is {value}"))
         })
+    }
+
+    /// All metrics, as Prometheus reads them.
+    pub async fn metrics(&self) -> Result<String> {
+        let (status, text) = self.get("/metrics").await?;
+        ensure!(
+            status == StatusCode::OK,
+            "/metrics answered {status}: {text}"
+        );
+        Ok(text)
+    }
+
+    /// The number of its process, while it lives.
+    pub fn process(&self) -> Option<u32> {
+        self.child.id()
     }
 
     /// How many messages of a queue ended so.

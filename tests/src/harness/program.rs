@@ -7,11 +7,13 @@ use anyhow::{Context, Result, ensure};
 use reprise_world::clock::ScaledClock;
 use tokio::process::{Child, Command};
 
-/// Where it is: `cargo test` puts test programs into `deps/` under the folder of the programs.
+/// Where it is: beside a bench, and a folder above a test, which `cargo test` puts into `deps/`.
 pub fn reprise() -> Result<PathBuf> {
-    let test = std::env::current_exe().context("failed to find the test's own file")?;
-    let folder = test.parent().and_then(Path::parent);
-    let program = folder.context("the test stands in no target folder")?;
+    let own = std::env::current_exe().context("failed to find the test's own file")?;
+    let mut folders = own.ancestors().skip(1);
+    let program = folders
+        .find(|folder| !folder.ends_with("deps"))
+        .context("the test stands in no target folder")?;
     let program = program.join(format!("reprise{}", std::env::consts::EXE_SUFFIX));
     ensure!(
         program.exists(),

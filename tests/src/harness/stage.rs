@@ -45,6 +45,17 @@ pub struct Setting {
     pub config: &'static str,
     /// Values over the file, as `REPRISE__RETRY__LOOK_WINDOW`.
     pub variables: Vec<(&'static str, &'static str)>,
+    /// What is on its hosts.
+    pub hosts: Hosts,
+}
+
+/// What is on the hosts of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hosts {
+    /// A metadata service and an agent's process each.
+    WithAgents,
+    /// Nothing: whoever needs more of them than there can be processes plays their part.
+    Bare,
 }
 
 impl Default for Setting {
@@ -55,6 +66,7 @@ impl Default for Setting {
             places: Box::new(|_| {}),
             config: "",
             variables: Vec::new(),
+            hosts: Hosts::WithAgents,
         }
     }
 }
@@ -62,7 +74,7 @@ impl Default for Setting {
 /// A world with agents; controllers are the test's to start.
 pub struct Stage {
     // Declared first: the agents end before their world.
-    _agents: Agents,
+    _agents: Option<Agents>,
     world: RunningWorld,
     places: Places,
     variables: Vec<(&'static str, &'static str)>,
@@ -82,12 +94,20 @@ impl Stage {
         let keys = AppKeys::generate()?;
         std::fs::write(folder.path().join("app-key.pem"), &keys.private_pem)?;
         let clock = ScaledClock::starting_now(setting.speed)?;
-        let world = server::start(new_world(&keys, &clock, setting.world)?, clock).await?;
+        let world = new_world(&keys, &clock, setting.world)?;
+        let world = match setting.hosts {
+            Hosts::WithAgents => server::start(world, clock).await?,
+            Hosts::Bare => server::start_without_hosts(world, clock).await?,
+        };
         let mut places = Places::of(&world);
         (setting.places)(&mut places);
         places.write(folder.path(), setting.config)?;
+        let agents = match setting.hosts {
+            Hosts::WithAgents => Some(Agents::follow(&world, &places.ec2_url, folder.path())),
+            Hosts::Bare => None,
+        };
         Ok(Self {
-            _agents: Agents::follow(&world, &places.ec2_url, folder.path()),
+            _agents: agents,
             world,
             places,
             variables: setting.variables,

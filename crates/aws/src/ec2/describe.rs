@@ -126,6 +126,7 @@ fn view_of(scope: &Scope, account: &AccountId, ec2: &Ec2Instance) -> Option<Inst
             .and_then(|placement| placement.availability_zone())
             .map(str::to_owned),
         launched_at: launched_at(ec2),
+        image: ec2.image_id().and_then(|id| id.parse().ok()),
     })
 }
 
@@ -211,6 +212,7 @@ mod tests {
             ec2("i-0123456789abcdef0")
                 .instance_lifecycle(InstanceLifecycleType::Spot)
                 .instance_type(InstanceType::from("c7a.large"))
+                .image_id("ami-0123456789abcdef0")
                 .state(state("shutting-down"))
                 .state_reason(
                     StateReason::builder()
@@ -235,6 +237,7 @@ mod tests {
             instance_type: "c7a.large".to_owned(),
             zone: Some("eu-west-1a".to_owned()),
             launched_at: Timestamp::from_millisecond(1_700_000_000_500).ok(),
+            image: "ami-0123456789abcdef0".parse().ok(),
         };
         assert_eq!(seen, expected);
     }

@@ -3,8 +3,11 @@
 //! Always by filter, so that an image that is not there is an answer and not an error. Only images
 //! for our architectures are images here.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use aws_sdk_ec2::types::{ArchitectureValues, Image as Ec2Image};
-use reprise_model::ids::AccountId;
+use jiff::Timestamp;
+use reprise_model::ids::{AccountId, ImageId};
 use reprise_model::machine::Architecture;
 
 use super::Scope;
@@ -13,6 +16,9 @@ use crate::error::CallError;
 
 /// The most that is asked for on one page.
 const PAGE: i32 = 500;
+
+/// EC2 takes at most 200 values in a filter.
+const VALUES: usize = 200;
 
 /// Which image is meant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +82,33 @@ pub(super) async fn find(scope: &Scope, query: &ImageQuery) -> Result<Option<Ima
             .max_by(|one, other| age(one).cmp(&age(other)));
     }
     Ok(newest.as_ref().and_then(image))
+}
+
+/// When each of these images was made; those that EC2 does not show are left out.
+pub(super) async fn made_at(
+    scope: &Scope,
+    images: &BTreeSet<ImageId>,
+) -> Result<BTreeMap<ImageId, Timestamp>, CallError> {
+    let ids: Vec<String> = images.iter().map(|id| id.as_str().to_owned()).collect();
+    let mut found = BTreeMap::new();
+    for ids in ids.chunks(VALUES) {
+        let answer = scope
+            .client
+            .describe_images()
+            // What is old may be deprecated, and is not shown to others than its owner then.
+            .include_deprecated(true)
+            .filters(filter("image-id", ids.to_vec()))
+            .send()
+            .await
+            .map_err(|error| {
+                CallError::from_sdk(format!("describe images in {}", scope.region), &error)
+            })?;
+        found.extend(answer.images().iter().filter_map(|image| {
+            let made_at = image.creation_date()?.parse().ok()?;
+            Some((image.image_id()?.parse().ok()?, made_at))
+        }));
+    }
+    Ok(found)
 }
 
 /// EC2 writes all dates alike, so that their order is that of their letters. The id decides between

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use reprise_engine::offer::{Environment, FleetOffer, ImageOffer, Limits, RegionOffer};
 use reprise_engine::types::InstanceType;
 use reprise_model::ids::StackName;
@@ -15,6 +16,9 @@ use crate::file;
 
 /// The longest value that EC2 takes for a tag, and the stack's name is one.
 const LONGEST_TAG: usize = 256;
+
+/// So long GitHub serves a runner that does not follow the newest version.
+const OLD_IMAGE_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What stands in other sections and is chosen from.
 pub(super) struct Choices {
@@ -44,6 +48,7 @@ pub(super) fn fleet(
     subnets(checker, &section.subnets, &choices.places);
     let types = types(checker, section.types, &choices.limits);
     reachable(checker, &choices);
+    let old_image_after = old_image_after(checker, section.old_image_after);
     let find_queued_every = lost::find_queued_every(checker, section.find_queued_every);
     Some(FleetSettings {
         stack: stack?,
@@ -61,8 +66,22 @@ pub(super) fn fleet(
         launch_template: template?,
         launch_template_version: version,
         find_queued_every,
+        old_image_after,
         tag_jobs: section.tag_jobs.unwrap_or(true),
     })
+}
+
+/// `None` for nothing, which switches it off.
+fn old_image_after(
+    checker: &mut Checker<'_>,
+    given: Option<SignedDuration>,
+) -> Option<SignedDuration> {
+    let after = given.unwrap_or(OLD_IMAGE_AFTER);
+    if after.is_negative() {
+        let right = "must not be negative; \"0s\" switches it off";
+        checker.wrong("fleet.old_image_after", right);
+    }
+    after.is_positive().then_some(after)
 }
 
 fn template(checker: &mut Checker<'_>, template: Option<String>) -> Option<String> {

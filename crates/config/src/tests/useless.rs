@@ -190,6 +190,7 @@ fn what_would_find_nothing_that_was_lost_is_a_mistake_but_may_be_switched_off() 
         &with("github", "redeliver_within = \"1000h\""),
         &with("github", "redeliver_tries = 0"),
         &with("fleet", "find_queued_every = \"7h\""),
+        &with("fleet", "old_image_after = \"-1h\""),
     ]));
     let off = [
         ("REPRISE__GITHUB__REDELIVER_EVERY", "0s"),

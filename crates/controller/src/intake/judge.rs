@@ -1,5 +1,6 @@
 //! Gathering the facts about a completed job, and asking for the verdict.
 
+use reprise_config::Place;
 use reprise_engine::job::{self, Earlier, Host, JobFacts, JobVerdict, Triage};
 use reprise_engine::pace::Errand;
 use reprise_model::ids::{InstanceId, Repository};
@@ -115,33 +116,40 @@ impl<P: Ports> Controller<P> {
         let Some(named) = self.named_instance(job) else {
             return Ok(Found::NotNamed);
         };
-        let mut found = Found::ElsewhereRegion;
-        for place in &self.settings.places {
-            if named
-                .region
-                .as_ref()
-                .is_some_and(|region| *region != place.region)
-            {
-                continue;
-            }
-            let instance = Instance {
-                account: place.account.clone(),
-                region: place.region.clone(),
-                id: named.id.clone(),
-            };
-            let sight = self.cloud.look(&place.region, &named.id).await?;
-            let remembered = self
-                .store
-                .instance(&instance)
-                .await?
-                .map(|entry| entry.record);
-            let known = remembered.is_some() || matches!(sight, InstanceSight::Seen(_));
-            found = Found::Looked(Box::new(Looked { sight, remembered }));
-            if known {
-                break;
+        let (mut found, mut failure) = (Found::ElsewhereRegion, None);
+        let may_be_in = |place: &&Place| {
+            let region = named.region.as_ref();
+            region.is_none_or(|region| *region == place.region)
+        };
+        for place in self.settings.places.iter().filter(may_be_in) {
+            match self.look_in(place, &named.id).await {
+                Ok(looked) => {
+                    let known = looked.knows_it();
+                    found = Found::Looked(Box::new(looked));
+                    if known {
+                        return Ok(found);
+                    }
+                }
+                // An id is one instance's everywhere: a region that does not answer keeps back
+                // only what no other one knows.
+                Err(error) => failure = failure.or(Some(error)),
             }
         }
-        Ok(found)
+        failure.map_or(Ok(found), Err)
+    }
+
+    async fn look_in(&self, place: &Place, id: &InstanceId) -> Result<Looked, WorkError> {
+        let instance = Instance {
+            account: place.account.clone(),
+            region: place.region.clone(),
+            id: id.clone(),
+        };
+        let sight = self.cloud.look(&place.region, id).await?;
+        let entry = self.store.instance(&instance).await?;
+        Ok(Looked {
+            sight,
+            remembered: entry.map(|entry| entry.record),
+        })
     }
 }
 
@@ -162,6 +170,12 @@ enum Found {
 struct Looked {
     sight: InstanceSight,
     remembered: Option<InstanceEntry>,
+}
+
+impl Looked {
+    fn knows_it(&self) -> bool {
+        self.remembered.is_some() || matches!(self.sight, InstanceSight::Seen(_))
+    }
 }
 
 impl Found {

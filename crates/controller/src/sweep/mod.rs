@@ -4,6 +4,8 @@
 //! that they bear, finds the jobs that ran on interrupted ones, judges them by the same code that an
 //! event goes through, and ends what serves nothing any more. One failure holds up nothing else.
 //!
+//! What the list tells of images in use becomes a metric (`images`).
+//!
 //! In the same turn, each at its own pace (`rounds`): webhooks that did not arrive are delivered
 //! again, also in retry-only mode, and queued jobs that no event announced are found.
 //!
@@ -11,6 +13,7 @@
 //! (`patience`): whoever sweeps next asks a little sooner, and finds the same.
 
 mod deliveries;
+mod images;
 mod interrupted;
 mod patience;
 mod reap;
@@ -24,6 +27,7 @@ use std::sync::Arc;
 
 use jiff::SignedDuration;
 use reprise_config::FleetSettings;
+use reprise_engine::image_age::ImageInUse;
 use reprise_engine::mutant;
 use reprise_engine::pace::Errand;
 use reprise_model::instance::{Instance, InstanceView};
@@ -31,6 +35,7 @@ use reprise_model::ledger::RunKey;
 use reprise_store::Store;
 use tracing::{debug, error};
 
+pub(crate) use self::images::InUse;
 pub(crate) use self::patience::Patience;
 use self::rounds::Rounds;
 use self::turn::Turn;
@@ -123,8 +128,14 @@ impl<P: Ports> Controller<P> {
                 .await;
             match listed {
                 Ok(views) => self.sweep_instances(fleet, &views, &mut sweep).await,
-                Err(error) => sweep.failed(error.into()),
+                Err(error) => {
+                    sweep.unlisted = true;
+                    sweep.failed(error.into());
+                }
             }
+        }
+        if !sweep.unlisted {
+            self.note_images(fleet, &sweep.images).await;
         }
         match sweep.failure {
             Some(failure) => Err(failure),
@@ -145,6 +156,7 @@ impl<P: Ports> Controller<P> {
     ) {
         for view in views {
             sweep.listed.insert(view.instance.clone());
+            sweep.images.extend(images::image_of(view));
             match self.reconcile(view, &mut sweep.runs).await {
                 Ok(found) => sweep.found += usize::from(found),
                 Err(error) => sweep.failed(error),
@@ -174,6 +186,9 @@ type Runs<'a, P> = BTreeMap<RunKey, Attempts<InTurn<'a, P>>>;
 /// What one sweep has seen so far.
 struct Sweep<'a, P: Ports> {
     listed: BTreeSet<Instance>,
+    images: BTreeSet<ImageInUse>,
+    /// Whether some region could not be listed.
+    unlisted: bool,
     runs: Runs<'a, P>,
     found: usize,
     failure: Option<WorkError>,
@@ -183,6 +198,8 @@ impl<P: Ports> Default for Sweep<'_, P> {
     fn default() -> Self {
         Self {
             listed: BTreeSet::new(),
+            images: BTreeSet::new(),
+            unlisted: false,
             runs: BTreeMap::new(),
             found: 0,
             failure: None,

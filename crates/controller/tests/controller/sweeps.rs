@@ -8,6 +8,7 @@ use reprise_model::job::{Conclusion, Job};
 use reprise_model::ledger::{RerunTarget, TrackedState};
 use reprise_model::webhook::JobAction;
 
+use crate::fakes::cloud::IMAGE;
 use crate::fakes::github::Fault;
 use crate::fakes::house::{House, Running};
 use crate::fakes::samples::{HOST, RUN, queued, running, secs};
@@ -29,6 +30,30 @@ async fn an_interrupted_job_whose_events_were_all_lost_comes_back() {
     assert_eq!(house.github.accepted(), [RerunTarget::Job(JobId(1))]);
     assert!(house.now().duration_since(before) < secs(240));
     controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_age_of_an_image_in_use_is_asked_for_once_and_shown_as_long_as_it_is_in_use() {
+    let house = House::new();
+    house.cloud.image_made_at(house.now() - secs(86_400));
+    let controller = house.start();
+    let (_, host) = launched(&house).await;
+    house.pass(300).await;
+    assert_eq!(house.cloud.image_date_reads(), 1);
+    let shown = image_age(&controller.metrics()).expect("it is shown");
+    assert!((86_400..87_000).contains(&shown), "{shown} s");
+    house.cloud.take(&host);
+    house.pass(120).await;
+    assert_eq!(image_age(&controller.metrics()), None);
+    controller.stop().await;
+}
+
+fn image_age(metrics: &str) -> Option<i64> {
+    let mut lines = metrics.lines();
+    let line = lines.find(|line| line.starts_with("reprise_image_age_seconds{"))?;
+    let (series, age) = line.rsplit_once(' ')?;
+    assert!(series.contains(IMAGE), "{series}");
+    age.parse().ok()
 }
 
 #[tokio::test(start_paused = true)]

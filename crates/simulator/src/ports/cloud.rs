@@ -1,13 +1,13 @@
 //! EC2, as a replica reaches it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reprise_aws::launch_fault;
 use reprise_controller::ports::{Cloud, LaunchOrder, PortError, PortErrorKind};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
-use reprise_model::ids::{AccountId, InstanceId, Region};
+use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::launch::{
     FleetAnswer, FleetFailure, FleetOutcome, LaunchFault, Launched, Shortage,
@@ -236,6 +236,33 @@ impl Cloud for SimCloud {
         let (images, _) = described.await.map_err(|_| throttle(WHAT))?;
         let newest = images.into_iter().max_by_key(|image| image.created_at);
         Ok(newest.and_then(image_view))
+    }
+
+    async fn images_made_at(
+        &self,
+        _: &Region,
+        images: &BTreeSet<ImageId>,
+    ) -> Result<BTreeMap<ImageId, Timestamp>, PortError> {
+        const WHAT: &str = "describe the images in use";
+        if self.throttled() {
+            return self.0.call(USUAL, || Err(throttle(WHAT))).await;
+        }
+        let ids = images.iter().map(ImageId::as_str);
+        let request = DescribeImages {
+            filters: vec![Filter::new("image-id", ids)],
+            ..DescribeImages::default()
+        };
+        let described = self.0.call(USUAL, || {
+            self.0.universe.world(|world, now| {
+                let call = Call::by_account(now);
+                world.ec2_mut(now).describe_images(&call, &request)
+            })
+        });
+        let (images, _) = described.await.map_err(|_| throttle(WHAT))?;
+        let dates = images
+            .into_iter()
+            .filter_map(|image| Some((image.id.parse().ok()?, image.created_at)));
+        Ok(dates.collect())
     }
 }
 

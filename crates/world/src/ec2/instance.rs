@@ -200,6 +200,7 @@ impl Ec2Instance {
             instance_type: self.instance_type.clone(),
             zone: Some(self.zone.clone()),
             launched_at: Some(self.launched_at),
+            image: self.image.parse().ok(),
         }
     }
 }

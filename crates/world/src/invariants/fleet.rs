@@ -126,7 +126,7 @@ pub(super) fn nothing_outlives_its_job(world: &World) -> Vec<String> {
 
 /// Instances that have not begun to end.
 pub(super) fn left(world: &World) -> Vec<InstanceId> {
-    let instances = world.ec2().instances();
+    let instances = world.instances();
     let left = instances.filter(|instance| instance.is_alive());
     left.map(|instance| instance.id.clone()).collect()
 }

@@ -18,7 +18,7 @@ pub fn is_quiet(world: &World, now: Timestamp) -> bool {
             .github()
             .runs()
             .any(|run| run.is_active() && !is_stuck(world, run))
-        && !world.ec2().instances().any(|instance| instance.is_alive())
+        && !world.instances().any(|instance| instance.is_alive())
         && world.is_queue_empty(Queue::Webhooks)
         && world.is_queue_empty(Queue::Ec2Events)
 }

@@ -61,6 +61,18 @@ pub struct RunningWorld {
 
 /// Serves a world.
 pub async fn start(world: World, clock: ScaledClock) -> Result<RunningWorld, ServerError> {
+    let mut running = start_without_hosts(world, clock).await?;
+    let shared = running.shared.clone();
+    running.tasks.spawn(driver::drive(shared));
+    Ok(running)
+}
+
+/// The same without metadata services, for more instances than there are ports. What is due happens
+/// at the next request or look.
+pub async fn start_without_hosts(
+    world: World,
+    clock: ScaledClock,
+) -> Result<RunningWorld, ServerError> {
     let (aws, aws_url) = listen().await?;
     let (github, github_url) = listen().await?;
     let shared = Arc::new(Shared::new(world, clock));
@@ -75,7 +87,6 @@ pub async fn start(world: World, clock: ScaledClock) -> Result<RunningWorld, Ser
         routes::github(shared.clone()),
         shared.stopped(),
     ));
-    tasks.spawn(driver::drive(shared.clone()));
     Ok(RunningWorld {
         shared,
         aws_url,

@@ -71,7 +71,10 @@ impl World {
         self.advance(now);
         let words = "There is no capacity available that matches your request.";
         let short = Ec2Error::new(400, "InsufficientInstanceCapacity", words);
-        self.ec2.set_capacity(pool.clone(), Supply::Refused(short));
+        self.places
+            .home
+            .ec2
+            .set_capacity(pool.clone(), Supply::Refused(short));
         self.appoint(until, Appointment::Plenty(pool));
     }
 
@@ -86,7 +89,9 @@ impl World {
             }
             match entry.remove() {
                 Appointment::Person { run, deed, by } => self.do_deed(run, deed, &by),
-                Appointment::Plenty(pool) => self.ec2.set_capacity(pool, Supply::Unlimited),
+                Appointment::Plenty(pool) => {
+                    self.places.home.ec2.set_capacity(pool, Supply::Unlimited)
+                }
             }
         }
     }

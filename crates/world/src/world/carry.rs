@@ -21,7 +21,7 @@ impl World {
     }
 
     fn carry_ec2(&mut self) -> bool {
-        let happenings = self.ec2.take_happenings();
+        let happenings = self.places.take_happenings();
         let any = !happenings.is_empty();
         for happening in happenings {
             self.react(&happening);
@@ -113,7 +113,7 @@ impl World {
                 ],
             });
         }
-        for body in self.ec2.take_events() {
+        for body in self.places.take_events() {
             self.send(Outgoing {
                 queue: Queue::Ec2Events,
                 body,

@@ -32,11 +32,14 @@ impl World {
     ) -> AwsReply {
         self.advance(now);
         if is_for_dynamodb(request) {
-            let answer = self.runner_table.handle(self.now, &self.ec2, request);
+            let answer = self
+                .places
+                .asked(request)
+                .answer_for_table(self.now, request);
             return AwsReply::Ready(answer);
         }
         if !is_for_sqs(request) {
-            let answer = self.ec2.handle(self.now, request);
+            let answer = self.places.asked(request).ec2.handle(self.now, request);
             self.settle();
             return AwsReply::Ready(answer);
         }
@@ -89,7 +92,7 @@ impl World {
         let now = self.now;
         self.imds_mut(id);
         match self.imds.get_mut(id) {
-            Some(imds) => imds.handle(&self.ec2, id, now, request),
+            Some(imds) => imds.handle(&self.places.of(id).ec2, id, now, request),
             None => Response::new(Vec::new()),
         }
     }
@@ -118,7 +121,7 @@ impl World {
         let now = self.now;
         self.imds_mut(id);
         let imds = self.imds.get_mut(id).ok_or(StatusCode::NOT_FOUND)?;
-        imds.get(&self.ec2, id, now, path, token)
+        imds.get(&self.places.of(id).ec2, id, now, path, token)
     }
 }
 

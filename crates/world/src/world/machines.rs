@@ -241,10 +241,7 @@ impl World {
     }
 
     fn register(&mut self, id: &InstanceId) {
-        let up = self
-            .ec2
-            .instance(id)
-            .is_some_and(|instance| instance.is_up());
+        let up = self.instance(id).is_some_and(|instance| instance.is_up());
         if up {
             self.set(id, Activity::Idle);
             self.idle.insert(id.clone());
@@ -260,7 +257,7 @@ impl World {
         encoded: &str,
     ) -> Result<(), RunnerError> {
         self.advance(now);
-        let instance = self.ec2.instance(id);
+        let instance = self.instance(id);
         let up = instance.is_some_and(|instance| instance.is_up());
         let Some(machine) = self.machines.get_mut(id).filter(|_| up) else {
             return Err(RunnerError::NoHost(id.clone()));
@@ -280,7 +277,12 @@ impl World {
     /// instances only), strikes nothing.
     pub(super) fn strike(&mut self, at: Timestamp, id: &InstanceId, stroke: Stroke) {
         let struck = match stroke {
-            Stroke::Usual => self.ec2.interrupt(at, id, Interruption::terminate(NOTICE)),
+            Stroke::Usual => {
+                self.places
+                    .of_mut(id)
+                    .ec2
+                    .interrupt(at, id, Interruption::terminate(NOTICE))
+            }
             Stroke::Interruption {
                 interruption,
                 resumes_after,
@@ -288,10 +290,10 @@ impl World {
                 if let Some(machine) = self.machines.get_mut(id) {
                     machine.resumes_after = resumes_after;
                 }
-                self.ec2.interrupt(at, id, interruption)
+                self.places.of_mut(id).ec2.interrupt(at, id, interruption)
             }
-            Stroke::HostDies => self.ec2.host_dies(at, id),
-            Stroke::PowersOff => self.ec2.shutdown_from_inside(at, id),
+            Stroke::HostDies => self.places.of_mut(id).ec2.host_dies(at, id),
+            Stroke::PowersOff => self.places.of_mut(id).ec2.shutdown_from_inside(at, id),
         };
         if let Err(error) = struck {
             tracing::debug!(%error, "a stroke came too late");
@@ -300,19 +302,19 @@ impl World {
 
     /// The job uses the rights of its instance's role, as the agent does.
     fn forge_tag(&mut self, at: Timestamp, id: &InstanceId) {
-        let (key, value) = self.ec2.settings().instance_may_tag.clone();
+        let (key, value) = self.places.of(id).ec2.settings().instance_may_tag.clone();
         let request = CreateTags {
             instances: vec![id.clone()],
             tags: BTreeMap::from([(key, value)]),
         };
         let call = Call::by_instance(at, id.clone());
-        if let Err(error) = self.ec2.create_tags(&call, &request) {
+        if let Err(error) = self.places.of_mut(id).ec2.create_tags(&call, &request) {
             tracing::debug!(%error, "a job could not tag its instance");
         }
     }
 
     fn resume(&mut self, at: Timestamp, id: &InstanceId) {
-        if let Err(error) = self.ec2.resume(at, id) {
+        if let Err(error) = self.places.of_mut(id).ec2.resume(at, id) {
             tracing::debug!(%error, "an instance that was to come back is gone");
         }
     }

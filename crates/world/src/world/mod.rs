@@ -10,6 +10,7 @@ mod carry;
 mod doors;
 mod machines;
 mod people;
+mod places;
 mod pushes;
 mod settings;
 #[cfg(test)]
@@ -18,9 +19,9 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use reprise_model::ids::{InstanceId, JobId, RunId};
+use reprise_model::ids::{InstanceId, JobId, Region, RunId};
 
-use crate::ec2::{Adopted, Call, Ec2, Ec2Error, Ec2Settings, LaunchTemplate};
+use crate::ec2::{Adopted, Call, Ec2, Ec2Error, Ec2Instance, LaunchTemplate};
 use crate::github::GitHub;
 use crate::imds::Imds;
 use crate::machine::{Machine, MachineStep};
@@ -43,10 +44,9 @@ pub struct World {
     settings: WorldSettings,
     now: Timestamp,
     rng: fastrand::Rng,
-    ec2: Ec2,
+    places: places::Places,
     sqs: Sqs,
     github: GitHub,
-    runner_table: RunnerTable,
     imds: BTreeMap<InstanceId, Imds>,
     machines: BTreeMap<InstanceId, Machine>,
     launches: Vec<InstanceId>,
@@ -87,10 +87,9 @@ impl World {
         let mut world = Self {
             now,
             rng: fastrand::Rng::with_seed(settings.seed),
-            ec2: new_ec2(&settings),
+            places: places::Places::new(&settings),
             sqs: new_sqs(&settings),
             github: GitHub::new(github)?,
-            runner_table: RunnerTable::new(&settings.runner_table, settings.runner_role.clone()),
             imds: BTreeMap::new(),
             machines: BTreeMap::new(),
             launches: Vec::new(),
@@ -110,7 +109,7 @@ impl World {
             settings,
         };
         let template = launch_template(&world.settings);
-        world.ec2.register_launch_template(now, template);
+        world.places.register_launch_template(now, &template);
         Ok(world)
     }
 
@@ -119,7 +118,7 @@ impl World {
         self.settle();
         while let Some(at) = self.next_due().filter(|at| *at <= now) {
             self.now = self.now.max(at);
-            self.ec2.advance(self.now);
+            self.places.advance(self.now);
             self.github.advance(self.now);
             self.push_what_is_due();
             self.keep_appointments();
@@ -133,7 +132,7 @@ impl World {
     pub fn next_due(&self) -> Option<Timestamp> {
         let machine = self.agenda.first().map(|(at, _, _)| *at);
         [
-            self.ec2.next_due(),
+            self.places.next_due(),
             self.github.next_due(),
             machine,
             self.next_push(),
@@ -154,15 +153,43 @@ impl World {
         &self.settings
     }
 
-    /// EC2.
+    /// EC2, in the home region.
     pub fn ec2(&self) -> &Ec2 {
-        &self.ec2
+        &self.places.home.ec2
     }
 
     /// EC2 at a time, to call it directly; what that causes elsewhere happens at the next advance.
     pub fn ec2_mut(&mut self, now: Timestamp) -> &mut Ec2 {
         self.advance(now);
-        &mut self.ec2
+        &mut self.places.home.ec2
+    }
+
+    /// EC2 in any of the world's regions.
+    pub fn ec2_in(&self, region: &Region) -> Option<&Ec2> {
+        self.places.in_region(region).map(|place| &place.ec2)
+    }
+
+    /// The same at a time, to call it directly.
+    pub fn ec2_in_mut(&mut self, now: Timestamp, region: &Region) -> Option<&mut Ec2> {
+        self.advance(now);
+        let place = self.places.in_region_mut(region)?;
+        Some(&mut place.ec2)
+    }
+
+    /// All instances that EC2 still remembers, of all regions, without any lag.
+    pub fn instances(&self) -> impl Iterator<Item = &Ec2Instance> {
+        self.places.instances()
+    }
+
+    /// One instance, wherever it is, without any lag.
+    pub fn instance(&self, id: &InstanceId) -> Option<&Ec2Instance> {
+        self.places.of(id).ec2.instance(id)
+    }
+
+    /// The region of an instance that EC2 still remembers.
+    pub fn region_of(&self, id: &InstanceId) -> Option<&Region> {
+        let ec2 = &self.places.of(id).ec2;
+        ec2.instance(id).map(|_| &ec2.settings().region)
     }
 
     /// GitHub.
@@ -182,9 +209,15 @@ impl World {
         &mut self.sqs
     }
 
-    /// The table through which instances get their runner's configuration.
+    /// The table through which instances get their runner's configuration, in the home region.
     pub fn runner_table(&self) -> &RunnerTable {
-        &self.runner_table
+        &self.places.home.runner_table
+    }
+
+    /// The same in any of the world's regions.
+    pub fn runner_table_in(&self, region: &Region) -> Option<&RunnerTable> {
+        let place = self.places.in_region(region)?;
+        Some(&place.runner_table)
     }
 
     /// Whether no message is on its way to a queue, waits in it, or was received and not deleted.
@@ -227,8 +260,7 @@ impl World {
 
     /// Instances whose operating system runs, so that programs on them do.
     pub fn hosts_up(&self) -> impl Iterator<Item = &InstanceId> {
-        self.ec2
-            .instances()
+        self.instances()
             .filter(|instance| instance.is_up())
             .map(|instance| &instance.id)
     }
@@ -264,7 +296,7 @@ impl World {
     pub fn adopt(&mut self, now: Timestamp, adopted: Adopted) {
         self.advance(now);
         self.welcome(&adopted);
-        self.ec2.register_instance(self.now, adopted);
+        self.places.home.ec2.register_instance(self.now, adopted);
         self.settle();
     }
 
@@ -272,29 +304,13 @@ impl World {
     pub fn instance_gone(&mut self, now: Timestamp, id: &InstanceId) -> Result<(), Ec2Error> {
         self.advance(now);
         let call = Call::by_account(self.now);
-        self.ec2
+        self.places
+            .of_mut(id)
+            .ec2
             .terminate_instances(&call, std::slice::from_ref(id))?;
         self.settle();
         Ok(())
     }
-}
-
-fn new_ec2(settings: &WorldSettings) -> Ec2 {
-    let mut ec2 = Ec2Settings::new(
-        settings.account.clone(),
-        settings.region.clone(),
-        settings.seed,
-    );
-    ec2.instance_may_tag.0 = settings.tags.interrupted();
-    let behaviour = settings.ec2;
-    Ec2::new(Ec2Settings {
-        list_delay: behaviour.list_delay,
-        list_delay_varies_by: behaviour.list_delay_varies_by,
-        boot_takes: behaviour.boot_takes,
-        shutdown_takes: behaviour.shutdown_takes,
-        rate_limits: behaviour.rate_limits,
-        ..ec2
-    })
 }
 
 fn new_sqs(settings: &WorldSettings) -> Sqs {
@@ -323,7 +339,7 @@ fn new_sqs(settings: &WorldSettings) -> Sqs {
 fn launch_template(settings: &WorldSettings) -> LaunchTemplate {
     LaunchTemplate {
         name: settings.launch_template.clone(),
-        image: Some("ami-0123456789abcdef0".to_owned()),
+        image: Some(places::RUNNER_IMAGE.to_owned()),
         role: Some(settings.launch_template.clone()),
         tags_in_metadata: true,
         ..LaunchTemplate::default()

@@ -22,8 +22,10 @@ pub struct WorldSettings {
     pub tags: TagKeys,
     /// The account.
     pub account: AccountId,
-    /// The region.
+    /// The region: home of the queues, and of what is launched where nothing else is said.
     pub region: Region,
+    /// Further regions with an EC2 and a runner table of their own.
+    pub further_regions: Vec<Region>,
     /// The simulated GitHub's own settings; its seed is replaced by that of the world.
     pub github: github::Settings,
     /// The names of the queues.
@@ -56,6 +58,7 @@ impl WorldSettings {
             tags: TagKeys::default(),
             account: AccountId::new("123456789012"),
             region: Region::new("eu-west-1"),
+            further_regions: Vec::new(),
             github,
             queues: QueueNames::default(),
             max_receive_count: 5,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use reprise_controller::ports::{Cloud, LaunchOrder, PortError, PortErrorKind};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
-use reprise_model::ids::{AccountId, InstanceId, Region};
+use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::launch::{
     FleetAnswer, FleetFailure, FleetOutcome, LaunchFault, Launched, Shortage,
@@ -19,6 +19,9 @@ use reprise_model::tags::TagKeys;
 use super::clock::TestClock;
 use super::samples::{ACCOUNT, REGION, STACK, secs};
 use super::{failure, passing, takes};
+
+/// What all instances were launched from.
+pub(crate) const IMAGE: &str = "ami-0123456789abcdef0";
 
 #[derive(Debug, Clone)]
 pub(crate) struct FakeCloud {
@@ -47,6 +50,8 @@ struct State {
     machine_type_reads: u32,
     images: Vec<ImageView>,
     image_reads: u32,
+    image_dates: BTreeMap<ImageId, Timestamp>,
+    image_date_reads: u32,
     launches_take: Duration,
     looks_take: Duration,
 }
@@ -96,6 +101,17 @@ impl FakeCloud {
     pub(crate) fn reads(&self) -> (u32, u32) {
         let state = self.lock();
         (state.machine_type_reads, state.image_reads)
+    }
+
+    /// The image of all instances was made then.
+    pub(crate) fn image_made_at(&self, time: Timestamp) {
+        let image = IMAGE.parse().expect("an image");
+        self.lock().image_dates.insert(image, time);
+    }
+
+    /// How often it was asked when images were made.
+    pub(crate) fn image_date_reads(&self) -> u32 {
+        self.lock().image_date_reads
     }
 
     /// CreateTags fails.
@@ -246,6 +262,7 @@ impl FakeCloud {
             instance_type: "c7a.large".to_owned(),
             zone: None,
             launched_at: Some(self.clock.time()),
+            image: Some(IMAGE.parse().expect("an image")),
         }
     }
 
@@ -381,6 +398,23 @@ impl Cloud for FakeCloud {
             ImageSource::Newest { .. } => query.architecture == Some(image.architecture),
         });
         Ok(images.next().cloned())
+    }
+
+    async fn images_made_at(
+        &self,
+        _: &Region,
+        images: &BTreeSet<ImageId>,
+    ) -> Result<BTreeMap<ImageId, Timestamp>, PortError> {
+        let mut state = self.lock();
+        state.image_date_reads += 1;
+        if state.no_looks {
+            return Err(passing("describe the images in use"));
+        }
+        let dates = images.iter().filter_map(|image| {
+            let made_at = state.image_dates.get(image)?;
+            Some((image.clone(), *made_at))
+        });
+        Ok(dates.collect())
     }
 }
 

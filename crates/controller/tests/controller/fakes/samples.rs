@@ -149,6 +149,7 @@ fn fleet() -> FleetSettings {
         launch_template: "runners".to_owned(),
         launch_template_version: "$Default".to_owned(),
         find_queued_every: None,
+        old_image_after: None,
         tag_jobs: true,
     }
 }

@@ -1,0 +1,41 @@
+//! `cargo xtask bench fleet`: the bench's own program beside the controller it measures.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::command::{self, cargo, exists};
+use crate::peers;
+
+/// Builds both programs in one profile and measures; the arguments are the bench's own.
+pub(crate) fn fleet(release: bool, arguments: &[String]) -> Result<()> {
+    // The same selection as the tests', so that the EC2 SDK is built once a profile.
+    let mut build = cargo(&["build", "--workspace", "--locked"]);
+    if release {
+        build.arg("--release");
+    }
+    command::run(&mut build)?;
+    let mut bench = Command::new(program(release)?);
+    bench.args(arguments);
+    // An error says what happened; where it was made adds fifty lines.
+    bench.env("RUST_LIB_BACKTRACE", "0");
+    let chosen = arguments.iter().any(|one| one.starts_with("--sqs"));
+    if exists("npm", &["--version"]) {
+        bench.env("REPRISE_PEERS", peers::install_node()?);
+    } else if !chosen {
+        println!("npm is missing: the events come from the simulated SQS, which is slower");
+        bench.args(["--sqs", "world"]);
+    }
+    command::run(&mut bench)
+}
+
+/// Where cargo put it: beside the folder of this program's own profile.
+fn program(release: bool) -> Result<PathBuf> {
+    let own = std::env::current_exe().context("failed to find this program's own file")?;
+    let target = own.ancestors().nth(2);
+    let target = target.context("this program stands in no target folder")?;
+    let profile = if release { "release" } else { "debug" };
+    let name = format!("bench-fleet{}", std::env::consts::EXE_SUFFIX);
+    Ok(target.join(profile).join(name))
+}
