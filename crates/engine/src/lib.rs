@@ -32,6 +32,7 @@ pub mod run;
 #[cfg(test)]
 mod samples;
 pub mod select;
+pub mod share;
 pub mod tenant;
 pub mod types;
 pub mod unannounced;

@@ -9,7 +9,7 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Job, JobStatus};
-use reprise_model::launch::SpotStrategy;
+use reprise_model::launch::{Asked, SpotStrategy};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, InstanceEntry, LaunchClaim, LaunchSpec, RunKey,
 };
@@ -208,6 +208,7 @@ pub(crate) fn claim() -> LaunchClaim {
         },
         due: None,
         held_until: None,
+        asked: Asked::Alone,
     }
 }
 

@@ -265,6 +265,7 @@ fn decisions() -> Vec<Row> {
         told("launch", &capacity),
         told("launch-taken-over", &["not-answered"]),
         told("launch-left", &["held-by-another"]),
+        told("launch-shared", &["leads", "follows"]),
         told("launched", &capacity),
         told("not-launched", &answers),
         told("launch-given-up", &["launch-given-up"]),

@@ -28,6 +28,7 @@ struct Read {
 #[derive(Debug)]
 struct Ledger {
     claim: Option<LaunchClaim>,
+    crew: Option<Vec<LaunchClaim>>,
     evidence: Vec<Evidence>,
 }
 
@@ -86,6 +87,7 @@ impl<P: Ports> Controller<P> {
             rests_until: self.kept.until(&view.instance),
             ledger: read.ledger.as_ref().map(|read| LedgerWords {
                 claim: read.claim.as_ref(),
+                crew: read.crew.as_deref(),
                 evidence: &read.evidence,
             }),
             runner_name: &self.settings.runner_name,
@@ -113,8 +115,16 @@ impl<P: Ports> Controller<P> {
                 let known = self.store.instance(&view.instance).await?;
                 read.ledger = Some(Ledger {
                     claim: self.claim_of(view).await?,
+                    crew: None,
                     evidence: known.map(|known| known.record.evidence).unwrap_or_default(),
                 });
+            }
+            Question::Crew => {
+                if let Some(ledger) = &mut read.ledger
+                    && let Some(claim) = &ledger.claim
+                {
+                    ledger.crew = Some(self.crew_of(claim).await?);
+                }
             }
             Question::GitHub(what) => {
                 let claim = read.ledger.as_ref().and_then(|read| read.claim.as_ref());

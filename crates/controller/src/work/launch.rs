@@ -1,26 +1,32 @@
-//! A launch: at once for a queued job, and when it is due where EC2 gave no instance yet.
+//! A launch that is claimed: what EC2 is asked for, and what becomes of the claim. Each claim is worked
+//! on by a task of its own, also where several share a call.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use reprise_config::FleetSettings;
-use reprise_engine::{fleet, launch, mutant};
+use reprise_engine::backoff::Jitter;
+use reprise_engine::{due, fleet, launch, mutant};
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
-use reprise_store::Store;
+use reprise_store::{Expect, Store, Versioned};
 use tracing::{debug, info, warn};
 
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
-use crate::ports::{Cloud, LaunchOrder, Ports};
-
-/// The place of a launch that is asked for alone.
-const ALONE: u32 = 0;
+use crate::intake::LedBy;
+use crate::ports::{LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {
     /// A launch that is due is one that was tried in vain.
     pub(super) async fn launch_again(&self, key: &ClaimKey) -> Result<(), WorkError> {
         let found = self.store.claim(key).await?;
-        match self.claim_due(found).await? {
-            Some(claimed) => self.launch_claimed(claimed).await.map(drop),
+        let now = self.now();
+        match found.filter(|found| due::is_due(found.record.due, now)) {
+            Some(Versioned { record, version }) => {
+                let expect = Expect::At(version);
+                let launched = self.launch_now(record, expect, LedBy::DueTime);
+                Box::pin(launched).await.map(drop)
+            }
             None => Ok(()),
         }
     }
@@ -61,26 +67,38 @@ impl<P: Ports> Controller<P> {
     /// One call, and the claim after its answer.
     async fn ask_ec2(&self, settings: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
         let order = self.launch_order(settings, &claim);
-        let outcome = self.cloud.launch(&order).await;
-        let answer = fleet::for_place(&outcome, ALONE);
-        let answer = self.equipped(&claim, answer).await;
-        self.metrics
-            .launch(order.capacity.as_str(), answer_word(&answer));
+        let heard = self.ask_once(&order).await;
+        let answer = fleet::for_place(&heard.outcome, claim.place());
+        let equipped = self.equipped(&claim, answer.clone()).await;
+        // What all hear alike they answer alike; what became of an instance is its own affair.
+        let (at, jitter) = match answer {
+            LaunchAnswer::Launched { .. } => (self.now(), self.jitter()),
+            LaunchAnswer::NoCapacity { .. }
+            | LaunchAnswer::Throttled
+            | LaunchAnswer::Refused { .. }
+            | LaunchAnswer::Unclear { .. } => (heard.at, heard.jitter),
+        };
+        self.answered(claim, equipped, at, jitter)
+    }
+
+    fn answered(
+        &self,
+        claim: LaunchClaim,
+        answer: LaunchAnswer,
+        at: Timestamp,
+        jitter: Jitter,
+    ) -> LaunchClaim {
+        let capacity = claim.spec.capacity.as_str();
+        self.metrics.launch(capacity, answer_word(&answer));
         log_answer(&claim, &answer);
-        launch::answered(
-            claim,
-            answer,
-            self.now(),
-            self.jitter(),
-            &self.settings.rules,
-        )
+        launch::answered(claim, answer, at, jitter, &self.settings.rules)
     }
 
     fn launch_order(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> LaunchOrder {
         LaunchOrder {
             region: claim.spec.region.clone(),
             client_token: mutant!(NewTokenEachTry => self.a_new_token(claim), claim.client_token()),
-            count: 1,
+            count: claim.count(),
             capacity: claim.spec.capacity,
             strategy: claim.spec.strategy,
             launch_template: fleet.launch_template.clone(),
@@ -97,7 +115,7 @@ impl<P: Ports> Controller<P> {
         let keys = &self.settings.rules.tags;
         let ours = [
             (keys.stack(), fleet.stack.to_string()),
-            (keys.launch(), claim.key.job_id.to_string()),
+            (keys.launch(), claim.leader().to_string()),
             (keys.repository(), claim.key.repository.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),
         ];

@@ -4,12 +4,15 @@
 //! deadline, for any replica. A record whose work fails rests, without holding a place that others
 //! could have.
 
+mod calls;
+mod desk;
 mod equip;
 mod late;
 mod launch;
 mod report;
 mod rests;
 mod run;
+mod together;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +22,8 @@ use reprise_store::{DueKey, DueList, Store, StoreError};
 use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
+pub(crate) use self::calls::Calls;
+pub(crate) use self::desk::Desk;
 use self::rests::Rests;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};

@@ -20,6 +20,7 @@ mod reaps;
 mod replicas;
 mod runners;
 mod serving;
+mod shared;
 mod sweeps;
 mod turns;
 mod writes;

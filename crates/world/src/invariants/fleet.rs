@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::ids::{InstanceId, JobId};
+use reprise_model::ids::{InstanceId, RunAttempt, RunId};
 use reprise_model::instance::Capacity;
 
 use super::Mandate;
@@ -57,17 +57,37 @@ pub(super) fn launched_unasked(mandate: Mandate, machine: &Machine) -> Option<St
     })
 }
 
-/// 7, at a launch: the launches of a queued job are bounded. `launches` tells how many each had.
+/// Jobs that may share a launch: of one attempt, with the same labels. GitHub gives any of them to the
+/// runner of any of their machines.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Alike {
+    run: RunId,
+    attempt: RunAttempt,
+    labels: Vec<String>,
+}
+
+/// 7, at a launch: the launches of queued jobs that are alike are bounded by their number. `launches`
+/// tells how many they had.
 pub(super) fn one_launch_too_many(
-    launches: &mut BTreeMap<JobId, usize>,
+    world: &World,
+    launches: &mut BTreeMap<Alike, usize>,
     machine: &Machine,
 ) -> Option<String> {
     let job = machine.launched_for?;
-    let launched = launches.entry(job).or_default();
+    let (run, attempt, record) = world.github().job(job)?;
+    let alike = Alike {
+        run: run.id,
+        attempt: attempt.number,
+        labels: record.labels.clone(),
+    };
+    let jobs = attempt.jobs.values();
+    let jobs = jobs.filter(|one| !one.is_carried_over() && one.labels == alike.labels);
+    let most = jobs.count() * MOST_LAUNCHES;
+    let launched = launches.entry(alike).or_default();
     *launched += 1;
-    (*launched > MOST_LAUNCHES).then(|| {
+    (*launched > most).then(|| {
         format!(
-            "{} is launch {launched} for job {job}, and {MOST_LAUNCHES} are the most",
+            "{} is launch {launched} for job {job} and those alike, and {most} are the most",
             machine.id
         )
     })

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::ids::{JobId, RunId};
+use reprise_model::ids::RunId;
 
 use super::{Broken, Mandate, fleet, reruns, told};
 use crate::world::World;
@@ -18,8 +18,8 @@ pub struct Watch {
     launches: usize,
     /// How often each run had been read before its last mutation.
     reads: BTreeMap<RunId, u64>,
-    /// How many instances were launched for each queued job.
-    launched: BTreeMap<JobId, usize>,
+    /// How many instances were launched for queued jobs that are alike.
+    launched: BTreeMap<fleet::Alike, usize>,
 }
 
 impl Watch {
@@ -70,7 +70,7 @@ impl Watch {
         let mut broken = Vec::new();
         for machine in machines {
             let spot = fleet::spot_for_a_later_attempt(world, self.mandate, machine);
-            let too_many = fleet::one_launch_too_many(&mut self.launched, machine);
+            let too_many = fleet::one_launch_too_many(world, &mut self.launched, machine);
             let unasked = fleet::launched_unasked(self.mandate, machine);
             let wrong = [
                 (3, spot.into_iter().collect()),
