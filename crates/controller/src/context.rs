@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::health::Health;
 use crate::images::Images;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::Patience;
@@ -60,6 +61,8 @@ pub struct Controller<P: Ports> {
     pub(crate) desk: Desk,
     /// What EC2 was asked for a moment ago.
     pub(crate) calls: Calls,
+    /// What was asked of EC2 and GitHub lately.
+    pub(crate) pace: Pace,
     /// Places among the calls for queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -131,6 +134,7 @@ impl<P: Ports> Controller<P> {
             images: Images::default(),
             desk: Desk::default(),
             calls: Calls::default(),
+            pace: Pace::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use reprise_config::RunnersConfig;
 use reprise_github::{GitHub, JitError, JitOrder};
 use reprise_model::ids::Region;
+use reprise_model::runner_config;
 use reprise_store::{RunnerRow, RunnerTable, StoreError};
 use secrecy::ExposeSecret;
 
 use super::{github, passing};
-use crate::ports::{MadeRunner, PortError, RunnerOrder, RunnerTrouble, Runners};
+use crate::ports::{MadeRunner, PortError, PortErrorKind, RunnerOrder, RunnerTrouble, Runners};
 
 const MAKE: &str = "make a runner";
 const HAND_OVER: &str = "hand over a runner's configuration";
@@ -57,10 +56,9 @@ impl Runners for RunnerDesk {
         };
         let made = self.github.create_jit_config(&scope, &wanted).await;
         let made = made.map_err(trouble)?;
-        let config = STANDARD.decode(made.encoded.expose_secret());
         Ok(MadeRunner {
             id: made.runner,
-            config: config.map_err(|error| RunnerTrouble::NotMade(passing(MAKE, error)))?,
+            config: runner_config::pack(made.encoded.expose_secret()),
         })
     }
 
@@ -98,8 +96,18 @@ fn trouble(error: JitError) -> RunnerTrouble {
         JitError::NameTaken(_) | JitError::Unclear(_) => {
             RunnerTrouble::NameLost(passing(MAKE, error))
         }
-        JitError::Denied(_) | JitError::Refused(_) | JitError::NotNow { .. } => {
-            RunnerTrouble::NotMade(passing(MAKE, error))
-        }
+        JitError::NotNow {
+            retry_after: Some(wait),
+            ..
+        } => RunnerTrouble::NotMade(PortError {
+            kind: PortErrorKind::Throttled,
+            retry_after: Some(wait),
+            ..passing(MAKE, error)
+        }),
+        JitError::Denied(_)
+        | JitError::Refused(_)
+        | JitError::NotNow {
+            retry_after: None, ..
+        } => RunnerTrouble::NotMade(passing(MAKE, error)),
     }
 }

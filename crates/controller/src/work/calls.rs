@@ -3,7 +3,8 @@
 //! Whoever wants the answer to a request asks for it here, by the request's token. The first to ask makes
 //! the call; where its task ends before the answer came, the next one makes it again, which the token
 //! makes harmless. EC2 repeats its answer to a token, so what it said is kept for a while, also for those
-//! who take the launch of somebody over; an error of the whole call is no answer, and is not kept.
+//! who take the launch of somebody over; an error of the whole call is no answer, and is not kept. Nor is
+//! that it was not EC2's turn, which all hear who share the call.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,8 @@ use reprise_model::launch::FleetOutcome;
 use tokio::sync::OnceCell;
 
 use crate::context::Controller;
-use crate::ports::{Cloud, LaunchOrder, Ports};
+use crate::pace::PutOff;
+use crate::ports::{LaunchOrder, Ports};
 
 /// How long an answer is kept: longer than a claim is held, so that all who take one over after a lost
 /// commit are served by it.
@@ -33,8 +35,8 @@ struct Call {
 /// What came of a call, the same for all who share it.
 #[derive(Debug)]
 pub(crate) struct Heard {
-    /// What came.
-    pub(crate) outcome: FleetOutcome,
+    /// What came, or when to ask.
+    pub(crate) outcome: Result<FleetOutcome, PutOff>,
     /// When.
     pub(crate) at: Timestamp,
     /// Who is left without an instance tries again at the same moment as the others, so that they meet
@@ -73,7 +75,7 @@ impl<P: Ports> Controller<P> {
     pub(super) async fn ask_once(&self, order: &LaunchOrder) -> Arc<Heard> {
         let call = self.calls.of(&order.client_token, self.now());
         let heard = call.get_or_init(|| self.call_ec2(order)).await;
-        if heard.outcome.is_err() {
+        if !matches!(heard.outcome, Ok(Ok(_))) {
             self.calls.forget(&order.client_token, &call);
         }
         Arc::clone(heard)
@@ -81,7 +83,7 @@ impl<P: Ports> Controller<P> {
 
     /// The one place where EC2 is asked for instances, and where its answer is heard first.
     async fn call_ec2(&self, order: &LaunchOrder) -> Arc<Heard> {
-        let outcome = self.cloud.launch(order).await;
+        let outcome = self.launch_in_turn(order).await;
         Arc::new(Heard {
             outcome,
             at: self.now(),

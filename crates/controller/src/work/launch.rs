@@ -14,6 +14,7 @@ use tracing::{debug, info, warn};
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::intake::LedBy;
+use crate::pace::PutOff;
 use crate::ports::{LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {
@@ -66,19 +67,28 @@ impl<P: Ports> Controller<P> {
 
     /// One call, and the claim after its answer.
     async fn ask_ec2(&self, settings: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
+        if let Some(put_off) = self.no_runner_before(&claim) {
+            return self.launch_later(claim, put_off);
+        }
         let order = self.launch_order(settings, &claim);
         let heard = self.ask_once(&order).await;
-        let answer = fleet::for_place(&heard.outcome, claim.place());
-        let equipped = self.equipped(&claim, answer.clone()).await;
+        let outcome = match &heard.outcome {
+            Ok(outcome) => outcome,
+            Err(put_off) => return self.launch_later(claim, *put_off),
+        };
+        let answer = fleet::for_place(outcome, claim.place());
         // What all hear alike they answer alike; what became of an instance is its own affair.
-        let (at, jitter) = match answer {
+        let (at, jitter) = match &answer {
             LaunchAnswer::Launched { .. } => (self.now(), self.jitter()),
             LaunchAnswer::NoCapacity { .. }
             | LaunchAnswer::Throttled
             | LaunchAnswer::Refused { .. }
             | LaunchAnswer::Unclear { .. } => (heard.at, heard.jitter),
         };
-        self.answered(claim, equipped, at, jitter)
+        match self.equipped(&claim, answer).await {
+            Ok(answer) => self.answered(claim, answer, at, jitter),
+            Err(put_off) => self.launch_later(claim, put_off),
+        }
     }
 
     fn answered(
@@ -92,6 +102,19 @@ impl<P: Ports> Controller<P> {
         self.metrics.launch(capacity, answer_word(&answer));
         log_answer(&claim, &answer);
         launch::answered(claim, answer, at, jitter, &self.settings.rules)
+    }
+
+    /// The claim of a launch that is not to be asked for now.
+    fn launch_later(&self, claim: LaunchClaim, PutOff { until }: PutOff) -> LaunchClaim {
+        debug!(
+            target: "reprise::decision",
+            decision = "launch-put-off",
+            reason = "throttled",
+            job.id = %claim.key.job_id,
+            due_at = %until,
+            "a machine cannot be had now within the limits of EC2 and GitHub; it is asked for later"
+        );
+        launch::put_off(claim, until)
     }
 
     fn launch_order(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> LaunchOrder {
