@@ -15,6 +15,7 @@ use tracing::warn;
 use crate::broken;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
+use crate::intake::wanted;
 use crate::logging::chain;
 use crate::ports::Ports;
 
@@ -102,6 +103,9 @@ impl<P: Ports> Controller<P> {
     ) -> Result<Claimed<LaunchClaim>, StoreError> {
         let (held, deadline) = claim.clone().claimed(self.now());
         self.store.commit(vec![held.put(self, expect)]).await?;
+        if expect == Expect::Absent {
+            wanted(&claim);
+        }
         let version = match expect {
             Expect::Absent => Version::FIRST,
             Expect::At(version) => version.next(),
@@ -164,7 +168,11 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    async fn renew<R: DueRecord>(&self, claimed: &mut Claimed<R>) -> Result<(), WorkError> {
+    /// Claims a record anew, as it stands here.
+    pub(crate) async fn renew<R: DueRecord>(
+        &self,
+        claimed: &mut Claimed<R>,
+    ) -> Result<(), WorkError> {
         let (record, deadline) = claimed.record.clone().claimed(self.now());
         self.conclude_claim(claimed, record).await?;
         claimed.version = claimed.version.next();

@@ -24,6 +24,7 @@ use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::{InUse, Patience};
+use crate::work::{Calls, Desk};
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -65,7 +66,11 @@ pub struct Controller<P: Ports> {
     pub(crate) mourned: Patience,
     /// Whether GitHub lets us write check runs.
     pub(crate) no_checks: Denied,
-    /// Places among the launches of queued jobs that are under way.
+    /// Where launches that are alike meet.
+    pub(crate) desk: Desk,
+    /// What EC2 was asked for a moment ago.
+    pub(crate) calls: Calls,
+    /// Places among the calls for queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
     pub holder: HolderId,
@@ -135,6 +140,8 @@ impl<P: Ports> Controller<P> {
             catalogue: Catalogue::default(),
             images: Images::default(),
             images_in_use: InUse::default(),
+            desk: Desk::default(),
+            calls: Calls::default(),
             pace: Pace::default(),
             mourned: Patience::default(),
             no_checks: Denied::default(),
@@ -204,7 +211,7 @@ impl<P: Ports> Controller<P> {
         self.clock.sleep_until(after(begun_at, pause)).await;
     }
 
-    /// A place among the launches under way. No launch is begun into the end.
+    /// A place among the calls that launch for queued jobs. None is begun into the end.
     ///
     /// # Errors
     /// [`WorkError::Draining`] when the controller is ending.
@@ -230,7 +237,7 @@ impl<P: Ports> Controller<P> {
     }
 }
 
-/// How many launches of queued jobs are under way at once: EC2 throttles who asks for many.
+/// How many calls for queued jobs are under way at once: EC2 throttles who asks for many.
 const LAUNCHES_AT_ONCE: usize = 32;
 
 /// How long a run's record is kept: as long as evidence.

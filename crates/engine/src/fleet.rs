@@ -6,8 +6,49 @@
 
 use std::collections::BTreeSet;
 
+use reprise_model::ids::InstanceId;
 use reprise_model::launch::{FleetAnswer, FleetFailure, FleetOutcome, LaunchFault, Launched};
-use reprise_model::ledger::LaunchAnswer;
+use reprise_model::ledger::{ClaimState, LaunchAnswer, LaunchClaim};
+
+use crate::mutant;
+use crate::share::names;
+
+/// Whose an instance is, among the claims that share a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder<'a> {
+    /// This one's.
+    Claim(&'a LaunchClaim),
+    /// Perhaps of one that has not heard EC2's answer.
+    Unknown,
+    /// Nobody's: each has another one, or none.
+    Nobody,
+}
+
+/// Whose an instance is: the claim's that its tags name, or that of one of its crew.
+pub fn holder<'a>(
+    claim: &'a LaunchClaim,
+    crew: &'a [LaunchClaim],
+    instance: &InstanceId,
+) -> Holder<'a> {
+    let share = claim.share();
+    let wants = |one: &LaunchClaim| {
+        one.state == ClaimState::Wanted && share.is_none_or(|share| names(one, share))
+    };
+    if let Some(one) = crew.iter().chain([claim]).find(|one| has(one, instance)) {
+        Holder::Claim(one)
+    } else if claim.state == ClaimState::Wanted || crew.iter().any(wants) {
+        Holder::Unknown
+    } else {
+        Holder::Nobody
+    }
+}
+
+fn has(claim: &LaunchClaim, id: &InstanceId) -> bool {
+    match &claim.state {
+        ClaimState::Launched { instance, .. } => instance == id,
+        ClaimState::Wanted | ClaimState::GivenUp { .. } => false,
+    }
+}
 
 /// What the answer means for the one in this place; who asks alone is in place 0.
 ///
@@ -35,7 +76,7 @@ pub fn for_place(outcome: &FleetOutcome, place: u32) -> LaunchAnswer {
 fn instance_of(answer: &FleetAnswer, place: u32) -> Option<&Launched> {
     let mut launched: Vec<&Launched> = answer.launched.iter().collect();
     launched.sort_by(|one, other| one.instance.cmp(&other.instance));
-    let place = usize::try_from(place).ok()?;
+    let place = usize::try_from(mutant!(TakeTheFirst => 0, place)).ok()?;
     launched.get(place).copied()
 }
 
@@ -53,6 +94,7 @@ fn not_enough(answer: &FleetAnswer) -> LaunchAnswer {
             .collect();
         LaunchAnswer::NoCapacity {
             codes: codes.into_iter().collect(),
+            served: u32::try_from(answer.launched.len()).unwrap_or(u32::MAX),
         }
     } else {
         LaunchAnswer::Refused {
@@ -79,6 +121,7 @@ fn nothing_answered(failure: &FleetFailure) -> LaunchAnswer {
     match failure.fault {
         LaunchFault::Capacity => LaunchAnswer::NoCapacity {
             codes: failure.code.iter().cloned().collect(),
+            served: 0,
         },
         LaunchFault::Throttled | LaunchFault::Unclear => LaunchAnswer::Unclear { message },
         LaunchFault::Unusable

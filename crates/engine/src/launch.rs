@@ -13,6 +13,7 @@ use reprise_model::ids::Repository;
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
 use reprise_model::labels::{JobLabels, LabelErrors};
+use reprise_model::launch::Asked;
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
 };
@@ -23,6 +24,7 @@ use crate::backoff::{Jitter, after, launch_step};
 use crate::offer::FleetOffer;
 use crate::rules::Rules;
 use crate::select::{Ec2Facts, MachineFacts, MachineRequest, Need, Selection, select};
+use crate::share::left_over;
 use crate::{capacity, due, mutant};
 
 /// All that is known when a job is queued.
@@ -147,8 +149,10 @@ pub fn answered(
             due: None,
             ..claim
         },
-        LaunchAnswer::NoCapacity { .. } if may_fall_back(&claim) => fallen_back(claim, now),
-        LaunchAnswer::NoCapacity { codes } => retry.after_a_no(claim, no_capacity(&codes)),
+        LaunchAnswer::NoCapacity { served, .. } if may_fall_back(&claim) => {
+            fallen_back(claim, served, now)
+        }
+        LaunchAnswer::NoCapacity { codes, .. } => retry.after_a_no(claim, no_capacity(&codes)),
         LaunchAnswer::Refused { message } => retry.after_a_no(claim, message),
         // A pool throttled within an answered request: the same client token would bring the same
         // answer again. A throttle of the whole call answers nothing and is unclear.
@@ -218,12 +222,14 @@ struct Retry<'a> {
 }
 
 impl Retry<'_> {
-    /// The next request differs, as EC2 would repeat its no to the same client token.
+    /// The next request differs, as EC2 would repeat its no to the same client token; and as none was
+    /// made yet, others may share it.
     fn after_a_no(&self, claim: LaunchClaim, last_words: String) -> LaunchClaim {
         let generation = claim.generation.saturating_add(1);
         self.of_the_same(
             LaunchClaim {
                 generation,
+                asked: Asked::NotYet,
                 ..claim
             },
             last_words,
@@ -255,16 +261,22 @@ fn may_fall_back(claim: &LaunchClaim) -> bool {
     claim.spec.capacity == Capacity::Spot && claim.spec.may_fall_back
 }
 
-/// The same job on on-demand capacity, at once. It happens once a claim, so the tries go on where
-/// they were: their number bounds the launches of a job.
-fn fallen_back(claim: LaunchClaim, now: Timestamp) -> LaunchClaim {
+/// The same job on on-demand capacity, at once, together with the others that spot did not serve. It
+/// happens once a claim, so the tries go on where they were: their number bounds the launches of a job.
+fn fallen_back(claim: LaunchClaim, served: u32, now: Timestamp) -> LaunchClaim {
+    let generation = match &claim.asked {
+        Asked::Alone | Asked::NotYet => 0,
+        // That of the request is the leader's, and stays: later ones must differ from it.
+        Asked::Together(_) => claim.generation,
+    };
     LaunchClaim {
         due: Some(Due {
             at: now,
             tries: tries(&claim),
         }),
-        generation: 0,
+        generation,
         why: CapacityReason::NoSpotCapacity,
+        asked: left_over(claim.asked, served),
         spec: LaunchSpec {
             capacity: Capacity::OnDemand,
             may_fall_back: false,
@@ -324,6 +336,7 @@ fn claim(
         held_until: None,
         lost: 0,
         end: None,
+        asked: Asked::NotYet,
     })
 }
 

@@ -36,6 +36,7 @@ pub mod run;
 #[cfg(test)]
 mod samples;
 pub mod select;
+pub mod share;
 pub mod still_queued;
 pub mod strays;
 pub mod tenant;

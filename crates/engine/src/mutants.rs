@@ -93,6 +93,8 @@ mutants! {
     SpotForRetries = "spot-for-retries",
     /// Sends another client token with each try of a launch.
     NewTokenEachTry = "new-token-each-try",
+    /// Takes the first of the instances that several jobs share, whatever its place.
+    TakeTheFirst = "take-the-first",
     /// Takes a launch that somebody holds for one that was answered, and so drops its message.
     ForgetHeldLaunches = "forget-held-launches",
     /// Drops a launch that cannot be had now.

@@ -15,7 +15,7 @@ use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen, Telling, 
 use reprise_model::ids::{CheckRunId, JobId, Region, Repository, RunAttempt, RunId, Sha};
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
-use reprise_model::launch::SpotStrategy;
+use reprise_model::launch::{Asked as Request, SpotStrategy};
 use reprise_model::ledger::{CapacityReason, ClaimKey, ClaimState, Due, LaunchClaim, LaunchSpec};
 use reprise_model::policy::OnLaunchExhausted;
 use reprise_model::reason::{LaunchRefusal, Refusal};
@@ -200,6 +200,7 @@ pub fn refused(
         },
         due: Some(Due::now(after(now, LISTED_WITHIN))),
         held_until: None,
+        asked: Request::Alone,
         lost: 0,
         end: Some(VisibleEnd {
             check: Telling::Wanted,

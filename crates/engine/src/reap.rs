@@ -24,6 +24,7 @@ use reprise_model::run::{Run, RunStatus};
 use reprise_model::runner_name::RunnerNamePattern;
 
 use crate::backoff::after;
+use crate::fleet::{Holder, holder};
 use crate::mutant;
 use crate::rules::Rules;
 use crate::tenant::{RunRead, RunSeen, Tenant, tenant};
@@ -69,6 +70,8 @@ pub struct ReapFacts<'a> {
 pub struct LedgerWords<'a> {
     /// The launch that its tags name.
     pub claim: Option<&'a LaunchClaim>,
+    /// The claims of those who share that launch, once they were read.
+    pub crew: Option<&'a [LaunchClaim]>,
     /// What shows that EC2 takes it.
     pub evidence: &'a [Evidence],
 }
@@ -99,6 +102,8 @@ pub enum Reap {
 pub enum Question {
     /// The launch claim, and what is remembered of the instance.
     Ledger,
+    /// The claims of those who share its launch.
+    Crew,
     /// The run at GitHub.
     GitHub(RunRead),
 }
@@ -199,8 +204,33 @@ pub fn decide(facts: &ReapFacts<'_>, rules: &Rules, now: Timestamp) -> Reap {
     match tenant(facts.view, claim, facts.runner_name, seen) {
         Tenant::Read(read) => Reap::Ask(Question::GitHub(read)),
         Tenant::Job(job) => beside_its_job(job, now),
-        Tenant::Nobody => Idle::new(claim, seen, age, now)
-            .map_or_else(|| doubt(KeepReason::JobUnknown, age), |idle| idle.decide()),
+        Tenant::Nobody => idle(facts, claim, ledger, seen, now),
+    }
+}
+
+/// What becomes of an instance that took no job.
+fn idle(
+    facts: &ReapFacts<'_>,
+    claim: &LaunchClaim,
+    ledger: LedgerWords<'_>,
+    seen: RunSeen<'_>,
+    now: Timestamp,
+) -> Reap {
+    let shares = claim.share().is_some_and(|share| !share.crew.is_empty());
+    let crew = match ledger.crew {
+        None if shares => return Reap::Ask(Question::Crew),
+        None => &[],
+        Some(crew) => crew,
+    };
+    let (claim, is_surplus) = match holder(claim, crew, &facts.view.instance.id) {
+        Holder::Claim(holder) => (holder, false),
+        Holder::Unknown => (claim, false),
+        Holder::Nobody => (claim, true),
+    };
+    let age = age(facts.view, now);
+    match Idle::new(claim, seen, age, now) {
+        Some(idle) => Idle { is_surplus, ..idle }.decide(),
+        None => doubt(KeepReason::JobUnknown, age),
     }
 }
 
@@ -249,6 +279,8 @@ struct Idle<'a> {
     job: &'a Job,
     /// The jobs of the run's latest attempt.
     latest: &'a [Job],
+    /// Whether it was launched for somebody who has another one.
+    is_surplus: bool,
     age: SignedDuration,
     now: Timestamp,
 }
@@ -269,6 +301,7 @@ impl<'a> Idle<'a> {
                 .iter()
                 .find(|job| job.id == claim.key.job_id)?,
             latest: listed(seen.lists, run.run_attempt)?,
+            is_surplus: false,
             age,
             now,
         })
@@ -280,6 +313,9 @@ impl<'a> Idle<'a> {
         }
         if let Some(verdict) = self.beside_those_that_wait() {
             return verdict;
+        }
+        if self.is_surplus {
+            return Reap::End(EndReason::Surplus);
         }
         if self.job.status != JobStatus::Completed && self.job.runner_name.is_none() {
             return doubt(KeepReason::JobUnknown, self.age);

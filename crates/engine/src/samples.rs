@@ -9,7 +9,7 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Job, JobStatus};
-use reprise_model::launch::SpotStrategy;
+use reprise_model::launch::{Asked, SpotStrategy};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, InstanceEntry, LaunchClaim, LaunchSpec, RunKey,
 };
@@ -211,6 +211,7 @@ pub(crate) fn claim() -> LaunchClaim {
         held_until: None,
         lost: 0,
         end: None,
+        asked: Asked::Alone,
     }
 }
 

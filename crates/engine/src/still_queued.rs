@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{InstanceId, JobId};
 use reprise_model::instance::{InstanceSight, InstanceState, InstanceView};
 use reprise_model::job::{Job, JobStatus};
+use reprise_model::launch::Asked;
 use reprise_model::ledger::{ClaimState, Due, LaunchClaim};
 use reprise_model::reason::EndReason;
 use reprise_model::runner_name::RunnerNamePattern;
@@ -178,6 +179,7 @@ pub fn is_left_waiting(by: EndReason) -> bool {
         EndReason::JobEnded
         | EndReason::NotTaken
         | EndReason::NeverNeeded
+        | EndReason::Surplus
         | EndReason::JobTakenElsewhere => false,
     }
 }
@@ -210,6 +212,7 @@ fn again(claim: &LaunchClaim, why: Why, rules: &Rules, now: Timestamp) -> QueueS
     let wanted = LaunchClaim {
         state: ClaimState::Wanted,
         generation: claim.generation.saturating_add(1),
+        asked: Asked::NotYet,
         due: Some(Due::now(now)),
         ..claim
     };

@@ -1,12 +1,14 @@
 //! What CreateFleet is asked for and what it brings: instances, and for each pool that gave less
 //! than was wanted the reason.
 //!
+//! Claims that are alike share a request, and each has its place in it.
+//!
 //! A pool is one type in one subnet. EC2's codes are read by the adapter; here are the classes that
 //! matter to a decision.
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::InstanceId;
+use crate::ids::{InstanceId, JobId};
 use crate::instance::Capacity;
 
 /// How EC2 chooses among spot pools.
@@ -235,6 +237,45 @@ pub struct FleetFailure {
     pub code: Option<String>,
     /// EC2's code and words, or what happened on the way.
     pub detail: String,
+}
+
+/// Which request for instances answers a launch claim.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Asked {
+    /// One of its own. As records of old say nothing, they mean this.
+    #[default]
+    Alone,
+    /// None that was made: it may share one with others.
+    NotYet,
+    /// One that it shares.
+    Together(Share),
+}
+
+impl Asked {
+    /// Whether it need not be written down.
+    pub(crate) fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A place in a request that several claims share.
+///
+/// It is fixed before the request is made, and with it the request's token and its number of
+/// instances. So each of those who share it may repeat it, and finds its own instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Share {
+    /// The job in whose name EC2 is asked: its claim was written first.
+    pub leader: JobId,
+    /// The leader's generation.
+    pub generation: u32,
+    /// Which of the instances: the first is 0, and at first the leader's.
+    pub place: u32,
+    /// How many instances are asked for.
+    pub of: u32,
+    /// In the leader's claim, the others by their places from 1 on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub crew: Vec<JobId>,
 }
 
 /// What came of a request for some instances.

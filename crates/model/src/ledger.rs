@@ -15,7 +15,7 @@ use crate::evidence::Evidence;
 use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId};
 use crate::instance::{Capacity, Instance};
 use crate::job::{Execution, JobKey};
-use crate::launch::SpotStrategy;
+use crate::launch::{Asked, Share, SpotStrategy};
 use crate::machine::RootVolume;
 use crate::reason::{Refusal, SettleReason};
 
@@ -239,6 +239,9 @@ pub struct LaunchClaim {
     /// How its end is made visible, where it was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<VisibleEnd>,
+    /// Which request answers it.
+    #[serde(default, skip_serializing_if = "Asked::is_usual")]
+    pub asked: Asked,
 }
 
 /// Records of old do not count, and most have nothing to count.
@@ -252,13 +255,39 @@ impl LaunchClaim {
     ///
     /// It names the capacity: on-demand takes the place of spot without a commit in between, so
     /// whoever begins anew may come to it after another number of requests, and must still find the
-    /// instance that was launched.
+    /// instance that was launched. A shared request's token names the number of instances, too: EC2
+    /// refuses a known token with another one.
     pub fn client_token(&self) -> String {
-        let Self { key, spec, .. } = self;
-        format!(
-            "reprise-{}-{}-{}",
-            key.job_id, spec.capacity, self.generation
-        )
+        let (leader, capacity) = (self.leader(), self.spec.capacity);
+        match self.share() {
+            None => format!("reprise-{leader}-{capacity}-{}", self.generation),
+            Some(Share { generation, of, .. }) => {
+                format!("reprise-{leader}-{capacity}-{generation}-{of}")
+            }
+        }
+    }
+
+    /// The job in whose name EC2 is asked.
+    pub fn leader(&self) -> JobId {
+        self.share().map_or(self.key.job_id, |share| share.leader)
+    }
+
+    /// How many instances its request is for.
+    pub fn count(&self) -> u32 {
+        self.share().map_or(1, |share| share.of)
+    }
+
+    /// Which of them is its own.
+    pub fn place(&self) -> u32 {
+        self.share().map_or(0, |share| share.place)
+    }
+
+    /// Its place in a request that it shares.
+    pub fn share(&self) -> Option<&Share> {
+        match &self.asked {
+            Asked::Alone | Asked::NotYet => None,
+            Asked::Together(share) => Some(share),
+        }
     }
 }
 
@@ -366,6 +395,8 @@ pub enum LaunchAnswer {
     NoCapacity {
         /// EC2's codes, as `InsufficientInstanceCapacity`.
         codes: Vec<String>,
+        /// How many of those who share the request got an instance.
+        served: u32,
     },
     /// EC2 took the request, and throttled or failed in a pool of the fleet: later, as another
     /// request. A throttle of the whole call decides nothing and is [`Self::Unclear`].

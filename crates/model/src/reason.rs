@@ -248,16 +248,19 @@ pub enum EndReason {
     JobTakenElsewhere,
     /// A job waited for it for long, and its runner never came up.
     NeverRan,
+    /// More were launched than are wanted: every job of its launch has another one.
+    Surplus,
 }
 
 impl EndReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::JobEnded,
         Self::NotTaken,
         Self::NeverNeeded,
         Self::JobTakenElsewhere,
         Self::NeverRan,
+        Self::Surplus,
     ];
 
     /// The label value for metrics and logs: one of a fixed set.
@@ -268,6 +271,7 @@ impl EndReason {
             Self::NeverNeeded => "never-needed",
             Self::JobTakenElsewhere => "job-taken-elsewhere",
             Self::NeverRan => "never-ran",
+            Self::Surplus => "surplus",
         }
     }
 }
@@ -280,6 +284,7 @@ impl fmt::Display for EndReason {
             Self::NeverNeeded => "the job that it was launched for ended before any runner took it",
             Self::JobTakenElsewhere => "another runner took the job that it was launched for",
             Self::NeverRan => "a job waited for it for long, and its runner never came up",
+            Self::Surplus => "no job that it was launched together for has it",
         })
     }
 }
@@ -384,9 +389,10 @@ mod tests {
                 EndReason::NeverNeeded => 2,
                 EndReason::JobTakenElsewhere => 3,
                 EndReason::NeverRan => 4,
+                EndReason::Surplus => 5,
             }
         };
         let places: Vec<usize> = EndReason::ALL.iter().map(place).collect();
-        assert_eq!(places, (0..5).collect::<Vec<_>>());
+        assert_eq!(places, (0..6).collect::<Vec<_>>());
     }
 }

@@ -5,6 +5,8 @@
 //!
 //! [`Watch`]: reprise_world::invariants::Watch
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use reprise_model::job::Conclusion;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey, TrackedState};
@@ -30,22 +32,46 @@ pub async fn check_at_rest(universe: &Universe) -> Result<Vec<Broken>, StoreErro
     } else {
         broken.extend(unheard(universe).await?);
         broken.extend(untold(universe).await?);
+        broken.extend(shared_instances(universe).await?);
     }
     Ok(broken)
 }
 
 /// 7: what was claimed to be launched where nothing is to be launched.
 fn claimed(universe: &Universe) -> Vec<Broken> {
-    let written = universe.written().into_iter();
-    let claimed = written.filter_map(|key| match key {
-        DueKey::Claim(key) => Some(key),
-        DueKey::Instance(_) | DueKey::Run(_) => None,
-    });
-    let broken = claimed.map(|key| Broken {
+    let broken = claims(universe).map(|key| Broken {
         invariant: 7,
         what: format!("{key} was claimed, and nothing is to be launched"),
     });
     broken.collect()
+}
+
+/// 7: an instance that two jobs have been promised.
+async fn shared_instances(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
+    let mut promised = BTreeMap::new();
+    let mut broken = Vec::new();
+    for key in claims(universe) {
+        let Some(found) = universe.store.claim(&key).await? else {
+            continue;
+        };
+        let ClaimState::Launched { instance, .. } = found.record.state else {
+            continue;
+        };
+        if let Some(other) = promised.insert(instance.clone(), key.clone()) {
+            let what = format!("{instance} was promised to {other} and to {key}");
+            broken.push(Broken { invariant: 7, what });
+        }
+    }
+    Ok(broken)
+}
+
+/// The claims that were ever written.
+fn claims(universe: &Universe) -> impl Iterator<Item = ClaimKey> {
+    let written = universe.written().into_iter();
+    written.filter_map(|key| match key {
+        DueKey::Claim(key) => Some(key),
+        DueKey::Instance(_) | DueKey::Run(_) => None,
+    })
 }
 
 /// 8: jobs that waited in vain for as long as GitHub lets them, and nobody ever wanted a machine for

@@ -295,6 +295,7 @@ fn decisions() -> Vec<Row> {
         told("landed", &["on-spot-after-all"]),
         told("cancel-run", &CHANGES),
         told("launch-left", &["held-by-another"]),
+        told("launch-shared", &["leads", "follows"]),
         told("launched", &capacity),
         told("not-launched", &answers),
         told("launch-put-off", &["no-turn"]),

@@ -62,7 +62,7 @@ impl<P: Ports> Controller<P> {
     ) -> Result<(), WorkError> {
         let claim = self.store.claim(key).await?;
         if claim.is_some_and(|claim| claim.record.run_id != job.run_id) {
-            self.ask_at(key, Some(instance), self.now()).await?;
+            self.ask_of_holder(key, instance).await?;
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ mod webhook;
 
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
-pub(crate) use self::queued::LedBy;
+pub(crate) use self::queued::{LedBy, wanted};
 
 /// How a message ended: counted, logged, final.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -80,13 +80,16 @@ impl<P: Ports> Controller<P> {
                     let expect = expected(&found);
                     let launched = match led_by {
                         LedBy::Message => self.launch_at_once(claim, expect).await,
-                        LedBy::DueTime => self.launch_when_due(claim, expect).await,
+                        LedBy::DueTime => self.launch_when_due(claim, expect).await.map(Some),
                     };
                     match launched {
+                        Ok(Some(outcome)) => return Ok(outcome),
+                        // Those that it was to share a call with went without it.
+                        Ok(None) => {}
                         Err(WorkError::Store(StoreError::Conflict { .. })) if lost < TRIES => {
                             lost += 1;
                         }
-                        launched => return launched,
+                        Err(error) => return Err(error),
                     }
                 }
             }
@@ -108,25 +111,27 @@ impl<P: Ports> Controller<P> {
     }
 
     /// Claims, asks EC2, and commits its answer. A conflict says that somebody else was faster with
-    /// the first or the last.
+    /// the first or the last; `None` that it is to be decided anew.
     async fn launch_at_once(
         &self,
         claim: LaunchClaim,
         expect: Expect,
-    ) -> Result<Outcome, WorkError> {
-        // Waited for without a claim, which is held for no longer than the launch takes.
-        let _place = self.launch_place().await?;
-        let claimed = self.hold_launch(claim, expect).await?;
-        told_claimed(&claimed.record, expect);
-        let answered = self.launch_claimed(claimed).await?;
-        Ok(match answered.state {
+    ) -> Result<Option<Outcome>, WorkError> {
+        if let Expect::At(_) = expect {
+            taken_over(&claim);
+        }
+        let launched = self.launch_now(claim, expect, LedBy::Message);
+        let Some(answered) = Box::pin(launched).await? else {
+            return Ok(None);
+        };
+        Ok(Some(match answered.state {
             ClaimState::Launched { .. } => Outcome::Launched,
             ClaimState::GivenUp { .. } => Outcome::LaunchGivenUp,
             ClaimState::Wanted => {
                 self.due.notify_one();
                 Outcome::LaunchDue
             }
-        })
+        }))
     }
 
     /// Claims a job that gets no machine, so that this is told of. False when somebody else was faster.
@@ -159,20 +164,17 @@ impl<P: Ports> Controller<P> {
         let claim = launch::unled(claim, self.now());
         let put = self.put_claim(claim.clone(), expect);
         self.store.commit(vec![put]).await?;
-        told_claimed(&claim, expect);
+        match expect {
+            Expect::Absent => wanted(&claim),
+            Expect::At(_) => taken_over(&claim),
+        }
         self.due.notify_one();
         Ok(Outcome::LaunchDue)
     }
 }
 
-fn told_claimed(claim: &LaunchClaim, expect: Expect) {
-    match expect {
-        Expect::Absent => wanted(claim),
-        Expect::At(_) => taken_over(claim),
-    }
-}
-
-fn wanted(claim: &LaunchClaim) {
+/// Tells that a claim was written.
+pub(crate) fn wanted(claim: &LaunchClaim) {
     info!(
         target: "reprise::decision",
         decision = "launch",

@@ -31,6 +31,7 @@ struct Read {
 #[derive(Debug)]
 struct Ledger {
     claim: Option<LaunchClaim>,
+    crew: Option<Vec<LaunchClaim>>,
     evidence: Vec<Evidence>,
 }
 
@@ -84,8 +85,7 @@ impl<P: Ports> Controller<P> {
         let claim = read.ledger.as_ref().and_then(|read| read.claim.as_ref());
         match claim {
             Some(claim) if still_queued::is_left_waiting(why) => {
-                self.ask_at(&claim.key, Some(&view.instance.id), self.now())
-                    .await
+                self.ask_of_holder(&claim.key, &view.instance.id).await
             }
             Some(_) | None => Ok(()),
         }
@@ -99,8 +99,7 @@ impl<P: Ports> Controller<P> {
         let known = self.store.instance(&view.instance).await?;
         let had_a_job = known.is_some_and(|known| known.record.judged.is_some());
         if let Some(key) = self.claim_key(view).filter(|_| !had_a_job) {
-            self.ask_at(&key, Some(&view.instance.id), self.now())
-                .await?;
+            self.ask_of_holder(&key, &view.instance.id).await?;
         }
         self.mourned.wait_until(&view.instance, Timestamp::MAX);
         Ok(())
@@ -124,6 +123,7 @@ impl<P: Ports> Controller<P> {
             rests_until: self.kept.until(&view.instance),
             ledger: read.ledger.as_ref().map(|read| LedgerWords {
                 claim: read.claim.as_ref(),
+                crew: read.crew.as_deref(),
                 evidence: &read.evidence,
             }),
             runner_name: &self.settings.runner_name,
@@ -151,8 +151,16 @@ impl<P: Ports> Controller<P> {
                 let known = self.store.instance(&view.instance).await?;
                 read.ledger = Some(Ledger {
                     claim: self.claim_of(view).await?,
+                    crew: None,
                     evidence: known.map(|known| known.record.evidence).unwrap_or_default(),
                 });
+            }
+            Question::Crew => {
+                if let Some(ledger) = &mut read.ledger
+                    && let Some(claim) = &ledger.claim
+                {
+                    ledger.crew = Some(self.crew_of(claim).await?);
+                }
             }
             Question::GitHub(what) => {
                 let claim = read.ledger.as_ref().and_then(|read| read.claim.as_ref());

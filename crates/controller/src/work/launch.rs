@@ -1,33 +1,44 @@
-//! A launch: at once for a queued job, and when it is due where EC2 gave no instance yet.
+//! A launch that is claimed: what EC2 is asked for, and what becomes of the claim. Each claim is worked
+//! on by a task of its own, also where several share a call.
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use reprise_config::FleetSettings;
-use reprise_engine::{fleet, launch, mutant, no_machine};
+use reprise_engine::backoff::Jitter;
+use reprise_engine::{due, fleet, launch, mutant, no_machine};
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
-use reprise_store::Store;
+use reprise_store::{Expect, Store, Versioned};
 use tracing::{debug, info, warn};
 
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
+use crate::intake::LedBy;
 use crate::pace::PutOff;
 use crate::ports::{LaunchOrder, Ports};
-
-/// The place of a launch that is asked for alone.
-const ALONE: u32 = 0;
 
 impl<P: Ports> Controller<P> {
     /// A claim that is due: a launch that was tried in vain, one that brought an instance whose job may
     /// still wait, or one that was given up and is to be told of.
     pub(super) async fn launch_again(&self, key: &ClaimKey) -> Result<(), WorkError> {
         let found = self.store.claim(key).await?;
-        let Some(claimed) = self.claim_due(found).await? else {
+        let now = self.now();
+        let Some(found) = found.filter(|found| due::is_due(found.record.due, now)) else {
+            return Ok(());
+        };
+        if found.record.state == ClaimState::Wanted {
+            let Versioned { record, version } = found;
+            let launched = self.launch_now(record, Expect::At(version), LedBy::DueTime);
+            return Box::pin(launched).await.map(drop);
+        }
+        let Some(claimed) = self.claim_due(Some(found)).await? else {
             return Ok(());
         };
         match claimed.record.state {
-            ClaimState::Wanted => self.launch_claimed(claimed).await.map(drop),
-            ClaimState::Launched { .. } => self.ask_whether_it_waits(claimed).await,
             ClaimState::GivenUp { .. } => self.tell_end(claimed).await,
+            ClaimState::Wanted | ClaimState::Launched { .. } => {
+                self.ask_whether_it_waits(claimed).await
+            }
         }
     }
 
@@ -72,25 +83,37 @@ impl<P: Ports> Controller<P> {
             return self.launch_later(claim, put_off);
         }
         let order = self.launch_order(settings, &claim);
-        let outcome = match self.launch_in_turn(&order).await {
+        let heard = self.ask_once(&order).await;
+        let outcome = match &heard.outcome {
             Ok(outcome) => outcome,
-            Err(put_off) => return self.launch_later(claim, put_off),
+            Err(put_off) => return self.launch_later(claim, *put_off),
         };
-        let answer = fleet::for_place(&outcome, ALONE);
-        let answer = match self.equipped(&claim, answer).await {
-            Ok(answer) => answer,
-            Err(put_off) => return self.launch_later(claim, put_off),
+        let answer = fleet::for_place(outcome, claim.place());
+        // What all hear alike they answer alike; what became of an instance is its own affair.
+        let (at, jitter) = match &answer {
+            LaunchAnswer::Launched { .. } => (self.now(), self.jitter()),
+            LaunchAnswer::NoCapacity { .. }
+            | LaunchAnswer::Throttled
+            | LaunchAnswer::Refused { .. }
+            | LaunchAnswer::Unclear { .. } => (heard.at, heard.jitter),
         };
-        self.metrics
-            .launch(order.capacity.as_str(), answer_word(&answer));
+        match self.equipped(&claim, answer).await {
+            Ok(answer) => self.answered(claim, answer, at, jitter),
+            Err(put_off) => self.launch_later(claim, put_off),
+        }
+    }
+
+    fn answered(
+        &self,
+        claim: LaunchClaim,
+        answer: LaunchAnswer,
+        at: Timestamp,
+        jitter: Jitter,
+    ) -> LaunchClaim {
+        let capacity = claim.spec.capacity.as_str();
+        self.metrics.launch(capacity, answer_word(&answer));
         log_answer(&claim, &answer);
-        launch::answered(
-            claim,
-            answer,
-            self.now(),
-            self.jitter(),
-            &self.settings.rules,
-        )
+        launch::answered(claim, answer, at, jitter, &self.settings.rules)
     }
 
     /// The claim of a launch that is not to be asked for now.
@@ -110,7 +133,7 @@ impl<P: Ports> Controller<P> {
         LaunchOrder {
             region: claim.spec.region.clone(),
             client_token: mutant!(NewTokenEachTry => self.a_new_token(claim), claim.client_token()),
-            count: 1,
+            count: claim.count(),
             capacity: claim.spec.capacity,
             strategy: claim.spec.strategy,
             launch_template: fleet.launch_template.clone(),
@@ -127,7 +150,7 @@ impl<P: Ports> Controller<P> {
         let keys = &self.settings.rules.tags;
         let ours = [
             (keys.stack(), fleet.stack.to_string()),
-            (keys.launch(), claim.key.job_id.to_string()),
+            (keys.launch(), claim.leader().to_string()),
             (keys.repository(), claim.key.repository.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),
         ];

@@ -5,6 +5,8 @@
 //! could have. Re-runs and looks at instances go before launches, however many of these are due.
 
 mod backlog;
+mod calls;
+mod desk;
 mod equip;
 mod late;
 mod launch;
@@ -13,6 +15,7 @@ mod report;
 mod rests;
 mod run;
 mod still_queued;
+mod together;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -24,6 +27,8 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
 use self::backlog::{Backlog, is_launch};
+pub(crate) use self::calls::Calls;
+pub(crate) use self::desk::Desk;
 use self::rests::Rests;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};

@@ -4,6 +4,7 @@
 //! questions are answered, and whoever has reason to ask makes the claim due.
 
 use jiff::Timestamp;
+use reprise_engine::fleet::{self, Holder};
 use reprise_engine::launch;
 use reprise_engine::pace::Errand;
 use reprise_engine::still_queued::{self, JobsWords, QueueFacts, QueueStep, Why};
@@ -69,6 +70,23 @@ impl<P: Ports> Controller<P> {
                 }
                 QueueStep::Commit(after, why) => return Ok((after, why)),
             }
+        }
+    }
+
+    /// Has it asked now whether the job still waits for which an instance was launched: that of the claim
+    /// that the instance's tags name, or of one that shared its request.
+    pub(crate) async fn ask_of_holder(
+        &self,
+        launch: &ClaimKey,
+        instance: &InstanceId,
+    ) -> Result<(), WorkError> {
+        let Some(found) = self.store.claim(launch).await? else {
+            return Ok(());
+        };
+        let crew = self.crew_of(&found.record).await?;
+        match fleet::holder(&found.record, &crew, instance) {
+            Holder::Claim(holder) => self.ask_at(&holder.key, Some(instance), self.now()).await,
+            Holder::Unknown | Holder::Nobody => Ok(()),
         }
     }
 

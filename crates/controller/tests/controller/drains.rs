@@ -11,7 +11,7 @@ use reprise_model::webhook::JobAction;
 use crate::fakes::FOR_EVER;
 use crate::fakes::github::PostFault;
 use crate::fakes::house::{House, Running};
-use crate::fakes::samples::{HOST, RUN, queued, secs};
+use crate::fakes::samples::{HOST, RUN, queued, queued_alone, secs};
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_is_being_read_is_handed_back_and_the_next_one_need_not_wait() {
@@ -40,11 +40,14 @@ async fn launches_that_were_not_answered_are_handed_back_and_the_next_one_need_n
     let first = house.start();
     house.cloud.launches_take(FOR_EVER);
     for number in 1..=60 {
-        house.send_job(JobAction::Queued, &queued(number, "build"));
+        house.send_job(JobAction::Queued, &queued_alone(number));
     }
     house
-        .until("received", async || house.webhooks.visible() == 0)
+        .until("begun", async || {
+            house.webhooks.visible() == 0 && house.cloud.launch_calls() == 32
+        })
         .await;
+    house.pass(1).await;
     first.stop().await;
     assert_eq!(house.cloud.launch_calls(), 32, "none was begun at the end");
     assert_eq!(house.webhooks.visible(), 60);

@@ -11,7 +11,7 @@ use reprise_store::Store;
 
 use crate::fakes::FOR_EVER;
 use crate::fakes::house::House;
-use crate::fakes::samples::{HOST, RUN, queued, repository, secs, settings};
+use crate::fakes::samples::{HOST, RUN, queued, queued_alone, repository, secs, settings};
 
 #[tokio::test(start_paused = true)]
 async fn a_queued_job_is_launched_once_though_it_is_delivered_twice() {
@@ -236,7 +236,7 @@ async fn launches_that_wait_for_a_place_are_made_once_each() {
     let running = house.start();
     house.cloud.launches_take(Duration::from_secs(20));
     for number in 1..=200 {
-        house.send_job(JobAction::Queued, &queued(number, "build"));
+        house.send_job(JobAction::Queued, &queued_alone(number));
     }
     house
         .until("launched", async || house.cloud.launched().len() == 200)
@@ -252,7 +252,7 @@ async fn a_hundred_launches_do_not_keep_a_re_run_waiting() {
     let running = house.start_with(settings(true), 1_000);
     house.cloud.launches_take(FOR_EVER);
     for number in 101..=200 {
-        house.send_job(JobAction::Queued, &queued(number, "build"));
+        house.send_job(JobAction::Queued, &queued_alone(number));
     }
     house
         .until("received", async || house.webhooks.visible() == 0)

@@ -22,6 +22,7 @@ mod reaps;
 mod replicas;
 mod runners;
 mod serving;
+mod shared;
 mod still_queued;
 mod sweeps;
 mod turns;

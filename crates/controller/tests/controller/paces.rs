@@ -10,11 +10,12 @@ use crate::fakes::FOR_EVER;
 use crate::fakes::github::Fault;
 use crate::fakes::house::House;
 use crate::fakes::runners::Wrong;
-use crate::fakes::samples::{HOST, REGION, RUN, queued, secs, settings};
+use crate::fakes::samples::{HOST, REGION, RUN, queued_alone, secs, settings};
 
+/// Jobs that share no call.
 fn queue(house: &House, jobs: std::ops::Range<u64>) {
     for number in jobs {
-        house.send_job(JobAction::Queued, &queued(number, "build"));
+        house.send_job(JobAction::Queued, &queued_alone(number));
     }
 }
 

@@ -143,7 +143,8 @@ async fn a_backlog_is_received_without_a_rest() {
         house.send_job(JobAction::Queued, &queued(number, "build"));
     }
     let controller = house.start();
-    house.pass_millis(100).await;
+    // What is alike waits for each other for a moment, whatever was received.
+    house.pass_millis(150).await;
     assert!(house.webhooks.is_empty());
     assert_eq!(house.webhooks.brought(), 5);
     controller.stop().await;

@@ -12,7 +12,7 @@ use reprise_model::webhook::JobAction;
 use crate::fakes::FOR_EVER;
 use crate::fakes::github::PostFault;
 use crate::fakes::house::{House, Running};
-use crate::fakes::samples::{HOST, RUN, queued, secs};
+use crate::fakes::samples::{HOST, RUN, queued, queued_alone, secs};
 
 #[tokio::test(start_paused = true)]
 async fn three_replicas_that_get_each_message_twice_launch_once_and_ask_once() {
@@ -144,7 +144,7 @@ async fn what_a_replica_claims_is_left_alone_by_one_that_read_it_before() {
     let replicas: Vec<Running> = (0..3).map(|_| house.start()).collect();
     house.cloud.launches_take(Duration::from_secs(25));
     for number in 1..=20 {
-        house.send_job(JobAction::Queued, &queued(number, "build"));
+        house.send_job(JobAction::Queued, &queued_alone(number));
     }
     house.pass(60).await;
     assert_eq!(house.cloud.launched().len(), 20);

@@ -1,7 +1,10 @@
+use reprise_model::ids::JobId;
 use reprise_model::instance::Capacity;
-use reprise_model::launch::Shortage;
+use reprise_model::launch::{Asked, Shortage};
 
 use super::*;
+use crate::samples::claim;
+use crate::share::{Led, following, leading};
 
 const IDS: [&str; 2] = ["i-0123456789abcdef0", "i-0123456789abcdef1"];
 
@@ -58,6 +61,7 @@ fn failed(fault: LaunchFault) -> LaunchAnswer {
 fn codes(codes: &[&str]) -> LaunchAnswer {
     LaunchAnswer::NoCapacity {
         codes: codes.iter().map(|code| (*code).to_owned()).collect(),
+        served: 0,
     }
 }
 
@@ -103,7 +107,11 @@ fn a_place_that_a_partial_answer_leaves_out_hears_why() {
         shortfall: vec![short(SHORT.0, SHORT.1)],
     });
     assert_eq!(for_place(&outcome, 0), gets(IDS[0]));
-    assert_eq!(for_place(&outcome, 1), codes(&[SHORT.1]));
+    let hears = LaunchAnswer::NoCapacity {
+        codes: vec![SHORT.1.to_owned()],
+        served: 1,
+    };
+    assert_eq!(for_place(&outcome, 1), hears);
 }
 
 #[test]
@@ -154,4 +162,35 @@ fn a_whole_call_without_capacity_is_no_capacity() {
 fn a_fleet_with_neither_an_instance_nor_an_error_is_refused_by_name() {
     let words = "EC2 made fleet fleet-1 with neither an instance nor an error";
     assert_eq!(none(&[]), refused(words));
+}
+
+#[test]
+fn an_instance_is_the_one_claims_that_has_it_and_nobodys_once_all_are_answered() {
+    let first = leading(claim(), vec![JobId(2)]);
+    let led = Led::by(&first).expect("it leads");
+    let second = |state: ClaimState| {
+        let mut claim = claim();
+        claim.key.job_id = JobId(2);
+        claim.state = state;
+        following(claim, &led, 1)
+    };
+    let has = |id: &str| ClaimState::Launched {
+        instance: id.parse().expect("an instance id"),
+        capacity: Capacity::Spot,
+    };
+    let id: InstanceId = IDS[1].parse().expect("an instance id");
+    let served = [second(has(IDS[1]))];
+    assert_eq!(holder(&first, &served, &id), Holder::Claim(&served[0]));
+    let waits = [second(ClaimState::Wanted)];
+    assert_eq!(holder(&first, &waits, &id), Holder::Unknown);
+    let given_up = [second(ClaimState::GivenUp { why: String::new() })];
+    assert_eq!(holder(&first, &given_up, &id), Holder::Nobody);
+    let mut elsewhere = second(ClaimState::Wanted);
+    elsewhere.asked = Asked::NotYet;
+    assert_eq!(holder(&first, &[elsewhere], &id), Holder::Nobody);
+    let unanswered = LaunchClaim {
+        state: ClaimState::Wanted,
+        ..first
+    };
+    assert_eq!(holder(&unanswered, &given_up, &id), Holder::Unknown);
 }

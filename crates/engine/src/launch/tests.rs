@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use reprise_model::ids::{InstanceId, RunAttempt};
+use reprise_model::ids::{InstanceId, JobId, RunAttempt};
 use reprise_model::labels::{LabelError, parse};
 use reprise_model::machine::Architecture;
 
 use super::*;
 use crate::offer::{ImageOffer, ImageSource};
 use crate::samples::{at, attempt, here, instance, job, repository};
+use crate::share;
 use crate::types::InstanceType;
 
 const MIDDLE: Jitter = Jitter(0.5);
@@ -260,6 +261,36 @@ fn whoever_begins_anew_comes_to_the_same_on_demand_request() {
 }
 
 #[test]
+fn those_whom_spot_left_out_ask_for_on_demand_together_for_as_many_as_they_are() {
+    let first = share::leading(spot_claim(), vec![JobId(2), JobId(3)]);
+    let led = share::Led::by(&first).expect("it leads");
+    let no = LaunchAnswer::NoCapacity {
+        codes: Vec::new(),
+        served: 1,
+    };
+    let left_out = [1, 2].map(|place| {
+        let one = share::following(spot_claim(), &led, place);
+        answer(one, no.clone())
+    });
+    let [second, third] = &left_out;
+    assert_eq!(second.client_token(), third.client_token());
+    assert_ne!(second.client_token(), first.client_token());
+    assert_eq!((second.count(), second.place()), (2, 0));
+    assert_eq!((third.count(), third.place()), (2, 1));
+}
+
+#[test]
+fn after_a_no_others_may_share_the_next_request_and_after_no_answer_it_is_the_same_one() {
+    let first = share::leading(spot_claim(), vec![JobId(2)]);
+    let lost = answer(first.clone(), unclear());
+    assert_eq!(lost.client_token(), first.client_token());
+    let no = answer(first, refused());
+    assert_eq!(no.asked, Asked::NotYet);
+    let lost = answer(share::alone(spot_claim()), unclear());
+    assert_eq!(lost.asked, Asked::Alone);
+}
+
+#[test]
 fn only_a_fall_back_goes_on_with_the_next_request_at_once() {
     assert!(goes_on(&answer(spot_claim(), no_spot()), at(0)));
     let without_spot = answer(spot_claim(), no_spot());
@@ -484,6 +515,7 @@ fn launched() -> LaunchAnswer {
 fn no_spot() -> LaunchAnswer {
     LaunchAnswer::NoCapacity {
         codes: vec!["InsufficientInstanceCapacity".to_owned()],
+        served: 0,
     }
 }
 

@@ -3,10 +3,13 @@
 use proptest::prelude::*;
 use reprise_model::evidence::EvidenceSource;
 use reprise_model::ids::{JobId, RunnerName};
+use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
+use reprise_model::ledger::ClaimState;
 
 use super::*;
 use crate::samples::{STACK, at, attempt, claim, evidence, job, run, view};
+use crate::share::leading;
 
 /// [`crate::samples::view`] was launched at 50.
 const LAUNCHED: i64 = 50;
@@ -332,6 +335,7 @@ struct House {
     rests_until: Option<Timestamp>,
     ledger_is_read: bool,
     claim: Option<LaunchClaim>,
+    crew: Option<Vec<LaunchClaim>>,
     evidence: Vec<Evidence>,
     refused: bool,
     run: Option<Run>,
@@ -344,6 +348,7 @@ impl House {
         Self {
             view: view(),
             rests_until: None,
+            crew: None,
             ledger_is_read: false,
             claim: Some(claim()),
             evidence: Vec::new(),
@@ -375,6 +380,7 @@ impl House {
             rests_until: self.rests_until,
             ledger: self.ledger_is_read.then_some(LedgerWords {
                 claim: self.claim.as_ref(),
+                crew: self.crew.as_deref(),
                 evidence: &self.evidence,
             }),
             runner_name: &RunnerNamePattern::default(),
@@ -388,6 +394,72 @@ impl House {
             },
         };
         decide(&facts, &Rules::default(), at(seconds))
+    }
+}
+
+#[test]
+fn an_idle_instance_that_nobody_has_is_ended_once_no_job_waits_for_its_kind() {
+    let mut house = House::read();
+    house.run = Some(Run {
+        status: RunStatus::InProgress,
+        ..run()
+    });
+    house.list(
+        1,
+        vec![
+            elsewhere(job(1, "build")),
+            running_elsewhere(job(2, "test")),
+        ],
+    );
+    let shared = leading(claim(), vec![JobId(2)]);
+    let other = LaunchClaim {
+        state: ClaimState::Launched {
+            instance: "i-0123456789abcdef1".parse().expect("an id"),
+            capacity: Capacity::Spot,
+        },
+        ..shared
+    };
+    house.claim = Some(other.clone());
+    let grace = LAUNCHED + 10 * MINUTE;
+    assert_eq!(house.at(grace), Reap::Ask(Question::Crew));
+    house.crew = Some(vec![other]);
+    assert_eq!(house.at(grace), Reap::End(EndReason::Surplus));
+    house.list(1, vec![waiting(job(1, "build"))]);
+    assert_eq!(house.at(grace), Reap::Keep(KeepReason::JobWaits));
+}
+
+#[test]
+fn an_idle_instance_of_one_of_the_crew_is_kept_as_its_own_would_be() {
+    let mut house = House::read();
+    house.run = Some(Run {
+        status: RunStatus::InProgress,
+        ..run()
+    });
+    house.list(
+        1,
+        vec![
+            elsewhere(job(1, "build")),
+            running_elsewhere(job(2, "test")),
+        ],
+    );
+    let mut mate = claim();
+    mate.key.job_id = JobId(2);
+    let shared = leading(claim(), vec![JobId(2)]);
+    house.claim = Some(LaunchClaim {
+        state: ClaimState::GivenUp { why: String::new() },
+        ..shared
+    });
+    house.crew = Some(vec![mate]);
+    let grace = LAUNCHED + 10 * MINUTE;
+    assert_eq!(house.at(grace), Reap::Keep(KeepReason::RunGoesOn));
+}
+
+fn running_elsewhere(job: Job) -> Job {
+    Job {
+        status: JobStatus::InProgress,
+        conclusion: None,
+        completed_at: None,
+        ..elsewhere(job)
     }
 }
 

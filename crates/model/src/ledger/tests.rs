@@ -166,6 +166,7 @@ fn claim(state: ClaimState) -> LaunchClaim {
         held_until: None,
         lost: 0,
         end: None,
+        asked: Asked::Alone,
     }
 }
 
@@ -206,6 +207,39 @@ fn a_launch_claim_keeps_its_stored_form() {
         assert_eq!(read_back(&claim), claim);
     }
     insta::assert_json_snapshot!(claim(launched()));
+}
+
+#[test]
+fn a_shared_launch_keeps_its_stored_form() {
+    let share = |crew: &[u64]| Share {
+        leader: JobId(7),
+        generation: 2,
+        place: 0,
+        of: 3,
+        crew: crew.iter().copied().map(JobId).collect(),
+    };
+    for asked in [
+        Asked::Alone,
+        Asked::NotYet,
+        Asked::Together(share(&[])),
+        Asked::Together(share(&[8, 9])),
+    ] {
+        let claim = LaunchClaim {
+            asked: asked.clone(),
+            ..claim(ClaimState::Wanted)
+        };
+        assert_eq!(read_back(&claim), claim);
+    }
+    let stored = |asked| {
+        serde_json::to_value::<Asked>(asked)
+            .expect("json")
+            .to_string()
+    };
+    assert_eq!(stored(Asked::NotYet), r#""not-yet""#);
+    assert_eq!(
+        stored(Asked::Together(share(&[8, 9]))),
+        r#"{"together":{"crew":[8,9],"generation":2,"leader":7,"of":3,"place":0}}"#
+    );
 }
 
 #[test]

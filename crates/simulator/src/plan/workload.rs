@@ -153,6 +153,14 @@ fn jobs(dice: &mut Dice, run: &Place<'_>) -> Vec<JobSpec> {
     if dice.chance(60) {
         give_equal_names(dice, &mut jobs);
     }
+    if dice.chance(250) {
+        // Alike in all that a launch is made of.
+        let labels = labels(dice, run, 0);
+        for job in &mut jobs {
+            job.labels.clone_from(&labels);
+        }
+        return jobs;
+    }
     let labels_are_shared = dice.chance(50);
     for (place, job) in jobs.iter_mut().enumerate() {
         let place = if labels_are_shared { 0 } else { place };

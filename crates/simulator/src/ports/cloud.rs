@@ -16,7 +16,7 @@ use reprise_model::machine::MachineType;
 use reprise_world::ec2::{
     Call, CreateFleet, CreateTags, DescribeImages, DescribeInstanceTypes, DescribeInstances,
     Ec2Error, Filter, Fleet, FleetConfig, FleetError, FleetLaunch, FleetOverride, FleetTarget,
-    Image, TemplateRef,
+    Image, Pool, Supply, TemplateRef,
 };
 
 use super::{Wire, failure};
@@ -85,6 +85,16 @@ impl SimCloud {
         short
     }
 
+    /// How many of the instances there are all the same: often none.
+    fn part_of(&self, order: &LaunchOrder) -> u32 {
+        let count = usize::try_from(order.count).unwrap_or(1);
+        let part = self.0.universe.throw(|dice| dice.below(count));
+        if part > 0 {
+            self.0.fault("a part of a fleet");
+        }
+        u32::try_from(part).unwrap_or_default()
+    }
+
     /// The code of a pool's no that is not about capacity.
     fn says_no(&self) -> Option<&'static str> {
         let universe = &self.0.universe;
@@ -100,11 +110,18 @@ impl SimCloud {
         }
     }
 
-    fn create_fleet(&self, order: &LaunchOrder) -> FleetOutcome {
+    fn create_fleet(&self, order: &LaunchOrder, supply: Supply) -> FleetOutcome {
         let request = fleet_request(order);
         let fleet = self.0.universe.world(|world, now| {
             let call = Call::by_account(now);
-            world.ec2_mut(now).create_fleet(&call, &request)
+            let ec2 = world.ec2_mut(now);
+            match supply {
+                Supply::Unlimited => ec2.create_fleet(&call, &request),
+                supply @ (Supply::Left(_) | Supply::Refused(_)) => {
+                    let pool = Pool::of(order.capacity);
+                    ec2.while_supplied(pool, supply, |ec2| ec2.create_fleet(&call, &request))
+                }
+            }
         });
         match fleet {
             Ok(fleet) => Ok(fleet_answer(&fleet)),
@@ -131,18 +148,23 @@ impl Cloud for SimCloud {
         // EC2 answers a repeat as it answered before.
         let token = &order.client_token;
         let is_repeat = universe.look(|world, now| world.ec2_mut(now).knows_token(token));
+        let mut supply = Supply::Unlimited;
         if !is_repeat && self.is_short_of(order.capacity) {
-            return self.0.call(USUAL, || Ok(brings_none(order, SHORT))).await;
+            match self.part_of(order) {
+                0 => return self.0.call(USUAL, || Ok(brings_none(order, SHORT))).await,
+                part => supply = Supply::Left(part),
+            }
         }
         if !is_repeat && let Some(code) = self.says_no() {
             return self.0.call(USUAL, || Ok(brings_none(order, code))).await;
         }
         if !universe.hits(universe.rates().ec2.lost_answers) {
-            return self.0.call(USUAL, || self.create_fleet(order)).await;
+            let create = || self.create_fleet(order, supply);
+            return self.0.call(USUAL, create).await;
         }
         self.0.fault("a launch's answer is lost");
         let carried_out = universe.throw(|dice| dice.below(2) == 0);
-        let launch = || carried_out.then(|| self.create_fleet(order));
+        let launch = || carried_out.then(|| self.create_fleet(order, supply));
         self.0.call(USUAL, launch).await;
         universe.clock.pause(DEADLINE).await;
         self.0.life.goes_on().await;

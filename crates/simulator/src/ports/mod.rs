@@ -102,11 +102,12 @@ impl Wire {
 }
 
 /// All faults that befall a replica's calls.
-pub const FAULTS: [&str; 22] = [
+pub const FAULTS: [&str; 23] = [
     "a commit is done and its repeat conflicts",
     "a fresh run is not found",
     "a launch's answer is lost",
     "a message is received twice",
+    "a part of a fleet",
     "a re-run executes nothing",
     "a receive fails",
     "a termination fails",

@@ -9,7 +9,7 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance};
 use reprise_model::job::{Conclusion, Execution, Job, JobKey, JobStatus};
-use reprise_model::launch::SpotStrategy;
+use reprise_model::launch::{Asked, Share, SpotStrategy};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, LaunchSpec, Rerun,
     RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, Sibling, TrackedJob, TrackedState,
@@ -267,7 +267,34 @@ fn claims() -> Vec<(&'static str, Sample)> {
         (name, Sample::Claim(claim))
     })
     .chain([("claim-held", Sample::Claim(held_claim()))])
+    .chain([("claim-shared", Sample::Claim(shared_claim()))])
+    .chain([("claim-not-asked", Sample::Claim(not_asked_claim()))])
     .collect()
+}
+
+/// As whoever leads a shared launch stores it.
+fn shared_claim() -> LaunchClaim {
+    let share = Share {
+        leader: JobId(408),
+        generation: 0,
+        place: 0,
+        of: 3,
+        crew: vec![JobId(409), JobId(410)],
+    };
+    LaunchClaim {
+        held_until: Some(at(31)),
+        asked: Asked::Together(share),
+        ..launch_claim(408, ClaimState::Wanted, None)
+    }
+}
+
+/// As it is stored after a no of EC2.
+fn not_asked_claim() -> LaunchClaim {
+    LaunchClaim {
+        generation: 1,
+        asked: Asked::NotYet,
+        ..launch_claim(411, ClaimState::Wanted, Some(Due::now(at(1))))
+    }
 }
 
 /// As it is stored before EC2 is asked.
@@ -427,6 +454,7 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
         held_until: None,
         lost: 0,
         end: None,
+        asked: Asked::Alone,
     }
 }
 

@@ -146,6 +146,20 @@ impl Ec2 {
         self.supplies.push((pool, supply));
     }
 
+    /// Does something while pools have so much to give, and puts back what they had before.
+    pub fn while_supplied<T>(
+        &mut self,
+        pool: Pool,
+        supply: Supply,
+        act: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        let before = self.supplies.clone();
+        self.set_capacity(pool, supply);
+        let done = act(self);
+        self.supplies = before;
+        done
+    }
+
     /// Interrupts a spot instance: the notice stands at once, the end comes after it.
     pub fn interrupt(
         &mut self,

@@ -1,9 +1,9 @@
 //! Invariants of the fleet: what is launched, on what, and when it ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_model::ids::{InstanceId, JobId};
+use reprise_model::ids::{InstanceId, JobId, RunAttempt, RunId};
 use reprise_model::instance::Capacity;
 
 use super::Mandate;
@@ -65,40 +65,60 @@ pub(super) fn launched_unasked(mandate: Mandate, machine: &Machine) -> Option<St
     })
 }
 
-/// 7, at a launch: the launches of a queued job are bounded. `launches` tells those that each had. One that
-/// can bring the job nothing any more may be replaced, [`MOST_REPLACED`] times.
+/// Jobs that may share a launch: of one attempt, with the same labels. GitHub gives any of them to the
+/// runner of any of their machines.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Alike {
+    run: RunId,
+    attempt: RunAttempt,
+    labels: Vec<String>,
+}
+
+/// 7, at a launch: the launches of queued jobs that are alike are bounded by their number. `launches`
+/// tells those that they had. One that can bring none of them anything any more may be replaced,
+/// [`MOST_REPLACED`] times a job.
 pub(super) fn one_launch_too_many(
     world: &World,
-    launches: &mut BTreeMap<JobId, Vec<InstanceId>>,
+    launches: &mut BTreeMap<Alike, Vec<InstanceId>>,
     machine: &Machine,
 ) -> Option<String> {
     let job = machine.launched_for?;
-    let earlier = launches.entry(job).or_default();
+    let (run, attempt, record) = world.github().job(job)?;
+    let alike = Alike {
+        run: run.id,
+        attempt: attempt.number,
+        labels: record.labels.clone(),
+    };
+    let jobs = attempt.jobs.values();
+    let jobs = jobs.filter(|one| !one.is_carried_over() && one.labels == alike.labels);
+    let jobs: BTreeSet<JobId> = jobs.map(|job| job.id).collect();
+    let earlier = launches.entry(alike).or_default();
     let machines = earlier.iter().filter_map(|id| world.machine(id));
-    let lost = machines.filter(|one| is_lost(one, job, machine.launched_at));
-    let most = MOST_LAUNCHES + lost.count().min(MOST_REPLACED);
+    let lost = machines.filter(|one| is_lost(one, &jobs, machine.launched_at));
+    let most = jobs.len() * MOST_LAUNCHES + lost.count().min(jobs.len() * MOST_REPLACED);
     earlier.push(machine.id.clone());
     let launched = earlier.len();
     (launched > most).then(|| {
         format!(
-            "{} is launch {launched} for job {job}, and {most} are the most",
+            "{} is launch {launched} for job {job} and those alike, and {most} are the most",
             machine.id
         )
     })
 }
 
-/// Whether a machine can bring its job nothing any more: it ended, another job took it, or its runner had
-/// time enough to come up.
-fn is_lost(machine: &Machine, job: JobId, now: Timestamp) -> bool {
+/// Whether a machine can bring these jobs nothing any more: it ended, another job took it, or its runner
+/// had time enough to come up.
+fn is_lost(machine: &Machine, jobs: &BTreeSet<JobId>, now: Timestamp) -> bool {
+    let has_one = machine.job.is_some_and(|job| jobs.contains(&job));
     let is_of_use = match machine.activity {
         Activity::Booting | Activity::Idle => now < machine.launched_at + COMES_UP_WITHIN,
         Activity::Working
         | Activity::Stopping
         | Activity::Dying
         | Activity::Done
-        | Activity::Gone => machine.job == Some(job),
+        | Activity::Gone => has_one,
     };
-    !is_of_use || machine.ending.is_some_and(|_| machine.job != Some(job))
+    !is_of_use || (machine.ending.is_some() && !has_one)
 }
 
 /// 6: only instances with our stack's tag are ended, and none whose job is running, among the

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::ids::{InstanceId, JobId, RunId};
+use reprise_model::ids::{InstanceId, RunId};
 
 use super::{Broken, Mandate, ends, fleet, reruns, told};
 use crate::world::World;
@@ -18,8 +18,8 @@ pub struct Watch {
     launches: usize,
     /// How often each run had been read before its last mutation.
     reads: BTreeMap<RunId, u64>,
-    /// The instances that were launched for each queued job.
-    launched: BTreeMap<JobId, Vec<InstanceId>>,
+    /// The instances that were launched for queued jobs that are alike.
+    launched: BTreeMap<fleet::Alike, Vec<InstanceId>>,
 }
 
 impl Watch {

@@ -34,7 +34,9 @@ struct State {
     instances: BTreeMap<InstanceId, InstanceView>,
     fleets: BTreeMap<String, FleetAnswer>,
     launched: Vec<InstanceId>,
-    no_spot: bool,
+    spot_left: Option<u32>,
+    on_demand_left: Option<u32>,
+    answers_take: Duration,
     no_looks: bool,
     no_answers: bool,
     throttles_until: Option<Timestamp>,
@@ -145,7 +147,22 @@ impl FakeCloud {
 
     /// EC2 has no spot capacity.
     pub(crate) fn no_spot(&self) {
-        self.lock().no_spot = true;
+        self.spot_for(0);
+    }
+
+    /// EC2 has spot capacity for so many more instances.
+    pub(crate) fn spot_for(&self, instances: u32) {
+        self.lock().spot_left = Some(instances);
+    }
+
+    /// EC2 has on-demand capacity for so many more instances; `None` for all.
+    pub(crate) fn on_demand_for(&self, instances: Option<u32>) {
+        self.lock().on_demand_left = instances;
+    }
+
+    /// How long a CreateFleet call's answer is under way.
+    pub(crate) fn answers_take(&self, time: Duration) {
+        self.lock().answers_take = time;
     }
 
     /// CreateFleet's answers are lost: nothing is launched, as far as anybody knows.
@@ -216,14 +233,40 @@ impl FakeCloud {
         self.lock().looks
     }
 
-    fn fleet(&self, state: &mut State, order: &LaunchOrder) -> FleetAnswer {
-        if state.no_spot && order.capacity == Capacity::Spot {
-            return FleetAnswer {
-                shortfall: vec![short_of_spot()],
-                ..FleetAnswer::default()
-            };
+    fn create_fleet(&self, order: &LaunchOrder) -> FleetOutcome {
+        let mut state = self.lock();
+        if let Some(before) = state.fleets.get(&order.client_token) {
+            return Ok(before.clone());
         }
-        let launched = (0..order.count).map(|_| {
+        if self.throttles(&state) {
+            return Err(FleetFailure {
+                fault: LaunchFault::Throttled,
+                code: Some("RequestLimitExceeded".to_owned()),
+                detail: "RequestLimitExceeded".to_owned(),
+            });
+        }
+        if state.no_answers {
+            return Err(FleetFailure {
+                fault: LaunchFault::Unclear,
+                code: None,
+                detail: "no answer came".to_owned(),
+            });
+        }
+        let fleet = self.fleet(&mut state, order);
+        let token = order.client_token.clone();
+        state.fleets.insert(token, fleet.clone());
+        Ok(fleet)
+    }
+
+    fn fleet(&self, state: &mut State, order: &LaunchOrder) -> FleetAnswer {
+        let left = match order.capacity {
+            Capacity::Spot => &mut state.spot_left,
+            Capacity::OnDemand => &mut state.on_demand_left,
+        };
+        let given = order.count.min(left.unwrap_or(u32::MAX));
+        *left = left.map(|left| left - given);
+        let shortfall = (given < order.count).then(|| short_of(order.capacity));
+        let launched = (0..given).map(|_| {
             let number = state.launched.len() + 1;
             let id: InstanceId = format!("i-{number:017}").parse().expect("an id");
             let view = self.view(id.clone(), order.capacity, order.tags.clone());
@@ -238,8 +281,9 @@ impl FakeCloud {
             }
         });
         FleetAnswer {
+            fleet: None,
             launched: launched.collect(),
-            ..FleetAnswer::default()
+            shortfall: shortfall.into_iter().collect(),
         }
     }
 
@@ -317,28 +361,12 @@ impl Cloud for FakeCloud {
             state.launches_take
         };
         takes(time).await;
-        let mut state = self.lock();
-        if let Some(before) = state.fleets.get(&order.client_token) {
-            return Ok(before.clone());
+        let outcome = self.create_fleet(order);
+        let time = self.lock().answers_take;
+        if time > Duration::ZERO {
+            takes(time).await;
         }
-        if self.throttles(&state) {
-            return Err(FleetFailure {
-                fault: LaunchFault::Throttled,
-                code: Some("RequestLimitExceeded".to_owned()),
-                detail: "RequestLimitExceeded".to_owned(),
-            });
-        }
-        if state.no_answers {
-            return Err(FleetFailure {
-                fault: LaunchFault::Unclear,
-                code: None,
-                detail: "no answer came".to_owned(),
-            });
-        }
-        let fleet = self.fleet(&mut state, order);
-        let token = order.client_token.clone();
-        state.fleets.insert(token, fleet.clone());
-        Ok(fleet)
+        outcome
     }
 
     async fn tag(
@@ -418,10 +446,10 @@ impl Cloud for FakeCloud {
     }
 }
 
-fn short_of_spot() -> Shortage {
+fn short_of(capacity: Capacity) -> Shortage {
     const CODE: &str = "InsufficientInstanceCapacity";
     Shortage {
-        capacity: Capacity::Spot,
+        capacity,
         instance_type: None,
         zone: None,
         subnet: None,

@@ -61,6 +61,15 @@ pub(crate) fn queued(id: u64, name: &str) -> Job {
     }
 }
 
+/// A queued job that shares its launch with no other: it is of a run of its own.
+pub(crate) fn queued_alone(id: u64) -> Job {
+    Job {
+        run_id: RunId(1_000 + id),
+        labels: vec![format!("runs-on={}/family=c7a", 1_000 + id)],
+        ..queued(id, "build")
+    }
+}
+
 /// The job on an instance, since `at`.
 pub(crate) fn running(job: Job, host: &str, at: Timestamp) -> Job {
     Job {

@@ -16,9 +16,10 @@ use reprise_store::{
 pub(crate) struct SharedStore {
     store: Arc<SqliteStore>,
     broken: Arc<Mutex<BTreeSet<RunId>>>,
-    first: Arc<Mutex<Option<Change>>>,
+    first: Arc<Mutex<Option<(usize, Change)>>>,
     writes: Arc<AtomicUsize>,
     hangs: Arc<AtomicBool>,
+    hangs_after: Arc<Mutex<Option<usize>>>,
     fails: Arc<AtomicBool>,
 }
 
@@ -30,6 +31,7 @@ impl SharedStore {
             first: Arc::default(),
             writes: Arc::default(),
             hangs: Arc::default(),
+            hangs_after: Arc::default(),
             fails: Arc::default(),
         }
     }
@@ -49,6 +51,18 @@ impl SharedStore {
         self.hangs.store(true, Ordering::Relaxed);
     }
 
+    /// So many more commits are made, and the others are never answered; `None` for all.
+    pub(crate) fn hang_after(&self, commits: Option<usize>) {
+        *self.hangs_after.lock().expect("no poison") = commits;
+    }
+
+    fn hangs_now(&self) -> bool {
+        let mut left = self.hangs_after.lock().expect("no poison");
+        let hangs = *left == Some(0);
+        *left = left.map(|left| left.saturating_sub(1));
+        hangs || self.hangs.load(Ordering::Relaxed)
+    }
+
     /// Commits fail, or are made again.
     pub(crate) fn fail_commits(&self, fails: bool) {
         self.fails.store(fails, Ordering::Relaxed);
@@ -56,7 +70,23 @@ impl SharedStore {
 
     /// Another replica writes this right before the next commit.
     pub(crate) fn write_before_next_commit(&self, change: Change) {
-        *self.first.lock().expect("no poison") = Some(change);
+        self.write_before_commit(0, change);
+    }
+
+    /// The same before the commit that comes after so many others.
+    pub(crate) fn write_before_commit(&self, others: usize, change: Change) {
+        *self.first.lock().expect("no poison") = Some((others, change));
+    }
+
+    fn comes_first(&self) -> Option<Change> {
+        let mut first = self.first.lock().expect("no poison");
+        match first.take()? {
+            (0, change) => Some(change),
+            (others, change) => {
+                *first = Some((others - 1, change));
+                None
+            }
+        }
     }
 }
 
@@ -84,11 +114,10 @@ impl Store for SharedStore {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        let first = self.first.lock().expect("no poison").take();
-        if let Some(first) = first {
+        if let Some(first) = self.comes_first() {
             self.store.commit(vec![first]).await?;
         }
-        if self.hangs.load(Ordering::Relaxed) {
+        if self.hangs_now() {
             std::future::pending::<()>().await;
         }
         if self.fails.load(Ordering::Relaxed) {
