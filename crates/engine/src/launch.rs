@@ -9,6 +9,7 @@
 mod tests;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::breaker::LeftOut;
 use reprise_model::ids::Repository;
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
@@ -16,10 +17,13 @@ use reprise_model::labels::{JobLabels, LabelErrors};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
 };
+use reprise_model::machine_refusal::MachineRefusal;
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 
 use crate::backoff::{Jitter, after, launch_step};
+use crate::breaker::{self, Pools};
+use crate::capacity::CapacityDecision;
 use crate::offer::FleetOffer;
 use crate::rules::Rules;
 use crate::select::{Ec2Facts, MachineFacts, MachineRequest, Need, Selection, select};
@@ -46,6 +50,8 @@ pub struct QueuedFacts<'a> {
     pub fleet: Option<&'a FleetOffer>,
     /// What EC2 has.
     pub ec2: &'a Ec2Facts,
+    /// Which spot pools are left alone.
+    pub pools: &'a Pools,
 }
 
 /// What is to be done about a queued job.
@@ -90,7 +96,7 @@ pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedV
         Ok(Some(labels)) if !fleet.environment.serves(labels.env.as_ref()) => {
             QueuedVerdict::Ignore(IgnoreReason::NotForUs)
         }
-        Ok(Some(labels)) => match claim(facts, labels, fleet, rules) {
+        Ok(Some(labels)) => match claim(facts, labels, fleet, rules, now) {
             Ok(claim) => QueuedVerdict::Launch(claim),
             Err(instead) => *instead,
         },
@@ -195,6 +201,32 @@ pub fn withdrawn(claim: LaunchClaim) -> LaunchClaim {
     }
 }
 
+/// The claim of a job for which there is no room among the instances: it is due then, and its tries
+/// at EC2 stay what they were.
+#[must_use]
+pub fn without_room(claim: LaunchClaim, until: Timestamp) -> LaunchClaim {
+    let tries = tries(&claim);
+    LaunchClaim {
+        due: Some(Due { at: until, tries }),
+        held_until: None,
+        waited: claim.waited.saturating_add(1),
+        ..claim
+    }
+}
+
+/// The claim of a job that may have no instance after all.
+#[must_use]
+pub fn turned_away(claim: LaunchClaim, refusal: &MachineRefusal) -> LaunchClaim {
+    LaunchClaim {
+        state: ClaimState::GivenUp {
+            why: refusal.to_string(),
+        },
+        due: None,
+        held_until: None,
+        ..claim
+    }
+}
+
 /// What a further try of a launch goes by.
 struct Retry<'a> {
     now: Timestamp,
@@ -272,16 +304,17 @@ fn claim(
     labels: &JobLabels,
     fleet: &FleetOffer,
     rules: &Rules,
+    now: Timestamp,
 ) -> Result<LaunchClaim, Box<QueuedVerdict>> {
     let job = facts.job;
-    let decision = capacity::decide(
+    let wished = capacity::decide(
         job.run_attempt,
         labels.machine.spot.unwrap_or_default(),
         facts.policy,
         facts.asked_by_us,
         rules.on_demand_retries,
     );
-    let request = machine(facts, labels, fleet, decision.capacity, rules)?;
+    let (decision, request, left_out) = purchase(facts, labels, fleet, wished, rules, now)?;
     Ok(LaunchClaim {
         key: ClaimKey {
             repository: facts.repository.clone(),
@@ -298,6 +331,7 @@ fn claim(
             instance_types: request.instance_types,
             image: request.image.map(String::from),
             subnets: request.subnets,
+            left_out,
             strategy: request.strategy,
             volume: request.volume,
             tags: request.tags,
@@ -307,7 +341,32 @@ fn claim(
         state: ClaimState::Wanted,
         due: None,
         held_until: None,
+        waited: 0,
     })
+}
+
+/// What is bought in the end, and which pools are not asked for it: without those whose breakers are
+/// open, and on-demand where no other is left.
+fn purchase(
+    facts: &QueuedFacts<'_>,
+    labels: &JobLabels,
+    offer: &FleetOffer,
+    wished: CapacityDecision,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<(CapacityDecision, MachineRequest, LeftOut), Box<QueuedVerdict>> {
+    let request = machine(facts, labels, offer, wished.capacity, rules)?;
+    if wished.capacity == Capacity::OnDemand {
+        return Ok((wished, request, LeftOut::default()));
+    }
+    let (types, subnets) = (&request.instance_types, &request.subnets);
+    let left_out = facts.pools.left_out(&request.region, types, subnets, now);
+    if !breaker::is_all_left_out(&left_out, types, subnets) {
+        return Ok((wished, request, left_out));
+    }
+    let decision = capacity::while_breakers_are_open(wished);
+    let request = machine(facts, labels, offer, decision.capacity, rules)?;
+    Ok((decision, request, LeftOut::default()))
 }
 
 fn machine(

@@ -16,6 +16,7 @@ compile_error!(
 mod mutant;
 
 pub mod backoff;
+pub mod breaker;
 pub mod capacity;
 pub mod due;
 pub mod job;

@@ -67,6 +67,11 @@ impl TagKeys {
         self.key("repository")
     }
 
+    /// The run whose queued job the instance was launched for.
+    pub fn run(&self) -> String {
+        self.key("workflow-run-id")
+    }
+
     /// Whether a key is not for labels to set: it begins as one of ours or of AWS's own do, in any
     /// case. A forged tag could make an instance another stack's, or look interrupted.
     pub fn reserves(&self, key: &str) -> bool {
@@ -106,11 +111,12 @@ mod tests {
             keys.capacity(),
             keys.labels(),
             keys.repository(),
+            keys.run(),
         ];
         assert!(all.iter().all(|key| key.starts_with("x:")), "{all:?}");
         all.sort();
         all.dedup();
-        assert_eq!(all.len(), 6);
+        assert_eq!(all.len(), 7);
     }
 
     #[test]

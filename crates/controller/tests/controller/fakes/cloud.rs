@@ -180,6 +180,7 @@ impl FakeCloud {
             tags,
             instance_type: "c7a.large".to_owned(),
             zone: None,
+            subnet: None,
             launched_at: Some(self.clock.time()),
         }
     }
