@@ -15,6 +15,7 @@ use reprise_agent::dynamo_row::DynamoRow;
 use reprise_agent::runner_row::RowRequest;
 use reprise_model::ids::{AccountId, InstanceId, Region, RunnerName};
 use reprise_model::instance::Instance;
+use reprise_model::runner_config;
 use reprise_model::runner_row::RoleId;
 use reprise_store::{RunnerRow, RunnerTable};
 use serde::{Deserialize, Serialize};
@@ -50,16 +51,14 @@ pub async fn run(place: &RunnerPlace) -> Result<()> {
             .bytes()
             .chain((0..4_000).map(|n| (n % 256) as u8))
             .collect();
+        let encoded = STANDARD.encode(config);
         table
-            .put(place.row(&RunnerName::new(runner), config.clone()))
+            .put(place.row(&RunnerName::new(runner), runner_config::pack(&encoded)))
             .await?;
         let read = reader.read(&request).await?.context("no row")?;
         ensure!(read.runner.as_deref() == Some(runner), "{read:?}");
         ensure!(read.encoded.len() > 4_096, "{} bytes", read.encoded.len());
-        ensure!(
-            STANDARD.decode(&read.encoded)? == config,
-            "not what was written"
-        );
+        ensure!(read.encoded == encoded, "not what was written");
     }
     what_is_not_there(place).await
 }

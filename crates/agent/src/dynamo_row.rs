@@ -1,5 +1,8 @@
 //! The instance's row through DynamoDB's JSON protocol: one signed GetItem.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reprise_model::runner_config;
 use reprise_model::runner_row::{CONFIG, KEY, RUNNER, RoleId};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -127,15 +130,18 @@ impl Refusal {
     }
 }
 
-/// A value of type B is base64 in JSON, which is the form that the runner's program takes.
+/// A value of type B is base64 in JSON.
 fn read_row(answer: &[u8]) -> Result<Option<JitConfig>, RowFailure> {
     let answer: Value = serde_json::from_slice(answer).map_err(|_| RowFailure::Unreadable)?;
     let row = &answer["Item"];
     if row.is_null() {
         return Ok(None);
     }
-    let encoded = row[CONFIG]["B"].as_str().filter(|text| !text.is_empty());
-    let encoded = encoded.ok_or(RowFailure::Unreadable)?.to_owned();
+    let packed = row[CONFIG]["B"].as_str().ok_or(RowFailure::Unreadable)?;
+    let packed = STANDARD
+        .decode(packed)
+        .map_err(|_| RowFailure::Unreadable)?;
+    let encoded = runner_config::unpack(&packed).map_err(|_| RowFailure::Unreadable)?;
     let runner = row[RUNNER]["S"].as_str().map(str::to_owned);
     Ok(Some(JitConfig { runner, encoded }))
 }
@@ -167,16 +173,25 @@ mod tests {
 
     #[test]
     fn a_row_holds_the_configuration_as_the_runner_takes_it() {
-        let row = br#"{"Item":{"pk":{"S":"x"},"config":{"B":"c2VjcmV0"},"runner":{"S":"one"}}}"#;
-        let config = read_row(row).expect("read").expect("a row");
+        let packed = STANDARD.encode(runner_config::pack("c2VjcmV0"));
+        let row = json!({
+            "Item": { "pk": { "S": "x" }, "config": { "B": packed }, "runner": { "S": "one" } }
+        });
+        let config = read_row(row.to_string().as_bytes());
+        let config = config.expect("read").expect("a row");
         assert_eq!(config.encoded, "c2VjcmV0");
         assert_eq!(
             format!("{config:?}"),
             "JitConfig { runner: Some(\"one\"), .. }"
         );
         assert_eq!(read_row(b"{}"), Ok(None));
-        let bare = br#"{"Item":{"pk":{"S":"x"}}}"#;
-        assert_eq!(read_row(bare), Err(RowFailure::Unreadable));
+        for broken in [
+            &br#"{"Item":{"pk":{"S":"x"}}}"#[..],
+            br#"{"Item":{"config":{"B":""}}}"#,
+            br#"{"Item":{"config":{"B":"c2VjcmV0"}}}"#,
+        ] {
+            assert_eq!(read_row(broken), Err(RowFailure::Unreadable));
+        }
     }
 
     #[test]

@@ -83,7 +83,9 @@ pub enum RowFailure {
         code: String,
     },
     /// The row is not as the controller writes it.
-    #[error("the row has no configuration in it")]
+    #[error(
+        "the row has no configuration that this agent can read; the agent may be older than the controller"
+    )]
     Unreadable,
     /// Nothing came within the deadline.
     #[error("DynamoDB did not answer in time")]

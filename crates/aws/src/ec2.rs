@@ -28,6 +28,7 @@ use crate::connect::{self, RegionSettings};
 use crate::error::{CallError, Ec2Error};
 use zones::Zones;
 
+pub use fault::launch_fault;
 pub use images::{Image, ImageQuery};
 pub use launch::{LaunchRequest, LaunchTemplate, RootVolume};
 

@@ -15,6 +15,6 @@ mod error;
 mod sqs;
 
 pub use connect::RegionSettings;
-pub use ec2::{Ec2, Image, ImageQuery, LaunchRequest, LaunchTemplate, RootVolume};
+pub use ec2::{Ec2, Image, ImageQuery, LaunchRequest, LaunchTemplate, RootVolume, launch_fault};
 pub use error::{CallError, Ec2Error, FailureKind, SqsError};
 pub use sqs::{Counts, Message, Receipt, SqsQueue};

@@ -16,8 +16,8 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
-use reprise_model::launch::{self, OnDemandStrategy, Purchase};
-use reprise_model::ledger::{LaunchAnswer, RerunTarget};
+use reprise_model::launch::{FleetOutcome, OnDemandStrategy, Purchase};
+use reprise_model::ledger::RerunTarget;
 use reprise_model::machine::{MachineType, RootVolume};
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::AnyStore;
@@ -50,11 +50,11 @@ impl Cloud for Ec2 {
             .map_err(|error| ec2("describe an instance", error))
     }
 
-    async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
+    async fn launch(&self, order: &LaunchOrder) -> FleetOutcome {
         let request = LaunchRequest {
             region: order.region.clone(),
             client_token: order.client_token.clone(),
-            count: 1,
+            count: order.count,
             purchase: purchase(order),
             launch_template: LaunchTemplate {
                 name_or_id: order.launch_template.clone(),
@@ -66,7 +66,7 @@ impl Cloud for Ec2 {
             volume: order.volume.as_ref().map(volume),
             tags: order.tags.clone(),
         };
-        launch::for_one(Self::launch(self, &request).await)
+        Self::launch(self, &request).await
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {

@@ -16,8 +16,8 @@ use reprise_model::ids::{
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
-use reprise_model::launch::SpotStrategy;
-use reprise_model::ledger::{LaunchAnswer, RerunAnswer, RerunTarget};
+use reprise_model::launch::{FleetOutcome, SpotStrategy};
+use reprise_model::ledger::{RerunAnswer, RerunTarget};
 use reprise_model::machine::{MachineType, RootVolume};
 use reprise_model::reason::{Refusal, RefusalKind};
 use reprise_model::run::{CancelCause, Run};
@@ -91,8 +91,9 @@ pub trait Cloud: Send + Sync + 'static {
         id: &InstanceId,
     ) -> impl Future<Output = Result<InstanceSight, PortError>> + Send;
 
-    /// Launches one instance. Safe to repeat with the same client token.
-    fn launch(&self, order: &LaunchOrder) -> impl Future<Output = LaunchAnswer> + Send;
+    /// Asks for some instances, all alike, and tells what came of it pool by pool. Safe to repeat with
+    /// the same client token, which brings the same answer where one came before.
+    fn launch(&self, order: &LaunchOrder) -> impl Future<Output = FleetOutcome> + Send;
 
     /// Ends an instance; one that is gone already counts as ended.
     fn terminate(&self, instance: &Instance) -> impl Future<Output = Result<(), PortError>> + Send;
@@ -125,6 +126,8 @@ pub struct LaunchOrder {
     pub region: Region,
     /// Makes a repeat harmless.
     pub client_token: String,
+    /// How many. EC2 launches as many of them as it has.
+    pub count: u32,
     /// Spot or on-demand.
     pub capacity: Capacity,
     /// How EC2 chooses among spot pools.
@@ -141,7 +144,7 @@ pub struct LaunchOrder {
     pub image: Option<String>,
     /// A root volume in place of the image's.
     pub volume: Option<RootVolume>,
-    /// Tags that the instance bears from its first moment.
+    /// Tags that the instances bear from their first moment.
     pub tags: BTreeMap<String, String>,
 }
 

@@ -19,6 +19,7 @@ pub mod backoff;
 pub mod breaker;
 pub mod capacity;
 pub mod due;
+pub mod fleet;
 pub mod job;
 pub mod launch;
 #[cfg(feature = "mutants")]

@@ -2,15 +2,12 @@
 //! than was wanted the reason.
 //!
 //! A pool is one type in one subnet. EC2's codes are read by the adapter; here are the classes that
-//! matter to a decision, and what an answer means for a launch of one.
-
-use std::collections::BTreeSet;
+//! matter to a decision.
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::InstanceId;
 use crate::instance::Capacity;
-use crate::ledger::LaunchAnswer;
 
 /// How EC2 chooses among spot pools.
 #[derive(
@@ -240,76 +237,8 @@ pub struct FleetFailure {
     pub detail: String,
 }
 
-/// What the answer means where one instance was asked for.
-///
-/// | no instance, and among the pools' faults | answer |
-/// | --- | --- |
-/// | a passing one | throttled: later |
-/// | one that needs an operator | refused, with all of EC2's words |
-/// | a shortage, alone or beside pools that cannot serve | no capacity |
-/// | only pools that cannot serve | refused: neither time nor on-demand helps |
-#[must_use]
-pub fn for_one(answer: Result<FleetAnswer, FleetFailure>) -> LaunchAnswer {
-    match answer {
-        Ok(answer) => match answer.launched.first() {
-            Some(one) => LaunchAnswer::Launched {
-                instance: one.instance.clone(),
-                capacity: one.capacity,
-            },
-            None => nothing_launched(&answer),
-        },
-        Err(failure) => nothing_answered(failure),
-    }
-}
-
-/// One no outweighs everything but "later": an operator must see it. A shortage needs no more than
-/// pools that cannot serve beside it.
-fn nothing_launched(answer: &FleetAnswer) -> LaunchAnswer {
-    let any = |is: fn(LaunchFault) -> bool| answer.shortfall.iter().any(|pool| is(pool.fault));
-    if any(LaunchFault::is_passing) {
-        LaunchAnswer::Throttled
-    } else if any(LaunchFault::is_shortage) && !any(LaunchFault::needs_operator) {
-        let codes: BTreeSet<_> = answer
-            .shortfall
-            .iter()
-            .filter_map(|pool| pool.code.clone())
-            .collect();
-        LaunchAnswer::NoCapacity {
-            codes: codes.into_iter().collect(),
-        }
-    } else {
-        LaunchAnswer::Refused {
-            message: refusal(answer),
-        }
-    }
-}
-
-fn refusal(answer: &FleetAnswer) -> String {
-    let words: BTreeSet<_> = answer
-        .shortfall
-        .iter()
-        .map(|pool| pool.detail.as_str())
-        .collect();
-    if words.is_empty() {
-        let fleet = answer.fleet.as_deref().unwrap_or("without an id");
-        return format!("EC2 made fleet {fleet} with neither an instance nor an error");
-    }
-    words.into_iter().collect::<Vec<_>>().join("; ")
-}
-
-fn nothing_answered(failure: FleetFailure) -> LaunchAnswer {
-    let message = failure.detail;
-    match failure.fault {
-        LaunchFault::Capacity => LaunchAnswer::NoCapacity {
-            codes: failure.code.into_iter().collect(),
-        },
-        LaunchFault::Throttled | LaunchFault::Unclear => LaunchAnswer::Unclear { message },
-        LaunchFault::Unusable
-        | LaunchFault::Quota
-        | LaunchFault::Authorisation
-        | LaunchFault::Request => LaunchAnswer::Refused { message },
-    }
-}
+/// What came of a request for some instances.
+pub type FleetOutcome = Result<FleetAnswer, FleetFailure>;
 
 #[cfg(test)]
 mod tests;

@@ -19,6 +19,7 @@ pub mod machine_refusal;
 pub mod policy;
 pub mod reason;
 pub mod run;
+pub mod runner_config;
 pub mod runner_name;
 pub mod runner_row;
 pub mod tags;

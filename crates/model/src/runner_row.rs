@@ -7,7 +7,7 @@
 //! | attribute | type | what it is |
 //! | --- | --- | --- |
 //! | `pk` | S | the reader: the role's unique id, a colon, the instance's id |
-//! | `config` | B | the configuration; GitHub gives it in base64, here it is plain bytes |
+//! | `config` | B | the configuration, packed by [`crate::runner_config`] |
 //! | `runner` | S | the runner's name, for people who look in |
 //! | `ttl` | N | when it may be deleted, in seconds since 1970 |
 

@@ -11,7 +11,7 @@
 
 use reprise_model::launch::LaunchFault;
 
-use crate::error::FailureKind;
+use crate::error::{FailureKind, kind_of};
 
 /// The codes by which EC2 says that it has no machine, or no volume for one.
 const CAPACITY: [&str; 5] = [
@@ -61,6 +61,12 @@ const AUTHORISATION: [&str; 15] = [
 /// `AuthFailure`, and `AuthFailure.ServiceLinkedRoleCreationNotPermitted` of a first spot launch.
 const AUTHORISATION_START: &str = "AuthFailure";
 
+/// The class of an error of CreateFleet: of the whole call with its HTTP status, of one pool within a 200
+/// without.
+pub fn launch_fault(code: Option<&str>, message: Option<&str>, status: Option<u16>) -> LaunchFault {
+    fault_of(code, message, kind_of(code, status))
+}
+
 /// The class of an error of one pool or of the whole call, which is of this kind.
 pub(super) fn fault_of(
     code: Option<&str>,
@@ -95,7 +101,6 @@ fn refusal(code: &str) -> LaunchFault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::kind_of;
 
     const TABLE: [(LaunchFault, &[&str]); 7] = [
         (
@@ -178,7 +183,7 @@ mod tests {
     ];
 
     fn class(code: Option<&str>, message: &str, status: Option<u16>) -> LaunchFault {
-        fault_of(code, Some(message), kind_of(code, status))
+        launch_fault(code, Some(message), status)
     }
 
     #[test]

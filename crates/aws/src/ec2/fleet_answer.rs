@@ -14,8 +14,8 @@ use aws_sdk_ec2::types::{
 use reprise_model::instance::Capacity;
 use reprise_model::launch::{FleetAnswer, FleetFailure, Launched, Shortage};
 
-use super::fault::fault_of;
-use crate::error::{CallError, code_and_words, kind_of};
+use super::fault::{fault_of, launch_fault};
+use crate::error::{CallError, code_and_words};
 
 /// Reads a 200. `asked` is the capacity where EC2 does not name one.
 pub(super) fn read(output: &CreateFleetOutput, asked: Capacity) -> FleetAnswer {
@@ -90,7 +90,7 @@ fn shortage(error: &PoolError, asked: Capacity) -> Shortage {
         instance_type: pool.instance_type(),
         zone: pool.zone(),
         subnet: pool.subnet(),
-        fault: fault_of(code, message, kind_of(code, None)),
+        fault: launch_fault(code, message, None),
         code: code.map(str::to_owned),
         detail: code_and_words(code, message),
     }

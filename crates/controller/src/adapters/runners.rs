@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use reprise_config::RunnersConfig;
 use reprise_github::{GitHub, JitError, JitOrder};
 use reprise_model::ids::Region;
+use reprise_model::runner_config;
 use reprise_store::{RunnerRow, RunnerTable, StoreError};
 use secrecy::ExposeSecret;
 
@@ -57,10 +56,9 @@ impl Runners for RunnerDesk {
         };
         let made = self.github.create_jit_config(&scope, &wanted).await;
         let made = made.map_err(trouble)?;
-        let config = STANDARD.decode(made.encoded.expose_secret());
         Ok(MadeRunner {
             id: made.runner,
-            config: config.map_err(|error| RunnerTrouble::NotMade(passing(MAKE, error)))?,
+            config: runner_config::pack(made.encoded.expose_secret()),
         })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reprise_config::FleetSettings;
-use reprise_engine::{launch, mutant};
+use reprise_engine::{fleet, launch, mutant};
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::Store;
 use tracing::{debug, info, warn};
@@ -11,6 +11,9 @@ use tracing::{debug, info, warn};
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::ports::{Cloud, LaunchOrder, Ports};
+
+/// The place of a launch that is asked for alone.
+const ALONE: u32 = 0;
 
 impl<P: Ports> Controller<P> {
     /// A launch that is due is one that was tried in vain.
@@ -56,9 +59,10 @@ impl<P: Ports> Controller<P> {
     }
 
     /// One call, and the claim after its answer.
-    async fn ask_ec2(&self, fleet: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
-        let order = self.launch_order(fleet, &claim);
-        let answer = self.cloud.launch(&order).await;
+    async fn ask_ec2(&self, settings: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
+        let order = self.launch_order(settings, &claim);
+        let outcome = self.cloud.launch(&order).await;
+        let answer = fleet::for_place(&outcome, ALONE);
         let answer = self.equipped(&claim, answer).await;
         self.metrics
             .launch(order.capacity.as_str(), answer_word(&answer));
@@ -76,6 +80,7 @@ impl<P: Ports> Controller<P> {
         LaunchOrder {
             region: claim.spec.region.clone(),
             client_token: mutant!(NewTokenEachTry => self.a_new_token(claim), claim.client_token()),
+            count: 1,
             capacity: claim.spec.capacity,
             strategy: claim.spec.strategy,
             launch_template: fleet.launch_template.clone(),

@@ -1,16 +1,19 @@
 //! EC2, as a replica reaches it.
 
 use jiff::SignedDuration;
+use reprise_aws::launch_fault;
 use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
-use reprise_model::ledger::LaunchAnswer;
+use reprise_model::launch::{
+    FleetAnswer, FleetFailure, FleetOutcome, LaunchFault, Launched, Shortage,
+};
 use reprise_model::machine::MachineType;
 use reprise_world::ec2::{
     Call, CreateFleet, DescribeImages, DescribeInstanceTypes, DescribeInstances, Ec2Error, Filter,
-    Fleet, FleetConfig, FleetOverride, FleetTarget, Image, TemplateRef,
+    Fleet, FleetConfig, FleetError, FleetLaunch, FleetOverride, FleetTarget, Image, TemplateRef,
 };
 
 use super::{Wire, passing};
@@ -23,6 +26,9 @@ const DEADLINE: SignedDuration = SignedDuration::from_secs(30);
 
 /// The codes by which a pool says that it is short.
 const SHORT: &str = "InsufficientInstanceCapacity";
+
+/// The code of a throttle.
+const THROTTLED: &str = "RequestLimitExceeded";
 
 /// EC2.
 #[derive(Clone)]
@@ -76,31 +82,30 @@ impl SimCloud {
         short
     }
 
-    /// A no that is not about capacity.
-    fn says_no(&self) -> Option<LaunchAnswer> {
+    /// The code of a pool's no that is not about capacity.
+    fn says_no(&self) -> Option<&'static str> {
         let universe = &self.0.universe;
         let rates = universe.rates().ec2;
         if universe.hits(rates.pool_throttled) {
             self.0.fault("ec2 throttles a pool");
-            Some(LaunchAnswer::Throttled)
+            Some(THROTTLED)
         } else if universe.hits(rates.refused) {
             self.0.fault("ec2 refuses a launch");
-            let message = "MaxSpotInstanceCountExceeded".to_owned();
-            Some(LaunchAnswer::Refused { message })
+            Some("MaxSpotInstanceCountExceeded")
         } else {
             None
         }
     }
 
-    fn create_fleet(&self, order: &LaunchOrder) -> LaunchAnswer {
+    fn create_fleet(&self, order: &LaunchOrder) -> FleetOutcome {
         let request = fleet_request(order);
         let fleet = self.0.universe.world(|world, now| {
             let call = Call::by_account(now);
             world.ec2_mut(now).create_fleet(&call, &request)
         });
         match fleet {
-            Ok(fleet) => fleet_answer(&fleet),
-            Err(error) => refused(error),
+            Ok(fleet) => Ok(fleet_answer(&fleet)),
+            Err(error) => Err(refused(error)),
         }
     }
 }
@@ -114,23 +119,20 @@ impl Cloud for SimCloud {
             .map_or(InstanceSight::Absent, InstanceSight::Seen))
     }
 
-    async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
+    async fn launch(&self, order: &LaunchOrder) -> FleetOutcome {
         let universe = &self.0.universe;
         if self.throttled() {
-            let throttled = || unclear("RequestLimitExceeded");
+            let throttled = || Err(unanswered(LaunchFault::Throttled, THROTTLED));
             return self.0.call(USUAL, throttled).await;
         }
         // EC2 answers a repeat as it answered before.
         let token = &order.client_token;
         let is_repeat = universe.look(|world, now| world.ec2_mut(now).knows_token(token));
         if !is_repeat && self.is_short_of(order.capacity) {
-            let short = || LaunchAnswer::NoCapacity {
-                codes: vec![SHORT.to_owned()],
-            };
-            return self.0.call(USUAL, short).await;
+            return self.0.call(USUAL, || Ok(brings_none(order, SHORT))).await;
         }
-        if !is_repeat && let Some(no) = self.says_no() {
-            return self.0.call(USUAL, || no).await;
+        if !is_repeat && let Some(code) = self.says_no() {
+            return self.0.call(USUAL, || Ok(brings_none(order, code))).await;
         }
         if !universe.hits(universe.rates().ec2.lost_answers) {
             return self.0.call(USUAL, || self.create_fleet(order)).await;
@@ -141,7 +143,7 @@ impl Cloud for SimCloud {
         self.0.call(USUAL, launch).await;
         universe.clock.pause(DEADLINE).await;
         self.0.life.goes_on().await;
-        unclear("no answer came in time")
+        Err(unanswered(LaunchFault::Unclear, "no answer came in time"))
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
@@ -244,13 +246,13 @@ fn fleet_request(order: &LaunchOrder) -> CreateFleet {
             ..FleetOverride::default()
         })
     });
-    let one = FleetTarget {
-        count: 1,
+    let wanted = FleetTarget {
+        count: order.count,
         ..FleetTarget::default()
     };
     let (spot, on_demand) = match order.capacity {
-        Capacity::Spot => (one, FleetTarget::default()),
-        Capacity::OnDemand => (FleetTarget::default(), one),
+        Capacity::Spot => (wanted, FleetTarget::default()),
+        Capacity::OnDemand => (FleetTarget::default(), wanted),
     };
     CreateFleet {
         client_token: Some(order.client_token.clone()),
@@ -265,38 +267,72 @@ fn fleet_request(order: &LaunchOrder) -> CreateFleet {
     }
 }
 
-/// As the EC2 adapter reads a fleet: an instance counts, whatever stands beside it.
-fn fleet_answer(fleet: &Fleet) -> LaunchAnswer {
-    let launched = fleet.launches.iter().find_map(|launch| {
-        let instance = launch.instances.first()?.clone();
-        let capacity = launch.capacity;
-        Some(LaunchAnswer::Launched { instance, capacity })
-    });
-    launched.unwrap_or_else(|| LaunchAnswer::NoCapacity {
-        codes: fleet
-            .errors
-            .iter()
-            .map(|error| error.error.code.clone())
-            .collect(),
-    })
-}
-
-/// An error of the whole call. A fault of EC2's own says nothing of an earlier call.
-fn refused(error: Ec2Error) -> LaunchAnswer {
-    let message = error.to_string();
-    if error.status >= 500 {
-        LaunchAnswer::Unclear { message }
-    } else {
-        LaunchAnswer::Refused { message }
+/// The world's fleet, pool by pool, with the adapter's own classes of errors.
+fn fleet_answer(fleet: &Fleet) -> FleetAnswer {
+    FleetAnswer {
+        fleet: Some(fleet.id.clone()),
+        launched: fleet.launches.iter().flat_map(launched).collect(),
+        shortfall: fleet.errors.iter().map(short_of).collect(),
     }
 }
 
-fn unclear(words: &str) -> LaunchAnswer {
-    LaunchAnswer::Unclear {
-        message: words.to_owned(),
+fn launched(pool: &FleetLaunch) -> impl Iterator<Item = Launched> {
+    pool.instances.iter().map(|id| Launched {
+        instance: id.clone(),
+        capacity: pool.capacity,
+        instance_type: Some(pool.instance_type.clone()),
+        zone: Some(pool.zone.clone()),
+        subnet: pool.from.subnet.clone(),
+    })
+}
+
+fn short_of(pool: &FleetError) -> Shortage {
+    let error = &pool.error;
+    Shortage {
+        capacity: pool.capacity,
+        instance_type: pool.from.instance_type.clone(),
+        zone: pool.from.zone.clone(),
+        subnet: pool.from.subnet.clone(),
+        fault: launch_fault(Some(&error.code), Some(&error.message), None),
+        code: Some(error.code.clone()),
+        detail: error.to_string(),
+    }
+}
+
+/// An answer in which every pool says the same, which fate made up and EC2 does not remember.
+fn brings_none(order: &LaunchOrder, code: &str) -> FleetAnswer {
+    FleetAnswer {
+        fleet: None,
+        launched: Vec::new(),
+        shortfall: vec![Shortage {
+            capacity: order.capacity,
+            instance_type: order.instance_types.first().cloned(),
+            zone: None,
+            subnet: order.subnets.first().cloned(),
+            fault: launch_fault(Some(code), None, None),
+            code: Some(code.to_owned()),
+            detail: code.to_owned(),
+        }],
+    }
+}
+
+/// An error of the whole call.
+fn refused(error: Ec2Error) -> FleetFailure {
+    FleetFailure {
+        fault: launch_fault(Some(&error.code), Some(&error.message), Some(error.status)),
+        detail: error.to_string(),
+        code: Some(error.code),
+    }
+}
+
+fn unanswered(fault: LaunchFault, words: &str) -> FleetFailure {
+    FleetFailure {
+        fault,
+        code: None,
+        detail: words.to_owned(),
     }
 }
 
 fn throttle(operation: &'static str) -> PortError {
-    passing(operation, "RequestLimitExceeded")
+    passing(operation, THROTTLED)
 }

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{JobId, Repository, RunnerName};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::GitHub;
 
@@ -28,8 +28,17 @@ const MOST_LABELS: usize = 100;
 /// The longest label.
 const LONGEST_LABEL: usize = 256;
 
-/// What a configuration holds of random text: the key pair of the runner, which takes it past 4 KB.
-const KEY_LENGTH: usize = 2_400;
+/// The numbers of the runner's key of 2,048 bits and their bytes, which take a configuration past 4 KB.
+const KEY: [(&str, usize); 8] = [
+    ("d", 256),
+    ("dp", 128),
+    ("dq", 128),
+    ("exponent", 3),
+    ("inverseQ", 128),
+    ("modulus", 256),
+    ("p", 128),
+    ("q", 128),
+];
 
 /// Where a runner is registered.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -219,16 +228,36 @@ impl GitHub {
     }
 
     fn encoded(&mut self, id: u64, order: &Order) -> String {
-        let key: String = (0..KEY_LENGTH).map(|_| self.rng.alphanumeric()).collect();
+        let (account, place, client) = (self.guid(), self.guid(), self.guid());
+        let url = &self.settings.api_url;
         let runner = json!({
             "AgentId": id,
             "AgentName": order.name,
             "Ephemeral": "True",
-            "ServerUrl": self.settings.api_url,
+            "PoolId": 1,
+            "PoolName": "Default",
+            "ServerUrl": format!("{url}/pipelines/{account}/{place}/{account}"),
+            "ServerUrlV2": format!("{url}/broker/{account}"),
+            "GitHubUrl": url,
+            "UseV2Flow": true,
+            "SkipSessionRecover": false,
+            "IsHostedServer": true,
+            "DisableUpdate": false,
+            "MonitorSocketAddress": "",
             "WorkFolder": order.work_folder,
         });
-        let credentials = json!({ "Scheme": "OAuth", "Data": { "ClientId": self.guid() } });
-        let parameters = json!({ "fake-key-pair": key });
+        let credentials = json!({
+            "Scheme": "OAuth",
+            "Data": {
+                "AuthorizationUrl": format!("{url}/tokens/{account}/_apis/oauth2/token/{place}"),
+                "ClientId": client,
+                "RequireFipsCryptography": "True",
+            },
+        });
+        let parameters = Value::from_iter(KEY.map(|(name, bytes)| {
+            let number: Vec<u8> = (0..bytes).map(|_| self.rng.u8(..)).collect();
+            (name, STANDARD.encode(number))
+        }));
         let files = json!({
             ".runner": STANDARD.encode(runner.to_string()),
             ".credentials": STANDARD.encode(credentials.to_string()),

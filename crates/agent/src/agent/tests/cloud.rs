@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::future::{Future, pending};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use jiff::SignedDuration;
+use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::agent::{AgentEnd, Ports, run};
@@ -281,6 +282,11 @@ pub(crate) async fn logged<T>(level: LogLevel, work: impl Future<Output = T>) ->
     let subscriber = tracing_subscriber::registry()
         .with(logging::filter(level))
         .with(layer);
+    // While there is one dispatcher alone, `tracing` asks the thread that comes to a line first
+    // whether anybody wants it. That may be another test's, without any.
+    static ANOTHER: LazyLock<Dispatch> =
+        LazyLock::new(|| Dispatch::new(tracing_subscriber::registry()));
+    LazyLock::force(&ANOTHER);
     let guard = tracing::subscriber::set_default(subscriber);
     let end = work.await;
     drop(guard);

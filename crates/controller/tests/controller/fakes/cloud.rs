@@ -9,7 +9,9 @@ use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
-use reprise_model::ledger::LaunchAnswer;
+use reprise_model::launch::{
+    FleetAnswer, FleetFailure, FleetOutcome, LaunchFault, Launched, Shortage,
+};
 use reprise_model::machine::MachineType;
 use reprise_model::tags::TagKeys;
 
@@ -26,7 +28,8 @@ pub(crate) struct FakeCloud {
 #[derive(Debug, Default)]
 struct State {
     instances: BTreeMap<InstanceId, InstanceView>,
-    by_token: BTreeMap<String, InstanceId>,
+    fleets: BTreeMap<String, FleetAnswer>,
+    launched: Vec<InstanceId>,
     no_spot: bool,
     no_looks: bool,
     no_answers: bool,
@@ -139,17 +142,17 @@ impl FakeCloud {
     /// What was launched, in the order of the launches.
     pub(crate) fn launched(&self) -> Vec<Capacity> {
         let state = self.lock();
-        let launched = state.by_token.values();
+        let launched = state.launched.iter();
         launched.map(|id| state.instances[id].capacity).collect()
     }
 
     /// The id of the only launched instance.
     pub(crate) fn only_launched(&self) -> String {
         let state = self.lock();
-        let mut ids = state.by_token.values();
-        let id = ids.next().expect("one was launched").to_string();
-        assert_eq!(ids.next(), None, "more than one was launched");
-        id
+        match state.launched.as_slice() {
+            [only] => only.to_string(),
+            launched => panic!("not one was launched but {launched:?}"),
+        }
     }
 
     pub(crate) fn state_of(&self, id: &str) -> InstanceState {
@@ -160,6 +163,33 @@ impl FakeCloud {
     /// How many calls asked about an instance.
     pub(crate) fn looks(&self) -> u32 {
         self.lock().looks
+    }
+
+    fn fleet(&self, state: &mut State, order: &LaunchOrder) -> FleetAnswer {
+        if state.no_spot && order.capacity == Capacity::Spot {
+            return FleetAnswer {
+                shortfall: vec![short_of_spot()],
+                ..FleetAnswer::default()
+            };
+        }
+        let launched = (0..order.count).map(|_| {
+            let number = state.launched.len() + 1;
+            let id: InstanceId = format!("i-{number:017}").parse().expect("an id");
+            let view = self.view(id.clone(), order.capacity, order.tags.clone());
+            state.instances.insert(id.clone(), view);
+            state.launched.push(id.clone());
+            Launched {
+                instance: id,
+                capacity: order.capacity,
+                instance_type: None,
+                zone: None,
+                subnet: None,
+            }
+        });
+        FleetAnswer {
+            launched: launched.collect(),
+            ..FleetAnswer::default()
+        }
     }
 
     fn view(
@@ -218,7 +248,7 @@ impl Cloud for FakeCloud {
         })
     }
 
-    async fn launch(&self, order: &LaunchOrder) -> LaunchAnswer {
+    async fn launch(&self, order: &LaunchOrder) -> FleetOutcome {
         let time = {
             let mut state = self.lock();
             state.launch_calls += 1;
@@ -227,34 +257,20 @@ impl Cloud for FakeCloud {
         };
         takes(time).await;
         let mut state = self.lock();
-        if let Some(id) = state.by_token.get(&order.client_token) {
-            let capacity = state.instances[id].capacity;
-            return LaunchAnswer::Launched {
-                instance: id.clone(),
-                capacity,
-            };
+        if let Some(before) = state.fleets.get(&order.client_token) {
+            return Ok(before.clone());
         }
         if state.no_answers {
-            return LaunchAnswer::Unclear {
-                message: "no answer came".to_owned(),
-            };
+            return Err(FleetFailure {
+                fault: LaunchFault::Unclear,
+                code: None,
+                detail: "no answer came".to_owned(),
+            });
         }
-        if state.no_spot && order.capacity == Capacity::Spot {
-            return LaunchAnswer::NoCapacity {
-                codes: vec!["InsufficientInstanceCapacity".to_owned()],
-            };
-        }
-        let number = state.by_token.len() + 1;
-        let id: InstanceId = format!("i-{number:017}").parse().expect("an id");
-        let view = self.view(id.clone(), order.capacity, order.tags.clone());
-        state.instances.insert(id.clone(), view);
-        state
-            .by_token
-            .insert(order.client_token.clone(), id.clone());
-        LaunchAnswer::Launched {
-            instance: id,
-            capacity: order.capacity,
-        }
+        let fleet = self.fleet(&mut state, order);
+        let token = order.client_token.clone();
+        state.fleets.insert(token, fleet.clone());
+        Ok(fleet)
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
@@ -292,5 +308,18 @@ impl Cloud for FakeCloud {
             ImageSource::Newest { .. } => query.architecture == Some(image.architecture),
         });
         Ok(images.next().cloned())
+    }
+}
+
+fn short_of_spot() -> Shortage {
+    const CODE: &str = "InsufficientInstanceCapacity";
+    Shortage {
+        capacity: Capacity::Spot,
+        instance_type: None,
+        zone: None,
+        subnet: None,
+        fault: LaunchFault::Capacity,
+        code: Some(CODE.to_owned()),
+        detail: CODE.to_owned(),
     }
 }
