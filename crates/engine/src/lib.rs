@@ -18,6 +18,7 @@ mod mutant;
 pub mod backoff;
 pub mod breaker;
 pub mod capacity;
+pub mod crowd;
 pub mod due;
 pub mod fleet;
 pub mod job;
