@@ -1,6 +1,7 @@
 //! What configuration decided, in the words of the domain.
 
 use jiff::SignedDuration;
+use reprise_engine::breaker::BreakerRules;
 use reprise_engine::offer::FleetOffer;
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
@@ -51,4 +52,6 @@ pub struct FleetSettings {
     pub launch_template_version: String,
     /// The pause between two searches for queued jobs that no event announced; `None` for none.
     pub find_queued_every: Option<SignedDuration>,
+    /// When a spot pool is left alone; `None` for never.
+    pub breaker: Option<BreakerRules>,
 }

@@ -14,8 +14,10 @@ use reprise_store::{HolderId, StoreError};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::bells::Bells;
+use crate::breakers::PoolWatch;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
+use crate::crowd::Census;
 use crate::health::Health;
 use crate::images::Images;
 use crate::metrics::Metrics;
@@ -55,6 +57,10 @@ pub struct Controller<P: Ports> {
     pub(crate) catalogue: Catalogue,
     /// The images that were asked for.
     pub(crate) images: Images,
+    /// Which spot pools are left alone.
+    pub(crate) pools: PoolWatch,
+    /// How many instances there are.
+    pub(crate) census: Census,
     /// Places among the launches of queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -124,6 +130,8 @@ impl<P: Ports> Controller<P> {
             kept: Patience::default(),
             catalogue: Catalogue::default(),
             images: Images::default(),
+            pools: PoolWatch::default(),
+            census: Census::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),

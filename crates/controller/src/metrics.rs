@@ -1,7 +1,10 @@
 //! What `/metrics` shows. Every label value is one of a fixed set, so that no stranger's text can
 //! make a series.
 
-use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
+};
+use reprise_model::breaker::PoolKey;
 
 /// The controller's metrics, in a registry of their own.
 #[derive(Debug, Clone)]
@@ -21,6 +24,9 @@ pub struct Metrics {
     deliveries_given_up: IntCounterVec,
     deliveries_open: IntGauge,
     unannounced: IntCounterVec,
+    breakers: IntGaugeVec,
+    breakers_opened: IntCounterVec,
+    launch_waits: IntCounterVec,
     rate_remaining: IntGauge,
 }
 
@@ -92,6 +98,24 @@ impl Metrics {
             "Queued jobs that no event announced, by what became of them.",
             &["outcome"],
         )?;
+        let breakers_opened = counters(
+            "reprise_breaker_opened_total",
+            "Breakers of spot pools that this replica opened, by reason.",
+            &["reason"],
+        )?;
+        let launch_waits = counters(
+            "reprise_launch_waits_total",
+            "Launches put off because there are as many instances as there may be, by what is full.",
+            &["reason"],
+        )?;
+        let breakers = IntGaugeVec::new(
+            Opts::new(
+                "reprise_breaker_state",
+                "Breakers of spot pools that were opened lately: 0 closed, 1 half-open, 2 open.",
+            ),
+            &["region", "zone", "family"],
+        )?;
+        registry.register(Box::new(breakers.clone()))?;
         let deliveries_open = IntGauge::new(
             "reprise_deliveries_failed",
             "Webhook deliveries that failed and have not arrived since, as the replica that sweeps sees them.",
@@ -123,6 +147,9 @@ impl Metrics {
             deliveries_given_up,
             deliveries_open,
             unannounced,
+            breakers,
+            breakers_opened,
+            launch_waits,
             rate_remaining,
         })
     }
@@ -195,6 +222,20 @@ impl Metrics {
 
     pub(crate) fn unannounced(&self, outcome: &str) {
         self.unannounced.with_label_values(&[outcome]).inc();
+    }
+
+    /// The pool's names are EC2's: a job's labels only choose among them.
+    pub(crate) fn breaker_stands(&self, pool: &PoolKey, number: i64) {
+        let labels = [pool.region.as_str(), &pool.zone, &pool.family];
+        self.breakers.with_label_values(&labels).set(number);
+    }
+
+    pub(crate) fn breaker_opened(&self, reason: &str) {
+        self.breakers_opened.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn launch_waits(&self, reason: &str) {
+        self.launch_waits.with_label_values(&[reason]).inc();
     }
 
     pub(crate) fn rate_remaining(&self, remaining: u64) {

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::select::{ImageQuery, ImageView};
+use reprise_model::breaker::LeftOut;
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, InstanceId, Region, Repository, RunAttempt, RunId,
@@ -140,6 +141,8 @@ pub struct LaunchOrder {
     pub instance_types: Vec<String>,
     /// Subnets, one a zone.
     pub subnets: Vec<String>,
+    /// The pools among those that are not asked.
+    pub left_out: LeftOut,
     /// An AMI in place of the template's.
     pub image: Option<String>,
     /// A root volume in place of the image's.

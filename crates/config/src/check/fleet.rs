@@ -7,7 +7,7 @@ use reprise_engine::types::InstanceType;
 use reprise_model::ids::StackName;
 use reprise_model::labels::{MachineWish, Name};
 
-use super::lost;
+use super::{breaker, lost};
 use crate::FleetSettings;
 use crate::checker::Checker;
 use crate::error::shown;
@@ -23,6 +23,7 @@ pub(super) struct Choices {
     pub(super) limits: Limits,
     pub(super) images: BTreeMap<Name, ImageOffer>,
     pub(super) runners: BTreeMap<Name, MachineWish>,
+    pub(super) breaker: file::Breaker,
 }
 
 /// `None` in retry-only mode; also where there are mistakes, which `checker` knows of.
@@ -45,6 +46,7 @@ pub(super) fn fleet(
     let types = types(checker, section.types, &choices.limits);
     reachable(checker, &choices);
     let find_queued_every = lost::find_queued_every(checker, section.find_queued_every);
+    let breaker = breaker::rules(checker, &choices.breaker);
     Some(FleetSettings {
         stack: stack?,
         offer: FleetOffer {
@@ -61,6 +63,7 @@ pub(super) fn fleet(
         launch_template: template?,
         launch_template_version: version,
         find_queued_every,
+        breaker,
     })
 }
 

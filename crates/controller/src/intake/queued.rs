@@ -1,17 +1,21 @@
 //! A job waits for a machine.
 
+use jiff::Timestamp;
 use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
+use reprise_engine::room::Full;
 use reprise_engine::run;
 use reprise_engine::select::Ec2Facts;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey};
+use reprise_model::machine_refusal::MachineRefusal;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 use reprise_store::{Expect, Store, StoreError, Versioned};
 use tracing::{debug, info, warn};
 
 use crate::context::{Controller, WorkError};
+use crate::crowd::Seat;
 use crate::intake::Outcome;
 use crate::ports::Ports;
 use crate::records::{TRIES, expected};
@@ -40,23 +44,29 @@ impl<P: Ports> Controller<P> {
         };
         let labels = labels::parse(&job.labels);
         let asked_by_us = self.asked_by_us(repository, job).await?;
+        self.know_pools().await?;
         // Hardly ever is there a claim: it is read once the commit of a new one has failed.
         let mut found: Option<Versioned<LaunchClaim>> = None;
         let mut ec2 = Ec2Facts::default();
         let mut lost = 0;
         loop {
-            let facts = QueuedFacts {
-                repository,
-                job,
-                repository_allowed: self.allows(repository),
-                labels: &labels,
-                policy: self.policy_of(repository, job),
-                asked_by_us,
-                claim: found.as_ref().map(|found| &found.record),
-                fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
-                ec2: &ec2,
-            };
-            match launch::queued(&facts, &self.settings.rules, self.now()) {
+            let verdict = launch::queued(
+                &QueuedFacts {
+                    repository,
+                    job,
+                    repository_allowed: self.allows(repository),
+                    labels: &labels,
+                    policy: self.policy_of(repository, job),
+                    asked_by_us,
+                    claim: found.as_ref().map(|found| &found.record),
+                    fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
+                    ec2: &ec2,
+                    pools: &self.pools.lock(),
+                },
+                &self.settings.rules,
+                self.now(),
+            );
+            match verdict {
                 QueuedVerdict::Ignore(reason) => return Ok(Outcome::Ignored(reason)),
                 QueuedVerdict::Refuse(refusal) => return Ok(refused(repository, job, &refusal)),
                 // Each reads something that was not known before, and there is little to know.
@@ -74,6 +84,8 @@ impl<P: Ports> Controller<P> {
                 },
                 QueuedVerdict::Launch(claim) => {
                     let expect = expected(&found);
+                    // Before anything is waited for: of those who decide now, one tries a pool.
+                    self.asks_pools(&claim.spec);
                     let launched = match led_by {
                         LedBy::Message => self.launch_at_once(claim, expect).await,
                         LedBy::DueTime => self.launch_when_due(claim, expect).await,
@@ -112,9 +124,15 @@ impl<P: Ports> Controller<P> {
     ) -> Result<Outcome, WorkError> {
         // Waited for without a claim, which is held for no longer than the launch takes.
         let _place = self.launch_place().await?;
+        let seat = match self.seat(&claim).await? {
+            Seat::Taken(seat) => seat,
+            Seat::Wait { full, due } => return self.launch_later(claim, expect, full, due).await,
+            Seat::Refused(refusal) => return self.turn_away(claim, expect, refusal).await,
+        };
         let claimed = self.hold_launch(claim, expect).await?;
         told_claimed(&claimed.record, expect);
         let answered = self.launch_claimed(claimed).await?;
+        seat.settle(&answered.state, self.now());
         Ok(match answered.state {
             ClaimState::Launched { .. } => Outcome::Launched,
             ClaimState::GivenUp { .. } => Outcome::LaunchGivenUp,
@@ -123,6 +141,39 @@ impl<P: Ports> Controller<P> {
                 Outcome::LaunchDue
             }
         })
+    }
+
+    /// Claims, and lets whoever finds what is due go on when there may be room.
+    async fn launch_later(
+        &self,
+        claim: LaunchClaim,
+        expect: Expect,
+        full: Full,
+        due: Timestamp,
+    ) -> Result<Outcome, WorkError> {
+        let claim = launch::without_room(claim, due);
+        let put = self.put_claim(claim.clone(), expect);
+        self.store.commit(vec![put]).await?;
+        told_claimed(&claim, expect);
+        self.told_full(&claim, full);
+        Ok(Outcome::LaunchDue)
+    }
+
+    /// There will be no instance. What was never claimed need not be; a claim is given up.
+    async fn turn_away(
+        &self,
+        claim: LaunchClaim,
+        expect: Expect,
+        refusal: MachineRefusal,
+    ) -> Result<Outcome, WorkError> {
+        if let Expect::At(_) = expect {
+            let claim = launch::turned_away(claim.clone(), &refusal);
+            let put = self.put_claim(claim, expect);
+            self.store.commit(vec![put]).await?;
+        }
+        let refusal = LaunchRefusal::Machine(refusal.into());
+        told_refused(&claim, &refusal);
+        Ok(Outcome::LaunchRefused(refusal.as_str()))
     }
 
     /// Claims without holding: whoever finds what is due asks EC2. A conflict says that somebody else
@@ -188,6 +239,21 @@ fn waiting(repository: &Repository, job: &Job) {
         job.id = %job.id,
         reason = "held-by-another",
         "somebody else asks for a queued job's machine"
+    );
+}
+
+fn told_refused(claim: &LaunchClaim, refusal: &LaunchRefusal) {
+    warn!(
+        target: "reprise::decision",
+        decision = "launch-refused",
+        repository = %claim.key.repository,
+        run.id = %claim.run_id,
+        run.attempt = %claim.attempt,
+        job.id = %claim.key.job_id,
+        job.name = claim.job_name,
+        reason = refusal.as_str(),
+        detail = %refusal,
+        "no machine will be launched for a queued job: its run asks for too many at once"
     );
 }
 

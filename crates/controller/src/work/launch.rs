@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 
 use reprise_config::FleetSettings;
 use reprise_engine::{fleet, launch, mutant};
+use reprise_model::breaker::LeftOut;
+use reprise_model::instance::Capacity;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::Store;
 use tracing::{debug, info, warn};
 
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
+use crate::crowd::Seat;
 use crate::ports::{Cloud, LaunchOrder, Ports};
 
 /// The place of a launch that is asked for alone.
@@ -19,10 +22,24 @@ impl<P: Ports> Controller<P> {
     /// A launch that is due is one that was tried in vain.
     pub(super) async fn launch_again(&self, key: &ClaimKey) -> Result<(), WorkError> {
         let found = self.store.claim(key).await?;
-        match self.claim_due(found).await? {
-            Some(claimed) => self.launch_claimed(claimed).await.map(drop),
-            None => Ok(()),
-        }
+        let Some(claimed) = self.claim_due(found).await? else {
+            return Ok(());
+        };
+        let seat = match self.seat(&claimed.record).await? {
+            Seat::Taken(seat) => seat,
+            Seat::Wait { full, due } => {
+                let claim = launch::without_room(claimed.record.clone(), due);
+                self.told_full(&claim, full);
+                return Ok(self.conclude_claim(&claimed, claim).await?);
+            }
+            Seat::Refused(refusal) => {
+                let claim = launch::turned_away(claimed.record.clone(), &refusal);
+                return self.conclude_launch(&claimed, claim).await.map(drop);
+            }
+        };
+        let launched = self.launch_claimed(claimed).await?;
+        seat.settle(&launched.state, self.now());
+        Ok(())
     }
 
     /// Asks EC2 for the instance of a claim and commits what came of it, which is the answer. The
@@ -40,7 +57,15 @@ impl<P: Ports> Controller<P> {
             // Left over from when there was one.
             None => launch::withdrawn(record),
         };
-        self.conclude_claim(&claimed, claim.clone()).await?;
+        self.conclude_launch(&claimed, claim).await
+    }
+
+    async fn conclude_launch(
+        &self,
+        claimed: &Claimed<LaunchClaim>,
+        claim: LaunchClaim,
+    ) -> Result<LaunchClaim, WorkError> {
+        self.conclude_claim(claimed, claim.clone()).await?;
         if let ClaimState::GivenUp { why } = &claim.state {
             self.metrics
                 .launch(claim.spec.capacity.as_str(), "given-up");
@@ -62,6 +87,7 @@ impl<P: Ports> Controller<P> {
     async fn ask_ec2(&self, settings: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
         let order = self.launch_order(settings, &claim);
         let outcome = self.cloud.launch(&order).await;
+        self.pools_answered(&claim.spec, &outcome);
         let answer = fleet::for_place(&outcome, ALONE);
         let answer = self.equipped(&claim, answer).await;
         self.metrics
@@ -87,6 +113,7 @@ impl<P: Ports> Controller<P> {
             launch_template_version: fleet.launch_template_version.clone(),
             instance_types: claim.spec.instance_types.clone(),
             subnets: subnets(fleet, claim),
+            left_out: left_out(claim),
             image: claim.spec.image.clone(),
             volume: claim.spec.volume.clone(),
             tags: self.launch_tags(fleet, claim),
@@ -99,6 +126,7 @@ impl<P: Ports> Controller<P> {
             (keys.stack(), fleet.stack.to_string()),
             (keys.launch(), claim.key.job_id.to_string()),
             (keys.repository(), claim.key.repository.to_string()),
+            (keys.run(), claim.run_id.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),
         ];
         // A runner that the instance brings along learns its labels from here; a tag has 256 characters.
@@ -118,6 +146,14 @@ fn subnets(fleet: &FleetSettings, claim: &LaunchClaim) -> Vec<String> {
     let mut regions = fleet.offer.regions.iter();
     let here = regions.find(|one| one.region == claim.spec.region);
     here.map(|one| one.subnets.clone()).unwrap_or_default()
+}
+
+/// On-demand is asked for everywhere: it may take the place of spot, and has no breakers.
+fn left_out(claim: &LaunchClaim) -> LeftOut {
+    match claim.spec.capacity {
+        Capacity::Spot => claim.spec.left_out.clone(),
+        Capacity::OnDemand => LeftOut::default(),
+    }
 }
 
 fn answer_word(answer: &LaunchAnswer) -> &'static str {

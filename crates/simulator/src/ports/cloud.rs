@@ -97,6 +97,17 @@ impl SimCloud {
         }
     }
 
+    /// With the zones of the subnets, which the adapter adds.
+    fn placed(&self, mut answer: FleetAnswer) -> FleetAnswer {
+        self.0.universe.look(|world, _| {
+            let zones = &world.ec2().settings().subnets;
+            for pool in &mut answer.shortfall {
+                pool.zone = pool.subnet.as_ref().and_then(|one| zones.get(one)).cloned();
+            }
+        });
+        answer
+    }
+
     fn create_fleet(&self, order: &LaunchOrder) -> FleetOutcome {
         let request = fleet_request(order);
         let fleet = self.0.universe.world(|world, now| {
@@ -104,7 +115,7 @@ impl SimCloud {
             world.ec2_mut(now).create_fleet(&call, &request)
         });
         match fleet {
-            Ok(fleet) => Ok(fleet_answer(&fleet)),
+            Ok(fleet) => Ok(self.placed(fleet_answer(&fleet))),
             Err(error) => Err(refused(error)),
         }
     }
@@ -129,7 +140,8 @@ impl Cloud for SimCloud {
         let token = &order.client_token;
         let is_repeat = universe.look(|world, now| world.ec2_mut(now).knows_token(token));
         if !is_repeat && self.is_short_of(order.capacity) {
-            return self.0.call(USUAL, || Ok(brings_none(order, SHORT))).await;
+            let short = || Ok(self.placed(brings_none(order, SHORT)));
+            return self.0.call(USUAL, short).await;
         }
         if !is_repeat && let Some(code) = self.says_no() {
             return self.0.call(USUAL, || Ok(brings_none(order, code))).await;
@@ -239,7 +251,9 @@ fn image_view(image: Image) -> Option<ImageView> {
 
 fn fleet_request(order: &LaunchOrder) -> CreateFleet {
     let pools = order.instance_types.iter().flat_map(|kind| {
-        order.subnets.iter().map(move |subnet| FleetOverride {
+        let asked = order.subnets.iter();
+        let asked = asked.filter(|subnet| !order.left_out.holds(subnet, kind));
+        asked.map(move |subnet| FleetOverride {
             instance_type: Some(kind.clone()),
             subnet: Some(subnet.clone()),
             image: order.image.clone(),

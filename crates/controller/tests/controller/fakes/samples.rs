@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::{FleetSettings, Place, Settings};
+use reprise_engine::breaker::BreakerRules;
 use reprise_engine::offer::{FleetOffer, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
@@ -149,5 +150,6 @@ fn fleet() -> FleetSettings {
         launch_template: "runners".to_owned(),
         launch_template_version: "$Default".to_owned(),
         find_queued_every: None,
+        breaker: Some(BreakerRules::default()),
     }
 }
