@@ -61,7 +61,7 @@ async fn a_shortage_is_told_from_a_quota() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_busy_ec2_is_asked_a_few_times_and_then_later() -> Result<()> {
+async fn a_busy_ec2_is_asked_once_and_then_later() -> Result<()> {
     if let Some(place) = isolated::place::<Ec2Place>()? {
         return ec2_suite::throttled(&place).await;
     }
@@ -75,7 +75,7 @@ async fn a_busy_ec2_is_asked_a_few_times_and_then_later() -> Result<()> {
                 .fail_next(Action::CreateFleet, busy.clone());
         }
     });
-    let test = "a_busy_ec2_is_asked_a_few_times_and_then_later";
+    let test = "a_busy_ec2_is_asked_once_and_then_later";
     isolated::run_again(test, world.aws_url(), &place).await?;
     let calls = world.with(|inside, _| {
         inside
@@ -84,7 +84,7 @@ async fn a_busy_ec2_is_asked_a_few_times_and_then_later() -> Result<()> {
             .get(&Action::CreateFleet)
             .copied()
     });
-    assert_eq!(calls, Some(3), "the first try and two more");
+    assert_eq!(calls, Some(1), "when to ask again, the caller says");
     Ok(())
 }
 

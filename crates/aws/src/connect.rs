@@ -41,7 +41,8 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(70);
 
 /// The first try and two more, with the SDK's jittered backoff. Every call made here is safe to
 /// repeat: reads, terminations, deletions and visibility changes are idempotent, CreateFleet
-/// carries a client token, and a doubled queue message is harmless by design.
+/// carries a client token, and a doubled queue message is harmless by design. A change at EC2 that is
+/// throttled goes back to its caller instead.
 const ATTEMPTS: u32 = 3;
 
 /// The program's own configuration, without a region.

@@ -10,6 +10,7 @@ mod fleet_answer;
 mod images;
 mod launch;
 mod machine_types;
+mod once;
 mod terminate;
 mod zones;
 

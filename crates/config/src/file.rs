@@ -51,6 +51,7 @@ pub(crate) struct GitHub {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Aws {
+    pub(crate) request_rate_percent: Option<u32>,
     pub(crate) regions: Vec<AwsRegion>,
 }
 

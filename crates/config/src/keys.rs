@@ -27,7 +27,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 12] = [
             "redeliver_tries",
         ],
     ),
-    ("aws", &["regions"]),
+    ("aws", &["request_rate_percent", "regions"]),
     (
         "queues",
         &[

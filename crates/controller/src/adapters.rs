@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use reprise_aws::{Ec2, Ec2Error, LaunchRequest, LaunchTemplate, Receipt, SqsError, SqsQueue};
+use jiff::Timestamp;
+use reprise_aws::{
+    Ec2, Ec2Error, FailureKind, LaunchRequest, LaunchTemplate, Receipt, SqsError, SqsQueue,
+};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_github::{GitHubError, GitHubErrorKind};
@@ -263,10 +266,23 @@ impl GitHub for reprise_github::GitHub {
     fn rate_remaining(&self) -> Option<u64> {
         self.rate().remaining
     }
+
+    fn hour_left(&self, owner: &str, now: Timestamp) -> Option<u64> {
+        let budget = self.rate_of(owner)?;
+        let is_over = budget.resets_at.is_some_and(|reset| reset <= now);
+        budget.remaining.filter(|_| !is_over)
+    }
 }
 
 fn ec2(operation: &'static str, error: Ec2Error) -> PortError {
-    passing(operation, error)
+    let kind = match error.kind() {
+        FailureKind::Throttled => PortErrorKind::Throttled,
+        FailureKind::Refused | FailureKind::Unclear => PortErrorKind::Passing,
+    };
+    PortError {
+        kind,
+        ..passing(operation, error)
+    }
 }
 
 fn sqs(operation: &'static str, error: SqsError) -> PortError {
@@ -290,7 +306,7 @@ fn github(operation: &'static str, error: GitHubError) -> PortError {
     let (kind, retry_after) = match error.kind() {
         GitHubErrorKind::NotFound => (PortErrorKind::NotFound, None),
         GitHubErrorKind::Forbidden(_) => (PortErrorKind::Denied, None),
-        GitHubErrorKind::RateLimited { retry_after } => (PortErrorKind::Passing, retry_after),
+        GitHubErrorKind::RateLimited { retry_after } => (PortErrorKind::Throttled, retry_after),
         // A rejected App key is mended without the run taking notice.
         GitHubErrorKind::Unauthorized
         | GitHubErrorKind::Unavailable

@@ -21,6 +21,7 @@ use crate::crowd::Census;
 use crate::health::Health;
 use crate::images::Images;
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::Patience;
@@ -61,6 +62,8 @@ pub struct Controller<P: Ports> {
     pub(crate) pools: PoolWatch,
     /// How many instances there are.
     pub(crate) census: Census,
+    /// What was asked of EC2 and GitHub lately.
+    pub(crate) pace: Pace,
     /// Places among the launches of queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -132,6 +135,7 @@ impl<P: Ports> Controller<P> {
             images: Images::default(),
             pools: PoolWatch::default(),
             census: Census::default(),
+            pace: Pace::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),

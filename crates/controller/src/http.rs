@@ -29,6 +29,8 @@ async fn metrics<P: Ports>(State(controller): State<Arc<Controller<P>>>) -> Resp
     if let Some(remaining) = controller.github.rate_remaining() {
         controller.metrics.rate_remaining(remaining);
     }
+    controller.show_ec2_pace();
+    controller.show_github_pace();
     match controller.metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),

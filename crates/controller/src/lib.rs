@@ -27,6 +27,7 @@ pub mod intake;
 pub mod logging;
 pub mod loops;
 pub mod metrics;
+pub mod pace;
 mod panics;
 pub mod ports;
 pub mod pump;

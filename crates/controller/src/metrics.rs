@@ -28,6 +28,11 @@ pub struct Metrics {
     breakers_opened: IntCounterVec,
     launch_waits: IntCounterVec,
     rate_remaining: IntGauge,
+    turns_waited: IntCounterVec,
+    turns_put_off: IntCounterVec,
+    throttled: IntCounterVec,
+    ec2_pace: IntGaugeVec,
+    github_pace: IntGauge,
 }
 
 impl Metrics {
@@ -121,6 +126,34 @@ impl Metrics {
             "Webhook deliveries that failed and have not arrived since, as the replica that sweeps sees them.",
         )?;
         registry.register(Box::new(deliveries_open.clone()))?;
+        let turns_waited = counters(
+            "reprise_turns_waited_total",
+            "Waits in place for a turn to call EC2 or GitHub.",
+            &["service", "action"],
+        )?;
+        let turns_put_off = counters(
+            "reprise_turns_put_off_total",
+            "Calls to EC2 or GitHub that were not made for want of a turn; they are made later.",
+            &["service", "action", "reason"],
+        )?;
+        let throttled = counters(
+            "reprise_throttled_total",
+            "Calls that EC2 or GitHub answered with: not so fast.",
+            &["service", "action"],
+        )?;
+        let ec2_pace = IntGaugeVec::new(
+            Opts::new(
+                "reprise_ec2_calls_per_1000_seconds",
+                "Calls to EC2 that this replica allows itself.",
+            ),
+            &["region", "action"],
+        )?;
+        registry.register(Box::new(ec2_pace.clone()))?;
+        let github_pace = IntGauge::new(
+            "reprise_github_points_per_minute",
+            "Points that this replica allows itself at GitHub, in the installation where they are fewest.",
+        )?;
+        registry.register(Box::new(github_pace.clone()))?;
         let work_failures = IntCounter::new(
             "reprise_work_failures_total",
             "Due records whose work failed and is tried again.",
@@ -151,6 +184,11 @@ impl Metrics {
             breakers_opened,
             launch_waits,
             rate_remaining,
+            turns_waited,
+            turns_put_off,
+            throttled,
+            ec2_pace,
+            github_pace,
         })
     }
 
@@ -236,6 +274,32 @@ impl Metrics {
 
     pub(crate) fn launch_waits(&self, reason: &str) {
         self.launch_waits.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn turn_waited(&self, service: &str, action: &str) {
+        self.turns_waited
+            .with_label_values(&[service, action])
+            .inc();
+    }
+
+    pub(crate) fn turn_put_off(&self, service: &str, action: &str, reason: &str) {
+        self.turns_put_off
+            .with_label_values(&[service, action, reason])
+            .inc();
+    }
+
+    pub(crate) fn throttled(&self, service: &str, action: &str) {
+        self.throttled.with_label_values(&[service, action]).inc();
+    }
+
+    pub(crate) fn ec2_pace(&self, region: &str, action: &str, calls: i64) {
+        self.ec2_pace
+            .with_label_values(&[region, action])
+            .set(calls);
+    }
+
+    pub(crate) fn github_pace(&self, points: u32) {
+        self.github_pace.set(points.into());
     }
 
     pub(crate) fn rate_remaining(&self, remaining: u64) {

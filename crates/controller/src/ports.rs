@@ -35,7 +35,7 @@ pub trait Ports: Send + Sync + 'static {
     /// EC2.
     type Cloud: Cloud;
     /// GitHub.
-    type GitHub: GitHub;
+    type GitHub: GitHub + 'static;
     /// SQS.
     type Queue: Queue;
     /// What gives new instances their runners.
@@ -62,6 +62,8 @@ pub struct PortError {
 pub enum PortErrorKind {
     /// It may pass by itself, or an operator will see to it.
     Passing,
+    /// Nothing was done, as too much is asked for: it passes, and sooner if less is asked for.
+    Throttled,
     /// GitHub says that what was asked for is not there.
     NotFound,
     /// GitHub says that the App lacks a permission: an operator must act.
@@ -69,10 +71,18 @@ pub enum PortErrorKind {
 }
 
 impl PortError {
+    /// Whether too much was asked for.
+    pub fn is_throttled(&self) -> bool {
+        match self.kind {
+            PortErrorKind::Throttled => true,
+            PortErrorKind::Passing | PortErrorKind::NotFound | PortErrorKind::Denied => false,
+        }
+    }
+
     /// GitHub's final no, where it is one.
     pub fn refusal(&self) -> Option<Refusal> {
         let kind = match self.kind {
-            PortErrorKind::Passing => return None,
+            PortErrorKind::Passing | PortErrorKind::Throttled => return None,
             PortErrorKind::NotFound => RefusalKind::NotFound,
             PortErrorKind::Denied => RefusalKind::MissingPermission,
         };
@@ -152,7 +162,7 @@ pub struct LaunchOrder {
 }
 
 /// GitHub.
-pub trait GitHub: Send + Sync + 'static {
+pub trait GitHub: Send + Sync {
     /// A run, with its latest attempt.
     fn run(
         &self,
@@ -207,6 +217,10 @@ pub trait GitHub: Send + Sync + 'static {
 
     /// How many requests the rate limit still allows, as last seen.
     fn rate_remaining(&self) -> Option<u64>;
+
+    /// How many requests the hour's budget of an owner's installation still allows, where an answer told it
+    /// and the hour is not over.
+    fn hour_left(&self, owner: &str, now: Timestamp) -> Option<u64>;
 }
 
 /// What GitHub answered to a re-run.

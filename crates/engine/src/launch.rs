@@ -163,6 +163,20 @@ pub fn answered(
     }
 }
 
+/// The claim where EC2 was not asked, or said "not so fast" and did nothing. It is no try in vain: the same
+/// request is made then.
+#[must_use]
+pub fn put_off(claim: LaunchClaim, until: Timestamp) -> LaunchClaim {
+    LaunchClaim {
+        due: Some(Due {
+            at: until,
+            tries: tries(&claim),
+        }),
+        held_until: None,
+        ..claim
+    }
+}
+
 /// Whether the claim's next request is made at once, by whoever has just heard the answer to the
 /// one before, with no commit in between. EC2 repeats its no to a client token, so a crash here is
 /// followed by the same two answers.

@@ -26,6 +26,7 @@ pub mod launch;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod offer;
+pub mod pace;
 pub mod reap;
 pub mod redeliver;
 pub mod room;

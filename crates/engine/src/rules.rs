@@ -24,6 +24,8 @@ pub struct Rules {
     /// took it. The POST may be under way until its request times out (20 s by default), and
     /// GitHub's reads lag some seconds behind what it has taken.
     pub unclear_for: SignedDuration,
+    /// What part of EC2's documented rates a replica takes, in percent.
+    pub ec2_rate_percent: u32,
     /// How many re-runs GitHub allows a run. Past it the call is answered as if it had worked.
     pub most_reruns: u32,
 }
@@ -46,6 +48,7 @@ impl Default for Rules {
             tags: TagKeys::default(),
             launch_tries: 20,
             unclear_for: SignedDuration::from_secs(45),
+            ec2_rate_percent: 100,
             most_reruns: 50,
         }
     }

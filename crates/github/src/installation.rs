@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::OnceCell;
 
 use crate::error::{GitHubError, GitHubErrorKind};
+use crate::limits::RateBudget;
 use crate::transport::{Transport, from_octocrab};
 use crate::wire::{AccountKind, WireInstallation};
 
@@ -21,6 +22,8 @@ use crate::wire::{AccountKind, WireInstallation};
 pub(crate) struct Installations {
     by_repository: Mutex<BTreeMap<Repository, Arc<OnceCell<Arc<Installation>>>>>,
     by_id: Mutex<BTreeMap<InstallationId, Arc<Installation>>>,
+    /// By the owner of repositories, in lower case: an account has one installation.
+    by_owner: Mutex<BTreeMap<String, Arc<Installation>>>,
 }
 
 /// One installation of the App, and its token.
@@ -29,6 +32,7 @@ pub(crate) struct Installation {
     kind: AccountKind,
     /// Held while a token is asked for. A clone of the octocrab would not share the token.
     client: tokio::sync::Mutex<Octocrab>,
+    rate: Mutex<RateBudget>,
 }
 
 /// The right to act on what an installation shows.
@@ -109,7 +113,18 @@ impl Installations {
             });
         }
         let found = answer.parse(&operation)?;
-        self.shared(transport, &found)
+        let installation = self.shared(transport, &found)?;
+        let owner = repository.owner().to_ascii_lowercase();
+        locked(&self.by_owner).insert(owner, Arc::clone(&installation));
+        Ok(installation)
+    }
+
+    /// The rate limit of an owner's installation, as an answer last told it.
+    pub(crate) fn rate_of(&self, owner: &str) -> Option<RateBudget> {
+        let owner = owner.to_ascii_lowercase();
+        let installation = locked(&self.by_owner).get(&owner).cloned()?;
+        let rate = *locked(&installation.rate);
+        Some(rate)
     }
 
     fn shared(
@@ -126,6 +141,7 @@ impl Installations {
             id,
             kind: found.target_type,
             client: tokio::sync::Mutex::new(transport.installation(id)?),
+            rate: Mutex::default(),
         });
         known.insert(id, Arc::clone(&installation));
         Ok(installation)
@@ -141,6 +157,11 @@ impl Access {
     /// Whose repository it is.
     pub(crate) fn account(&self) -> AccountKind {
         self.installation.kind
+    }
+
+    /// An answer told the installation's rate limit.
+    pub(crate) fn told(&self, rate: RateBudget) {
+        *locked(&self.installation.rate) = rate;
     }
 
     /// Takes a new token in place of the one that GitHub rejected, unless somebody did already.

@@ -72,6 +72,12 @@ impl GitHub {
     pub fn rate(&self) -> RateBudget {
         self.inner.transport.rate()
     }
+
+    /// The rate limit of the installation on an owner's repositories as an answer last told it; `None`
+    /// before one did.
+    pub fn rate_of(&self, owner: &str) -> Option<RateBudget> {
+        self.inner.installations.rate_of(owner)
+    }
 }
 
 impl fmt::Debug for GitHub {

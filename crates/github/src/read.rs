@@ -97,13 +97,13 @@ impl GitHub {
         path: &str,
     ) -> Result<T, GitHubError> {
         let transport = &self.inner.transport;
-        let mut answer = transport.get(operation, path, &access.token).await?;
+        let mut answer = transport.get(operation, path, &access).await?;
         if answer.status == StatusCode::UNAUTHORIZED {
             access.renew(transport).await?;
-            answer = transport.get(operation, path, &access.token).await?;
+            answer = transport.get(operation, path, &access).await?;
         }
         if let Some(moved) = transport.redirect(&answer) {
-            answer = transport.get(operation, &moved, &access.token).await?;
+            answer = transport.get(operation, &moved, &access).await?;
         }
         answer.parse(operation)
     }

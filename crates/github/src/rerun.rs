@@ -42,10 +42,7 @@ impl GitHub {
         };
         let (operation, path) = order(repository, run, target);
         let nothing = BTreeMap::<&str, &str>::new();
-        match transport
-            .post(&operation, &path, &access.token, &nothing)
-            .await
-        {
+        match transport.post(&operation, &path, &access, &nothing).await {
             Ok(answer) => answered(&answer),
             Err(error) => RerunReply::new(RerunAnswer::Unclear, error.with_source()),
         }

@@ -99,9 +99,7 @@ impl GitHub {
             labels: &order.labels,
             work_folder: &order.work_folder,
         };
-        let answer = transport
-            .post(&operation, &path, &access.token, &body)
-            .await;
+        let answer = transport.post(&operation, &path, &access, &body).await;
         let answer = answer.map_err(JitError::Unclear)?;
         if answer.status == StatusCode::UNAUTHORIZED {
             // For the next call: this one is not repeated.
@@ -127,7 +125,7 @@ impl GitHub {
             .installations
             .access(transport, scope.repository());
         let mut access = access.await?;
-        let answer = transport.delete(&operation, &path, &access.token).await?;
+        let answer = transport.delete(&operation, &path, &access).await?;
         match answer.status {
             StatusCode::NO_CONTENT => return Ok(RunnerRemoval::Removed),
             StatusCode::NOT_FOUND => return Ok(RunnerRemoval::Absent),

@@ -26,6 +26,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::error::{GitHubError, Rejection};
+use crate::installation::Access;
 use crate::limits::RateBudget;
 use crate::settings::Settings;
 
@@ -102,11 +103,11 @@ impl Transport {
         &self,
         operation: &str,
         path: &str,
-        token: &SecretString,
+        access: &Access,
     ) -> Result<Answer, GitHubError> {
         let body = OctoBody::empty();
-        let request = request(operation, Method::GET, path, Some(token), body)?;
-        self.as_installation(operation, request).await
+        let request = request(operation, Method::GET, path, Some(&access.token), body)?;
+        self.as_installation(operation, request, access).await
     }
 
     /// A POST as an installation. `send` hands the request straight to the connection; `execute`
@@ -115,7 +116,7 @@ impl Transport {
         &self,
         operation: &str,
         path: &str,
-        token: &SecretString,
+        access: &Access,
         body: &impl Serialize,
     ) -> Result<Answer, GitHubError> {
         let body = serde_json::to_string(body).map_err(|error| GitHubError::Unparsable {
@@ -123,8 +124,8 @@ impl Transport {
             problem: error.to_string(),
         })?;
         let body = OctoBody::from(body);
-        let request = request(operation, Method::POST, path, Some(token), body)?;
-        self.as_installation(operation, request).await
+        let request = request(operation, Method::POST, path, Some(&access.token), body)?;
+        self.as_installation(operation, request, access).await
     }
 
     /// A DELETE as an installation.
@@ -132,11 +133,11 @@ impl Transport {
         &self,
         operation: &str,
         path: &str,
-        token: &SecretString,
+        access: &Access,
     ) -> Result<Answer, GitHubError> {
         let body = OctoBody::empty();
-        let request = request(operation, Method::DELETE, path, Some(token), body)?;
-        self.as_installation(operation, request).await
+        let request = request(operation, Method::DELETE, path, Some(&access.token), body)?;
+        self.as_installation(operation, request, access).await
     }
 
     /// Waits for `future` as long as one call may take.
@@ -171,10 +172,12 @@ impl Transport {
         &self,
         operation: &str,
         request: Request<OctoBody>,
+        access: &Access,
     ) -> Result<Answer, GitHubError> {
         let answer = Box::pin(self.app.send(request));
         let answer = self.complete(operation, answer).await?;
         if let Some(seen) = RateBudget::from_headers(&answer.headers) {
+            access.told(seen);
             *self.rate.lock().unwrap_or_else(PoisonError::into_inner) = seen;
         }
         Ok(answer)

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_ec2::operation::create_fleet::CreateFleetError;
 use aws_sdk_ec2::types::{
     DefaultTargetCapacityType, FleetBlockDeviceMappingRequest, FleetEbsBlockDeviceRequest,
     FleetLaunchTemplateConfigRequest, FleetLaunchTemplateOverridesRequest,
@@ -20,6 +21,7 @@ use reprise_model::launch::{
     FleetAnswer, FleetFailure, OnDemandStrategy, Purchase, Shortage, SpotStrategy,
 };
 
+use super::once::no_repeat_of_throttles;
 use super::{Scope, fleet_answer};
 use crate::error::CallError;
 
@@ -83,8 +85,8 @@ impl LaunchTemplate {
     }
 }
 
-/// Asks EC2 and reads its answer. The SDK may repeat the call by itself: with the client token a
-/// repeat launches nothing more, it only brings the lost answer.
+/// Asks EC2 and reads its answer. The SDK may repeat a call whose answer was lost: with the client token
+/// a repeat launches nothing more, it only brings that answer.
 pub(super) async fn launch(
     scope: &Scope,
     request: &LaunchRequest,
@@ -100,6 +102,8 @@ pub(super) async fn launch(
         .set_spot_options(spot_options(purchase))
         .set_on_demand_options(on_demand_options(purchase))
         .tag_specifications(tag_specification(&request.tags))
+        .customize()
+        .config_override(no_repeat_of_throttles::<CreateFleetError>())
         .send()
         .await;
     match answer {

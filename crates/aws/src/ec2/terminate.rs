@@ -6,9 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_ec2::operation::terminate_instances::TerminateInstancesError;
 use reprise_model::ids::InstanceId;
 
 use super::Scope;
+use super::once::no_repeat_of_throttles;
 use crate::error::{CallError, Ec2Error, FailureKind};
 
 /// How often a batch is repeated without the ids that were named. EC2 names all unknown ids at
@@ -43,7 +45,9 @@ pub(super) async fn terminate(scope: Scope, ids: Vec<InstanceId>) -> Answers {
 async fn call(scope: &Scope, ids: &BTreeSet<InstanceId>) -> Result<(), CallError> {
     let ids = ids.iter().map(|id| id.as_str().to_owned()).collect();
     let request = scope.client.terminate_instances();
-    match request.set_instance_ids(Some(ids)).send().await {
+    let request = request.set_instance_ids(Some(ids)).customize();
+    let config = no_repeat_of_throttles::<TerminateInstancesError>();
+    match request.config_override(config).send().await {
         Ok(_) => Ok(()),
         Err(error) => Err(CallError::from_sdk(
             format!("terminate instances in {}", scope.region),

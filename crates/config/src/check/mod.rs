@@ -15,6 +15,7 @@ mod store;
 
 use std::net::SocketAddr;
 
+use reprise_engine::rules::Rules;
 use reprise_model::policy::RetryPolicy;
 use wildmatch::WildMatch;
 
@@ -37,6 +38,7 @@ pub(crate) fn check(file: File, read: ReadFile<'_>) -> Result<Config, Vec<Proble
 
 fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let places = aws::places(checker, &file);
+    let request_rate_percent = file.aws.request_rate_percent;
     let regions = aws::regions(checker, file.aws);
     let first_region = regions.first().map(|one| one.region.clone());
     let github = github::github(checker, &file.github);
@@ -45,7 +47,10 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let queues = queues::queues(checker, file.queues, first_region);
     let region = queues.as_ref().map(|queues| &queues.region);
     let store = store::store(checker, file.store, region);
-    let rules = rules::rules(checker, &file.retry, file.fleet.launch_tries, file.tags);
+    let rules = Rules {
+        ec2_rate_percent: rules::ec2_rate(checker, request_rate_percent),
+        ..rules::rules(checker, &file.retry, file.fleet.launch_tries, file.tags)
+    };
     let sweep_every = rules::sweep_every(checker, &file.retry);
     let limits = limits::limits(checker, file.limits, &regions);
     let images = images::images(checker, file.images);

@@ -1,5 +1,7 @@
 //! The numbers that decisions go by: `[retry]`, `[tags]`, and how often a launch is tried.
 
+use std::ops::RangeInclusive;
+
 use jiff::SignedDuration;
 use reprise_engine::rules::Rules;
 use reprise_model::tags::TagKeys;
@@ -12,6 +14,9 @@ const SWEEP_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
 /// The sweep finds what events missed; later than this a lost event would be as good as forgotten.
 const MOST_SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
+
+/// With less than a hundredth, a fleet would hardly be launched; nobody has a hundred times the rate.
+const EC2_RATES: RangeInclusive<u32> = 1..=10_000;
 
 /// The longest key that EC2 takes for a tag is 128 characters, and ours add up to 24 to the prefix.
 const LONGEST_PREFIX: usize = 100;
@@ -39,6 +44,19 @@ pub(super) fn rules(
         launch_tries: launch_tries.unwrap_or(defaults.launch_tries),
         ..defaults
     }
+}
+
+/// A replica takes what EC2 gives an account by default, or a part, or more where AWS has raised it.
+pub(super) fn ec2_rate(checker: &mut Checker<'_>, percent: Option<u32>) -> u32 {
+    let percent = percent.unwrap_or(Rules::default().ec2_rate_percent);
+    if !EC2_RATES.contains(&percent) {
+        let (least, most) = (EC2_RATES.start(), EC2_RATES.end());
+        checker.wrong(
+            "aws.request_rate_percent",
+            format!("is {percent}; write a number from {least} to {most}"),
+        );
+    }
+    percent
 }
 
 pub(super) fn sweep_every(checker: &mut Checker<'_>, retry: &file::Retry) -> SignedDuration {

@@ -11,7 +11,7 @@ use reprise_store::{RunnerRow, RunnerTable, StoreError};
 use secrecy::ExposeSecret;
 
 use super::{github, passing};
-use crate::ports::{MadeRunner, PortError, RunnerOrder, RunnerTrouble, Runners};
+use crate::ports::{MadeRunner, PortError, PortErrorKind, RunnerOrder, RunnerTrouble, Runners};
 
 const MAKE: &str = "make a runner";
 const HAND_OVER: &str = "hand over a runner's configuration";
@@ -96,8 +96,18 @@ fn trouble(error: JitError) -> RunnerTrouble {
         JitError::NameTaken(_) | JitError::Unclear(_) => {
             RunnerTrouble::NameLost(passing(MAKE, error))
         }
-        JitError::Denied(_) | JitError::Refused(_) | JitError::NotNow { .. } => {
-            RunnerTrouble::NotMade(passing(MAKE, error))
-        }
+        JitError::NotNow {
+            retry_after: Some(wait),
+            ..
+        } => RunnerTrouble::NotMade(PortError {
+            kind: PortErrorKind::Throttled,
+            retry_after: Some(wait),
+            ..passing(MAKE, error)
+        }),
+        JitError::Denied(_)
+        | JitError::Refused(_)
+        | JitError::NotNow {
+            retry_after: None, ..
+        } => RunnerTrouble::NotMade(passing(MAKE, error)),
     }
 }

@@ -14,15 +14,15 @@ use reprise_model::run::Run;
 use crate::ports::{GitHub, PortError, PortErrorKind};
 
 /// One run, as far as it was read.
-pub(crate) struct Attempts<'a, G> {
-    github: &'a G,
+pub(crate) struct Attempts<G> {
+    github: G,
     key: RunKey,
     run: Option<Run>,
     lists: BTreeMap<RunAttempt, Vec<Job>>,
 }
 
-impl<'a, G: GitHub> Attempts<'a, G> {
-    pub(crate) fn new(github: &'a G, key: RunKey) -> Self {
+impl<G: GitHub> Attempts<G> {
+    pub(crate) fn new(github: G, key: RunKey) -> Self {
         Self {
             github,
             key,

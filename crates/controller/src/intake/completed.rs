@@ -12,7 +12,7 @@ use tracing::{debug, info};
 
 use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
-use crate::ports::{Cloud, Ports};
+use crate::ports::Ports;
 
 impl<P: Ports> Controller<P> {
     /// Looks, as often as the decision asks for it, and carries the verdict out. Nothing is
@@ -159,7 +159,7 @@ impl<P: Ports> Controller<P> {
     }
 
     pub(crate) async fn end(&self, instance: &Instance, why: EndReason) -> Result<(), WorkError> {
-        self.cloud.terminate(instance).await?;
+        self.terminate_in_turn(instance).await?;
         self.metrics.terminated(why.as_str());
         info!(
             target: "reprise::decision",

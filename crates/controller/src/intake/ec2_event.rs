@@ -58,6 +58,7 @@ impl<P: Ports> Controller<P> {
             region: event.region.clone(),
             id: id.clone(),
         };
+        self.interruption_tagged(&instance.region);
         let evidence = warning(event.time);
         let late = self.store_evidence(&instance, &[evidence]).await?;
         info!(

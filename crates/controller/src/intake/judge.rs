@@ -1,6 +1,7 @@
 //! Gathering the facts about a completed job, and asking for the verdict.
 
 use reprise_engine::job::{self, Earlier, Host, JobFacts, JobVerdict, Triage};
+use reprise_engine::pace::Errand;
 use reprise_model::ids::Repository;
 use reprise_model::instance::{Instance, InstanceSight};
 use reprise_model::job::Job;
@@ -11,6 +12,7 @@ use reprise_store::Store;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
+use crate::pace::InTurn;
 use crate::ports::{Cloud, Ports};
 
 impl<P: Ports> Controller<P> {
@@ -25,7 +27,7 @@ impl<P: Ports> Controller<P> {
             repository: repository.clone(),
             run_id: job.run_id,
         };
-        let mut attempts = Attempts::new(&self.github, key);
+        let mut attempts = Attempts::new(self.github_for(Errand::Rerun), key);
         self.conclude(repository, job, look, &mut attempts).await
     }
 
@@ -49,7 +51,7 @@ impl<P: Ports> Controller<P> {
         repository: &Repository,
         job: &Job,
         look: Look,
-        attempts: &mut Attempts<'_, P::GitHub>,
+        attempts: &mut Attempts<InTurn<'_, P>>,
     ) -> Result<JobVerdict, WorkError> {
         if look.verdict != JobVerdict::ReadEarlier {
             return Ok(look.verdict);

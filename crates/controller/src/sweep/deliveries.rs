@@ -4,6 +4,7 @@
 //! GitHub is asked. A webhook that comes again is dealt with like any other.
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_engine::pace::Errand;
 use reprise_engine::redeliver::{Deliveries, GivenUp, Order, RedeliverRules, RestReason, Step};
 use reprise_model::delivery::RedeliveryAnswer;
 use tracing::{debug, info, warn};
@@ -29,7 +30,10 @@ impl<P: Ports> Controller<P> {
         loop {
             match deliveries.next(rules, self.now()) {
                 Step::Read(from) => {
-                    let page = self.github.deliveries(from.as_ref()).await?;
+                    let page = self
+                        .github_for(Errand::Read)
+                        .deliveries(from.as_ref())
+                        .await?;
                     deliveries.read(page, self.settings.fleet.is_some());
                 }
                 Step::Ask(order) => self.ask_again(&order, deliveries).await,
@@ -50,7 +54,7 @@ impl<P: Ports> Controller<P> {
 
     async fn ask_again(&self, order: &Order, deliveries: &mut Deliveries) {
         deliveries.asking(order, self.now());
-        let reply = self.github.redeliver(order.attempt).await;
+        let reply = self.github_for(Errand::Read).redeliver(order.attempt).await;
         deliveries.answered(order, &reply.answer, reply.retry_after, self.now());
         self.metrics
             .redelivery(order.event.as_str(), reply.answer.as_str());

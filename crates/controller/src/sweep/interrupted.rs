@@ -20,6 +20,7 @@ use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
 use crate::intake::attempts::Attempts;
 use crate::logging::chain;
+use crate::pace::InTurn;
 use crate::ports::{Cloud, Ports};
 
 impl<P: Ports> Controller<P> {
@@ -144,7 +145,7 @@ impl<P: Ports> Controller<P> {
         &self,
         view: &InstanceView,
         claim: &LaunchClaim,
-        run: &mut Attempts<'_, P::GitHub>,
+        run: &mut Attempts<InTurn<'_, P>>,
     ) -> Result<Option<Job>, WorkError> {
         loop {
             match tenant(view, claim, &self.settings.runner_name, run.seen()) {

@@ -24,6 +24,7 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use reprise_config::FleetSettings;
 use reprise_engine::mutant;
+use reprise_engine::pace::Errand;
 use reprise_model::instance::{Instance, InstanceView};
 use reprise_model::ledger::RunKey;
 use reprise_store::Store;
@@ -36,6 +37,7 @@ use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
 use crate::logging::chain;
+use crate::pace::InTurn;
 use crate::panics::{Panicked, caught};
 use crate::ports::{Cloud, Ports};
 
@@ -159,14 +161,14 @@ impl<P: Ports> Controller<P> {
         &'a self,
         key: &RunKey,
         runs: &'r mut Runs<'a, P>,
-    ) -> &'r mut Attempts<'a, P::GitHub> {
+    ) -> &'r mut Attempts<InTurn<'a, P>> {
         runs.entry(key.clone())
-            .or_insert_with(|| Attempts::new(&self.github, key.clone()))
+            .or_insert_with(|| Attempts::new(self.github_for(Errand::Read), key.clone()))
     }
 }
 
 /// The runs that were read, each once a sweep, however many of its instances are asked about.
-type Runs<'a, P> = BTreeMap<RunKey, Attempts<'a, <P as Ports>::GitHub>>;
+type Runs<'a, P> = BTreeMap<RunKey, Attempts<InTurn<'a, P>>>;
 
 /// What one sweep has seen so far.
 struct Sweep<'a, P: Ports> {

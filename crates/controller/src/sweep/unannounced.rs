@@ -3,6 +3,7 @@
 //! Where to look and which jobs count, the engine says ([`reprise_engine::unannounced`]).
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_engine::pace::Errand;
 use reprise_engine::unannounced::{Found, Question, RestReason, Round, judge};
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
@@ -24,19 +25,20 @@ impl<P: Ports> Controller<P> {
         every: SignedDuration,
         round: &mut Round,
     ) -> Result<Timestamp, WorkError> {
+        let github = self.github_for(Errand::Read);
         round.begin();
         loop {
             match round.next(every, self.github.rate_remaining(), self.now()) {
                 Question::Repositories => {
-                    let shown = self.github.repositories().await?;
+                    let shown = github.repositories().await?;
                     round.found_repositories(shown.into_iter().filter(|one| self.allows(one)));
                 }
                 Question::Runs(repository) => {
-                    let runs = self.github.active_runs(&repository).await;
+                    let runs = github.active_runs(&repository).await;
                     round.found_runs(unless_refused(runs)?);
                 }
                 Question::Jobs(repository, run, attempt) => {
-                    let jobs = self.github.jobs(&repository, run, attempt).await;
+                    let jobs = github.jobs(&repository, run, attempt).await;
                     for job in unless_refused(jobs)? {
                         self.announce(&repository, &job).await?;
                     }

@@ -6,6 +6,8 @@
 //! anywhere in between is repeated harmlessly, and nothing of it is in the ledger; a runner of which
 //! nobody heard again never connects, and GitHub removes it.
 
+use jiff::SignedDuration;
+use reprise_engine::backoff::after;
 use reprise_model::ids::{InstanceId, RunnerName};
 use reprise_model::ledger::{LaunchAnswer, LaunchClaim};
 use reprise_model::runner_row::{LIVES_FOR, runner_name};
@@ -13,26 +15,40 @@ use tracing::{debug, info};
 
 use crate::context::Controller;
 use crate::logging::chain;
+use crate::pace::PutOff;
 use crate::ports::{MadeRunner, PortError, Ports, RunnerOrder, RunnerTrouble, Runners};
 
 /// How many names are tried in a row. The first is lost with an answer, hardly ever the second too.
 const NAMES: u32 = 3;
 
+/// When to come again where GitHub is busy and names no time.
+const BUSY: SignedDuration = SignedDuration::from_secs(60);
+
 impl<P: Ports> Controller<P> {
     /// EC2's answer, once the instance has what its runner starts with.
-    pub(super) async fn equipped(&self, claim: &LaunchClaim, answer: LaunchAnswer) -> LaunchAnswer {
+    ///
+    /// # Errors
+    /// When GitHub is not to be asked now: that is no try in vain.
+    pub(super) async fn equipped(
+        &self,
+        claim: &LaunchClaim,
+        answer: LaunchAnswer,
+    ) -> Result<LaunchAnswer, PutOff> {
         let (Some(runners), LaunchAnswer::Launched { instance, .. }) = (&self.runners, &answer)
         else {
-            return answer;
+            return Ok(answer);
         };
         match self.equip(runners, claim, instance).await {
             Ok(runner) => {
                 handed_over(claim, instance, &runner);
-                answer
+                Ok(answer)
             }
-            Err(error) => LaunchAnswer::Unclear {
+            Err(error) if error.is_throttled() => Err(PutOff {
+                until: after(self.now(), error.retry_after.unwrap_or(BUSY)),
+            }),
+            Err(error) => Ok(LaunchAnswer::Unclear {
                 message: format!("{instance} has no runner: {}", chain(&error)),
-            },
+            }),
         }
     }
 
@@ -51,7 +67,7 @@ impl<P: Ports> Controller<P> {
                 name: runner_name(instance, self.random()),
                 labels: claim.runner_labels.clone(),
             };
-            match runners.make(&order).await {
+            match self.make_runner(runners, &order).await {
                 Ok(made) => {
                     self.hand_over(runners, &order, &made).await?;
                     return Ok(order.name);
@@ -76,7 +92,7 @@ impl<P: Ports> Controller<P> {
         let expires_at = self.now() + LIVES_FOR;
         let handed_over = runners.hand_over(order, made, expires_at).await;
         if handed_over.is_err()
-            && let Err(error) = runners.remove(order, made).await
+            && let Err(error) = self.remove_runner(runners, order, made).await
         {
             debug!(runner.name = %order.name, error = %chain(&error), "an unused runner stays");
         }

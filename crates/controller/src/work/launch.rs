@@ -13,7 +13,8 @@ use tracing::{debug, info, warn};
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::crowd::Seat;
-use crate::ports::{Cloud, LaunchOrder, Ports};
+use crate::pace::PutOff;
+use crate::ports::{LaunchOrder, Ports};
 
 /// The place of a launch that is asked for alone.
 const ALONE: u32 = 0;
@@ -85,11 +86,20 @@ impl<P: Ports> Controller<P> {
 
     /// One call, and the claim after its answer.
     async fn ask_ec2(&self, settings: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
+        if let Some(put_off) = self.no_runner_before(&claim) {
+            return self.launch_later(claim, put_off);
+        }
         let order = self.launch_order(settings, &claim);
-        let outcome = self.cloud.launch(&order).await;
+        let outcome = match self.launch_in_turn(&order).await {
+            Ok(outcome) => outcome,
+            Err(put_off) => return self.launch_later(claim, put_off),
+        };
         self.pools_answered(&claim.spec, &outcome);
         let answer = fleet::for_place(&outcome, ALONE);
-        let answer = self.equipped(&claim, answer).await;
+        let answer = match self.equipped(&claim, answer).await {
+            Ok(answer) => answer,
+            Err(put_off) => return self.launch_later(claim, put_off),
+        };
         self.metrics
             .launch(order.capacity.as_str(), answer_word(&answer));
         log_answer(&claim, &answer);
@@ -100,6 +110,19 @@ impl<P: Ports> Controller<P> {
             self.jitter(),
             &self.settings.rules,
         )
+    }
+
+    /// The claim of a launch that is not to be asked for now.
+    fn launch_later(&self, claim: LaunchClaim, PutOff { until }: PutOff) -> LaunchClaim {
+        debug!(
+            target: "reprise::decision",
+            decision = "launch-put-off",
+            reason = "throttled",
+            job.id = %claim.key.job_id,
+            due_at = %until,
+            "a machine cannot be had now within the limits of EC2 and GitHub; it is asked for later"
+        );
+        launch::put_off(claim, until)
     }
 
     fn launch_order(&self, fleet: &FleetSettings, claim: &LaunchClaim) -> LaunchOrder {

@@ -2,8 +2,9 @@
 //!
 //! Everything here may be interrupted anywhere: a record that is claimed is due again at its
 //! deadline, for any replica. A record whose work fails rests, without holding a place that others
-//! could have.
+//! could have. Re-runs and looks at instances go before launches, however many of these are due.
 
+mod backlog;
 mod equip;
 mod late;
 mod launch;
@@ -15,10 +16,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_engine::backoff::after;
 use reprise_store::{DueKey, DueList, Store, StoreError};
 use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
+use self::backlog::{Backlog, is_launch};
 use self::rests::Rests;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
@@ -30,6 +33,18 @@ use crate::ports::Ports;
 /// this leaves room for what the receive loops ask.
 const AT_ONCE: usize = 32;
 
+/// How many of them are launches at most: these may wait for EC2, and re-runs do not wait for them.
+const LAUNCHES: usize = 24;
+
+/// How much of what is due is listed: all of it, but for a day on which nobody would list it either.
+const LISTED: usize = 10_000;
+
+/// While there is something to begin, the store is looked at again after so long.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(1);
+
+/// The same when something has become due meanwhile: it may be a re-run, which goes first.
+const LOOK_AGAIN_SOON: SignedDuration = SignedDuration::from_millis(200);
+
 /// The longest pause between two looks at the store: another replica's commits wake nobody here.
 const LONGEST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
 
@@ -40,18 +55,20 @@ pub async fn run_due<P: Ports>(controller: Arc<Controller<P>>) {
         tasks: JoinSet::new(),
         busy: BTreeSet::new(),
         rests: Rests::default(),
+        seen: Seen::default(),
     };
     while !controller.draining.has_begun() {
         // Asked for before the store is read, so that work added in between is not missed.
         let woken = controller.due.notified();
-        let next = worker.begin_due().await;
-        let pause = worker.pause(next);
+        worker.look().await;
+        worker.begin_due();
+        let pause = worker.pause();
         tokio::select! {
             // What has ended makes room before more is begun.
             biased;
             () = controller.draining.begun() => {}
             Some(ended) = worker.tasks.join_next() => worker.ended(ended),
-            () = woken => {}
+            () = woken => worker.seen.is_stale = true,
             () = controller.clock.sleep(pause) => {}
         }
     }
@@ -67,39 +84,80 @@ struct Worker<P: Ports> {
     tasks: JoinSet<Worked>,
     busy: BTreeSet<DueKey>,
     rests: Rests,
+    seen: Seen,
+}
+
+/// What the last look at the store told.
+#[derive(Debug, Default)]
+struct Seen {
+    at: Timestamp,
+    /// What was due then and has not begun yet.
+    backlog: Backlog,
+    /// When the next record after it is due.
+    next: Option<Timestamp>,
+    /// Something has become due since.
+    is_stale: bool,
+}
+
+impl Seen {
+    /// When to look again: a long list is not read anew for each record that has ended, and what has
+    /// become due meanwhile does not wait for its end.
+    fn again_at(&self) -> Option<Timestamp> {
+        if self.backlog.is_empty() {
+            return self.next;
+        }
+        let soon = after(self.at, LOOK_AGAIN_SOON);
+        let latest = after(self.at, LOOK_AGAIN);
+        let next = self.next.map_or(latest, |next| next.clamp(soon, latest));
+        Some(if self.is_stale { soon } else { next })
+    }
+
+    fn lasts(&self, now: Timestamp) -> bool {
+        !self.backlog.is_empty() && self.again_at().is_some_and(|again| now < again)
+    }
 }
 
 impl<P: Ports> Worker<P> {
-    /// Begins as much of what is due as there are places for. When the next record is due, where
-    /// there is a place for it.
-    async fn begin_due(&mut self) -> Option<Timestamp> {
-        let free = AT_ONCE.saturating_sub(self.busy.len());
-        if free == 0 {
-            return None;
-        }
+    fn has_place(&self) -> bool {
+        self.busy.len() < AT_ONCE
+    }
+
+    fn may_launch(&self) -> bool {
+        self.busy.iter().filter(|key| is_launch(key)).count() < LAUNCHES
+    }
+
+    /// Reads what is due, where there is a place for it and it is time.
+    async fn look(&mut self) {
         let now = self.controller.now();
+        if !self.has_place() || self.seen.lasts(now) {
+            return;
+        }
         self.rests.forget_old(now);
         // What is busy or rests is due all the while; it must not hide what is behind it.
         let held = self.busy.len() + self.rests.len(now);
-        match self.controller.store.due(now, free + held).await {
-            // The end came meanwhile: others begin what is due.
-            Ok(_) if self.controller.draining.has_begun() => None,
-            Ok(DueList { keys, next }) => {
-                let keys: Vec<DueKey> = keys
-                    .into_iter()
-                    .filter(|key| !self.busy.contains(key) && !self.rests.holds(key, now))
-                    .take(free)
-                    .collect();
-                for key in keys {
-                    self.busy.insert(key.clone());
-                    self.begin(key);
-                }
-                next
-            }
-            Err(error) => {
-                error!(error = %chain(&error), "failed to read what is due");
-                None
-            }
+        let listed = self.controller.store.due(now, LISTED + held).await;
+        let DueList { keys, next } = listed.unwrap_or_else(|error| {
+            error!(error = %chain(&error), "failed to read what is due");
+            DueList::default()
+        });
+        let idle = |key: &DueKey| !self.busy.contains(key) && !self.rests.holds(key, now);
+        self.seen = Seen {
+            at: now,
+            backlog: Backlog::new(keys.into_iter().filter(idle)),
+            next,
+            is_stale: false,
+        };
+    }
+
+    /// Begins as much of what is due as there are places for.
+    fn begin_due(&mut self) {
+        // The end came meanwhile: others begin what is due.
+        while self.has_place() && !self.controller.draining.has_begun() {
+            let Some(key) = self.seen.backlog.take(self.may_launch()) else {
+                return;
+            };
+            self.busy.insert(key.clone());
+            self.begin(key);
         }
     }
 
@@ -114,10 +172,14 @@ impl<P: Ports> Worker<P> {
         });
     }
 
-    /// Until something is due next, or a rest is over.
-    fn pause(&self, next: Option<Timestamp>) -> SignedDuration {
+    /// Until something is due next, or a rest is over. Where all places are taken, until one is free.
+    fn pause(&self) -> SignedDuration {
+        if !self.has_place() {
+            return LONGEST_PAUSE;
+        }
         let now = self.controller.now();
-        let next = next.into_iter().chain(self.rests.next_end(now)).min();
+        let again = self.seen.again_at().into_iter();
+        let next = again.chain(self.rests.next_end(now)).min();
         next.map_or(LONGEST_PAUSE, |next| {
             next.duration_since(now)
                 .clamp(SignedDuration::ZERO, LONGEST_PAUSE)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::job::JobVerdict;
 use reprise_engine::mutant;
+use reprise_engine::pace::Errand;
 use reprise_engine::run::{self, Newer, RunDecision, RunFacts, RunStep};
 use reprise_model::ids::JobId;
 use reprise_model::job::Job;
@@ -41,7 +42,8 @@ impl<P: Ports> Controller<P> {
             return Ok(());
         };
         let entry = claimed.record.clone();
-        let reading = self.github.run(&key.repository, key.run_id);
+        let github = self.github_for(Errand::Rerun);
+        let reading = github.run(&key.repository, key.run_id);
         let run = match self.while_claimed(&mut claimed, reading).await? {
             Ok(run) => run,
             Err(error) => return self.run_is_unreadable(&claimed, error).await,
@@ -144,6 +146,7 @@ impl<P: Ports> Controller<P> {
 
     pub(crate) async fn post(&self, asked: &RunEntry, order: &RerunOrder) -> RerunReply {
         let (key, limit) = (&asked.key, self.settings.rules.post_within());
+        let github = self.github_for(Errand::Rerun);
         let written_at = asked
             .reruns
             .last()
@@ -153,7 +156,7 @@ impl<P: Ports> Controller<P> {
             // The limit first: where the commit took so long, the POST is not begun at all.
             biased;
             () = self.clock.sleep_until(over_at) => unanswered(limit),
-            reply = self.github.rerun(&key.repository, key.run_id, order.target) => reply,
+            reply = github.rerun(&key.repository, key.run_id, order.target) => reply,
         }
     }
 
@@ -203,7 +206,7 @@ impl<P: Ports> Controller<P> {
     /// does not know. Their hosts are looked at together: one call to EC2 answers for all.
     async fn read_jobs(&self, entry: &RunEntry, read: &mut Read) -> Result<(), WorkError> {
         let repository = &entry.key.repository;
-        let mut attempts = Attempts::new(&self.github, entry.key.clone());
+        let mut attempts = Attempts::new(self.github_for(Errand::Rerun), entry.key.clone());
         let jobs = attempts.jobs(read.run.run_attempt).await?.to_vec();
         let unknown: Vec<&Job> = jobs
             .iter()
@@ -224,6 +227,7 @@ impl<P: Ports> Controller<P> {
         read: &mut Read,
         ids: &[JobId],
     ) -> Result<(), WorkError> {
+        let github = self.github_for(Errand::Rerun);
         let jobs = read.jobs.as_deref().unwrap_or_default();
         for id in ids {
             let check_run = jobs
@@ -231,7 +235,7 @@ impl<P: Ports> Controller<P> {
                 .find(|job| job.id == *id)
                 .and_then(|job| job.check_run);
             let cause = match check_run {
-                Some(check_run) => self.github.cancel_cause(&key.repository, check_run).await?,
+                Some(check_run) => github.cancel_cause(&key.repository, check_run).await?,
                 None => CancelCause::Unreadable,
             };
             read.causes.insert(*id, cause);
@@ -240,7 +244,7 @@ impl<P: Ports> Controller<P> {
     }
 
     async fn read_newer(&self, read: &mut Read) -> Result<(), WorkError> {
-        read.newer = match self.github.newer_run(&read.run).await? {
+        read.newer = match self.github_for(Errand::Rerun).newer_run(&read.run).await? {
             Some(run) => Newer::Run(run),
             None => Newer::No,
         };

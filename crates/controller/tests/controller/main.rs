@@ -15,6 +15,7 @@ mod inputs;
 mod interruptions;
 mod launches;
 mod lost;
+mod paces;
 mod pumps;
 mod reaps;
 mod replicas;

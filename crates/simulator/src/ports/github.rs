@@ -245,6 +245,10 @@ impl GitHub for SimGitHub {
     fn rate_remaining(&self) -> Option<u64> {
         Some(5_000)
     }
+
+    fn hour_left(&self, _: &str, _: Timestamp) -> Option<u64> {
+        Some(5_000)
+    }
 }
 
 /// As the GitHub adapter tells the answers apart.

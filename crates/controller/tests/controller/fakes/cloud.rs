@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
+use jiff::Timestamp;
+use reprise_controller::ports::{Cloud, LaunchOrder, PortError, PortErrorKind};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, InstanceId, Region};
@@ -16,8 +17,8 @@ use reprise_model::machine::MachineType;
 use reprise_model::tags::TagKeys;
 
 use super::clock::TestClock;
-use super::samples::{ACCOUNT, REGION, STACK};
-use super::{passing, takes};
+use super::samples::{ACCOUNT, REGION, STACK, secs};
+use super::{failure, passing, takes};
 
 #[derive(Debug, Clone)]
 pub(crate) struct FakeCloud {
@@ -33,10 +34,12 @@ struct State {
     no_spot: bool,
     no_looks: bool,
     no_answers: bool,
+    throttles_until: Option<Timestamp>,
     panics: BTreeSet<InstanceId>,
     looks: u32,
     lists: u32,
     launch_calls: u32,
+    terminate_calls: u32,
     orders: Vec<LaunchOrder>,
     machine_types: Vec<MachineType>,
     machine_type_reads: u32,
@@ -106,6 +109,12 @@ impl FakeCloud {
     /// CreateFleet's answers are lost: nothing is launched, as far as anybody knows.
     pub(crate) fn no_launch_answers(&self, lost: bool) {
         self.lock().no_answers = lost;
+    }
+
+    /// CreateFleet and TerminateInstances are throttled for so long.
+    pub(crate) fn throttles_for(&self, seconds: i64) {
+        let until = self.clock.time() + secs(seconds);
+        self.lock().throttles_until = Some(until);
     }
 
     /// DescribeInstances fails, or works again.
@@ -220,6 +229,16 @@ impl FakeCloud {
         self.lock().lists
     }
 
+    /// How often TerminateInstances was called.
+    pub(crate) fn terminate_calls(&self) -> u32 {
+        self.lock().terminate_calls
+    }
+
+    fn throttles(&self, state: &State) -> bool {
+        let now = self.clock.time();
+        state.throttles_until.is_some_and(|until| now < until)
+    }
+
     fn change(&self, id: &str, change: impl FnOnce(&mut InstanceView)) {
         let id: InstanceId = id.parse().expect("an id");
         change(self.lock().instances.get_mut(&id).expect("it is there"));
@@ -260,6 +279,13 @@ impl Cloud for FakeCloud {
         if let Some(before) = state.fleets.get(&order.client_token) {
             return Ok(before.clone());
         }
+        if self.throttles(&state) {
+            return Err(FleetFailure {
+                fault: LaunchFault::Throttled,
+                code: Some("RequestLimitExceeded".to_owned()),
+                detail: "RequestLimitExceeded".to_owned(),
+            });
+        }
         if state.no_answers {
             return Err(FleetFailure {
                 fault: LaunchFault::Unclear,
@@ -275,6 +301,11 @@ impl Cloud for FakeCloud {
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
         let mut state = self.lock();
+        state.terminate_calls += 1;
+        if self.throttles(&state) {
+            let kind = PortErrorKind::Throttled;
+            return Err(failure("terminate an instance", kind, None));
+        }
         if let Some(view) = state.instances.get_mut(&instance.id) {
             view.state = InstanceState::Terminated;
         }

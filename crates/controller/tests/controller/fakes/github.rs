@@ -389,6 +389,10 @@ impl GitHub for FakeGitHub {
     fn rate_remaining(&self) -> Option<u64> {
         Some(4_321)
     }
+
+    fn hour_left(&self, _: &str, _: Timestamp) -> Option<u64> {
+        Some(4_321)
+    }
 }
 
 fn started(run: &FakeRun) -> Timestamp {

@@ -3,11 +3,14 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use jiff::Timestamp;
-use reprise_controller::ports::{MadeRunner, PortError, RunnerOrder, RunnerTrouble, Runners};
+use jiff::{SignedDuration, Timestamp};
+use reprise_controller::ports::{
+    MadeRunner, PortError, PortErrorKind, RunnerOrder, RunnerTrouble, Runners,
+};
 use reprise_model::ids::RunnerId;
 
-use super::passing;
+use super::samples::secs;
+use super::{failure, passing};
 
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,6 +19,8 @@ pub(crate) enum Wrong {
     NameLost,
     /// GitHub makes no runner.
     NotMade,
+    /// GitHub wants to be left alone for so many seconds.
+    Limited(i64),
     /// The table does not take the row.
     NotHandedOver,
 }
@@ -53,6 +58,18 @@ impl FakeRunners {
         self.state().removed.clone()
     }
 
+    fn limited(&self) -> Option<SignedDuration> {
+        let mut state = self.state();
+        match state.wrong.front() {
+            Some(Wrong::Limited(seconds)) => {
+                let wait = secs(*seconds);
+                state.wrong.pop_front();
+                Some(wait)
+            }
+            Some(_) | None => None,
+        }
+    }
+
     fn hits(&self, expected: &[Wrong]) -> Option<Wrong> {
         let mut state = self.state();
         let next = state.wrong.front().copied();
@@ -68,6 +85,11 @@ impl FakeRunners {
 
 impl Runners for FakeRunners {
     async fn make(&self, order: &RunnerOrder) -> Result<MadeRunner, RunnerTrouble> {
+        if let Some(wait) = self.limited() {
+            let kind = PortErrorKind::Throttled;
+            let error = failure("make a runner", kind, Some(wait));
+            return Err(RunnerTrouble::NotMade(error));
+        }
         self.state().made.push(order.clone());
         match self.hits(&[Wrong::NameLost, Wrong::NotMade]) {
             Some(Wrong::NotMade) => Err(RunnerTrouble::NotMade(passing("make a runner"))),

@@ -1,0 +1,336 @@
+//! Turns at GitHub: the port itself, asked at a pace.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+
+use jiff::{SignedDuration, Timestamp};
+use reprise_engine::backoff::after;
+use reprise_engine::pace::{Errand, GitHubAnswer, GitHubPace, NotNow};
+use reprise_model::delivery::{HookPage, RedeliveryAnswer};
+use reprise_model::ids::{CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId};
+use reprise_model::job::Job;
+use reprise_model::ledger::{LaunchClaim, RerunAnswer, RerunTarget};
+use reprise_model::run::{CancelCause, Run};
+use tracing::info;
+
+use super::{PutOff, not_asked};
+use crate::clock::Clock;
+use crate::context::Controller;
+use crate::ports::{
+    GitHub, MadeRunner, PortError, Ports, RedeliveryReply, RerunReply, RunnerOrder, RunnerTrouble,
+    Runners,
+};
+
+/// What a request costs.
+const READ: u32 = 1;
+const CHANGE: u32 = 5;
+
+/// A request waits in place for so long. A re-run's claim is renewed meanwhile, and an instance that
+/// waits for its runner is booting anyway.
+const WAITS: SignedDuration = SignedDuration::from_secs(8);
+
+/// An instance boots for so long before it wants its runner.
+const BOOTS_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// The App itself, which has limits of its own.
+const APP: &str = "";
+
+/// A limit without a time lasts for so long at least.
+const LEAST_LIMIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// GitHub, for an errand.
+pub(crate) struct InTurn<'a, P: Ports> {
+    controller: &'a Controller<P>,
+    errand: Errand,
+}
+
+/// A request that may be made. One that is dropped has been lost.
+struct Turn<'a, P: Ports> {
+    controller: &'a Controller<P>,
+    owner: String,
+    errand: Errand,
+    answer: GitHubAnswer,
+}
+
+impl<P: Ports> Controller<P> {
+    /// GitHub, asked in turn.
+    pub(crate) fn github_for(&self, errand: Errand) -> InTurn<'_, P> {
+        InTurn {
+            controller: self,
+            errand,
+        }
+    }
+
+    /// Has a runner made, in turn.
+    pub(crate) async fn make_runner(
+        &self,
+        runners: &P::Runners,
+        order: &RunnerOrder,
+    ) -> Result<MadeRunner, RunnerTrouble> {
+        let github = self.github_for(Errand::Launch);
+        let turn = github.turn(order.repository.owner(), CHANGE).await;
+        let turn = turn
+            .map_err(|not_now| RunnerTrouble::NotMade(self.not_asked("make a runner", not_now)))?;
+        let made = Box::pin(runners.make(order)).await;
+        turn.ended(match &made {
+            Ok(_) => GitHubAnswer::Answered,
+            Err(RunnerTrouble::NameLost(error) | RunnerTrouble::NotMade(error)) => of_error(error),
+        });
+        made
+    }
+
+    /// Where GitHub will not make a runner for so long that an instance would wait for it in vain: when to
+    /// launch.
+    pub(crate) fn no_runner_before(&self, claim: &LaunchClaim) -> Option<PutOff> {
+        self.runners.as_ref()?;
+        let owner = claim.key.repository.owner().to_ascii_lowercase();
+        let now = self.now();
+        let until = self.with_github(&owner, |pace| pace.rests_until(now))?;
+        (after(now, BOOTS_FOR) < until).then_some(PutOff { until })
+    }
+
+    /// Takes a runner that is not needed out of GitHub, in turn.
+    pub(crate) async fn remove_runner(
+        &self,
+        runners: &P::Runners,
+        order: &RunnerOrder,
+        made: &MadeRunner,
+    ) -> Result<(), PortError> {
+        let owner = order.repository.owner();
+        let removing = Box::pin(runners.remove(order, made));
+        let github = self.github_for(Errand::Launch);
+        github.ask(owner, CHANGE, "remove a runner", removing).await
+    }
+
+    /// The pace as `/metrics` shows it: the lowest of all installations.
+    pub(crate) fn show_github_pace(&self) {
+        let now = self.now();
+        let paces = self.pace.github();
+        let points = paces.values().map(|pace| pace.points_a_minute(now)).min();
+        if let Some(points) = points {
+            self.metrics.github_pace(points);
+        }
+    }
+
+    fn with_github<T>(&self, owner: &str, ask: impl FnOnce(&mut GitHubPace) -> T) -> T {
+        let mut owners = self.pace.github();
+        ask(owners.entry(owner.to_owned()).or_default())
+    }
+
+    fn not_asked(&self, operation: &'static str, not_now: NotNow) -> PortError {
+        not_asked(operation, not_now.until, not_now.why.as_str(), self.now())
+    }
+}
+
+impl<'a, P: Ports> InTurn<'a, P> {
+    /// One call, in turn. It comes in a box: the clients' futures are large, and this one is in every
+    /// caller's.
+    async fn ask<T>(
+        &self,
+        owner: &str,
+        points: u32,
+        operation: &'static str,
+        call: Pin<Box<impl Future<Output = Result<T, PortError>>>>,
+    ) -> Result<T, PortError> {
+        let turn = self.turn(owner, points).await;
+        let turn = turn.map_err(|not_now| self.controller.not_asked(operation, not_now))?;
+        let answer = call.await;
+        turn.ended(match &answer {
+            Ok(_) => GitHubAnswer::Answered,
+            Err(error) => of_error(error),
+        });
+        answer
+    }
+
+    /// Waits for a turn, unless it takes too long.
+    async fn turn(&self, owner: &str, points: u32) -> Result<Turn<'a, P>, NotNow> {
+        let controller = self.controller;
+        let owner = owner.to_ascii_lowercase();
+        let errand = self.errand.as_str();
+        let latest = after(controller.now(), WAITS);
+        loop {
+            let now = controller.now();
+            let hour = controller.github.hour_left(&owner, now);
+            let taken =
+                controller.with_github(&owner, |pace| pace.take(self.errand, points, hour, now));
+            let Err(not_now) = taken else {
+                return Ok(Turn {
+                    controller,
+                    owner,
+                    errand: self.errand,
+                    answer: GitHubAnswer::Lost,
+                });
+            };
+            if not_now.until > latest {
+                controller
+                    .metrics
+                    .turn_put_off("github", errand, not_now.why.as_str());
+                return Err(not_now);
+            }
+            controller.metrics.turn_waited("github", errand);
+            controller.clock.sleep_until(not_now.until).await;
+        }
+    }
+}
+
+impl<P: Ports> Turn<'_, P> {
+    fn ended(mut self, answer: GitHubAnswer) {
+        self.answer = answer;
+    }
+}
+
+impl<P: Ports> Drop for Turn<'_, P> {
+    fn drop(&mut self) {
+        let now = self.controller.now();
+        let (answer, controller) = (self.answer, self.controller);
+        let points = controller.with_github(&self.owner, |pace| {
+            pace.ended(answer, now);
+            pace.points_a_minute(now)
+        });
+        if let GitHubAnswer::Limited(wait) = answer {
+            controller.metrics.throttled("github", self.errand.as_str());
+            told_limited(controller, &self.owner, wait, points, now);
+        }
+    }
+}
+
+fn told_limited<P: Ports>(
+    controller: &Controller<P>,
+    owner: &str,
+    wait: SignedDuration,
+    points: u32,
+    now: Timestamp,
+) {
+    if controller.pace.tells("github", owner, now) {
+        info!(
+            target: "reprise::decision",
+            decision = "slower",
+            reason = "limited",
+            github.owner = owner,
+            wait_s = wait.as_secs(),
+            points.a_minute = points,
+            "GitHub wants to be left alone; nobody asks meanwhile, and less is asked for a while"
+        );
+    }
+}
+
+fn of_error(error: &PortError) -> GitHubAnswer {
+    match error.retry_after {
+        Some(wait) => GitHubAnswer::Limited(wait.max(SignedDuration::from_secs(1))),
+        None if error.is_throttled() => GitHubAnswer::Limited(LEAST_LIMIT),
+        None if error.refusal().is_some() => GitHubAnswer::Answered,
+        // A fault of GitHub's says nothing of its limits.
+        None => GitHubAnswer::Lost,
+    }
+}
+
+impl<P: Ports> GitHub for InTurn<'_, P> {
+    async fn run(&self, repository: &Repository, run: RunId) -> Result<Run, PortError> {
+        let call = Box::pin(self.controller.github.run(repository, run));
+        self.ask(repository.owner(), READ, "read a run", call).await
+    }
+
+    async fn jobs(
+        &self,
+        repository: &Repository,
+        run: RunId,
+        attempt: RunAttempt,
+    ) -> Result<Vec<Job>, PortError> {
+        let call = Box::pin(self.controller.github.jobs(repository, run, attempt));
+        let operation = "read the jobs of a run";
+        self.ask(repository.owner(), READ, operation, call).await
+    }
+
+    async fn rerun(&self, repository: &Repository, run: RunId, target: RerunTarget) -> RerunReply {
+        let turn = match self.turn(repository.owner(), CHANGE).await {
+            Ok(turn) => turn,
+            Err(not_now) => {
+                let error = self.controller.not_asked("ask for a re-run", not_now);
+                return RerunReply {
+                    answer: RerunAnswer::NotNow,
+                    retry_after: error.retry_after,
+                    detail: error.source.to_string(),
+                };
+            }
+        };
+        let call = self.controller.github.rerun(repository, run, target);
+        let reply = Box::pin(call).await;
+        turn.ended(match (&reply.answer, reply.retry_after) {
+            (RerunAnswer::NotNow, Some(wait)) => GitHubAnswer::Limited(wait),
+            (RerunAnswer::Unclear, _) => GitHubAnswer::Lost,
+            (RerunAnswer::NotNow | RerunAnswer::Accepted | RerunAnswer::Refused(_), _) => {
+                GitHubAnswer::Answered
+            }
+        });
+        reply
+    }
+
+    async fn cancel_cause(
+        &self,
+        repository: &Repository,
+        check_run: CheckRunId,
+    ) -> Result<CancelCause, PortError> {
+        let call = Box::pin(self.controller.github.cancel_cause(repository, check_run));
+        let operation = "read why a job was cancelled";
+        self.ask(repository.owner(), READ, operation, call).await
+    }
+
+    async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
+        let call = Box::pin(self.controller.github.newer_run(run));
+        let owner = run.repository.owner();
+        self.ask(owner, READ, "look for a newer run", call).await
+    }
+
+    async fn deliveries(&self, from: Option<&HookCursor>) -> Result<HookPage, PortError> {
+        let call = Box::pin(self.controller.github.deliveries(from));
+        self.ask(APP, READ, "list webhook deliveries", call).await
+    }
+
+    async fn redeliver(&self, attempt: HookAttemptId) -> RedeliveryReply {
+        let turn = match self.turn(APP, CHANGE).await {
+            Ok(turn) => turn,
+            Err(not_now) => {
+                let error = self.controller.not_asked("redeliver a webhook", not_now);
+                return RedeliveryReply {
+                    answer: RedeliveryAnswer::NotNow,
+                    retry_after: error.retry_after,
+                    detail: error.source.to_string(),
+                };
+            }
+        };
+        let reply = Box::pin(self.controller.github.redeliver(attempt)).await;
+        turn.ended(match (&reply.answer, reply.retry_after) {
+            (RedeliveryAnswer::NotNow, Some(wait)) => GitHubAnswer::Limited(wait),
+            (RedeliveryAnswer::Unclear, _) => GitHubAnswer::Lost,
+            (
+                RedeliveryAnswer::NotNow
+                | RedeliveryAnswer::Accepted
+                | RedeliveryAnswer::Refused { .. },
+                _,
+            ) => GitHubAnswer::Answered,
+        });
+        reply
+    }
+
+    async fn repositories(&self) -> Result<BTreeSet<Repository>, PortError> {
+        let call = Box::pin(self.controller.github.repositories());
+        self.ask(APP, READ, "list the App's repositories", call)
+            .await
+    }
+
+    async fn active_runs(&self, repository: &Repository) -> Result<Vec<Run>, PortError> {
+        let call = Box::pin(self.controller.github.active_runs(repository));
+        let operation = "list the runs of a repository";
+        self.ask(repository.owner(), 2 * READ, operation, call)
+            .await
+    }
+
+    fn rate_remaining(&self) -> Option<u64> {
+        self.controller.github.rate_remaining()
+    }
+
+    fn hour_left(&self, owner: &str, now: Timestamp) -> Option<u64> {
+        self.controller.github.hour_left(owner, now)
+    }
+}
