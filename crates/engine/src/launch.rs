@@ -228,6 +228,28 @@ pub fn without_room(claim: LaunchClaim, until: Timestamp) -> LaunchClaim {
     }
 }
 
+/// Whether GitHub is to be asked about a claim's job before EC2 is: one that waited for room may have
+/// ended meanwhile.
+pub fn may_be_over(claim: &LaunchClaim) -> bool {
+    claim.waited > 0
+}
+
+/// The claim of a job that GitHub's list of its attempt shows to be over: there is nothing to launch
+/// for.
+#[must_use]
+pub fn outlived(claim: &LaunchClaim, jobs: &[Job]) -> Option<LaunchClaim> {
+    let mut jobs = jobs.iter().filter(|job| job.id == claim.key.job_id);
+    let is_over = jobs.any(|job| job.status == JobStatus::Completed);
+    is_over.then(|| LaunchClaim {
+        state: ClaimState::GivenUp {
+            why: "the job ended before there was room for its machine".to_owned(),
+        },
+        due: None,
+        held_until: None,
+        ..claim.clone()
+    })
+}
+
 /// The claim of a job that may have no instance after all.
 #[must_use]
 pub fn turned_away(claim: LaunchClaim, refusal: &MachineRefusal) -> LaunchClaim {

@@ -270,6 +270,7 @@ fn decisions() -> Vec<Row> {
         told("launch-taken-over", &["not-answered"]),
         told("launch-left", &["held-by-another"]),
         told("launch-waits", &Full::ALL.map(Full::as_str)),
+        told("launch-withdrawn", &["job-ended"]),
         told(opened, &PoolTrouble::ALL.map(PoolTrouble::as_str)),
         told(held, &PoolTrouble::ALL.map(PoolTrouble::as_str)),
         told(closed, &["tried"]),

@@ -126,7 +126,11 @@ impl<P: Ports> Controller<P> {
         let _place = self.launch_place().await?;
         let seat = match self.seat(&claim).await? {
             Seat::Taken(seat) => seat,
-            Seat::Wait { full, due } => return self.launch_when_there_is_room(claim, expect, full, due).await,
+            Seat::Wait { full, due } => {
+                return self
+                    .launch_when_there_is_room(claim, expect, full, due)
+                    .await;
+            }
             Seat::Refused(refusal) => return self.turn_away(claim, expect, refusal).await,
         };
         let claimed = self.hold_launch(claim, expect).await?;

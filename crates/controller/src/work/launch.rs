@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use reprise_config::FleetSettings;
+use reprise_engine::pace::Errand;
 use reprise_engine::{fleet, launch, mutant};
 use reprise_model::breaker::LeftOut;
 use reprise_model::instance::Capacity;
@@ -14,7 +15,7 @@ use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::crowd::Seat;
 use crate::pace::PutOff;
-use crate::ports::{LaunchOrder, Ports};
+use crate::ports::{GitHub, LaunchOrder, Ports};
 
 /// The place of a launch that is asked for alone.
 const ALONE: u32 = 0;
@@ -38,9 +39,28 @@ impl<P: Ports> Controller<P> {
                 return self.conclude_launch(&claimed, claim).await.map(drop);
             }
         };
+        if let Some(claim) = self.outlived(&claimed.record).await? {
+            told_outlived(&claim);
+            return Ok(self.conclude_claim(&claimed, claim).await?);
+        }
         let launched = self.launch_claimed(claimed).await?;
         seat.settle(&launched.state, self.now());
         Ok(())
+    }
+
+    /// The end of a claim whose job has ended while it waited for room.
+    async fn outlived(&self, claim: &LaunchClaim) -> Result<Option<LaunchClaim>, WorkError> {
+        if !launch::may_be_over(claim) {
+            return Ok(None);
+        }
+        let github = self.github_for(Errand::Launch);
+        let jobs = github.jobs(&claim.key.repository, claim.run_id, claim.attempt);
+        match Box::pin(jobs).await {
+            Ok(jobs) => Ok(launch::outlived(claim, &jobs)),
+            // Whoever cannot be shown its job may have it all the same.
+            Err(error) if error.refusal().is_some() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Asks EC2 for the instance of a claim and commits what came of it, which is the answer. The
@@ -225,6 +245,20 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
             );
         }
     }
+}
+
+fn told_outlived(claim: &LaunchClaim) {
+    info!(
+        target: "reprise::decision",
+        decision = "launch-withdrawn",
+        repository = %claim.key.repository,
+        run.id = %claim.run_id,
+        run.attempt = %claim.attempt,
+        job.id = %claim.key.job_id,
+        job.name = claim.job_name,
+        reason = "job-ended",
+        "a job that waited for room has ended; no machine is launched for it"
+    );
 }
 
 fn given_up(claim: &LaunchClaim, why: &str) {

@@ -53,15 +53,16 @@ pub(super) fn plan(seed: u64) -> Plan {
         agents: swarm.agents(&mut dice),
         replicas: u32::try_from(replicas).unwrap_or(1),
         search,
-        fleet: fleet(&mut Dice::new(seed ^ FLEET_DICE)),
+        fleet: fleet(&mut Dice::new(seed ^ FLEET_DICE), &kind),
         calm_after: last + dice.seconds(0, 2_400),
         steps,
     }
 }
 
-/// Few failures open a breaker where there are few launches. No run is refused: its jobs would wait
+/// Where labels are not bound to a run, an idle machine is left to a person for a day, and what waits
+/// for its place may wait for longer than GitHub lets it. Few failures open a breaker where there are few launches. No run is refused: its jobs would wait
 /// for nothing.
-fn fleet(dice: &mut Dice) -> FleetPlan {
+fn fleet(dice: &mut Dice, kind: &Kind) -> FleetPlan {
     let usual = InstanceLimits::default();
     let few = InstanceLimits {
         stack: dice.one_of(1, &[(300, 2), (300, 4)]),
@@ -69,8 +70,9 @@ fn fleet(dice: &mut Dice) -> FleetPlan {
         ..usual
     };
     let failures = dice.one_of(1, &[(300, 2), (200, 3)]);
+    let has_few = dice.chance(350) && kind.labels_are_bound && !kind.mandate.retries_only;
     FleetPlan {
-        instances: if dice.chance(350) { few } else { usual },
+        instances: if has_few { few } else { usual },
         breaker: BreakerRules {
             failures,
             open_for: dice.seconds(60, 900),

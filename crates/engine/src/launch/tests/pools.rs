@@ -93,6 +93,27 @@ fn a_due_job_whose_run_has_become_full_is_given_up_with_the_limit_in_words() {
     assert_eq!(claim.state, ClaimState::GivenUp { why });
 }
 
+#[test]
+fn a_job_that_ended_while_it_waited_for_room_gets_no_machine() {
+    let fresh = spot_claim();
+    assert!(!may_be_over(&fresh), "its event has just come");
+    let waited = without_room(fresh, at(5));
+    assert!(may_be_over(&waited));
+    let queued = Queued::default().job;
+    let ended = Job {
+        status: JobStatus::Completed,
+        ..queued.clone()
+    };
+    let other = Job {
+        id: reprise_model::ids::JobId(99),
+        ..ended.clone()
+    };
+    assert_eq!(outlived(&waited, &[queued, other]), None);
+    let claim = outlived(&waited, &[ended]).expect("it is over");
+    assert_eq!(claim.due, None);
+    assert!(matches!(claim.state, ClaimState::GivenUp { .. }));
+}
+
 fn launched_for(case: &Queued) -> LaunchClaim {
     match case.verdict() {
         QueuedVerdict::Launch(claim) => claim,
