@@ -32,6 +32,8 @@ struct State {
     fleets: BTreeMap<String, FleetAnswer>,
     launched: Vec<InstanceId>,
     no_spot: bool,
+    /// The subnets in which spot is short.
+    short: BTreeSet<String>,
     no_looks: bool,
     no_answers: bool,
     throttles_until: Option<Timestamp>,
@@ -104,6 +106,19 @@ impl FakeCloud {
     /// EC2 has no spot capacity.
     pub(crate) fn no_spot(&self) {
         self.lock().no_spot = true;
+    }
+
+    /// EC2 has spot capacity in all subnets but these.
+    pub(crate) fn short_in(&self, subnets: &[&str]) {
+        self.lock().short = subnets.iter().map(|subnet| (*subnet).to_owned()).collect();
+    }
+
+    /// EC2 takes an instance back.
+    pub(crate) fn take_back(&self, id: &str) {
+        self.change(id, |view| {
+            view.state = InstanceState::Terminated;
+            view.state_reason = Some("Server.SpotInstanceTermination".to_owned());
+        });
     }
 
     /// CreateFleet's answers are lost: nothing is launched, as far as anybody knows.
@@ -181,6 +196,18 @@ impl FakeCloud {
                 ..FleetAnswer::default()
             };
         }
+        let shortfall = short_pools(order, &state.short);
+        let subnet = subnets_asked(order).find(|subnet| !state.short.contains(*subnet));
+        let subnet = match order.capacity {
+            Capacity::Spot => subnet,
+            Capacity::OnDemand => order.subnets.first(),
+        };
+        let Some(subnet) = subnet else {
+            return FleetAnswer {
+                shortfall,
+                ..FleetAnswer::default()
+            };
+        };
         let launched = (0..order.count).map(|_| {
             let number = state.launched.len() + 1;
             let id: InstanceId = format!("i-{number:017}").parse().expect("an id");
@@ -190,13 +217,14 @@ impl FakeCloud {
             Launched {
                 instance: id,
                 capacity: order.capacity,
-                instance_type: None,
-                zone: None,
-                subnet: None,
+                instance_type: order.instance_types.first().cloned(),
+                zone: Some(zone_of(subnet)),
+                subnet: Some(subnet.clone()),
             }
         });
         FleetAnswer {
             launched: launched.collect(),
+            shortfall,
             ..FleetAnswer::default()
         }
     }
@@ -218,8 +246,8 @@ impl FakeCloud {
             state_reason: None,
             tags,
             instance_type: "c7a.large".to_owned(),
-            zone: None,
-            subnet: None,
+            zone: Some(zone_of("subnet-a")),
+            subnet: Some("subnet-a".to_owned()),
             launched_at: Some(self.clock.time()),
         }
     }
@@ -340,6 +368,33 @@ impl Cloud for FakeCloud {
         });
         Ok(images.next().cloned())
     }
+}
+
+/// The subnets that a request names for its first type.
+fn subnets_asked(order: &LaunchOrder) -> impl Iterator<Item = &String> {
+    let kind = order.instance_types.first().map_or("", String::as_str);
+    let subnets = order.subnets.iter();
+    subnets.filter(move |subnet| !order.left_out.holds(subnet, kind))
+}
+
+fn short_pools(order: &LaunchOrder, short: &BTreeSet<String>) -> Vec<Shortage> {
+    if order.capacity == Capacity::OnDemand {
+        return Vec::new();
+    }
+    let asked = subnets_asked(order).filter(|subnet| short.contains(*subnet));
+    let short = asked.map(|subnet| Shortage {
+        instance_type: order.instance_types.first().cloned(),
+        zone: Some(zone_of(subnet)),
+        subnet: Some(subnet.clone()),
+        ..short_of_spot()
+    });
+    short.collect()
+}
+
+/// `subnet-a` is in the region's zone a.
+fn zone_of(subnet: &str) -> String {
+    let letter = subnet.trim_start_matches("subnet-");
+    format!("{REGION}{letter}")
 }
 
 fn short_of_spot() -> Shortage {
