@@ -1,12 +1,14 @@
 //! The breakers of spot pools: what happens to pools is told to the engine as it is seen, and what it
 //! opens and closes is stored by a loop of its own, so that no launch waits for that.
 //!
-//! Everything here but that loop is done in memory. Each replica takes in what the others have stored
-//! once a minute; whatever happens in between only costs a request more.
+//! Everything else here is done in memory, but that a replica which launches takes in what the others
+//! have stored, once a minute; whatever happens in between only costs a request more. Where nothing is
+//! launched, nothing is read.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::after;
 use reprise_engine::breaker::{BreakerRules, Pools, Turn, Turned};
 use reprise_model::breaker::Breakers;
@@ -15,7 +17,7 @@ use reprise_model::instance::InstanceView;
 use reprise_model::launch::FleetOutcome;
 use reprise_model::ledger::LaunchSpec;
 use reprise_store::{Change, Store, StoreError};
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
@@ -24,15 +26,20 @@ use crate::logging::chain;
 use crate::ports::Ports;
 use crate::records::{TRIES, expected};
 
-/// The pause between two looks at what the others have stored.
-const READ_EVERY: SignedDuration = SignedDuration::from_secs(60);
+/// What was read serves for so long.
+const SERVES_FOR: SignedDuration = SignedDuration::from_secs(60);
+
+/// The pause between two looks at what has become half-open by itself, and between two tries to store.
+const LOOKS_EVERY: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a replica knows of the spot pools.
 #[derive(Debug, Default)]
 pub(crate) struct PoolWatch {
     pools: Mutex<Pools>,
-    /// Whether the store was read.
-    known: OnceCell<()>,
+    /// When the store was read last.
+    read_at: tokio::sync::Mutex<Option<Timestamp>>,
+    /// Whether something is to be stored.
+    is_news: AtomicBool,
     /// Something is to be stored.
     turned: Notify,
 }
@@ -44,34 +51,51 @@ impl PoolWatch {
     }
 }
 
-/// Stores what opens and closes, and takes in what others have stored, until the controller drains.
+/// Stores what opens and closes until the controller drains, and shows how breakers stand.
 pub(crate) async fn run_breakers<P: Ports>(controller: Arc<Controller<P>>) {
     if controller.breaker_rules().is_none() {
         return;
     }
     while !controller.draining.has_begun() {
-        controller.sync_pools_and_tell().await;
+        controller.store_pools().await;
+        controller.show_pools();
         tokio::select! {
             biased;
             () = controller.draining.begun() => {}
             () = controller.pools.turned.notified() => {}
-            () = controller.clock.sleep(READ_EVERY) => {}
+            () = controller.clock.sleep(LOOKS_EVERY) => {}
         }
     }
-    controller.sync_pools_and_tell().await;
+    controller.store_pools().await;
 }
 
 impl<P: Ports> Controller<P> {
-    /// Waits until what is stored was read once: after a restart nothing is asked that was open.
+    /// Reads what is stored, unless that was done lately: nothing is asked that another replica, or
+    /// this one before a restart, has opened.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the store fails and was never read.
     pub(crate) async fn know_pools(&self) -> Result<(), StoreError> {
         if self.breaker_rules().is_none() {
             return Ok(());
         }
-        let known = &self.pools.known;
-        known.get_or_try_init(|| self.sync_pools()).await.map(drop)
+        let mut read_at = self.pools.read_at.lock().await;
+        let is_fresh = |at: Timestamp| self.now().duration_since(at) < SERVES_FOR;
+        if read_at.is_some_and(is_fresh) {
+            return Ok(());
+        }
+        match self.sync_pools().await {
+            Ok(()) => {
+                *read_at = Some(self.now());
+                self.show_pools();
+            }
+            Err(error) if read_at.is_none() => return Err(error),
+            Err(error) => warn!(
+                error = %chain(&error),
+                "failed to read the breakers of spot pools again; what was read last serves"
+            ),
+        }
+        Ok(())
     }
 
     /// A launch is about to ask these pools.
@@ -108,6 +132,7 @@ impl<P: Ports> Controller<P> {
             Turned::Held { .. } => return,
         }
         self.show_pools();
+        self.pools.is_news.store(true, Ordering::Relaxed);
         self.pools.turned.notify_one();
     }
 
@@ -115,11 +140,15 @@ impl<P: Ports> Controller<P> {
         self.settings.fleet.as_ref()?.breaker
     }
 
-    async fn sync_pools_and_tell(&self) {
+    /// Stores what is news. What could not be stored stays so.
+    async fn store_pools(&self) {
+        if !self.pools.is_news.swap(false, Ordering::Relaxed) {
+            return;
+        }
         if let Err(error) = self.sync_pools().await {
+            self.pools.is_news.store(true, Ordering::Relaxed);
             warn!(error = %chain(&error), "failed to share the breakers of spot pools; tried again");
         }
-        self.show_pools();
     }
 
     /// Reads what is stored, and writes it where this replica has something to add.
@@ -144,8 +173,9 @@ impl<P: Ports> Controller<P> {
                 Err(error) => return Err(error),
             }
         }
-        debug!("the breakers of spot pools are changed too fast to be stored; tried again");
-        Ok(())
+        Err(StoreError::Conflict {
+            key: "breakers".to_owned(),
+        })
     }
 
     fn show_pools(&self) {

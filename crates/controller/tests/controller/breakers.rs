@@ -1,13 +1,14 @@
 //! Spot pools that fail are left alone, by every replica and across restarts.
 
 use reprise_config::Settings;
+use reprise_model::breaker::{Breaker, BreakerState, Breakers, PoolTrouble};
 use reprise_model::instance::Capacity;
 use reprise_model::ledger::{CapacityReason, ClaimKey, LaunchClaim};
 use reprise_model::webhook::JobAction;
-use reprise_store::Store;
+use reprise_store::{Change, Expect, Store};
 
 use crate::fakes::house::{House, Running};
-use crate::fakes::samples::{queued, repository, settings};
+use crate::fakes::samples::{queued, repository, secs, settings};
 
 const OPEN: &str = r#"reprise_breaker_state{family="c7a",region="eu-west-1",zone="eu-west-1a"} 2"#;
 const CLOSED: &str =
@@ -50,18 +51,32 @@ async fn it_is_left_alone_after_a_restart_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn another_replica_leaves_it_alone_within_a_minute() {
+async fn what_another_replica_opened_is_left_alone_within_a_minute() {
     let house = House::new();
-    house.cloud.short_in(&["subnet-a"]);
-    let first = house.start_with(two_zones(), 100);
-    launch(&house, 1..4).await;
-    let second = house.start_with(two_zones(), 100);
-    first.stop().await;
-    house.pass(61).await;
-    assert!(second.shows(OPEN));
-    launch(&house, 4..5).await;
+    let running = house.start_with(two_zones(), 100);
+    launch(&house, 1..2).await;
+    let opened = Breaker {
+        state: BreakerState::Open {
+            until: house.now() + secs(600),
+        },
+        why: PoolTrouble::Capacity,
+        openings: 1,
+    };
+    let pool = "eu-west-1/eu-west-1a/c7a".parse().expect("a pool");
+    let put = Change::PutBreakers {
+        breakers: Breakers {
+            pools: [(pool, opened)].into(),
+            zones: [("subnet-a".to_owned(), "eu-west-1a".to_owned())].into(),
+        },
+        expect: Expect::Absent,
+        expires_at: house.now() + secs(3_600),
+    };
+    house.store.commit(vec![put]).await.expect("commits");
+    house.pass(60).await;
+    launch(&house, 2..3).await;
     assert!(leaves_out_a(&house));
-    second.stop().await;
+    assert!(running.shows(OPEN));
+    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]
