@@ -84,7 +84,8 @@ impl<P: Ports> Controller<P> {
         if read_at.is_some_and(is_fresh) {
             return Ok(());
         }
-        match self.sync_pools().await {
+        // In a box, as it is deep and hardly ever done.
+        match Box::pin(self.sync_pools()).await {
             Ok(()) => {
                 *read_at = Some(self.now());
                 self.show_pools();

@@ -89,7 +89,8 @@ impl<P: Ports> Controller<P> {
             let _listing = self.census.listing.lock().await;
             // Whoever had it may have brought what is wanted.
             if !self.is_count_known(&party) {
-                self.list_crowd().await?;
+                // In a box, as it is deep and hardly ever done.
+                Box::pin(self.list_crowd()).await?;
             }
         }
         let jitter = self.jitter();
