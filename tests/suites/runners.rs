@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use reprise_agent::RunnerTable as _;
 use reprise_agent::runner_row::RowFailure;
+use reprise_model::ids::Repository;
 use reprise_tests::harness::stage::{Setting, Stage};
 use reprise_tests::harness::story::{Story, interrupted, on_spot, passes};
 use reprise_tests::runner_suite::{self, RunnerPlace};
@@ -150,6 +151,9 @@ async fn a_persons_account_gets_runners_at_its_repository() -> Result<()> {
     let stage = stage(|world| {
         just_in_time(world);
         world.github.people = vec!["acme".to_owned()];
+        // Without a repository, nobody could say whose the installation is.
+        let shop = "acme/shop".parse::<Repository>();
+        world.github.repositories.extend(shop);
     })
     .await?;
     let controller = stage.controller().await?;

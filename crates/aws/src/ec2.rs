@@ -11,6 +11,7 @@ mod images;
 mod launch;
 mod machine_types;
 mod once;
+mod tags;
 mod terminate;
 mod zones;
 
@@ -130,6 +131,17 @@ impl Ec2 {
     ) -> Result<Option<Image>, Ec2Error> {
         let scope = &self.region(region)?.scope;
         Ok(images::find(scope, query).await?)
+    }
+
+    /// Puts tags on an instance, in the place of earlier values.
+    pub async fn tag(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), Ec2Error> {
+        let scope = &self.region(region)?.scope;
+        Ok(tags::tag(scope, id, tags).await?)
     }
 
     /// Ends an instance. One that EC2 does not know (any more) counts as ended.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use reprise_model::machine::Architecture;
-use reprise_model::policy::OnDemandRetries;
+use reprise_model::policy::{OnDemandRetries, OnLaunchExhausted};
 use secrecy::SecretString;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -117,6 +117,9 @@ pub(crate) struct Fleet {
     pub(crate) root_device: Option<String>,
     pub(crate) environment: Option<String>,
     pub(crate) launch_tries: Option<u32>,
+    pub(crate) most_launches: Option<u32>,
+    pub(crate) on_launch_exhausted: Option<OnLaunchExhausted>,
+    pub(crate) tag_jobs: Option<bool>,
     pub(crate) find_queued_every: Option<SignedDuration>,
 }
 

@@ -54,4 +54,6 @@ pub struct FleetSettings {
     pub find_queued_every: Option<SignedDuration>,
     /// When a spot pool is left alone; `None` for never.
     pub breaker: Option<BreakerRules>,
+    /// Whether an instance is tagged with the job that its runner took.
+    pub tag_jobs: bool,
 }

@@ -14,8 +14,9 @@ use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_github::{GitHubError, GitHubErrorKind};
 use reprise_model::delivery::HookPage;
+use reprise_model::ending::{CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
-    CheckRunId, HookAttemptId, HookCursor, InstanceId, Region, Repository, RunAttempt, RunId,
+    CheckRunId, HookAttemptId, HookCursor, InstanceId, Region, Repository, RunAttempt, RunId, Sha,
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
@@ -27,8 +28,8 @@ use reprise_store::AnyStore;
 
 use crate::clock::Clock;
 use crate::ports::{
-    Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports, Queue, RedeliveryReply,
-    RerunReply,
+    ChangeReply, Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports, Queue,
+    RedeliveryReply, RerunReply,
 };
 
 pub use runners::RunnerDesk;
@@ -71,6 +72,17 @@ impl Cloud for Ec2 {
             tags: order.tags.clone(),
         };
         Self::launch(self, &request).await
+    }
+
+    async fn tag(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        Self::tag(self, region, id, tags)
+            .await
+            .map_err(|error| ec2("tag an instance", error))
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
@@ -236,6 +248,29 @@ impl GitHub for reprise_github::GitHub {
             .map_err(|error| github("look for a newer run", error))
     }
 
+    async fn check_runs(
+        &self,
+        repository: &Repository,
+        head: &Sha,
+    ) -> Result<Vec<CheckRunSeen>, PortError> {
+        Self::check_runs(self, repository, head)
+            .await
+            .map_err(|error| github("list check runs", error))
+    }
+
+    async fn write_check_run(
+        &self,
+        repository: &Repository,
+        known: Option<CheckRunId>,
+        order: &CheckRunOrder,
+    ) -> ChangeReply {
+        changed(Self::write_check_run(self, repository, known, order).await)
+    }
+
+    async fn cancel_run(&self, repository: &Repository, run: RunId) -> ChangeReply {
+        changed(Self::cancel_run(self, repository, run).await)
+    }
+
     async fn deliveries(&self, from: Option<&HookCursor>) -> Result<HookPage, PortError> {
         Self::deliveries(self, from)
             .await
@@ -271,6 +306,14 @@ impl GitHub for reprise_github::GitHub {
         let budget = self.rate_of(owner)?;
         let is_over = budget.resets_at.is_some_and(|reset| reset <= now);
         budget.remaining.filter(|_| !is_over)
+    }
+}
+
+fn changed(reply: reprise_github::ChangeReply) -> ChangeReply {
+    ChangeReply {
+        answer: reply.answer,
+        retry_after: reply.retry_after,
+        detail: reply.detail,
     }
 }
 

@@ -18,6 +18,7 @@ use crate::breakers::PoolWatch;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
 use crate::crowd::Census;
+use crate::denied::Denied;
 use crate::health::Health;
 use crate::images::Images;
 use crate::metrics::Metrics;
@@ -25,6 +26,7 @@ use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::Patience;
+use crate::work::Told;
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -64,6 +66,12 @@ pub struct Controller<P: Ports> {
     pub(crate) census: Census,
     /// What was asked of EC2 and GitHub lately.
     pub(crate) pace: Pace,
+    /// Instances that EC2 took, whose jobs were asked about.
+    pub(crate) mourned: Patience,
+    /// Refused jobs that were told of.
+    pub(crate) told: Told,
+    /// Whether GitHub lets us write check runs.
+    pub(crate) no_checks: Denied,
     /// Places among the launches of queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -136,6 +144,9 @@ impl<P: Ports> Controller<P> {
             pools: PoolWatch::default(),
             census: Census::default(),
             pace: Pace::default(),
+            mourned: Patience::default(),
+            told: Told::default(),
+            no_checks: Denied::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,
             random: Mutex::new(random),

@@ -20,6 +20,7 @@ pub mod clock;
 pub mod context;
 mod crowd;
 pub mod daemon;
+mod denied;
 pub mod health;
 pub mod http;
 mod images;

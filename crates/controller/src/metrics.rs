@@ -27,6 +27,11 @@ pub struct Metrics {
     breakers: IntGaugeVec,
     breakers_opened: IntCounterVec,
     launch_waits: IntCounterVec,
+    told: IntCounterVec,
+    asked_again: IntCounterVec,
+    job_tags: IntCounterVec,
+    stray_runners: IntCounterVec,
+    later_attempts_on_spot: IntCounter,
     rate_remaining: IntGauge,
     turns_waited: IntCounterVec,
     turns_put_off: IntCounterVec,
@@ -121,6 +126,31 @@ impl Metrics {
             &["region", "zone", "family"],
         )?;
         registry.register(Box::new(breakers.clone()))?;
+        let told = counters(
+            "reprise_jobs_without_machine_total",
+            "What GitHub was told of jobs that get no machine, by what and answer.",
+            &["what", "answer"],
+        )?;
+        let asked_again = counters(
+            "reprise_launched_jobs_asked_about_total",
+            "Launched jobs that were asked about, by what was found.",
+            &["reason"],
+        )?;
+        let job_tags = counters(
+            "reprise_job_tags_total",
+            "Instances tagged with the job that their runner took, by result.",
+            &["result"],
+        )?;
+        let stray_runners = counters(
+            "reprise_stray_runners_total",
+            "Runners without machines that were taken out of GitHub, by result.",
+            &["result"],
+        )?;
+        let later_attempts_on_spot = IntCounter::new(
+            "reprise_later_attempts_on_spot_total",
+            "Jobs of later attempts that GitHub gave to spot instances after all.",
+        )?;
+        registry.register(Box::new(later_attempts_on_spot.clone()))?;
         let deliveries_open = IntGauge::new(
             "reprise_deliveries_failed",
             "Webhook deliveries that failed and have not arrived since, as the replica that sweeps sees them.",
@@ -183,6 +213,11 @@ impl Metrics {
             breakers,
             breakers_opened,
             launch_waits,
+            told,
+            asked_again,
+            job_tags,
+            stray_runners,
+            later_attempts_on_spot,
             rate_remaining,
             turns_waited,
             turns_put_off,
@@ -300,6 +335,26 @@ impl Metrics {
 
     pub(crate) fn github_pace(&self, points: u32) {
         self.github_pace.set(points.into());
+    }
+
+    pub(crate) fn told(&self, what: &str, answer: &str) {
+        self.told.with_label_values(&[what, answer]).inc();
+    }
+
+    pub(crate) fn asked_again(&self, reason: &str) {
+        self.asked_again.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn job_tagged(&self, result: &str) {
+        self.job_tags.with_label_values(&[result]).inc();
+    }
+
+    pub(crate) fn stray_runner(&self, result: &str) {
+        self.stray_runners.with_label_values(&[result]).inc();
+    }
+
+    pub(crate) fn later_attempt_on_spot(&self) {
+        self.later_attempts_on_spot.inc();
     }
 
     pub(crate) fn rate_remaining(&self, remaining: u64) {

@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::select::{ImageQuery, ImageView};
+use reprise_engine::strays::ListedRunner;
 use reprise_model::breaker::LeftOut;
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
+use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, InstanceId, Region, Repository, RunAttempt, RunId,
-    RunnerId, RunnerName,
+    RunnerId, RunnerName, Sha,
 };
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
@@ -106,6 +108,14 @@ pub trait Cloud: Send + Sync + 'static {
     /// the same client token, which brings the same answer where one came before.
     fn launch(&self, order: &LaunchOrder) -> impl Future<Output = FleetOutcome> + Send;
 
+    /// Puts tags on an instance, in the place of earlier values.
+    fn tag(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
+
     /// Ends an instance; one that is gone already counts as ended.
     fn terminate(&self, instance: &Instance) -> impl Future<Output = Result<(), PortError>> + Send;
 
@@ -197,6 +207,28 @@ pub trait GitHub: Send + Sync {
     fn newer_run(&self, run: &Run)
     -> impl Future<Output = Result<Option<RunId>, PortError>> + Send;
 
+    /// Our check runs on a commit.
+    fn check_runs(
+        &self,
+        repository: &Repository,
+        head: &Sha,
+    ) -> impl Future<Output = Result<Vec<CheckRunSeen>, PortError>> + Send;
+
+    /// Makes a check run, or writes over one that is there, with one request.
+    fn write_check_run(
+        &self,
+        repository: &Repository,
+        known: Option<CheckRunId>,
+        order: &CheckRunOrder,
+    ) -> impl Future<Output = ChangeReply> + Send;
+
+    /// Cancels a run, with one request.
+    fn cancel_run(
+        &self,
+        repository: &Repository,
+        run: RunId,
+    ) -> impl Future<Output = ChangeReply> + Send;
+
     /// A page of the attempts to deliver the App's webhooks, the newest first.
     fn deliveries(
         &self,
@@ -228,6 +260,17 @@ pub trait GitHub: Send + Sync {
 pub struct RerunReply {
     /// The answer.
     pub answer: RerunAnswer,
+    /// How long GitHub asks to wait.
+    pub retry_after: Option<SignedDuration>,
+    /// What GitHub or the network said, for the log.
+    pub detail: String,
+}
+
+/// What GitHub answered to another request that changes something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeReply {
+    /// The answer.
+    pub answer: ChangeAnswer,
     /// How long GitHub asks to wait.
     pub retry_after: Option<SignedDuration>,
     /// What GitHub or the network said, for the log.
@@ -267,7 +310,31 @@ pub trait Runners: Send + Sync + 'static {
         order: &RunnerOrder,
         made: &MadeRunner,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// Where the runners for a repository's jobs are: one place for all of an organisation, and one for
+    /// each repository of a person.
+    fn place(
+        &self,
+        repository: &Repository,
+    ) -> impl Future<Output = Result<RunnersPlace, PortError>> + Send;
+
+    /// All runners of the place of this repository.
+    fn list(
+        &self,
+        repository: &Repository,
+    ) -> impl Future<Output = Result<Vec<ListedRunner>, PortError>> + Send;
+
+    /// Takes one of them out of GitHub. Whether it is gone: one that has a job stays.
+    fn take_out(
+        &self,
+        repository: &Repository,
+        runner: RunnerId,
+    ) -> impl Future<Output = Result<bool, PortError>> + Send;
 }
+
+/// Names a place where runners are.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunnersPlace(pub String);
 
 /// A runner that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -322,6 +389,18 @@ impl Runners for NoRunners {
     }
 
     async fn remove(&self, _: &RunnerOrder, _: &MadeRunner) -> Result<(), PortError> {
+        match *self {}
+    }
+
+    async fn place(&self, _: &Repository) -> Result<RunnersPlace, PortError> {
+        match *self {}
+    }
+
+    async fn list(&self, _: &Repository) -> Result<Vec<ListedRunner>, PortError> {
+        match *self {}
+    }
+
+    async fn take_out(&self, _: &Repository, _: RunnerId) -> Result<bool, PortError> {
         match *self {}
     }
 }

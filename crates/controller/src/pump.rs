@@ -364,7 +364,8 @@ impl<P: Ports> Pump<P> {
             | Outcome::LaunchDue
             | Outcome::LaunchGivenUp
             | Outcome::LaunchRefused(_)
-            | Outcome::EvidenceStored => {}
+            | Outcome::EvidenceStored
+            | Outcome::Bound => {}
             Outcome::Ignored(_) | Outcome::Looking | Outcome::RunDue => {
                 info!(
                     queue,

@@ -167,11 +167,12 @@ pub fn answered(
 /// request is made then.
 #[must_use]
 pub fn put_off(claim: LaunchClaim, until: Timestamp) -> LaunchClaim {
+    let due = Due {
+        at: until,
+        tries: tries(&claim),
+    };
     LaunchClaim {
-        due: Some(Due {
-            at: until,
-            tries: tries(&claim),
-        }),
+        due: mutant!(DropWhatIsPutOff => None, Some(due)),
         held_until: None,
         ..claim
     }
@@ -378,6 +379,8 @@ fn claim(
         due: None,
         held_until: None,
         waited: 0,
+        lost: 0,
+        end: None,
     })
 }
 

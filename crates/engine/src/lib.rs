@@ -16,6 +16,7 @@ compile_error!(
 mod mutant;
 
 pub mod backoff;
+pub mod bind;
 pub mod breaker;
 pub mod capacity;
 pub mod crowd;
@@ -25,6 +26,7 @@ pub mod job;
 pub mod launch;
 #[cfg(feature = "mutants")]
 pub mod mutants;
+pub mod no_machine;
 pub mod offer;
 pub mod pace;
 pub mod reap;
@@ -35,6 +37,8 @@ pub mod run;
 #[cfg(test)]
 mod samples;
 pub mod select;
+pub mod still_queued;
+pub mod strays;
 pub mod tenant;
 pub mod types;
 pub mod unannounced;

@@ -95,6 +95,8 @@ mutants! {
     NewTokenEachTry = "new-token-each-try",
     /// Takes a launch that somebody holds for one that was answered, and so drops its message.
     ForgetHeldLaunches = "forget-held-launches",
+    /// Drops a launch that cannot be had now.
+    DropWhatIsPutOff = "drop-what-is-put-off",
     /// Ends an instance whose job still runs.
     EndWhatRuns = "end-what-runs",
     /// Ends instances whatever stack they belong to.

@@ -1,7 +1,7 @@
 //! The numbers and choices that configuration may change.
 
 use jiff::SignedDuration;
-use reprise_model::policy::OnDemandRetries;
+use reprise_model::policy::{OnDemandRetries, OnLaunchExhausted};
 use reprise_model::tags::TagKeys;
 
 /// What every decision goes by.
@@ -20,6 +20,11 @@ pub struct Rules {
     pub tags: TagKeys,
     /// How often a launch is tried before it is given up.
     pub launch_tries: u32,
+    /// How many instances may be launched for a job over its life: one that never comes up, or that
+    /// another job takes, is replaced so often.
+    pub most_launches: u32,
+    /// What follows when a queued job gets no machine.
+    pub on_launch_exhausted: OnLaunchExhausted,
     /// How long after a re-run was written down the run is first read to find out whether GitHub
     /// took it. The POST may be under way until its request times out (20 s by default), and
     /// GitHub's reads lag some seconds behind what it has taken.
@@ -47,6 +52,8 @@ impl Default for Rules {
             on_demand_retries: OnDemandRetries::default(),
             tags: TagKeys::default(),
             launch_tries: 20,
+            most_launches: 3,
+            on_launch_exhausted: OnLaunchExhausted::default(),
             unclear_for: SignedDuration::from_secs(45),
             ec2_rate_percent: 100,
             most_reruns: 50,

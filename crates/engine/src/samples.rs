@@ -212,6 +212,8 @@ pub(crate) fn claim() -> LaunchClaim {
         due: None,
         held_until: None,
         waited: 0,
+        lost: 0,
+        end: None,
     }
 }
 

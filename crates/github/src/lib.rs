@@ -1,16 +1,18 @@
-//! GitHub's REST API as a GitHub App sees it: runs, jobs, annotations, re-runs, runners, and the App's
-//! own webhook deliveries.
+//! GitHub's REST API as a GitHub App sees it: runs, jobs, annotations, re-runs, cancels, check runs,
+//! runners, and the App's own webhook deliveries.
 //!
 //! It asks and reports; it decides nothing, keeps nothing but tokens, and logs at debug level only:
 //! an error is logged once, where it is handled.
 //!
 //! Invariants:
-//! - One call of [`GitHub::rerun`], [`GitHub::redeliver`] or [`GitHub::create_jit_config`] sends at most
-//!   one POST. Nothing in this crate repeats a mutation.
+//! - One call of [`GitHub::rerun`], [`GitHub::redeliver`], [`GitHub::create_jit_config`],
+//!   [`GitHub::write_check_run`] or [`GitHub::cancel_run`] sends at most one request that changes
+//!   anything. Nothing in this crate repeats a mutation.
 //! - A token, a runner's configuration or the App's key is in no log line, no error and no `Debug`
 //!   output.
 
 mod active;
+mod check;
 mod deliveries;
 mod error;
 mod installation;
@@ -30,11 +32,12 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
+pub use check::ChangeReply;
 pub use deliveries::RedeliveryReply;
 pub use error::{GitHubError, GitHubErrorKind, Rejection};
 pub use limits::RateBudget;
 pub use rerun::RerunReply;
-pub use runner::{JitConfig, JitError, JitOrder, RunnerRemoval};
+pub use runner::{JitConfig, JitError, JitOrder, RunnerRemoval, SeenRunner};
 pub use runner_scope::RunnerScope;
 pub use settings::Settings;
 

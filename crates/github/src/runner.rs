@@ -13,9 +13,10 @@ use secrecy::SecretString;
 
 use crate::GitHub;
 use crate::error::{GitHubError, GitHubErrorKind};
+use crate::read::with_query;
 use crate::runner_scope::RunnerScope;
 use crate::transport::Answer;
-use crate::wire::{WireJitConfig, WireJitOrder};
+use crate::wire::{ListedRunner, Page, RunnersPage, WireJitConfig, WireJitOrder};
 
 /// A runner that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +68,19 @@ pub enum JitError {
     Unclear(#[source] GitHubError),
 }
 
+/// A runner that GitHub lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeenRunner {
+    /// GitHub's number for it.
+    pub id: RunnerId,
+    /// Its name.
+    pub name: RunnerName,
+    /// Whether it is connected.
+    pub is_online: bool,
+    /// Whether it has a job.
+    pub is_busy: bool,
+}
+
 /// What became of a runner's removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunnerRemoval {
@@ -111,6 +125,22 @@ impl GitHub {
         })
     }
 
+    /// All runners of the organisation or of the repository.
+    pub async fn runners(&self, scope: &RunnerScope) -> Result<Vec<SeenRunner>, GitHubError> {
+        let operation = format!("list the runners of {scope}");
+        let mut seen = Vec::new();
+        for page in Page::all() {
+            let path = with_query(&operation, &scope.path(), &page)?;
+            let listed: RunnersPage = self.read(&operation, scope.repository(), &path).await?;
+            let is_last = listed.runners.len() < Page::SIZE;
+            seen.extend(listed.runners.into_iter().map(ListedRunner::into_seen));
+            if is_last {
+                break;
+            }
+        }
+        Ok(seen)
+    }
+
     /// Takes a runner out of GitHub.
     pub async fn delete_runner(
         &self,
@@ -134,6 +164,17 @@ impl GitHub {
             _ => {}
         }
         Err(rejected(operation, &answer))
+    }
+}
+
+impl ListedRunner {
+    fn into_seen(self) -> SeenRunner {
+        SeenRunner {
+            id: self.id,
+            name: self.name,
+            is_online: self.status != "offline",
+            is_busy: self.busy,
+        }
     }
 }
 

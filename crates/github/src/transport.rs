@@ -119,12 +119,21 @@ impl Transport {
         access: &Access,
         body: &impl Serialize,
     ) -> Result<Answer, GitHubError> {
-        let body = serde_json::to_string(body).map_err(|error| GitHubError::Unparsable {
-            operation: operation.to_owned(),
-            problem: error.to_string(),
-        })?;
-        let body = OctoBody::from(body);
+        let body = json(operation, body)?;
         let request = request(operation, Method::POST, path, Some(&access.token), body)?;
+        self.as_installation(operation, request, access).await
+    }
+
+    /// A PATCH as an installation, sent once like a POST.
+    pub(crate) async fn patch(
+        &self,
+        operation: &str,
+        path: &str,
+        access: &Access,
+        body: &impl Serialize,
+    ) -> Result<Answer, GitHubError> {
+        let body = json(operation, body)?;
+        let request = request(operation, Method::PATCH, path, Some(&access.token), body)?;
         self.as_installation(operation, request, access).await
     }
 
@@ -322,6 +331,14 @@ fn headers() -> Vec<(HeaderName, HeaderValue)> {
     ]
 }
 
+fn json(operation: &str, body: &impl Serialize) -> Result<OctoBody, GitHubError> {
+    let body = serde_json::to_string(body).map_err(|error| GitHubError::Unparsable {
+        operation: operation.to_owned(),
+        problem: error.to_string(),
+    })?;
+    Ok(OctoBody::from(body))
+}
+
 fn request(
     operation: &str,
     method: Method,
@@ -334,7 +351,7 @@ fn request(
         problem: "it gave a path or a token that cannot be sent back".to_owned(),
     };
     let mut builder = Request::builder().method(&method).uri(path);
-    if method == Method::POST {
+    if method == Method::POST || method == Method::PATCH {
         builder = builder.header(CONTENT_TYPE, "application/json");
     }
     if let Some(token) = token {

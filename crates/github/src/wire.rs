@@ -62,6 +62,28 @@ pub(crate) struct WireRunner {
     pub(crate) id: RunnerId,
 }
 
+/// A page of runners.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RunnersPage {
+    pub(crate) runners: Vec<ListedRunner>,
+}
+
+/// A runner in a list. Whatever GitHub may come to call it beside `offline` is taken as online, and a
+/// runner that does not say whether it is busy as busy: such a one stays.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ListedRunner {
+    pub(crate) id: RunnerId,
+    pub(crate) name: RunnerName,
+    #[serde(default)]
+    pub(crate) status: String,
+    #[serde(default = "yes")]
+    pub(crate) busy: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
 /// A page of an attempt's jobs.
 #[derive(Debug, Deserialize)]
 pub(crate) struct JobsPage {

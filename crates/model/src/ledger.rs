@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::LeftOut;
+use crate::ending::VisibleEnd;
 use crate::evidence::Evidence;
 use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId};
 use crate::instance::{Capacity, Instance};
@@ -234,12 +235,19 @@ pub struct LaunchClaim {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Timestamp>,
     /// How often it waited because there were as many instances as there may be.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "is_none")]
     pub waited: u32,
+    /// How many instances were launched for it that its job did not get.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub lost: u32,
+    /// How its end is made visible, where it was given up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end: Option<VisibleEnd>,
 }
 
-fn is_zero(number: &u32) -> bool {
-    *number == 0
+/// Records of old do not count, and most have nothing to count.
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl LaunchClaim {

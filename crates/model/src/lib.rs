@@ -6,6 +6,7 @@
 pub mod breaker;
 pub mod delivery;
 pub mod ec2_event;
+pub mod ending;
 pub mod evidence;
 pub mod ids;
 pub mod instance;

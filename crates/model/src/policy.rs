@@ -4,6 +4,19 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// What follows when a queued job gets no machine, beside the check run that says so.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnLaunchExhausted {
+    /// It waits on; another runner may take it, and GitHub ends it after a day.
+    #[default]
+    LeaveQueued,
+    /// Its run is cancelled.
+    CancelRun,
+}
+
 /// The `retry=` label's meaning, or a `[[policy]]` entry's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

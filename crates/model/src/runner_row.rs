@@ -90,10 +90,30 @@ pub fn runner_name(instance: &InstanceId, random: u32) -> RunnerName {
     RunnerName::new(format!("reprise--{instance}--{random:08x}"))
 }
 
+/// The instance that a runner of such a name was made for.
+pub fn made_for(name: &RunnerName) -> Option<InstanceId> {
+    let rest = name.as_str().strip_prefix("reprise--")?;
+    let (instance, _) = rest.split_once("--")?;
+    instance.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::runner_name::RunnerNamePattern;
+
+    #[test]
+    fn a_runner_that_we_made_tells_its_instance_and_another_ones_does_not() {
+        let ours = runner_name(&instance(), 7);
+        assert_eq!(made_for(&ours), Some(instance()));
+        for name in [
+            "i-0123456789abcdef0",
+            "reprise--x--00000007",
+            "reprise--i-0123456789abcdef0",
+        ] {
+            assert_eq!(made_for(&RunnerName::new(name)), None, "{name}");
+        }
+    }
 
     fn instance() -> InstanceId {
         "i-0123456789abcdef0".parse().expect("an id")

@@ -72,6 +72,16 @@ impl TagKeys {
         self.key("workflow-run-id")
     }
 
+    /// The job that the instance's runner took, by its id.
+    pub fn job(&self) -> String {
+        self.key("workflow-job-id")
+    }
+
+    /// When its runner took it.
+    pub fn job_started(&self) -> String {
+        self.key("workflow-job-started")
+    }
+
     /// Whether a key is not for labels to set: it begins as one of ours or of AWS's own do, in any
     /// case. A forged tag could make an instance another stack's, or look interrupted.
     pub fn reserves(&self, key: &str) -> bool {
@@ -112,11 +122,13 @@ mod tests {
             keys.labels(),
             keys.repository(),
             keys.run(),
+            keys.job(),
+            keys.job_started(),
         ];
         assert!(all.iter().all(|key| key.starts_with("x:")), "{all:?}");
         all.sort();
         all.dedup();
-        assert_eq!(all.len(), 7);
+        assert_eq!(all.len(), 9);
     }
 
     #[test]

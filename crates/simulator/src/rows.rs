@@ -231,8 +231,22 @@ const ANSWERS: [&str; 4] = ["accepted", "not-now", "unclear", "refused"];
 /// Rows of the capacity table that the reason alone does not tell.
 const CAPACITY: [&str; 2] = ["a later attempt with retry=false", "no on-demand capacity"];
 
+/// Why a job is launched for again, or no more.
+const ASKED_AGAIN: [&str; 4] = [
+    "instance-gone",
+    "runner-taken",
+    "runner-never-came",
+    "launched-enough",
+];
+
+/// What else may be found of a launched job.
+const FORGOTTEN: [&str; 3] = ["comes-up", "not-queued", "not-launched"];
+
+/// GitHub's answers to a check run or a cancel.
+const CHANGES: [&str; 4] = ["accepted", "not-now", "unclear", "refused"];
+
 /// How a message may end, beside being ignored.
-const OUTCOMES: [&str; 11] = [
+const OUTCOMES: [&str; 12] = [
     "unsigned",
     "wrong-signature",
     "unparsable",
@@ -244,6 +258,7 @@ const OUTCOMES: [&str; 11] = [
     "launch-given-up",
     "launch-refused",
     "evidence-stored",
+    "bound",
 ];
 
 fn decisions() -> Vec<Row> {
@@ -268,6 +283,11 @@ fn decisions() -> Vec<Row> {
         told("kept", &KeepReason::ALL.map(KeepReason::as_str)),
         told("launch", &capacity),
         told("launch-taken-over", &["not-answered"]),
+        told("launch-again", &ASKED_AGAIN),
+        told("still-queued", &FORGOTTEN),
+        told("check-run", &CHANGES),
+        told("landed", &["on-spot-after-all"]),
+        told("cancel-run", &CHANGES),
         told("launch-left", &["held-by-another"]),
         told("launch-waits", &Full::ALL.map(Full::as_str)),
         told("launch-withdrawn", &["job-ended"]),
@@ -276,6 +296,8 @@ fn decisions() -> Vec<Row> {
         told(closed, &["tried"]),
         told("launched", &capacity),
         told("not-launched", &answers),
+        told("launch-put-off", &["no-turn"]),
+        told("slower", &["throttled", "limited"]),
         told("launch-given-up", &["launch-given-up"]),
         told(
             "launch-refused",

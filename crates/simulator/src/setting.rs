@@ -138,5 +138,6 @@ fn fleet(world: &WorldSettings, held_back: FleetPlan) -> FleetSettings {
         launch_template_version: "$Latest".to_owned(),
         find_queued_every: None,
         breaker: Some(held_back.breaker),
+        tag_jobs: true,
     }
 }

@@ -13,17 +13,19 @@ use serde_json::{Value, json};
 use talk::Talk;
 
 /// Every route of the simulated GitHub, by the name under which it counts requests.
-const ROUTES: [&str; 25] = [
+const ROUTES: [&str; 28] = [
     "access token",
     "annotations",
     "app",
     "attempt",
     "cancel a run",
+    "check runs of a commit",
     "installation of a repository",
     "installations",
     "job",
     "jobs of a run",
     "jobs of an attempt",
+    "new check run",
     "new runner",
     "rate limit",
     "re-run a job",
@@ -39,6 +41,7 @@ const ROUTES: [&str; 25] = [
     "runs",
     "runs of a workflow",
     "webhook deliveries",
+    "write a check run",
 ];
 
 /// What GitHub's description leaves out although GitHub answers so: 401, 403, 404 and 500 are what

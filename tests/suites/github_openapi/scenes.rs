@@ -24,6 +24,7 @@ pub(crate) fn play(talk: &mut Talk) -> Result<()> {
     a_newer_run_supersedes(talk)?;
     a_host_is_lost(talk)?;
     runners(talk)?;
+    check_runs(talk)?;
     refusals_for_reasons_of_the_app(talk, run)?;
     refusals_for_reasons_of_time(talk, run)
 }
@@ -335,6 +336,43 @@ fn order_runner(talk: &mut Talk, place: &str, name: &str, status: u16) -> Result
         "work_folder": "_work",
     });
     talk.order(&format!("{place}/generate-jitconfig"), body, status)
+}
+
+/// A check run of the App's, from its making to its second words.
+fn check_runs(talk: &mut Talk) -> Result<()> {
+    let run = talk.push(spec(vec![job("build")])?);
+    let head = talk.github.run(run).map(|run| run.spec.head_sha.clone());
+    let head = head.context("it was pushed")?;
+    let list = format!("/repos/acme/shop/commits/{head}/check-runs");
+    talk.ask("GET", &list, 200)?;
+    let checks = "/repos/acme/shop/check-runs";
+    let mut body = json!({
+        "name": "Reprise",
+        "head_sha": head,
+        "external_id": format!("{run}/build"),
+        "status": "completed",
+        "conclusion": "failure",
+        "output": { "title": "No machine", "summary": "EC2 has **none**." },
+    });
+    let made = talk.order(checks, body.clone(), 201)?;
+    let shown = talk.ask("GET", &format!("{list}?check_name=Reprise&filter=all"), 200)?;
+    ensure!(shown["total_count"] == 1, "{shown}");
+    let none = talk.ask("GET", &format!("{list}?check_name=other"), 200)?;
+    ensure!(none["total_count"] == 0, "{none}");
+    let one = format!("{checks}/{}", made["id"]);
+    body["output"]["title"] = json!("Still no machine");
+    let object = body.as_object_mut().context("it is one")?;
+    object.remove("head_sha");
+    talk.write(&one, body.clone(), 200)?;
+    talk.write(&format!("{checks}/1"), body.clone(), 404)?;
+    body["head_sha"] = json!("0000000000000000000000000000000000000000");
+    talk.order(checks, body.clone(), 422)?;
+    talk.github.faults_mut().no_checks_read = true;
+    talk.ask("GET", &list, 403)?;
+    body["head_sha"] = json!(head);
+    talk.order(checks, body, 403)?;
+    talk.github.faults_mut().no_checks_read = false;
+    Ok(())
 }
 
 fn refusals_for_reasons_of_the_app(talk: &mut Talk, run: RunId) -> Result<()> {

@@ -90,6 +90,12 @@ impl Talk {
         self.say(&token, "POST", path, Some(body), status)
     }
 
+    /// The same for what is there already.
+    pub(crate) fn write(&mut self, path: &str, body: Value, status: u16) -> Result<Value> {
+        let token = self.token.clone();
+        self.say(&token, "PATCH", path, Some(body), status)
+    }
+
     fn say(
         &mut self,
         credential: &str,

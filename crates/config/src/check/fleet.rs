@@ -64,6 +64,7 @@ pub(super) fn fleet(
         launch_template_version: version,
         find_queued_every,
         breaker,
+        tag_jobs: section.tag_jobs.unwrap_or(true),
     })
 }
 

@@ -49,7 +49,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let store = store::store(checker, file.store, region);
     let rules = Rules {
         ec2_rate_percent: rules::ec2_rate(checker, request_rate_percent),
-        ..rules::rules(checker, &file.retry, file.fleet.launch_tries, file.tags)
+        ..rules::rules(checker, &file.retry, &file.fleet, file.tags)
     };
     let sweep_every = rules::sweep_every(checker, &file.retry);
     let limits = limits::limits(checker, file.limits, &regions);

@@ -24,24 +24,28 @@ const LONGEST_PREFIX: usize = 100;
 pub(super) fn rules(
     checker: &mut Checker<'_>,
     retry: &file::Retry,
-    launch_tries: Option<u32>,
+    fleet: &file::Fleet,
     tags: file::Tags,
 ) -> Rules {
     let defaults = Rules::default();
     times(checker, retry);
     look(checker, retry, &defaults);
-    if launch_tries == Some(0) {
-        checker.wrong(
-            "fleet.launch_tries",
-            "is 0, so that nothing would be launched",
-        );
+    for (key, given) in [
+        ("fleet.launch_tries", fleet.launch_tries),
+        ("fleet.most_launches", fleet.most_launches),
+    ] {
+        if given == Some(0) {
+            checker.wrong(key, "is 0, so that nothing would be launched");
+        }
     }
     Rules {
         look_window: retry.look_window.unwrap_or(defaults.look_window),
         look_again_after: retry.look_again_after.unwrap_or(defaults.look_again_after),
         on_demand_retries: retry.on_demand_retries.unwrap_or_default(),
         tags: tag_keys(checker, tags),
-        launch_tries: launch_tries.unwrap_or(defaults.launch_tries),
+        launch_tries: fleet.launch_tries.unwrap_or(defaults.launch_tries),
+        most_launches: fleet.most_launches.unwrap_or(defaults.most_launches),
+        on_launch_exhausted: fleet.on_launch_exhausted.unwrap_or_default(),
         ..defaults
     }
 }

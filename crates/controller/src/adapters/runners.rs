@@ -4,16 +4,21 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use reprise_config::RunnersConfig;
-use reprise_github::{GitHub, JitError, JitOrder};
-use reprise_model::ids::Region;
+use reprise_engine::strays::ListedRunner;
+use reprise_github::{GitHub, JitError, JitOrder, RunnerRemoval, RunnerScope};
+use reprise_model::ids::{Region, Repository, RunnerId};
 use reprise_model::runner_config;
 use reprise_store::{RunnerRow, RunnerTable, StoreError};
 use secrecy::ExposeSecret;
 
 use super::{github, passing};
-use crate::ports::{MadeRunner, PortError, PortErrorKind, RunnerOrder, RunnerTrouble, Runners};
+use crate::ports::{
+    MadeRunner, PortError, PortErrorKind, RunnerOrder, RunnerTrouble, Runners, RunnersPlace,
+};
 
 const MAKE: &str = "make a runner";
+const LIST: &str = "list the runners";
+const REMOVE: &str = "remove a runner";
 const HAND_OVER: &str = "hand over a runner's configuration";
 
 /// A claim may be older than the configuration.
@@ -41,6 +46,15 @@ impl RunnerDesk {
             tables,
             config,
         }
+    }
+
+    async fn scope(
+        &self,
+        repository: &Repository,
+        what: &'static str,
+    ) -> Result<RunnerScope, PortError> {
+        let scope = self.github.runner_scope(repository, &self.config.group);
+        scope.await.map_err(|error| github(what, error))
     }
 }
 
@@ -82,12 +96,38 @@ impl Runners for RunnerDesk {
     }
 
     async fn remove(&self, order: &RunnerOrder, made: &MadeRunner) -> Result<(), PortError> {
-        let failed = |error| github("remove a runner", error);
-        let group = &self.config.group;
-        let scope = self.github.runner_scope(&order.repository, group).await;
-        let scope = scope.map_err(failed)?;
+        let scope = self.scope(&order.repository, REMOVE).await?;
         let removed = self.github.delete_runner(&scope, made.id).await;
-        removed.map(drop).map_err(failed)
+        removed.map(drop).map_err(|error| github(REMOVE, error))
+    }
+
+    async fn place(&self, repository: &Repository) -> Result<RunnersPlace, PortError> {
+        let scope = self.scope(repository, LIST).await?;
+        Ok(RunnersPlace(scope.to_string()))
+    }
+
+    async fn list(&self, repository: &Repository) -> Result<Vec<ListedRunner>, PortError> {
+        let scope = self.scope(repository, LIST).await?;
+        let listed = self.github.runners(&scope).await;
+        let listed = listed.map_err(|error| github(LIST, error))?;
+        Ok(listed
+            .into_iter()
+            .map(|one| ListedRunner {
+                id: one.id,
+                name: one.name,
+                is_online: one.is_online,
+                is_busy: one.is_busy,
+            })
+            .collect())
+    }
+
+    async fn take_out(&self, repository: &Repository, runner: RunnerId) -> Result<bool, PortError> {
+        let scope = self.scope(repository, REMOVE).await?;
+        let removed = self.github.delete_runner(&scope, runner).await;
+        match removed.map_err(|error| github(REMOVE, error))? {
+            RunnerRemoval::Removed | RunnerRemoval::Absent => Ok(true),
+            RunnerRemoval::Busy => Ok(false),
+        }
     }
 }
 

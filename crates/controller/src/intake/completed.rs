@@ -3,11 +3,12 @@
 use reprise_engine::job::{self, JobVerdict};
 use reprise_engine::run;
 use reprise_model::evidence::Evidence;
-use reprise_model::ids::Repository;
+use reprise_model::ids::{InstanceId, Repository};
 use reprise_model::instance::Instance;
 use reprise_model::job::Job;
-use reprise_model::ledger::{RunKey, UnexplainedJob};
+use reprise_model::ledger::{ClaimKey, RunKey, UnexplainedJob};
 use reprise_model::reason::{EndReason, SettleReason};
+use reprise_store::Store;
 use tracing::{debug, info};
 
 use crate::context::{Controller, WorkError};
@@ -29,7 +30,7 @@ impl<P: Ports> Controller<P> {
         loop {
             // Before the look, so that evidence stored during it is not missed.
             let rung = listener.as_ref().map(|listener| listener.rung());
-            let verdict = self.judge(repository, job).await?;
+            let (verdict, other) = self.judge_and_see(repository, job).await?;
             if let JobVerdict::LookAgain { at, .. } = verdict {
                 looking(repository, job);
                 tokio::select! {
@@ -44,8 +45,26 @@ impl<P: Ports> Controller<P> {
                 evidence_came_between = true;
                 continue;
             }
+            if let Some((key, instance)) = other {
+                self.ask_of_robbed(job, &key, &instance).await?;
+            }
             return self.carry_out(repository, job, verdict).await;
         }
+    }
+
+    /// The job of another run for which the instance was launched may wait for a machine in vain. Jobs of
+    /// one run often take each other's, and lose nothing by it.
+    async fn ask_of_robbed(
+        &self,
+        job: &Job,
+        key: &ClaimKey,
+        instance: &InstanceId,
+    ) -> Result<(), WorkError> {
+        let claim = self.store.claim(key).await?;
+        if claim.is_some_and(|claim| claim.record.run_id != job.run_id) {
+            self.ask_at(key, Some(instance), self.now()).await?;
+        }
+        Ok(())
     }
 
     /// Makes a verdict durable, then acts on it.

@@ -2,10 +2,10 @@
 
 use reprise_engine::job::{self, Earlier, Host, JobFacts, JobVerdict, Triage};
 use reprise_engine::pace::Errand;
-use reprise_model::ids::Repository;
-use reprise_model::instance::{Instance, InstanceSight};
+use reprise_model::ids::{InstanceId, Repository};
+use reprise_model::instance::{Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
-use reprise_model::ledger::{InstanceEntry, RunKey};
+use reprise_model::ledger::{ClaimKey, InstanceEntry, RunKey};
 use reprise_model::runner_name::NamedInstance;
 use reprise_store::Store;
 
@@ -22,13 +22,8 @@ impl<P: Ports> Controller<P> {
         repository: &Repository,
         job: &Job,
     ) -> Result<JobVerdict, WorkError> {
-        let look = self.look(repository, job).await?;
-        let key = RunKey {
-            repository: repository.clone(),
-            run_id: job.run_id,
-        };
-        let mut attempts = Attempts::new(self.github_for(Errand::Rerun), key);
-        self.conclude(repository, job, look, &mut attempts).await
+        let (verdict, _) = self.judge_and_see(repository, job).await?;
+        Ok(verdict)
     }
 
     /// A look at the job's host and what follows from it, earlier attempts unread.
@@ -65,6 +60,26 @@ impl<P: Ports> Controller<P> {
                 None => Err(error.into()),
             },
         }
+    }
+
+    /// One look, one verdict, and the instance where it was launched for another job than this.
+    pub(crate) async fn judge_and_see(
+        &self,
+        repository: &Repository,
+        job: &Job,
+    ) -> Result<(JobVerdict, Option<(ClaimKey, InstanceId)>), WorkError> {
+        let look = self.look(repository, job).await?;
+        let other = look.found.seen().and_then(|view| {
+            let key = self.claim_key(view)?;
+            (key.job_id != job.id).then(|| (key, view.instance.id.clone()))
+        });
+        let key = RunKey {
+            repository: repository.clone(),
+            run_id: job.run_id,
+        };
+        let mut attempts = Attempts::new(self.github_for(Errand::Rerun), key);
+        let verdict = self.conclude(repository, job, look, &mut attempts).await?;
+        Ok((verdict, other))
     }
 
     /// The instance that the job's runner names.
@@ -150,6 +165,16 @@ struct Looked {
 }
 
 impl Found {
+    fn seen(&self) -> Option<&InstanceView> {
+        match self {
+            Self::Looked(looked) => match &looked.sight {
+                InstanceSight::Seen(view) => Some(view),
+                InstanceSight::Absent => None,
+            },
+            Self::None | Self::NotNamed | Self::ElsewhereRegion => None,
+        }
+    }
+
     fn as_host(&self) -> Host<'_> {
         match self {
             Self::None => Host::None,

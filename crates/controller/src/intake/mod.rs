@@ -7,6 +7,7 @@
 pub(crate) mod attempts;
 mod completed;
 mod ec2_event;
+mod in_progress;
 mod judge;
 mod queued;
 mod run_completed;
@@ -48,6 +49,8 @@ pub enum Outcome {
     LaunchRefused(&'static str),
     /// Evidence of an interruption was stored.
     EvidenceStored,
+    /// A runner took a job: its instance was told.
+    Bound,
 }
 
 /// Why a webhook is not believed.
@@ -76,6 +79,7 @@ impl Outcome {
             Self::LaunchGivenUp => "launch-given-up",
             Self::LaunchRefused(_) => "launch-refused",
             Self::EvidenceStored => "evidence-stored",
+            Self::Bound => "bound",
         }
     }
 }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
 use reprise_engine::room::Full;
-use reprise_engine::run;
 use reprise_engine::select::Ec2Facts;
+use reprise_engine::{no_machine, run};
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
@@ -68,7 +68,10 @@ impl<P: Ports> Controller<P> {
             );
             match verdict {
                 QueuedVerdict::Ignore(reason) => return Ok(Outcome::Ignored(reason)),
-                QueuedVerdict::Refuse(refusal) => return Ok(refused(repository, job, &refusal)),
+                QueuedVerdict::Refuse(refusal) => {
+                    Box::pin(self.tell_refused(repository, job, &refusal)).await?;
+                    return Ok(refused(repository, job, &refusal));
+                }
                 // Each reads something that was not known before, and there is little to know.
                 QueuedVerdict::Read(need) => {
                     self.read_of_ec2(need, &mut ec2).await?;
@@ -87,7 +90,7 @@ impl<P: Ports> Controller<P> {
                     // Before anything is waited for: of those who decide now, one tries a pool.
                     self.asks_pools(&claim.spec);
                     let launched = match led_by {
-                        LedBy::Message => self.launch_at_once(claim, expect).await,
+                        LedBy::Message => self.launch_at_once(job, claim, expect).await,
                         LedBy::DueTime => self.launch_when_due(claim, expect).await,
                     };
                     match launched {
@@ -119,11 +122,12 @@ impl<P: Ports> Controller<P> {
     /// the first or the last.
     async fn launch_at_once(
         &self,
+        job: &Job,
         claim: LaunchClaim,
         expect: Expect,
     ) -> Result<Outcome, WorkError> {
         // Waited for without a claim, which is held for no longer than the launch takes.
-        let _place = self.launch_place().await?;
+        let place = self.launch_place().await?;
         let seat = match self.seat(&claim).await? {
             Seat::Taken(seat) => seat,
             Seat::Wait { full, due } => {
@@ -131,7 +135,11 @@ impl<P: Ports> Controller<P> {
                     .launch_when_there_is_room(claim, expect, full, due)
                     .await;
             }
-            Seat::Refused(refusal) => return self.turn_away(claim, expect, refusal).await,
+            Seat::Refused(refusal) => {
+                // It is told of, which others need not wait for.
+                drop(place);
+                return self.turn_away(job, claim, expect, refusal).await;
+            }
         };
         let claimed = self.hold_launch(claim, expect).await?;
         told_claimed(&claimed.record, expect);
@@ -166,18 +174,23 @@ impl<P: Ports> Controller<P> {
     /// There will be no instance. What was never claimed need not be; a claim is given up.
     async fn turn_away(
         &self,
+        job: &Job,
         claim: LaunchClaim,
         expect: Expect,
         refusal: MachineRefusal,
     ) -> Result<Outcome, WorkError> {
+        let repository = claim.key.repository.clone();
         if let Expect::At(_) = expect {
-            let claim = launch::turned_away(claim.clone(), &refusal);
+            let claim = launch::turned_away(claim, &refusal);
+            let claim = no_machine::ended(claim, &self.settings.rules, self.now());
             let put = self.put_claim(claim, expect);
             self.store.commit(vec![put]).await?;
+            self.due.notify_one();
+            return Ok(refused(&repository, job, &refusal.into()));
         }
-        let refusal = LaunchRefusal::Machine(refusal.into());
-        told_refused(&claim, &refusal);
-        Ok(Outcome::LaunchRefused(refusal.as_str()))
+        let refusal = refusal.into();
+        Box::pin(self.tell_refused(&repository, job, &refusal)).await?;
+        Ok(refused(&repository, job, &refusal))
     }
 
     /// Claims without holding: whoever finds what is due asks EC2. A conflict says that somebody else
@@ -243,21 +256,6 @@ fn waiting(repository: &Repository, job: &Job) {
         job.id = %job.id,
         reason = "held-by-another",
         "somebody else asks for a queued job's machine"
-    );
-}
-
-fn told_refused(claim: &LaunchClaim, refusal: &LaunchRefusal) {
-    warn!(
-        target: "reprise::decision",
-        decision = "launch-refused",
-        repository = %claim.key.repository,
-        run.id = %claim.run_id,
-        run.attempt = %claim.attempt,
-        job.id = %claim.key.job_id,
-        job.name = claim.job_name,
-        reason = refusal.as_str(),
-        detail = %refusal,
-        "no machine will be launched for a queued job: its run asks for too many at once"
     );
 }
 

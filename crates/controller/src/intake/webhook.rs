@@ -48,8 +48,8 @@ impl<P: Ports> Controller<P> {
                 self.queued(repository, job, LedBy::Message).await
             }
             JobAction::Completed => self.completed(&event.repository, &event.job).await,
-            // A job is bound to its instance by the runner name of its completion.
-            JobAction::InProgress | JobAction::Waiting | JobAction::Unknown(_) => {
+            JobAction::InProgress => Ok(self.in_progress(&event.repository, &event.job).await),
+            JobAction::Waiting | JobAction::Unknown(_) => {
                 Ok(Outcome::Ignored(IgnoreReason::NothingToDecide))
             }
         }

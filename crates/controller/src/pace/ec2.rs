@@ -5,7 +5,7 @@ use reprise_engine::backoff::after;
 use reprise_engine::pace::{Ec2Action, Ec2Pace};
 use reprise_model::ids::Region;
 use reprise_model::instance::Instance;
-use reprise_model::launch::{FleetFailure, FleetOutcome, LaunchFault};
+use reprise_model::launch::{FleetAnswer, FleetFailure, FleetOutcome, LaunchFault};
 use tracing::info;
 
 use super::not_asked;
@@ -45,7 +45,13 @@ impl<P: Ports> Controller<P> {
                 self.ec2_throttled(region, action);
                 Err(self.launch_put_off(region, self.now()))
             }
-            outcome => Ok(outcome),
+            outcome => {
+                // EC2's own calls for a pool of the fleet count like ours.
+                if outcome.as_ref().is_ok_and(is_throttled) {
+                    self.ec2_throttled(region, action);
+                }
+                Ok(outcome)
+            }
         }
     }
 
@@ -157,4 +163,9 @@ impl<P: Ports> Controller<P> {
         let full = || Ec2Pace::new(self.settings.rules.ec2_rate_percent, now);
         ask(regions.entry(region.clone()).or_insert_with(full))
     }
+}
+
+fn is_throttled(answer: &FleetAnswer) -> bool {
+    let mut pools = answer.shortfall.iter();
+    pools.any(|pool| pool.fault == LaunchFault::Throttled)
 }

@@ -8,7 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::after;
 use reprise_engine::pace::{Errand, GitHubAnswer, GitHubPace, NotNow};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
-use reprise_model::ids::{CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId};
+use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::ids::{
+    CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, Sha,
+};
 use reprise_model::job::Job;
 use reprise_model::ledger::{LaunchClaim, RerunAnswer, RerunTarget};
 use reprise_model::run::{CancelCause, Run};
@@ -18,19 +21,19 @@ use super::{PutOff, not_asked};
 use crate::clock::Clock;
 use crate::context::Controller;
 use crate::ports::{
-    GitHub, MadeRunner, PortError, Ports, RedeliveryReply, RerunReply, RunnerOrder, RunnerTrouble,
-    Runners,
+    ChangeReply, GitHub, MadeRunner, PortError, Ports, RedeliveryReply, RerunReply, RunnerOrder,
+    RunnerTrouble, Runners,
 };
 
 /// What a request costs.
 const READ: u32 = 1;
 const CHANGE: u32 = 5;
 
-/// A request waits in place for so long. A re-run's claim is renewed meanwhile, and an instance that
-/// waits for its runner is booting anyway.
+/// A request waits in place for so long.
 const WAITS: SignedDuration = SignedDuration::from_secs(8);
 
-/// An instance boots for so long before it wants its runner.
+/// An instance boots for about so long before it wants its runner. The launch waits for that in its place, and
+/// so keeps back others whose runners GitHub would not make either.
 const BOOTS_FOR: SignedDuration = SignedDuration::from_secs(60);
 
 /// The App itself, which has limits of its own.
@@ -143,12 +146,41 @@ impl<'a, P: Ports> InTurn<'a, P> {
         answer
     }
 
+    /// A change that is no re-run, in turn.
+    async fn change(
+        &self,
+        owner: &str,
+        operation: &'static str,
+        call: Pin<Box<impl Future<Output = ChangeReply>>>,
+    ) -> ChangeReply {
+        let turn = match self.turn(owner, CHANGE).await {
+            Ok(turn) => turn,
+            Err(not_now) => {
+                let error = self.controller.not_asked(operation, not_now);
+                return ChangeReply {
+                    answer: ChangeAnswer::NotNow,
+                    retry_after: error.retry_after,
+                    detail: error.source.to_string(),
+                };
+            }
+        };
+        let reply = call.await;
+        turn.ended(match (&reply.answer, reply.retry_after) {
+            (ChangeAnswer::NotNow, Some(wait)) => GitHubAnswer::Limited(wait),
+            (ChangeAnswer::Unclear, _) => GitHubAnswer::Lost,
+            (ChangeAnswer::NotNow | ChangeAnswer::Accepted | ChangeAnswer::Refused(_), _) => {
+                GitHubAnswer::Answered
+            }
+        });
+        reply
+    }
+
     /// Waits for a turn, unless it takes too long.
     async fn turn(&self, owner: &str, points: u32) -> Result<Turn<'a, P>, NotNow> {
         let controller = self.controller;
         let owner = owner.to_ascii_lowercase();
         let errand = self.errand.as_str();
-        let latest = after(controller.now(), WAITS);
+        let latest = after(controller.now(), patience(self.errand));
         loop {
             let now = controller.now();
             let hour = controller.github.hour_left(&owner, now);
@@ -212,6 +244,13 @@ fn told_limited<P: Ports>(
             points.a_minute = points,
             "GitHub wants to be left alone; nobody asks meanwhile, and less is asked for a while"
         );
+    }
+}
+
+fn patience(errand: Errand) -> SignedDuration {
+    match errand {
+        Errand::Rerun | Errand::Read => WAITS,
+        Errand::Launch => BOOTS_FOR,
     }
 }
 
@@ -280,6 +319,33 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
         let call = Box::pin(self.controller.github.newer_run(run));
         let owner = run.repository.owner();
         self.ask(owner, READ, "look for a newer run", call).await
+    }
+
+    async fn check_runs(
+        &self,
+        repository: &Repository,
+        head: &Sha,
+    ) -> Result<Vec<CheckRunSeen>, PortError> {
+        let call = Box::pin(self.controller.github.check_runs(repository, head));
+        let operation = "read the check runs of a commit";
+        self.ask(repository.owner(), READ, operation, call).await
+    }
+
+    async fn write_check_run(
+        &self,
+        repository: &Repository,
+        known: Option<CheckRunId>,
+        order: &CheckRunOrder,
+    ) -> ChangeReply {
+        let github = &self.controller.github;
+        let call = Box::pin(github.write_check_run(repository, known, order));
+        self.change(repository.owner(), "write a check run", call)
+            .await
+    }
+
+    async fn cancel_run(&self, repository: &Repository, run: RunId) -> ChangeReply {
+        let call = Box::pin(self.controller.github.cancel_run(repository, run));
+        self.change(repository.owner(), "cancel a run", call).await
     }
 
     async fn deliveries(&self, from: Option<&HookCursor>) -> Result<HookPage, PortError> {

@@ -182,7 +182,8 @@ impl<P: Ports> Controller<P> {
         Ok(claim.map(|claim| claim.record))
     }
 
-    fn claim_key(&self, view: &InstanceView) -> Option<ClaimKey> {
+    /// The key of that launch.
+    pub(crate) fn claim_key(&self, view: &InstanceView) -> Option<ClaimKey> {
         let tags = &self.settings.rules.tags;
         let repository = view.tags.get(&tags.repository())?.parse().ok()?;
         let job_id = view.tags.get(&tags.launch())?.parse().ok()?;

@@ -15,6 +15,7 @@ mod interrupted;
 mod patience;
 mod reap;
 mod rounds;
+mod strays;
 mod turn;
 mod unannounced;
 
@@ -134,6 +135,7 @@ impl<P: Ports> Controller<P> {
             None => {
                 self.patience.keep_only(&sweep.listed);
                 self.kept.keep_only(&sweep.listed);
+                self.mourned.keep_only(&sweep.listed);
                 Ok(sweep.found)
             }
         }
@@ -152,6 +154,9 @@ impl<P: Ports> Controller<P> {
                 Err(error) => sweep.failed(error),
             }
             if let Err(error) = self.reap(fleet, view, &mut sweep.runs).await {
+                sweep.failed(error);
+            }
+            if let Err(error) = self.mourn(view).await {
                 sweep.failed(error);
             }
         }

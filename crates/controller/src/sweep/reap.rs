@@ -4,12 +4,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use reprise_config::FleetSettings;
 use reprise_engine::reap::{self, GitHubWords, KeepReason, LedgerWords, Question, Reap, ReapFacts};
+use reprise_engine::still_queued;
 use reprise_engine::tenant::RunSeen;
 use reprise_model::evidence::Evidence;
 use reprise_model::instance::InstanceView;
 use reprise_model::ledger::LaunchClaim;
+use reprise_model::reason::EndReason;
 use reprise_store::Store;
 use tracing::{debug, warn};
 
@@ -63,9 +66,44 @@ impl<P: Ports> Controller<P> {
                     return Ok(());
                 }
                 Reap::Ask(question) => self.answer(question, view, read, runs).await?,
-                Reap::End(why) => return self.end(&view.instance, why).await,
+                Reap::End(why) => {
+                    self.end(&view.instance, why).await?;
+                    return self.ask_of_ended(view, why, read).await;
+                }
             }
         }
+    }
+
+    /// A job that waited for an instance in vain is launched for again.
+    async fn ask_of_ended(
+        &self,
+        view: &InstanceView,
+        why: EndReason,
+        read: &Read,
+    ) -> Result<(), WorkError> {
+        let claim = read.ledger.as_ref().and_then(|read| read.claim.as_ref());
+        match claim {
+            Some(claim) if still_queued::is_left_waiting(why) => {
+                self.ask_at(&claim.key, Some(&view.instance.id), self.now())
+                    .await
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The job of an instance that EC2 took is asked about, once, unless it is known to have run there.
+    pub(super) async fn mourn(&self, view: &InstanceView) -> Result<(), WorkError> {
+        if !still_queued::died(view) || self.mourned.until(&view.instance).is_some() {
+            return Ok(());
+        }
+        let known = self.store.instance(&view.instance).await?;
+        let had_a_job = known.is_some_and(|known| known.record.judged.is_some());
+        if let Some(key) = self.claim_key(view).filter(|_| !had_a_job) {
+            self.ask_at(&key, Some(&view.instance.id), self.now())
+                .await?;
+        }
+        self.mourned.wait_until(&view.instance, Timestamp::MAX);
+        Ok(())
     }
 
     fn decide_reap(

@@ -9,6 +9,7 @@ use reprise_engine::redeliver::Deliveries;
 use reprise_engine::unannounced::Round;
 use tracing::warn;
 
+use super::strays::StraysByPlace;
 use crate::context::{Controller, WorkError};
 use crate::logging::chain;
 use crate::panics::{Panicked, caught};
@@ -24,6 +25,8 @@ pub(super) struct Rounds {
     deliveries_at: Timestamp,
     queued: Round,
     queued_at: Timestamp,
+    strays: StraysByPlace,
+    strays_at: Timestamp,
 }
 
 impl Rounds {
@@ -33,6 +36,8 @@ impl Rounds {
             deliveries_at: now,
             queued: Round::default(),
             queued_at: now,
+            strays: StraysByPlace::default(),
+            strays_at: now,
         }
     }
 }
@@ -55,6 +60,13 @@ impl<P: Ports> Controller<P> {
             let work = Box::pin(self.find_queued(every, &mut rounds.queued));
             let done = caught(work).await;
             rounds.queued_at = self.goes_on_at(done, "find queued jobs that no event announced");
+        }
+        if let (Some(fleet), Some(runners)) = (fleet, &self.runners)
+            && rounds.strays_at <= self.now()
+        {
+            let work = Box::pin(self.take_strays_out(fleet, runners, &mut rounds.strays));
+            let done = caught(work).await;
+            rounds.strays_at = self.goes_on_at(done, "take runners without machines out of GitHub");
         }
     }
 

@@ -8,6 +8,8 @@ use reprise_engine::unannounced::{Found, Question, RestReason, Round, judge};
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
+use reprise_model::ledger::ClaimKey;
+use reprise_model::reason::IgnoreReason;
 use tracing::{debug, info};
 
 use crate::context::{Controller, WorkError};
@@ -58,7 +60,14 @@ impl<P: Ports> Controller<P> {
         }
         // No message leads to what is claimed here, and the turn does not wait for EC2.
         let outcome = self.queued(repository, job, LedBy::DueTime).await?;
-        // Most have a machine on its way, which tarries.
+        if outcome == Outcome::Ignored(IgnoreReason::AlreadyClaimed) {
+            // Most have a machine on its way, which tarries; or it is lost.
+            let key = ClaimKey {
+                repository: repository.clone(),
+                job_id: job.id,
+            };
+            self.ask_at(&key, None, self.now()).await?;
+        }
         if matches!(outcome, Outcome::Ignored(_)) {
             return Ok(());
         }

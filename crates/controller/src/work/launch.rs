@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use reprise_config::FleetSettings;
 use reprise_engine::pace::Errand;
-use reprise_engine::{fleet, launch, mutant};
+use reprise_engine::{fleet, launch, mutant, no_machine};
 use reprise_model::breaker::LeftOut;
 use reprise_model::instance::Capacity;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
@@ -21,12 +21,22 @@ use crate::ports::{GitHub, LaunchOrder, Ports};
 const ALONE: u32 = 0;
 
 impl<P: Ports> Controller<P> {
-    /// A launch that is due is one that was tried in vain.
+    /// A claim that is due: a launch that was tried in vain, one that brought an instance whose job may
+    /// still wait, or one that was given up and is to be told of.
     pub(super) async fn launch_again(&self, key: &ClaimKey) -> Result<(), WorkError> {
         let found = self.store.claim(key).await?;
         let Some(claimed) = self.claim_due(found).await? else {
             return Ok(());
         };
+        match claimed.record.state {
+            ClaimState::Wanted => self.launch_due(claimed).await,
+            ClaimState::Launched { .. } => self.ask_whether_it_waits(claimed).await,
+            ClaimState::GivenUp { .. } => self.tell_end(claimed).await,
+        }
+    }
+
+    /// Launches what is due, if there is room.
+    async fn launch_due(&self, claimed: Claimed<LaunchClaim>) -> Result<(), WorkError> {
         let seat = match self.seat(&claimed.record).await? {
             Seat::Taken(seat) => seat,
             Seat::Wait { full, due } => {
@@ -86,11 +96,13 @@ impl<P: Ports> Controller<P> {
         claimed: &Claimed<LaunchClaim>,
         claim: LaunchClaim,
     ) -> Result<LaunchClaim, WorkError> {
+        let claim = no_machine::ended(claim, &self.settings.rules, self.now());
         self.conclude_claim(claimed, claim.clone()).await?;
         if let ClaimState::GivenUp { why } = &claim.state {
             self.metrics
                 .launch(claim.spec.capacity.as_str(), "given-up");
             given_up(&claim, why);
+            self.due.notify_one();
         }
         Ok(claim)
     }
@@ -137,7 +149,7 @@ impl<P: Ports> Controller<P> {
         debug!(
             target: "reprise::decision",
             decision = "launch-put-off",
-            reason = "throttled",
+            reason = "no-turn",
             job.id = %claim.key.job_id,
             due_at = %until,
             "a machine cannot be had now within the limits of EC2 and GitHub; it is asked for later"

@@ -8,9 +8,11 @@ mod backlog;
 mod equip;
 mod late;
 mod launch;
+mod no_machine;
 mod report;
 mod rests;
 mod run;
+mod still_queued;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,6 +24,7 @@ use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
 use self::backlog::{Backlog, is_launch};
+pub(crate) use self::no_machine::Told;
 use self::rests::Rests;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};

@@ -12,7 +12,7 @@ use reprise_model::job::Job;
 use reprise_model::ledger::{RerunAnswer, RerunOrder, RunEntry, RunKey};
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::Store;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::report;
 #[cfg(feature = "mutants")]
@@ -272,6 +272,16 @@ fn unanswered(limit: SignedDuration) -> RerunReply {
 }
 
 fn complain(entry: &RunEntry, error: &PortError) {
+    // Many runs meet the same limit, of which one line tells.
+    if error.is_throttled() {
+        debug!(
+            error = %chain(error),
+            repository = %entry.key.repository,
+            run.id = %entry.key.run_id,
+            "GitHub is not asked about a run now, to keep within its limits"
+        );
+        return;
+    }
     warn!(
         error = %chain(error),
         repository = %entry.key.repository,

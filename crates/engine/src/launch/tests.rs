@@ -218,6 +218,19 @@ fn what_ec2_has_is_read_where_configuration_does_not_say() {
 }
 
 #[test]
+fn a_launch_that_is_put_off_is_due_then_and_the_same_request_as_if_it_was_never_tried() {
+    let tried = answer(spot_claim(), LaunchAnswer::Throttled);
+    for claim in [held_claim(), tried] {
+        let later = put_off(claim.clone(), at(500));
+        assert_eq!(later.client_token(), claim.client_token());
+        assert_eq!(tries(&later), tries(&claim));
+        assert_eq!(later.due.map(|due| due.at), Some(at(500)));
+        assert_eq!(later.held_until, None);
+        assert!(!goes_on(&later, at(499)));
+    }
+}
+
+#[test]
 fn a_launched_instance_ends_the_claims_work() {
     let claim = answer(spot_claim(), launched());
     assert_eq!(

@@ -2,6 +2,7 @@
 
 mod active;
 mod auth;
+mod checks;
 mod deliveries;
 mod newer;
 mod reads;

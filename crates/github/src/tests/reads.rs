@@ -159,6 +159,8 @@ async fn the_budget_is_known_from_the_last_answer() {
     assert_eq!(github.rate(), crate::RateBudget::default());
     github.run(&repository(), RUN).await.unwrap();
     let rate = github.rate();
+    assert_eq!(github.rate_of("ACME"), Some(rate));
+    assert_eq!(github.rate_of("stranger"), None);
     assert_eq!((rate.limit, rate.remaining), (Some(5000), Some(4987)));
     assert_eq!(rate.resets_at.map(|at| at.as_second()), Some(784_111_877));
 }

@@ -254,3 +254,22 @@ async fn a_removal_says_whether_the_runner_is_gone_or_busy() {
         assert_eq!(received(&server, "DELETE", at).await.len(), 1);
     }
 }
+
+#[tokio::test]
+async fn runners_are_listed_and_one_that_does_not_say_is_online_and_busy() {
+    let server = installed().await;
+    let path = "/repos/acme/shop/actions/runners";
+    let body = json!({ "total_count": 2, "runners": [
+        { "id": 3, "name": "reprise--i-0123456789abcdef0--00000007", "status": "offline", "busy": false },
+        { "id": 4, "name": "other" },
+    ]});
+    let answer = ResponseTemplate::new(200).set_body_json(body);
+    serve(&server, "GET", path, answer).await;
+    let scope = RunnerScope::Repository(repository());
+    let seen = github(&server).runners(&scope).await.unwrap();
+    let told: Vec<_> = seen
+        .iter()
+        .map(|one| (one.id.0, one.is_online, one.is_busy))
+        .collect();
+    assert_eq!(told, [(3, false, false), (4, true, true)]);
+}

@@ -166,6 +166,8 @@ fn claim(state: ClaimState) -> LaunchClaim {
         due: None,
         held_until: None,
         waited: 0,
+        lost: 0,
+        end: None,
     }
 }
 

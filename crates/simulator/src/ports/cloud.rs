@@ -1,8 +1,10 @@
 //! EC2, as a replica reaches it.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 use reprise_aws::launch_fault;
-use reprise_controller::ports::{Cloud, LaunchOrder, PortError};
+use reprise_controller::ports::{Cloud, LaunchOrder, PortError, PortErrorKind};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, InstanceId, Region};
@@ -12,11 +14,12 @@ use reprise_model::launch::{
 };
 use reprise_model::machine::MachineType;
 use reprise_world::ec2::{
-    Call, CreateFleet, DescribeImages, DescribeInstanceTypes, DescribeInstances, Ec2Error, Filter,
-    Fleet, FleetConfig, FleetError, FleetLaunch, FleetOverride, FleetTarget, Image, TemplateRef,
+    Call, CreateFleet, CreateTags, DescribeImages, DescribeInstanceTypes, DescribeInstances,
+    Ec2Error, Filter, Fleet, FleetConfig, FleetError, FleetLaunch, FleetOverride, FleetTarget,
+    Image, TemplateRef,
 };
 
-use super::{Wire, passing};
+use super::{Wire, failure};
 
 /// How long one way usually takes at most.
 const USUAL: SignedDuration = SignedDuration::from_millis(400);
@@ -177,6 +180,29 @@ impl Cloud for SimCloud {
             Err(error) if error.code == "InvalidInstanceID.NotFound" => Ok(()),
             Err(_) => Err(throttle(WHAT)),
         }
+    }
+
+    async fn tag(
+        &self,
+        _: &Region,
+        id: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        const WHAT: &str = "tag an instance";
+        if self.throttled() {
+            return self.0.call(USUAL, || Err(throttle(WHAT))).await;
+        }
+        let request = CreateTags {
+            instances: vec![id.clone()],
+            tags: tags.clone(),
+        };
+        let tagged = self.0.call(USUAL, || {
+            self.0.universe.world(|world, now| {
+                let call = Call::by_account(now);
+                world.ec2_mut(now).create_tags(&call, &request)
+            })
+        });
+        tagged.await.map_err(|_| throttle(WHAT))
     }
 
     async fn list_stack(
@@ -348,5 +374,5 @@ fn unanswered(fault: LaunchFault, words: &str) -> FleetFailure {
 }
 
 fn throttle(operation: &'static str) -> PortError {
-    passing(operation, THROTTLED)
+    failure(operation, PortErrorKind::Throttled, THROTTLED)
 }

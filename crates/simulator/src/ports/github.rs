@@ -4,14 +4,19 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
-use reprise_controller::ports::{GitHub, PortError, PortErrorKind, RedeliveryReply, RerunReply};
+use reprise_controller::ports::{
+    ChangeReply, GitHub, PortError, PortErrorKind, RedeliveryReply, RerunReply,
+};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
-use reprise_model::ids::{CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId};
+use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::ids::{
+    CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, Sha,
+};
 use reprise_model::job::Job;
 use reprise_model::ledger::{RerunAnswer, RerunTarget};
 use reprise_model::reason::{Refusal, RefusalKind};
 use reprise_model::run::{CancelCause, Run};
-use reprise_world::github::{Refusal as Refused, Rerun, RerunPosted};
+use reprise_world::github::{ChangePosted, Refusal as Refused, Rerun, RerunPosted};
 use reprise_world::world::World;
 
 use super::{Wire, failure, passing};
@@ -21,6 +26,9 @@ const USUAL: SignedDuration = SignedDuration::from_millis(300);
 
 /// The client's own deadline.
 const DEADLINE: SignedDuration = SignedDuration::from_secs(20);
+
+/// GitHub's words for a missing permission.
+const NOT_PERMITTED: &str = "Resource not accessible by integration";
 
 /// A run is fresh for so long after its making.
 const FRESH: SignedDuration = SignedDuration::from_secs(10);
@@ -81,6 +89,30 @@ impl SimGitHub {
         };
         wire.end(crash, USUAL).await;
         answer
+    }
+
+    /// A request that changes something, other than a re-run.
+    async fn change(&self, act: impl FnOnce(&mut World, Timestamp) -> ChangePosted) -> ChangeReply {
+        let wire = &self.0;
+        let crash = wire.begin().await;
+        wire.travel(USUAL).await;
+        let reply = match self.fault() {
+            None => changed(wire.universe.world(act)),
+            Some(Fault::Fails) => change_reply(ChangeAnswer::Unclear, "502 Bad Gateway"),
+            Some(Fault::Limited) => ChangeReply {
+                retry_after: Some(wire.universe.rates().github.retry_after),
+                ..change_reply(ChangeAnswer::NotNow, "a secondary rate limit")
+            },
+            Some(Fault::Lost { carried_out }) => {
+                if carried_out {
+                    wire.universe.world(act);
+                }
+                wire.universe.clock.pause(DEADLINE).await;
+                change_reply(ChangeAnswer::Unclear, "no answer came in time")
+            }
+        };
+        wire.end(crash, USUAL).await;
+        reply
     }
 
     fn hides(&self, world: &World, run: RunId, now: Timestamp) -> bool {
@@ -190,6 +222,36 @@ impl GitHub for SimGitHub {
         .await
     }
 
+    async fn check_runs(
+        &self,
+        repository: &Repository,
+        head: &Sha,
+    ) -> Result<Vec<CheckRunSeen>, PortError> {
+        let read = self.read("list check runs", |world, now| {
+            Some(world.github_mut(now).read_check_runs(now, repository, head))
+        });
+        let may_not = || failure("list check runs", PortErrorKind::Denied, NOT_PERMITTED);
+        read.await?.ok_or_else(may_not)
+    }
+
+    async fn write_check_run(
+        &self,
+        repository: &Repository,
+        known: Option<CheckRunId>,
+        order: &CheckRunOrder,
+    ) -> ChangeReply {
+        self.change(|world, now| {
+            let github = world.github_mut(now);
+            github.write_check_run(now, repository, known, order)
+        })
+        .await
+    }
+
+    async fn cancel_run(&self, repository: &Repository, run: RunId) -> ChangeReply {
+        self.change(|world, now| world.github_mut(now).post_cancel(now, repository, run))
+            .await
+    }
+
     async fn deliveries(&self, from: Option<&HookCursor>) -> Result<HookPage, PortError> {
         self.read("list webhook deliveries", |world, now| {
             Some(world.github_mut(now).read_attempts(now, from))
@@ -275,6 +337,28 @@ fn reply(posted: RerunPosted) -> RerunReply {
             };
             answered(answer, &words)
         }
+    }
+}
+
+/// As the GitHub adapter tells the answers apart.
+fn changed(posted: ChangePosted) -> ChangeReply {
+    let refused = |kind, words: &str| {
+        let message = words.to_owned();
+        change_reply(ChangeAnswer::Refused(Refusal { kind, message }), words)
+    };
+    match posted {
+        ChangePosted::Accepted => change_reply(ChangeAnswer::Accepted, "accepted"),
+        ChangePosted::ServerError => change_reply(ChangeAnswer::Unclear, "500"),
+        ChangePosted::NotPermitted => refused(RefusalKind::MissingPermission, NOT_PERMITTED),
+        ChangePosted::Refused => refused(RefusalKind::NotFound, "Not Found"),
+    }
+}
+
+fn change_reply(answer: ChangeAnswer, detail: &str) -> ChangeReply {
+    ChangeReply {
+        answer,
+        retry_after: None,
+        detail: detail.to_owned(),
     }
 }
 

@@ -429,6 +429,8 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
         due,
         held_until: None,
         waited: 0,
+        lost: 0,
+        end: None,
     }
 }
 

@@ -8,6 +8,7 @@ use reprise_model::ids::Repository;
 use reprise_model::job::Conclusion;
 use serde_json::{Value, json};
 
+use super::checks::CheckRun;
 use super::settings::Settings;
 use super::state::{Annotation, Attempt, Job, Run, Step};
 
@@ -131,6 +132,37 @@ impl Wire<'_> {
         })
     }
 
+    /// A check run that the App made.
+    pub(super) fn check(self, check: &CheckRun) -> Value {
+        let api = self.repository_api(&check.repository);
+        let url = format!("{api}/check-runs/{}", check.id);
+        let page = self.repository_page(&check.repository);
+        json!({
+            "id": check.id,
+            "node_id": self.node("CheckRun", check.id.0),
+            "head_sha": check.head,
+            "external_id": check.external_id,
+            "url": url,
+            "html_url": format!("{page}/runs/{}", check.id),
+            "details_url": format!("{}/apps/{}", self.0.html_url, self.0.app_slug),
+            "name": check.name,
+            "status": "completed",
+            "conclusion": "failure",
+            "started_at": seconds(check.made_at),
+            "completed_at": seconds(check.written_at),
+            "output": {
+                "title": check.title,
+                "summary": check.summary,
+                "text": null,
+                "annotations_count": 0,
+                "annotations_url": format!("{url}/annotations"),
+            },
+            "check_suite": { "id": 1 },
+            "app": self.app(check.repository.owner()),
+            "pull_requests": [],
+        })
+    }
+
     /// The App's installation in an account.
     pub(super) fn installation(self, owner: &str) -> Value {
         let id = self.0.installation;
@@ -182,7 +214,7 @@ impl Wire<'_> {
         json!({
             "actions": "write",
             "administration": "write",
-            "checks": "read",
+            "checks": "write",
             "metadata": "read",
             "organization_self_hosted_runners": "write",
         })

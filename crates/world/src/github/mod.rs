@@ -14,6 +14,7 @@
 
 mod audit;
 mod cancel;
+mod checks;
 mod gone;
 mod hook;
 mod index;
@@ -38,15 +39,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use hmac::{Hmac, KeyInit};
 use jiff::Timestamp;
 use jsonwebtoken::DecodingKey;
-use reprise_model::ids::{JobId, Repository, RunAttempt, RunId, RunnerName, WorkflowId};
+use reprise_model::ids::{
+    CheckRunId, JobId, Repository, RunAttempt, RunId, RunnerName, WorkflowId,
+};
 use sha2::Sha256;
 
 pub use audit::{Happening, HappeningKind, Mutation, MutationKind};
+pub use checks::CheckRun;
 pub use hook::{NotAgain, Undelivered};
 pub use keys::{AppKeys, KeyError};
 pub use registrations::{Registration, RunnerPlace, RunnerState, StartError};
 pub use rerun::{Refusal, Rerun};
-pub use rest::RerunPosted;
+pub use rest::{ChangePosted, RerunPosted};
 pub use runners::JobError;
 pub use settings::{Faults, Settings, SettingsError};
 pub use spec::{Concurrency, Condition, JobSpec, Matrix, RunSpec};
@@ -72,6 +76,7 @@ pub struct GitHub {
     next_job: u64,
     next_runner: u64,
     registrations: BTreeMap<u64, Registration>,
+    checks: BTreeMap<CheckRunId, CheckRun>,
     deliveries: Vec<Delivery>,
     hook: hook::Hook,
     happenings: Vec<Happening>,
@@ -108,6 +113,7 @@ impl GitHub {
             next_job: settings.first_job.0,
             next_runner: 1,
             registrations: BTreeMap::new(),
+            checks: BTreeMap::new(),
             deliveries: Vec::new(),
             hook: hook::Hook::default(),
             happenings: Vec::new(),

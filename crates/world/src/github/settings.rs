@@ -96,7 +96,7 @@ pub struct Faults {
     pub no_actions_write: bool,
     /// The App lacks Self-hosted runners: write.
     pub no_runners_write: bool,
-    /// The App lacks Checks: read.
+    /// The App lacks Checks: it can neither read nor write any.
     pub no_checks_read: bool,
     /// The logs of every run are past their retention: nothing can be re-run.
     pub logs_are_gone: bool,

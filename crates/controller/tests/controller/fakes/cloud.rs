@@ -37,6 +37,8 @@ struct State {
     no_looks: bool,
     no_answers: bool,
     throttles_until: Option<Timestamp>,
+    no_tags: bool,
+    tag_calls: u32,
     panics: BTreeSet<InstanceId>,
     looks: u32,
     lists: u32,
@@ -96,6 +98,30 @@ impl FakeCloud {
     pub(crate) fn reads(&self) -> (u32, u32) {
         let state = self.lock();
         (state.machine_type_reads, state.image_reads)
+    }
+
+    /// CreateTags fails.
+    pub(crate) fn no_tags(&self) {
+        self.lock().no_tags = true;
+    }
+
+    /// How often an instance was tagged, in vain or not.
+    pub(crate) fn tag_calls(&self) -> u32 {
+        self.lock().tag_calls
+    }
+
+    /// The value of an instance's tag.
+    pub(crate) fn tag_of(&self, id: &str, key: &str) -> Option<String> {
+        let id: InstanceId = id.parse().expect("an id");
+        self.lock().instances[&id].tags.get(key).cloned()
+    }
+
+    /// EC2 has taken it: it has ended, and says so.
+    pub(crate) fn take_by_interruption(&self, id: &str) {
+        self.change(id, |view| {
+            view.state = InstanceState::Terminated;
+            view.state_reason = Some("Server.SpotInstanceTermination".to_owned());
+        });
     }
 
     /// What was asked for, in order.
@@ -325,6 +351,23 @@ impl Cloud for FakeCloud {
         let token = order.client_token.clone();
         state.fleets.insert(token, fleet.clone());
         Ok(fleet)
+    }
+
+    async fn tag(
+        &self,
+        _: &Region,
+        id: &InstanceId,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), PortError> {
+        let mut state = self.lock();
+        state.tag_calls += 1;
+        if state.no_tags {
+            return Err(passing("tag an instance"));
+        }
+        if let Some(view) = state.instances.get_mut(id) {
+            view.tags.extend(tags.clone());
+        }
+        Ok(())
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {

@@ -1,14 +1,17 @@
 //! GitHub: runs whose re-runs clone every job, and which refuse a re-run while they are active.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_controller::ports::{GitHub, PortError, PortErrorKind, RedeliveryReply, RerunReply};
+use reprise_controller::ports::{
+    ChangeReply, GitHub, PortError, PortErrorKind, RedeliveryReply, RerunReply,
+};
 use reprise_model::delivery::{HookAttempt, HookEvent, HookPage, RedeliveryAnswer};
+use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
-    CheckRunId, DeliveryId, HookAttemptId, HookCursor, JobId, Repository, RunAttempt, RunId,
+    CheckRunId, DeliveryId, HookAttemptId, HookCursor, JobId, Repository, RunAttempt, RunId, Sha,
 };
 use reprise_model::job::{Conclusion, Job, JobStatus};
 use reprise_model::ledger::{RerunAnswer, RerunTarget};
@@ -38,6 +41,11 @@ struct State {
     hook_reads: u32,
     address_is_down: bool,
     redelivered: Vec<DeliveryId>,
+    checks: Vec<(CheckRunId, CheckRunOrder)>,
+    check_posts: u32,
+    cancelled: Vec<RunId>,
+    next_changes: VecDeque<ChangeFault>,
+    may_not_check: bool,
 }
 
 #[derive(Debug)]
@@ -70,7 +78,45 @@ pub(crate) enum PostFault {
     DoneAndHangs,
 }
 
+/// What happens to the next check run or cancel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ChangeFault {
+    /// 500, and nothing was done.
+    Lost,
+    /// 500, though it was done.
+    Done,
+}
+
 impl FakeGitHub {
+    /// The check runs that there are.
+    pub(crate) fn checks(&self) -> Vec<CheckRunOrder> {
+        let state = self.lock();
+        state
+            .checks
+            .iter()
+            .map(|(_, order)| order.clone())
+            .collect()
+    }
+
+    /// How often a check run was to be written, whatever became of it.
+    pub(crate) fn check_posts(&self) -> u32 {
+        self.lock().check_posts
+    }
+
+    /// The runs that were cancelled.
+    pub(crate) fn cancelled(&self) -> Vec<RunId> {
+        self.lock().cancelled.clone()
+    }
+
+    /// The App lacks the permission for check runs.
+    pub(crate) fn may_not_check(&self) {
+        self.lock().may_not_check = true;
+    }
+
+    pub(crate) fn fail_next_changes(&self, faults: &[ChangeFault]) {
+        self.lock().next_changes = faults.iter().copied().collect();
+    }
+
     /// A run that is under way, with these jobs in its first attempt.
     pub(crate) fn begin(&self, jobs: &[Job]) {
         let run = jobs.first().expect("a job").run_id;
@@ -347,6 +393,55 @@ impl GitHub for FakeGitHub {
         Ok(None)
     }
 
+    async fn check_runs(&self, _: &Repository, head: &Sha) -> Result<Vec<CheckRunSeen>, PortError> {
+        let state = self.lock();
+        state.may_read("list check runs")?;
+        if state.may_not_check {
+            return Err(failure("list check runs", PortErrorKind::Denied, None));
+        }
+        let here = state.checks.iter().filter(|(_, order)| order.head == *head);
+        Ok(here
+            .map(|(id, order)| CheckRunSeen {
+                id: *id,
+                external_id: Some(order.external_id.clone()),
+                title: Some(order.title.clone()),
+                summary: Some(order.summary.clone()),
+            })
+            .collect())
+    }
+
+    async fn write_check_run(
+        &self,
+        _: &Repository,
+        known: Option<CheckRunId>,
+        order: &CheckRunOrder,
+    ) -> ChangeReply {
+        let mut state = self.lock();
+        state.check_posts += 1;
+        let fault = state.next_changes.pop_front();
+        if fault != Some(ChangeFault::Lost) {
+            let next = CheckRunId(900 + u64::from(state.check_posts));
+            state.checks.retain(|(id, _)| Some(*id) != known);
+            state.checks.push((known.unwrap_or(next), order.clone()));
+        }
+        change_reply(fault)
+    }
+
+    async fn cancel_run(&self, _: &Repository, run: RunId) -> ChangeReply {
+        let mut state = self.lock();
+        let fault = state.next_changes.pop_front();
+        if fault != Some(ChangeFault::Lost) {
+            state.cancelled.push(run);
+            let fake = state.runs.get_mut(&run).expect("it is there");
+            fake.active = false;
+            for job in fake.attempts.last_mut().expect("an attempt") {
+                job.status = JobStatus::Completed;
+                job.conclusion = Some(Conclusion::Cancelled);
+            }
+        }
+        change_reply(fault)
+    }
+
     async fn deliveries(&self, _: Option<&HookCursor>) -> Result<HookPage, PortError> {
         let mut state = self.lock();
         state.hook_reads += 1;
@@ -399,6 +494,17 @@ fn started(run: &FakeRun) -> Timestamp {
     let jobs = run.attempts.last().expect("an attempt");
     let created = jobs.iter().filter_map(|job| job.created_at).min();
     created.expect("a time")
+}
+
+fn change_reply(fault: Option<ChangeFault>) -> ChangeReply {
+    ChangeReply {
+        answer: match fault {
+            None => ChangeAnswer::Accepted,
+            Some(ChangeFault::Lost | ChangeFault::Done) => ChangeAnswer::Unclear,
+        },
+        retry_after: None,
+        detail: "so the fake GitHub says".to_owned(),
+    }
 }
 
 fn reply(answer: RerunAnswer) -> RerunReply {

@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_controller::ports::{
-    MadeRunner, PortError, PortErrorKind, RunnerOrder, RunnerTrouble, Runners,
+    MadeRunner, PortError, PortErrorKind, RunnerOrder, RunnerTrouble, Runners, RunnersPlace,
 };
-use reprise_model::ids::RunnerId;
+use reprise_engine::strays::ListedRunner;
+use reprise_model::ids::{Repository, RunnerId};
 
 use super::samples::secs;
 use super::{failure, passing};
@@ -35,6 +36,7 @@ struct State {
     made: Vec<RunnerOrder>,
     rows: Vec<(RunnerOrder, Timestamp)>,
     removed: Vec<RunnerId>,
+    listed: Vec<ListedRunner>,
 }
 
 impl FakeRunners {
@@ -68,6 +70,11 @@ impl FakeRunners {
             }
             Some(_) | None => None,
         }
+    }
+
+    /// GitHub lists these.
+    pub(crate) fn lists(&self, listed: Vec<ListedRunner>) {
+        self.state().listed = listed;
     }
 
     fn hits(&self, expected: &[Wrong]) -> Option<Wrong> {
@@ -118,5 +125,20 @@ impl Runners for FakeRunners {
     async fn remove(&self, _: &RunnerOrder, made: &MadeRunner) -> Result<(), PortError> {
         self.state().removed.push(made.id);
         Ok(())
+    }
+
+    async fn place(&self, repository: &Repository) -> Result<RunnersPlace, PortError> {
+        Ok(RunnersPlace(repository.owner().to_owned()))
+    }
+
+    async fn list(&self, _: &Repository) -> Result<Vec<ListedRunner>, PortError> {
+        Ok(self.state().listed.clone())
+    }
+
+    async fn take_out(&self, _: &Repository, id: RunnerId) -> Result<bool, PortError> {
+        let mut state = self.state();
+        state.listed.retain(|one| one.id != id);
+        state.removed.push(id);
+        Ok(true)
     }
 }

@@ -164,5 +164,6 @@ fn fleet() -> FleetSettings {
         launch_template_version: "$Default".to_owned(),
         find_queued_every: None,
         breaker: Some(BreakerRules::default()),
+        tag_jobs: true,
     }
 }

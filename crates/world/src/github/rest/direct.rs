@@ -7,14 +7,33 @@
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::delivery::{HookAttempt, HookPage};
-use reprise_model::ids::{CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId};
+use reprise_model::ending::{CHECK_NAME, CheckRunOrder, CheckRunSeen};
+use reprise_model::ids::{
+    CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, Sha,
+};
 use reprise_model::job as client;
 use reprise_model::run::{CancelCause, Run as ClientRun, RunStatus};
 
-use super::route::{Change, Read};
+use serde_json::json;
+
+use super::route::{Change, CheckCall, Read};
 use crate::github::GitHub;
+use crate::github::checks::CheckRun;
 use crate::github::rerun::{Refusal, Rerun};
 use crate::github::state::{Attempt, Job, Run};
+
+/// What a client is told of a cancel or a check run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ChangePosted {
+    /// 200, 201 or 202.
+    Accepted,
+    /// 403: a permission is missing.
+    NotPermitted,
+    /// 404, 409 or 422.
+    Refused,
+    /// 500, which leaves open whether it was carried out.
+    ServerError,
+}
 
 /// What a client is told of its re-run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,6 +157,58 @@ impl GitHub {
         Some(runs.map(|run| client_run(run, run.current())).collect())
     }
 
+    /// All pages of `GET .../commits/{ref}/check-runs`; `None` where the App may not read them.
+    pub fn read_check_runs(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+        head: &Sha,
+    ) -> Option<Vec<CheckRunSeen>> {
+        self.advance(now);
+        let seen = |check: &CheckRun| CheckRunSeen {
+            id: check.id,
+            external_id: Some(check.external_id.clone()),
+            title: Some(check.title.clone()),
+            summary: Some(check.summary.clone()),
+        };
+        let may = !self.faults.no_checks_read && !self.is_gone(repository);
+        may.then(|| self.checks_on(repository, head).map(seen).collect())
+    }
+
+    /// `POST .../check-runs`, or `PATCH .../check-runs/{id}` where one is known.
+    pub fn write_check_run(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+        known: Option<CheckRunId>,
+        order: &CheckRunOrder,
+    ) -> ChangePosted {
+        self.advance(now);
+        let body = json!({
+            "name": CHECK_NAME,
+            "head_sha": order.head,
+            "external_id": order.external_id,
+            "status": "completed",
+            "conclusion": "failure",
+            "output": { "title": order.title, "summary": order.summary },
+        });
+        let call = known.map_or(CheckCall::Make, CheckCall::Update);
+        let request = http::Request::new(body.to_string().into_bytes());
+        let answer = self.check_call(now, repository, &call, &request);
+        ChangePosted::of(answer.status)
+    }
+
+    /// `POST .../runs/{id}/cancel`.
+    pub fn post_cancel(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+        run: RunId,
+    ) -> ChangePosted {
+        self.advance(now);
+        ChangePosted::of(self.mutate(now, repository, Change::Cancel(run)).status)
+    }
+
     /// `POST .../rerun` or `.../rerun-failed-jobs`.
     pub fn post_rerun(
         &mut self,
@@ -151,6 +222,17 @@ impl GitHub {
             StatusCode::CREATED => RerunPosted::Accepted,
             status if status.is_server_error() => RerunPosted::ServerError,
             _ => RerunPosted::Refused(Refusal::of_words(answer.message())),
+        }
+    }
+}
+
+impl ChangePosted {
+    fn of(status: StatusCode) -> Self {
+        match status {
+            status if status.is_success() => Self::Accepted,
+            status if status.is_server_error() => Self::ServerError,
+            StatusCode::FORBIDDEN => Self::NotPermitted,
+            _ => Self::Refused,
         }
     }
 }

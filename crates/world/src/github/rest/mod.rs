@@ -7,6 +7,7 @@
 mod answer;
 mod app;
 mod auth;
+mod checks;
 mod direct;
 mod mutations;
 mod query;
@@ -20,7 +21,7 @@ use jiff::Timestamp;
 use super::GitHub;
 use answer::Answer;
 pub(super) use answer::RateWindow;
-pub use direct::RerunPosted;
+pub use direct::{ChangePosted, RerunPosted};
 use route::Route;
 
 impl GitHub {
@@ -49,6 +50,7 @@ impl GitHub {
             | Route::InstallationRepositories
             | Route::Read(..)
             | Route::Mutate(..)
+            | Route::Checks(..)
             | Route::Runners(..) => self.check_token(now, request),
         };
         if let Some(refusal) = allowed.err().or_else(|| self.over_limit(now, route)) {
@@ -66,6 +68,7 @@ impl GitHub {
             Route::InstallationRepositories => self.installation_repositories(&query),
             Route::Read(repository, read) => self.read(now, repository, read, &query),
             Route::Mutate(repository, change) => self.mutate(now, repository, *change),
+            Route::Checks(repository, call) => self.check_call(now, repository, call, request),
             Route::Runners(place, call) => self.runner_call(now, place, *call, request),
         }
     }

@@ -2,7 +2,7 @@
 
 use http::Method;
 use reprise_model::ids::{
-    CheckRunId, HookAttemptId, InstallationId, JobId, Repository, RunAttempt, RunId,
+    CheckRunId, HookAttemptId, InstallationId, JobId, Repository, RunAttempt, RunId, Sha,
 };
 
 use crate::github::registrations::RunnerPlace;
@@ -21,6 +21,7 @@ pub(super) enum Route {
     InstallationRepositories,
     Read(Repository, Read),
     Mutate(Repository, Change),
+    Checks(Repository, CheckCall),
     Runners(RunnerPlace, RunnerCall),
 }
 
@@ -45,6 +46,14 @@ pub(super) enum Change {
     Cancel(RunId),
 }
 
+/// A call about the App's check runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum CheckCall {
+    List(Sha),
+    Make,
+    Update(CheckRunId),
+}
+
 /// A call about self-hosted runners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RunnerCall {
@@ -66,6 +75,11 @@ impl Route {
             (method, ["repos", owner, name, "actions", "runners", ..]) => {
                 let place = RunnerPlace::Repository(repository(owner, name)?);
                 return Some(Self::Runners(place, RunnerCall::of(method, &parts[4..])?));
+            }
+            (method, ["repos", owner, name, rest @ ..]) => {
+                if let Some(call) = CheckCall::of(method, rest) {
+                    return Some(Self::Checks(repository(owner, name)?, call));
+                }
             }
             _ => {}
         }
@@ -117,6 +131,9 @@ impl Route {
             Self::Mutate(_, Change::Rerun(Rerun::FailedJobs(_))) => "re-run failed jobs",
             Self::Mutate(_, Change::Rerun(Rerun::WholeRun(_))) => "re-run a run",
             Self::Mutate(_, Change::Cancel(_)) => "cancel a run",
+            Self::Checks(_, CheckCall::List(_)) => "check runs of a commit",
+            Self::Checks(_, CheckCall::Make) => "new check run",
+            Self::Checks(_, CheckCall::Update(_)) => "write a check run",
             Self::Runners(_, RunnerCall::List) => "runners",
             Self::Runners(_, RunnerCall::One(_)) => "runner",
             Self::Runners(_, RunnerCall::Groups) => "runner groups",
@@ -159,6 +176,17 @@ impl Change {
                 Some(Self::Rerun(Rerun::WholeRun(run.parse().ok()?)))
             }
             ["actions", "runs", run, "cancel"] => Some(Self::Cancel(run.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
+impl CheckCall {
+    fn of(method: &str, parts: &[&str]) -> Option<Self> {
+        match (method, parts) {
+            ("GET", ["commits", head, "check-runs"]) => Some(Self::List(Sha::new(*head))),
+            ("POST", ["check-runs"]) => Some(Self::Make),
+            ("PATCH", ["check-runs", id]) => Some(Self::Update(id.parse().ok()?)),
             _ => None,
         }
     }

@@ -1,0 +1,93 @@
+//! Check runs that the App makes on commits, beside those that GitHub makes for jobs.
+
+use jiff::Timestamp;
+use reprise_model::ids::{CheckRunId, Repository, Sha};
+
+use super::GitHub;
+
+/// A check run of the App's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckRun {
+    /// GitHub's number for it.
+    pub id: CheckRunId,
+    /// Where.
+    pub repository: Repository,
+    /// On which commit.
+    pub head: Sha,
+    /// Its name.
+    pub name: String,
+    /// What the App calls it by.
+    pub external_id: String,
+    /// Its line.
+    pub title: String,
+    /// Its Markdown.
+    pub summary: String,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When it was last written.
+    pub written_at: Timestamp,
+}
+
+/// What is written into a check run: it has completed, and failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct CheckOrder {
+    pub(super) name: String,
+    pub(super) external_id: String,
+    pub(super) title: String,
+    pub(super) summary: String,
+}
+
+impl GitHub {
+    /// The App's check runs, the oldest first.
+    pub fn check_runs(&self) -> impl Iterator<Item = &CheckRun> {
+        self.checks.values()
+    }
+
+    /// Whether a run of the repository has this commit.
+    pub(super) fn has_commit(&self, repository: &Repository, head: &Sha) -> bool {
+        let mut runs = self.runs.values();
+        runs.any(|run| run.spec.repository == *repository && run.spec.head_sha == *head)
+    }
+
+    pub(super) fn make_check(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+        head: Sha,
+        order: CheckOrder,
+    ) -> &CheckRun {
+        let id = CheckRunId(FIRST + self.checks.len() as u64);
+        let check = CheckRun {
+            id,
+            repository: repository.clone(),
+            head,
+            name: order.name,
+            external_id: order.external_id,
+            title: order.title,
+            summary: order.summary,
+            made_at: now,
+            written_at: now,
+        };
+        self.checks.entry(id).or_insert(check)
+    }
+
+    pub(super) fn update_check(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+        id: CheckRunId,
+        order: CheckOrder,
+    ) -> Option<&CheckRun> {
+        let known = self.checks.get_mut(&id);
+        let check = known.filter(|check| check.repository == *repository)?;
+        check.name = order.name;
+        check.external_id = order.external_id;
+        check.title = order.title;
+        check.summary = order.summary;
+        check.written_at = now;
+        Some(check)
+    }
+}
+
+/// Far from the numbers of jobs, which are those of their check runs.
+const FIRST: u64 = 55_000_000_001;

@@ -1,0 +1,137 @@
+//! Calls about the App's check runs.
+
+use http::{Request, StatusCode};
+use jiff::Timestamp;
+use reprise_model::ids::{CheckRunId, Repository, Sha};
+use serde::Deserialize;
+
+use super::answer::Answer;
+use super::mutations::refused;
+use super::query::Query;
+use super::route::CheckCall;
+use crate::github::GitHub;
+use crate::github::checks::{CheckOrder, CheckRun};
+use crate::github::json::Wire;
+use crate::github::rerun::Refusal;
+
+#[derive(Deserialize)]
+struct Body {
+    name: String,
+    head_sha: Option<Sha>,
+    #[serde(default)]
+    external_id: String,
+    status: String,
+    conclusion: String,
+    output: Output,
+}
+
+#[derive(Deserialize)]
+struct Output {
+    title: String,
+    summary: String,
+}
+
+impl GitHub {
+    pub(super) fn check_call(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+        call: &CheckCall,
+        request: &Request<Vec<u8>>,
+    ) -> Answer {
+        if self.is_gone(repository) || !self.repositories.contains_key(repository) {
+            return Answer::not_found();
+        }
+        if self.faults.no_checks_read {
+            return refused(Refusal::NotPermitted);
+        }
+        match call {
+            CheckCall::List(head) => self.checks_of(repository, head, &Query::of(request)),
+            CheckCall::Make => self.faulty_check(now, repository, None, request.body()),
+            CheckCall::Update(id) => self.faulty_check(now, repository, Some(*id), request.body()),
+        }
+    }
+
+    fn checks_of(&self, repository: &Repository, head: &Sha, query: &Query) -> Answer {
+        let wire = Wire(&self.settings);
+        let app = self.settings.app_id.to_string();
+        let here = self.checks_on(repository, head);
+        let asked = here.filter(|check| {
+            query.agrees("check_name", Some(&check.name)) && query.agrees("app_id", Some(&app))
+        });
+        self.list(
+            query,
+            "check_runs",
+            asked.map(|check| wire.check(check)).collect(),
+        )
+    }
+
+    pub(super) fn checks_on<'a>(
+        &'a self,
+        repository: &'a Repository,
+        head: &'a Sha,
+    ) -> impl Iterator<Item = &'a CheckRun> {
+        let all = self.checks.values();
+        all.filter(move |check| check.repository == *repository && check.head == *head)
+    }
+
+    /// A write, with the faults that are switched on.
+    fn faulty_check(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+        known: Option<CheckRunId>,
+        body: &[u8],
+    ) -> Answer {
+        let broken = Answer::error(StatusCode::INTERNAL_SERVER_ERROR, "Server Error");
+        if self.faults.fail_before_acting > 0 {
+            self.faults.fail_before_acting -= 1;
+            return broken;
+        }
+        let answer = self.write_check(now, repository, known, body);
+        if self.faults.fail_after_acting > 0 {
+            self.faults.fail_after_acting -= 1;
+            return broken;
+        }
+        answer
+    }
+
+    fn write_check(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+        known: Option<CheckRunId>,
+        body: &[u8],
+    ) -> Answer {
+        let body: Body = match serde_json::from_slice(body) {
+            Ok(body) => body,
+            Err(error) => return invalid(&format!("Invalid request.\n\n{error}")),
+        };
+        if (body.status.as_str(), body.conclusion.as_str()) != ("completed", "failure") {
+            return invalid("Only check runs that have failed are simulated.");
+        }
+        let order = CheckOrder {
+            name: body.name,
+            external_id: body.external_id,
+            title: body.output.title,
+            summary: body.output.summary,
+        };
+        let (status, written) = match (known, body.head_sha) {
+            (Some(id), _) => match self.update_check(now, repository, id, order) {
+                Some(written) => (StatusCode::OK, written.clone()),
+                None => return Answer::not_found(),
+            },
+            (None, Some(head)) if self.has_commit(repository, &head) => {
+                let made = self.make_check(now, repository, head, order);
+                (StatusCode::CREATED, made.clone())
+            }
+            (None, Some(head)) => return invalid(&format!("No commit found for SHA: {head}")),
+            (None, None) => return invalid("Invalid request.\n\n\"head_sha\" wasn't supplied."),
+        };
+        Answer::new(status, Wire(&self.settings).check(&written))
+    }
+}
+
+fn invalid(message: &str) -> Answer {
+    Answer::error(StatusCode::UNPROCESSABLE_ENTITY, message)
+}
