@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail, ensure};
 use reprise_aws::{Ec2, LaunchRequest, LaunchTemplate, RegionSettings};
+use reprise_model::breaker::LeftOut;
 use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::launch::{FleetAnswer, FleetFailure, LaunchFault};
@@ -252,6 +253,7 @@ impl<'a> Fleet<'a> {
             },
             instance_types: vec!["c7a.large".to_owned(), "c7i.large".to_owned()],
             subnets: self.place.subnets.clone(),
+            left_out: LeftOut::default(),
             image: None,
             volume: None,
             tags: BTreeMap::from([

@@ -22,6 +22,7 @@ pub(crate) struct File {
     pub(crate) store: StoreSection,
     pub(crate) http: Http,
     pub(crate) fleet: Fleet,
+    pub(crate) breaker: Breaker,
     pub(crate) runner: Runner,
     pub(crate) retry: Retry,
     pub(crate) tags: Tags,
@@ -121,6 +122,16 @@ pub(crate) struct Fleet {
     pub(crate) tag_jobs: Option<bool>,
     pub(crate) find_queued_every: Option<SignedDuration>,
     pub(crate) old_image_after: Option<SignedDuration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Breaker {
+    pub(crate) failures: Option<u32>,
+    pub(crate) within: Option<SignedDuration>,
+    pub(crate) open_for: Option<SignedDuration>,
+    pub(crate) open_for_at_most: Option<SignedDuration>,
+    pub(crate) most_open: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]

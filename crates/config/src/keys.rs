@@ -11,7 +11,7 @@ pub(crate) const PREFIX: &str = "REPRISE__";
 const NEARLY: &str = "REPRISE_";
 
 /// The sections that are no lists and hold no names of an operator's own, with their keys.
-pub(crate) const KEYS: [(&str, &[&str]); 11] = [
+pub(crate) const KEYS: [(&str, &[&str]); 12] = [
     (
         "github",
         &[
@@ -63,6 +63,16 @@ pub(crate) const KEYS: [(&str, &[&str]); 11] = [
             "tag_jobs",
             "find_queued_every",
             "old_image_after",
+        ],
+    ),
+    (
+        "breaker",
+        &[
+            "failures",
+            "within",
+            "open_for",
+            "open_for_at_most",
+            "most_open",
         ],
     ),
     (

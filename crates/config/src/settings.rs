@@ -1,6 +1,7 @@
 //! What configuration decided, in the words of the domain.
 
 use jiff::SignedDuration;
+use reprise_engine::breaker::BreakerRules;
 use reprise_engine::offer::FleetOffer;
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
@@ -53,6 +54,8 @@ pub struct FleetSettings {
     pub find_queued_every: Option<SignedDuration>,
     /// The age from which on an image in use is warned of; `None` for never.
     pub old_image_after: Option<SignedDuration>,
+    /// When a spot pool is left alone; `None` for never.
+    pub breaker: Option<BreakerRules>,
     /// Whether an instance is tagged with the job that its runner took.
     pub tag_jobs: bool,
 }

@@ -67,6 +67,7 @@ impl Cloud for Ec2 {
             },
             instance_types: order.instance_types.clone(),
             subnets: order.subnets.clone(),
+            left_out: order.left_out.clone(),
             image: order.image.clone(),
             volume: order.volume.as_ref().map(volume),
             tags: order.tags.clone(),

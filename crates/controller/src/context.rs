@@ -14,8 +14,10 @@ use reprise_store::{HolderId, StoreError};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
 use crate::bells::Bells;
+use crate::breakers::PoolWatch;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
+use crate::crowd::Census;
 use crate::denied::Denied;
 use crate::health::Health;
 use crate::images::Images;
@@ -60,6 +62,10 @@ pub struct Controller<P: Ports> {
     pub(crate) images: Images,
     /// The images that instances run from.
     pub(crate) images_in_use: InUse,
+    /// Which spot pools are left alone.
+    pub(crate) pools: PoolWatch,
+    /// How many instances there are.
+    pub(crate) census: Census,
     /// What was asked of EC2 and GitHub lately.
     pub(crate) pace: Pace,
     /// Instances that EC2 took, whose jobs were asked about.
@@ -142,6 +148,8 @@ impl<P: Ports> Controller<P> {
             images_in_use: InUse::default(),
             desk: Desk::default(),
             calls: Calls::default(),
+            pools: PoolWatch::default(),
+            census: Census::default(),
             pace: Pace::default(),
             mourned: Patience::default(),
             no_checks: Denied::default(),

@@ -11,12 +11,14 @@ compile_error!(
 
 pub mod adapters;
 mod bells;
+mod breakers;
 #[cfg(feature = "mutants")]
 mod broken;
 mod catalogue;
 mod claims;
 pub mod clock;
 pub mod context;
+mod crowd;
 pub mod daemon;
 mod denied;
 pub mod health;

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use tokio::task::JoinSet;
 use tracing::warn;
 
+use crate::breakers::run_breakers;
 use crate::clock::Clock;
 use crate::context::Controller;
 use crate::ports::Ports;
@@ -47,6 +48,7 @@ impl<P: Ports> Loops<P> {
             loops.spawn(pump.run(pollers));
         }
         loops.spawn(run_due(Arc::clone(&controller)));
+        loops.spawn(run_breakers(Arc::clone(&controller)));
         loops.spawn(run_sweeps(controller, sweep_every));
         loops
     }

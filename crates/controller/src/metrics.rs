@@ -5,6 +5,7 @@ use prometheus::{
     Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use reprise_engine::image_age::ImageAge;
+use reprise_model::breaker::PoolKey;
 
 /// A fleet has a handful of images; where labels may name more, these are those that matter.
 const MOST_IMAGES: usize = 50;
@@ -27,6 +28,9 @@ pub struct Metrics {
     deliveries_given_up: IntCounterVec,
     deliveries_open: IntGauge,
     unannounced: IntCounterVec,
+    breakers: IntGaugeVec,
+    breakers_opened: IntCounterVec,
+    launch_waits: IntCounterVec,
     told: IntCounterVec,
     asked_again: IntCounterVec,
     job_tags: IntCounterVec,
@@ -109,6 +113,24 @@ impl Metrics {
             "Queued jobs that no event announced, by what became of them.",
             &["outcome"],
         )?;
+        let breakers_opened = counters(
+            "reprise_breaker_opened_total",
+            "Breakers of spot pools that this replica opened, by reason.",
+            &["reason"],
+        )?;
+        let launch_waits = counters(
+            "reprise_launch_waits_total",
+            "Launches put off because there are as many instances as there may be, by what is full.",
+            &["reason"],
+        )?;
+        let breakers = IntGaugeVec::new(
+            Opts::new(
+                "reprise_breaker_state",
+                "Breakers of spot pools that were opened lately: 0 closed, 1 half-open, 2 open.",
+            ),
+            &["region", "zone", "family"],
+        )?;
+        registry.register(Box::new(breakers.clone()))?;
         let told = counters(
             "reprise_jobs_without_machine_total",
             "What GitHub was told of jobs that get no machine, by what and answer.",
@@ -201,6 +223,9 @@ impl Metrics {
             deliveries_given_up,
             deliveries_open,
             unannounced,
+            breakers,
+            breakers_opened,
+            launch_waits,
             told,
             asked_again,
             job_tags,
@@ -295,6 +320,20 @@ impl Metrics {
                 .with_label_values(&labels)
                 .set(age.as_secs());
         }
+    }
+
+    /// The pool's names are EC2's: a job's labels only choose among them.
+    pub(crate) fn breaker_stands(&self, pool: &PoolKey, number: i64) {
+        let labels = [pool.region.as_str(), &pool.zone, &pool.family];
+        self.breakers.with_label_values(&labels).set(number);
+    }
+
+    pub(crate) fn breaker_opened(&self, reason: &str) {
+        self.breakers_opened.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn launch_waits(&self, reason: &str) {
+        self.launch_waits.with_label_values(&[reason]).inc();
     }
 
     pub(crate) fn turn_waited(&self, service: &str, action: &str) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_engine::strays::ListedRunner;
+use reprise_model::breaker::LeftOut;
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
@@ -167,6 +168,8 @@ pub struct LaunchOrder {
     pub instance_types: Vec<String>,
     /// Subnets, one a zone.
     pub subnets: Vec<String>,
+    /// The pools among those that are not asked.
+    pub left_out: LeftOut,
     /// An AMI in place of the template's.
     pub image: Option<String>,
     /// A root volume in place of the image's.

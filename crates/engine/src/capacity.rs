@@ -43,6 +43,16 @@ pub fn decide(
     }
 }
 
+/// The same where the breakers of all spot pools that would do are open: on-demand at once, without
+/// asking for spot, where it may take the place of spot.
+pub fn while_breakers_are_open(decision: CapacityDecision) -> CapacityDecision {
+    if decision.capacity == Capacity::Spot && decision.may_fall_back {
+        on_demand(CapacityReason::BreakerOpen)
+    } else {
+        decision
+    }
+}
+
 fn is_kept_off_spot(policy: RetryPolicy, asked_by_us: bool, mode: OnDemandRetries) -> bool {
     match mode {
         OnDemandRetries::Always => mutant!(SpotForRetries => false, true),
@@ -168,6 +178,22 @@ mod tests {
                 later(SpotChoice::default(), policy, false, mode),
                 spot(CapacityReason::LaterAttemptMayUseSpot)
             );
+        }
+    }
+
+    #[test]
+    fn open_breakers_take_a_job_off_spot_where_it_may_be_and_never_onto_it() {
+        let usual = spot(CapacityReason::FirstAttempt);
+        assert_eq!(
+            while_breakers_are_open(usual),
+            on_demand(CapacityReason::BreakerOpen)
+        );
+        let spot_alone = CapacityDecision {
+            may_fall_back: false,
+            ..usual
+        };
+        for other in [spot_alone, on_demand(CapacityReason::LaterAttempt)] {
+            assert_eq!(while_breakers_are_open(other), other);
         }
     }
 

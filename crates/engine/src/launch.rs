@@ -9,6 +9,7 @@
 mod tests;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::breaker::LeftOut;
 use reprise_model::ids::Repository;
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
@@ -17,10 +18,13 @@ use reprise_model::launch::Asked;
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
 };
+use reprise_model::machine_refusal::MachineRefusal;
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 
 use crate::backoff::{Jitter, after, launch_step};
+use crate::breaker::{self, Pools};
+use crate::capacity::CapacityDecision;
 use crate::offer::FleetOffer;
 use crate::rules::Rules;
 use crate::select::{Ec2Facts, MachineFacts, MachineRequest, Need, Selection, select};
@@ -48,6 +52,8 @@ pub struct QueuedFacts<'a> {
     pub fleet: Option<&'a FleetOffer>,
     /// What EC2 has.
     pub ec2: &'a Ec2Facts,
+    /// Which spot pools are left alone.
+    pub pools: &'a Pools,
 }
 
 /// What is to be done about a queued job.
@@ -92,7 +98,7 @@ pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedV
         Ok(Some(labels)) if !fleet.environment.serves(labels.env.as_ref()) => {
             QueuedVerdict::Ignore(IgnoreReason::NotForUs)
         }
-        Ok(Some(labels)) => match claim(facts, labels, fleet, rules) {
+        Ok(Some(labels)) => match claim(facts, labels, fleet, rules, now) {
             Ok(claim) => QueuedVerdict::Launch(claim),
             Err(instead) => *instead,
         },
@@ -214,6 +220,54 @@ pub fn withdrawn(claim: LaunchClaim) -> LaunchClaim {
     }
 }
 
+/// The claim of a job for which there is no room among the instances: it is due then, and its tries
+/// at EC2 stay what they were.
+#[must_use]
+pub fn without_room(claim: LaunchClaim, until: Timestamp) -> LaunchClaim {
+    let tries = tries(&claim);
+    LaunchClaim {
+        due: Some(Due { at: until, tries }),
+        held_until: None,
+        waited: claim.waited.saturating_add(1),
+        ..claim
+    }
+}
+
+/// Whether GitHub is to be asked about a claim's job before EC2 is: one that waited for room may have
+/// ended meanwhile.
+pub fn may_be_over(claim: &LaunchClaim) -> bool {
+    claim.waited > 0
+}
+
+/// The claim of a job that GitHub's list of its attempt shows to be over: there is nothing to launch
+/// for.
+#[must_use]
+pub fn outlived(claim: &LaunchClaim, jobs: &[Job]) -> Option<LaunchClaim> {
+    let mut jobs = jobs.iter().filter(|job| job.id == claim.key.job_id);
+    let is_over = jobs.any(|job| job.status == JobStatus::Completed);
+    is_over.then(|| LaunchClaim {
+        state: ClaimState::GivenUp {
+            why: "the job ended before there was room for its machine".to_owned(),
+        },
+        due: None,
+        held_until: None,
+        ..claim.clone()
+    })
+}
+
+/// The claim of a job that may have no instance after all.
+#[must_use]
+pub fn turned_away(claim: LaunchClaim, refusal: &MachineRefusal) -> LaunchClaim {
+    LaunchClaim {
+        state: ClaimState::GivenUp {
+            why: refusal.to_string(),
+        },
+        due: None,
+        held_until: None,
+        ..claim
+    }
+}
+
 /// What a further try of a launch goes by.
 struct Retry<'a> {
     now: Timestamp,
@@ -299,16 +353,17 @@ fn claim(
     labels: &JobLabels,
     fleet: &FleetOffer,
     rules: &Rules,
+    now: Timestamp,
 ) -> Result<LaunchClaim, Box<QueuedVerdict>> {
     let job = facts.job;
-    let decision = capacity::decide(
+    let wished = capacity::decide(
         job.run_attempt,
         labels.machine.spot.unwrap_or_default(),
         facts.policy,
         facts.asked_by_us,
         rules.on_demand_retries,
     );
-    let request = machine(facts, labels, fleet, decision.capacity, rules)?;
+    let (decision, request, left_out) = purchase(facts, labels, fleet, wished, rules, now)?;
     Ok(LaunchClaim {
         key: ClaimKey {
             repository: facts.repository.clone(),
@@ -325,6 +380,7 @@ fn claim(
             instance_types: request.instance_types,
             image: request.image.map(String::from),
             subnets: request.subnets,
+            left_out,
             strategy: request.strategy,
             volume: request.volume,
             tags: request.tags,
@@ -334,10 +390,35 @@ fn claim(
         state: ClaimState::Wanted,
         due: None,
         held_until: None,
+        waited: 0,
         lost: 0,
         end: None,
         asked: Asked::NotYet,
     })
+}
+
+/// What is bought in the end, and which pools are not asked for it: without those whose breakers are
+/// open, and on-demand where no other is left.
+fn purchase(
+    facts: &QueuedFacts<'_>,
+    labels: &JobLabels,
+    offer: &FleetOffer,
+    wished: CapacityDecision,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<(CapacityDecision, MachineRequest, LeftOut), Box<QueuedVerdict>> {
+    let request = machine(facts, labels, offer, wished.capacity, rules)?;
+    if wished.capacity == Capacity::OnDemand {
+        return Ok((wished, request, LeftOut::default()));
+    }
+    let (types, subnets) = (&request.instance_types, &request.subnets);
+    let left_out = facts.pools.left_out(&request.region, types, subnets, now);
+    if !breaker::is_all_left_out(&left_out, types, subnets) {
+        return Ok((wished, request, left_out));
+    }
+    let decision = capacity::while_breakers_are_open(wished);
+    let request = machine(facts, labels, offer, decision.capacity, rules)?;
+    Ok((decision, request, LeftOut::default()))
 }
 
 fn machine(

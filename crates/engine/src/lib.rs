@@ -17,7 +17,9 @@ mod mutant;
 
 pub mod backoff;
 pub mod bind;
+pub mod breaker;
 pub mod capacity;
+pub mod crowd;
 pub mod due;
 pub mod fleet;
 pub mod image_age;

@@ -11,6 +11,7 @@ mod words;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::breaker::LeftOut;
 use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen, Telling, VisibleEnd};
 use reprise_model::ids::{CheckRunId, JobId, Region, Repository, RunAttempt, RunId, Sha};
 use reprise_model::instance::Capacity;
@@ -201,6 +202,7 @@ pub fn refused(
         due: Some(Due::now(after(now, LISTED_WITHIN))),
         held_until: None,
         asked: Request::Alone,
+        waited: 0,
         lost: 0,
         end: Some(VisibleEnd {
             check: Telling::Wanted,
@@ -220,6 +222,7 @@ fn nothing(home: &Region) -> LaunchSpec {
         subnets: Vec::new(),
         strategy: SpotStrategy::default(),
         volume: None,
+        left_out: LeftOut::default(),
         tags: BTreeMap::new(),
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::breaker::LeftOut;
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::{
     AccountId, JobId, Region, Repository, RunAttempt, RunId, RunnerName, Sha, WorkflowId,
@@ -81,6 +82,7 @@ pub(crate) fn view() -> InstanceView {
         tags: BTreeMap::from([(TagKeys::default().stack(), STACK.to_owned())]),
         instance_type: "c7a.large".to_owned(),
         zone: Some("eu-west-1a".to_owned()),
+        subnet: None,
         launched_at: Some(at(50)),
         image: None,
     }
@@ -197,6 +199,7 @@ pub(crate) fn claim() -> LaunchClaim {
             instance_types: vec!["c7a.large".to_owned()],
             image: None,
             subnets: Vec::new(),
+            left_out: LeftOut::default(),
             strategy: SpotStrategy::default(),
             volume: None,
             tags: BTreeMap::new(),
@@ -209,6 +212,7 @@ pub(crate) fn claim() -> LaunchClaim {
         },
         due: None,
         held_until: None,
+        waited: 0,
         lost: 0,
         end: None,
         asked: Asked::Alone,

@@ -2,6 +2,7 @@
 //!
 //! Labels choose among what configuration allows and can never add to it.
 
+use reprise_model::breaker::family_of;
 use reprise_model::instance::Capacity;
 use reprise_model::labels::{FamilyPattern, MachineWish, Range};
 use reprise_model::machine::{Architecture, MachineType};
@@ -216,10 +217,6 @@ impl Peculiarity {
 }
 
 const MIB_A_GIB: u64 = 1024;
-
-fn family_of(name: &str) -> &str {
-    name.split_once('.').map_or(name, |(family, _)| family)
-}
 
 fn fits(wanted: &Wanted<'_>, one: &Candidate<'_>) -> bool {
     let wish = wanted.wish;

@@ -177,6 +177,7 @@ mod tests {
             tags,
             instance_type: "c7a.large".to_owned(),
             zone: None,
+            subnet: None,
             launched_at: None,
             image: None,
         }

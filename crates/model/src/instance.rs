@@ -116,6 +116,8 @@ pub struct InstanceView {
     pub instance_type: String,
     /// Its zone, as `eu-west-1a`.
     pub zone: Option<String>,
+    /// Its subnet.
+    pub subnet: Option<String>,
     /// When it was launched.
     pub launched_at: Option<Timestamp>,
     /// Its image.

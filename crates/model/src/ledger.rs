@@ -10,6 +10,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::breaker::LeftOut;
 use crate::ending::VisibleEnd;
 use crate::evidence::Evidence;
 use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId};
@@ -233,6 +234,9 @@ pub struct LaunchClaim {
     /// Until when it is left to the one who holds that message and launches.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_until: Option<Timestamp>,
+    /// How often it waited because there were as many instances as there may be.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub waited: u32,
     /// How many instances were launched for it that its job did not get.
     #[serde(default, skip_serializing_if = "is_none")]
     pub lost: u32,
@@ -307,6 +311,10 @@ pub struct LaunchSpec {
     /// The subnets, one a zone; empty in records of old, which meant all that are configured.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub subnets: Vec<String>,
+    /// The spot pools that are not asked, because their breakers were open when this was decided. It
+    /// stays as it is: EC2 refuses another request under the same token.
+    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
+    pub left_out: LeftOut,
     /// How EC2 is to choose among spot pools.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub strategy: SpotStrategy,
@@ -337,16 +345,19 @@ pub enum CapacityReason {
     LaterAttemptMayUseSpot,
     /// EC2 had no spot capacity.
     NoSpotCapacity,
+    /// The breakers of all spot pools that would do are open.
+    BreakerOpen,
 }
 
 impl CapacityReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::FirstAttempt,
         Self::SpotOff,
         Self::LaterAttempt,
         Self::LaterAttemptMayUseSpot,
         Self::NoSpotCapacity,
+        Self::BreakerOpen,
     ];
 
     /// The label value for metrics and logs.
@@ -357,6 +368,7 @@ impl CapacityReason {
             Self::LaterAttempt => "later-attempt",
             Self::LaterAttemptMayUseSpot => "later-attempt-may-use-spot",
             Self::NoSpotCapacity => "no-spot-capacity",
+            Self::BreakerOpen => "breaker-open",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Data alone: no clock, no I/O, no async, no SDK. Every other crate speaks in these types, so a
 //! type belongs here when two crates must agree on it.
 
+pub mod breaker;
 pub mod delivery;
 pub mod ec2_event;
 pub mod ending;

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::labels::LabelErrors;
-use crate::machine_refusal::MachineRefusals;
+use crate::machine_refusal::{MachineRefusal, MachineRefusals};
 
 /// Why nothing is done about a message or a job, without a trace in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -298,6 +298,12 @@ pub enum LaunchRefusal {
     /// It asks for what it cannot have.
     #[error("{0}")]
     Machine(MachineRefusals),
+}
+
+impl From<MachineRefusal> for LaunchRefusal {
+    fn from(refusal: MachineRefusal) -> Self {
+        Self::Machine(refusal.into())
+    }
 }
 
 impl LaunchRefusal {

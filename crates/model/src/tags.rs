@@ -67,6 +67,11 @@ impl TagKeys {
         self.key("repository")
     }
 
+    /// The run whose queued job the instance was launched for.
+    pub fn run(&self) -> String {
+        self.key("workflow-run-id")
+    }
+
     /// The job that the instance's runner took, by its id.
     pub fn job(&self) -> String {
         self.key("workflow-job-id")
@@ -116,13 +121,14 @@ mod tests {
             keys.capacity(),
             keys.labels(),
             keys.repository(),
+            keys.run(),
             keys.job(),
             keys.job_started(),
         ];
         assert!(all.iter().all(|key| key.starts_with("x:")), "{all:?}");
         all.sort();
         all.dedup();
-        assert_eq!(all.len(), 8);
+        assert_eq!(all.len(), 9);
     }
 
     #[test]

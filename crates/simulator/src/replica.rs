@@ -120,6 +120,7 @@ impl Replica {
                 world.settings(),
                 self.universe.mandate,
                 self.universe.search,
+                self.universe.fleet,
             )
         });
         let seed = self.universe.throw(crate::plan::Dice::number);

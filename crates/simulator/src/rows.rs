@@ -6,10 +6,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use reprise_engine::breaker::Turned;
 use reprise_engine::reap::KeepReason;
 use reprise_engine::redeliver::{self, GiveUpReason};
+use reprise_engine::room::Full;
 use reprise_engine::run::WaitReason;
 use reprise_engine::unannounced;
+use reprise_model::breaker::PoolTrouble;
 use reprise_model::evidence::EvidenceSource;
 use reprise_model::ledger::CapacityReason;
 use reprise_model::reason::{EndReason, IgnoreReason, Refusal, RefusalKind, SettleReason};
@@ -274,6 +277,7 @@ fn decisions() -> Vec<Row> {
     let ignored = IgnoreReason::ALL.map(IgnoreReason::outcome);
     let capacity = CapacityReason::ALL.map(CapacityReason::as_str);
     let reruns = ["one-interrupted", "all-interrupted", "mixed", "left-behind"];
+    let [opened, held, closed] = Turned::WORDS;
     let answers = ["no-capacity", "throttled", "refused", "unclear"];
     [
         told("settled", &settled),
@@ -296,6 +300,11 @@ fn decisions() -> Vec<Row> {
         told("cancel-run", &CHANGES),
         told("launch-left", &["held-by-another"]),
         told("launch-shared", &["leads", "follows"]),
+        told("launch-waits", &Full::ALL.map(Full::as_str)),
+        told("launch-withdrawn", &["job-ended"]),
+        told(opened, &PoolTrouble::ALL.map(PoolTrouble::as_str)),
+        told(held, &PoolTrouble::ALL.map(PoolTrouble::as_str)),
+        told(closed, &["tried"]),
         told("launched", &capacity),
         told("not-launched", &answers),
         told("launch-put-off", &["no-turn"]),

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use reprise_config::{FleetSettings, Place, Settings};
-use reprise_engine::offer::{FleetOffer, RegionOffer};
+use reprise_engine::offer::{FleetOffer, Limits, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
@@ -16,7 +16,7 @@ use reprise_world::invariants::Mandate;
 use reprise_world::world::{DeliveryMode, Ec2Behaviour, World, WorldSettings};
 use wildmatch::WildMatch;
 
-use crate::plan::Plan;
+use crate::plan::{FleetPlan, Plan};
 
 /// The secret of the simulated webhooks.
 pub const SECRET: &str = "fake-webhook-secret";
@@ -81,8 +81,14 @@ pub fn world(plan: &Plan) -> Result<World> {
     Ok(world)
 }
 
-/// The configuration of controllers that are told this, and whether to search for queued jobs.
-pub fn controller(world: &WorldSettings, mandate: Mandate, search: bool) -> Settings {
+/// The configuration of controllers that are told this, whether to search for queued jobs, and what
+/// holds launches back.
+pub fn controller(
+    world: &WorldSettings,
+    mandate: Mandate,
+    search: bool,
+    held_back: FleetPlan,
+) -> Settings {
     Settings {
         rules: Rules {
             tags: world.tags.clone(),
@@ -104,13 +110,13 @@ pub fn controller(world: &WorldSettings, mandate: Mandate, search: bool) -> Sett
         }],
         fleet: (!mandate.retries_only).then(|| FleetSettings {
             find_queued_every: search.then_some(FIND_QUEUED_EVERY),
-            ..fleet(world)
+            ..fleet(world, held_back)
         }),
         redeliver: Some(REDELIVER),
     }
 }
 
-fn fleet(world: &WorldSettings) -> FleetSettings {
+fn fleet(world: &WorldSettings, held_back: FleetPlan) -> FleetSettings {
     let types = [
         ("c7a.large", 2, 4),
         ("c7i.large", 2, 4),
@@ -131,11 +137,18 @@ fn fleet(world: &WorldSettings) -> FleetSettings {
     };
     FleetSettings {
         stack: world.stack.clone(),
-        offer: FleetOffer::of_types(region, types.to_vec()),
+        offer: FleetOffer {
+            limits: Limits {
+                instances: held_back.instances,
+                ..Limits::default()
+            },
+            ..FleetOffer::of_types(region, types.to_vec())
+        },
         launch_template: world.launch_template.clone(),
         launch_template_version: "$Latest".to_owned(),
         find_queued_every: None,
         old_image_after: None,
+        breaker: Some(held_back.breaker),
         tag_jobs: true,
     }
 }

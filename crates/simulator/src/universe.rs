@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
 use crate::clock::SimClock;
-use crate::plan::{Chance, Dice, Plan, Rates};
+use crate::plan::{Chance, Dice, FleetPlan, Plan, Rates};
 use crate::setting;
 
 /// One simulation's surroundings.
@@ -29,6 +29,8 @@ pub struct Universe {
     pub store: SqliteStore,
     /// Whether controllers search for queued jobs that no event announced.
     pub search: bool,
+    /// What holds launches back.
+    pub fleet: FleetPlan,
     world: Mutex<World>,
     dice: Mutex<Dice>,
     rates: Rates,
@@ -51,6 +53,7 @@ impl Universe {
             mandate: plan.world.mandate,
             store: SqliteStore::in_memory().context("failed to make the store")?,
             search: plan.search,
+            fleet: plan.fleet,
             world: Mutex::new(setting::world(plan)?),
             dice: Mutex::new(Dice::new(plan.seed)),
             rates: plan.rates.clone(),

@@ -1,6 +1,7 @@
 //! Whichever backend the configuration names.
 
 use jiff::Timestamp;
+use reprise_model::breaker::Breakers;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
@@ -42,6 +43,10 @@ impl Store for AnyStore {
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Versioned<LaunchClaim>>, StoreError> {
         of_either!(self, store => store.claim(key))
+    }
+
+    async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {
+        of_either!(self, store => store.breakers())
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@
 use std::future::Future;
 
 use jiff::Timestamp;
+use reprise_model::breaker::Breakers;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
@@ -69,6 +70,15 @@ pub enum Change {
     PutClaim {
         /// The record.
         claim: LaunchClaim,
+        /// What it replaces.
+        expect: Expect,
+        /// When it may be deleted.
+        expires_at: Timestamp,
+    },
+    /// Write the breakers of the stack's pools. There is one such record.
+    PutBreakers {
+        /// The record.
+        breakers: Breakers,
         /// What it replaces.
         expect: Expect,
         /// When it may be deleted.
@@ -142,6 +152,11 @@ pub trait Store: Send + Sync + 'static {
         &self,
         key: &ClaimKey,
     ) -> impl Future<Output = Result<Option<Versioned<LaunchClaim>>, StoreError>> + Send;
+
+    /// The breakers of the stack's pools.
+    fn breakers(
+        &self,
+    ) -> impl Future<Output = Result<Option<Versioned<Breakers>>, StoreError>> + Send;
 
     /// Writes all changes in one transaction, or none: [`StoreError::Conflict`] when one of them
     /// did not find what it expected. It is durable when this returns. A commit names each record

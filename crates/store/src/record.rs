@@ -1,10 +1,11 @@
-//! The three kinds of record as any backend sees them: a key, a few columns, a body.
+//! The four kinds of record as any backend sees them: a key, a few columns, a body.
 //!
 //! The columns are copies for indexes and for people; only the body is believed.
 
 use std::fmt;
 
 use jiff::Timestamp;
+use reprise_model::breaker::{BreakerState, Breakers};
 use reprise_model::ids::{AccountId, InstanceId, JobId, Region, Repository, RunId};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{
@@ -24,6 +25,7 @@ pub(crate) enum Kind {
     Instance,
     Run,
     Claim,
+    Breakers,
 }
 
 impl Kind {
@@ -32,11 +34,12 @@ impl Kind {
             Self::Instance => "instance",
             Self::Run => "run",
             Self::Claim => "claim",
+            Self::Breakers => "breakers",
         }
     }
 
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Self::Instance, Self::Run, Self::Claim]
+        [Self::Instance, Self::Run, Self::Claim, Self::Breakers]
             .into_iter()
             .find(|kind| kind.as_str() == word)
     }
@@ -50,6 +53,14 @@ pub(crate) struct RecordKey {
 }
 
 impl RecordKey {
+    /// That of the one record of breakers: they are of spot pools alone.
+    pub(crate) fn breakers() -> Self {
+        Self {
+            kind: Kind::Breakers,
+            text: "spot".to_owned(),
+        }
+    }
+
     pub(crate) fn kind(&self) -> Kind {
         self.kind
     }
@@ -113,7 +124,7 @@ pub(crate) struct Columns {
     pub(crate) due: Option<Due>,
 }
 
-/// One of the three records.
+/// One of the four records.
 pub(crate) trait Record: Serialize + DeserializeOwned {
     fn key(&self) -> RecordKey;
     fn columns(&self) -> Columns;
@@ -176,6 +187,25 @@ impl Record for LaunchClaim {
             job_id: Some(self.key.job_id),
             instance_id,
             due: self.due,
+        }
+    }
+}
+
+impl Record for Breakers {
+    fn key(&self) -> RecordKey {
+        RecordKey::breakers()
+    }
+
+    fn columns(&self) -> Columns {
+        let mut pools = self.pools.values();
+        let is_any_open = pools.any(|one| matches!(one.state, BreakerState::Open { .. }));
+        Columns {
+            state: if is_any_open { "opened" } else { "closed" },
+            repository: None,
+            run_id: None,
+            job_id: None,
+            instance_id: None,
+            due: None,
         }
     }
 }
@@ -260,6 +290,11 @@ impl TryFrom<&Change> for Step {
                 expect,
                 expires_at,
             } => Write::new(claim, *expect, *expires_at),
+            Change::PutBreakers {
+                breakers,
+                expect,
+                expires_at,
+            } => Write::new(breakers, *expect, *expires_at),
             Change::Guard { lease, fence } => {
                 let (lease, fence) = (*lease, *fence);
                 return Ok(Self::Guard { lease, fence });

@@ -125,6 +125,10 @@ fn view_of(scope: &Scope, account: &AccountId, ec2: &Ec2Instance) -> Option<Inst
             .placement()
             .and_then(|placement| placement.availability_zone())
             .map(str::to_owned),
+        subnet: ec2
+            .subnet_id()
+            .filter(|subnet| !subnet.is_empty())
+            .map(str::to_owned),
         launched_at: launched_at(ec2),
         image: ec2.image_id().and_then(|id| id.parse().ok()),
     })
@@ -221,6 +225,7 @@ mod tests {
                 )
                 .placement(Placement::builder().availability_zone("eu-west-1a").build())
                 .tags(Tag::builder().key("a").value("b").build())
+                .subnet_id("subnet-a")
                 .launch_time(DateTime::from_secs_and_nanos(1_700_000_000, 500_000_000))
                 .build(),
         );
@@ -236,6 +241,7 @@ mod tests {
             tags: BTreeMap::from([("a".to_owned(), "b".to_owned())]),
             instance_type: "c7a.large".to_owned(),
             zone: Some("eu-west-1a".to_owned()),
+            subnet: Some("subnet-a".to_owned()),
             launched_at: Timestamp::from_millisecond(1_700_000_000_500).ok(),
             image: "ami-0123456789abcdef0".parse().ok(),
         };

@@ -15,6 +15,7 @@ use aws_sdk_ec2::types::{
     InstanceType, OnDemandOptionsRequest, ResourceType, SpotAllocationStrategy, SpotOptionsRequest,
     Tag, TagSpecification, TargetCapacitySpecificationRequest, VolumeType,
 };
+use reprise_model::breaker::LeftOut;
 use reprise_model::ids::Region;
 use reprise_model::launch::{
     FleetAnswer, FleetFailure, OnDemandStrategy, Purchase, Shortage, SpotStrategy,
@@ -42,6 +43,8 @@ pub struct LaunchRequest {
     /// The subnets to choose from, at most one a zone: EC2 refuses a fleet in which two subnets
     /// offer the same type in the same zone.
     pub subnets: Vec<String>,
+    /// The pools among those that are not asked.
+    pub left_out: LeftOut,
     /// The AMI in place of the launch template's.
     pub image: Option<String>,
     /// A root volume in place of the launch template's or the image's.
@@ -148,7 +151,7 @@ fn template_config(request: &LaunchRequest) -> FleetLaunchTemplateConfigRequest 
 /// EC2's limit of overrides in a request.
 const MOST_POOLS: usize = 300;
 
-/// Every type in every subnet, the preferred types first where that is more than EC2 takes. EC2
+/// Every type in every subnet but what is left out, the preferred types first where that is more than EC2 takes. EC2
 /// refuses a pool that is named twice.
 fn overrides(request: &LaunchRequest) -> Vec<FleetLaunchTemplateOverridesRequest> {
     let mut pools = BTreeSet::new();
@@ -160,6 +163,7 @@ fn overrides(request: &LaunchRequest) -> Vec<FleetLaunchTemplateOverridesRequest
                 .iter()
                 .map(move |subnet| (rank, kind, subnet))
         })
+        .filter(|(_, kind, subnet)| !request.left_out.holds(subnet, kind))
         .filter(|(_, kind, subnet)| pools.insert((kind.as_str(), subnet.as_str())))
         .take(MOST_POOLS)
         .map(|(rank, kind, subnet)| pool(request, rank, kind, subnet))

@@ -8,7 +8,7 @@ use reprise_engine::types::InstanceType;
 use reprise_model::ids::StackName;
 use reprise_model::labels::{MachineWish, Name};
 
-use super::lost;
+use super::{breaker, lost};
 use crate::FleetSettings;
 use crate::checker::Checker;
 use crate::error::shown;
@@ -27,6 +27,7 @@ pub(super) struct Choices {
     pub(super) limits: Limits,
     pub(super) images: BTreeMap<Name, ImageOffer>,
     pub(super) runners: BTreeMap<Name, MachineWish>,
+    pub(super) breaker: file::Breaker,
 }
 
 /// `None` in retry-only mode; also where there are mistakes, which `checker` knows of.
@@ -50,6 +51,7 @@ pub(super) fn fleet(
     reachable(checker, &choices);
     let old_image_after = old_image_after(checker, section.old_image_after);
     let find_queued_every = lost::find_queued_every(checker, section.find_queued_every);
+    let breaker = breaker::rules(checker, &choices.breaker);
     Some(FleetSettings {
         stack: stack?,
         offer: FleetOffer {
@@ -67,6 +69,7 @@ pub(super) fn fleet(
         launch_template_version: version,
         find_queued_every,
         old_image_after,
+        breaker,
         tag_jobs: section.tag_jobs.unwrap_or(true),
     })
 }

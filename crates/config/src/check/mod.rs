@@ -1,6 +1,7 @@
 //! From the file to a configuration that can be worked with; all mistakes at once.
 
 mod aws;
+mod breaker;
 mod fleet;
 mod github;
 mod images;
@@ -59,6 +60,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
         limits,
         images,
         runners,
+        breaker: file.breaker,
     };
     let enabled = file.fleet.enabled.unwrap_or(true);
     let fleet = fleet::fleet(checker, file.fleet, choices);

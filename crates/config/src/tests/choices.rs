@@ -1,5 +1,7 @@
 //! What labels may choose from: runners, images, regions, limits.
 
+use jiff::SignedDuration;
+use reprise_engine::breaker::BreakerRules;
 use reprise_engine::offer::{ImageSource, Limits};
 use reprise_engine::room::InstanceLimits;
 use reprise_model::labels::{ImageChoice, Name, Range, SpotChoice};
@@ -140,4 +142,29 @@ fn also(section: &str) -> String {
 
 fn name(text: &str) -> Name {
     text.parse().expect("a name")
+}
+
+#[test]
+fn breakers_are_as_configured_and_can_be_switched_off() {
+    let breaker = |text: &str| fleet(&format!("{GOOD}\n[breaker]\n{text}")).breaker;
+    assert_eq!(breaker(""), Some(BreakerRules::default()));
+    assert_eq!(breaker("failures = 0"), None);
+    let rules = breaker("failures = 5\nwithin = \"15m\"\nopen_for = \"2h\"\nmost_open = 100");
+    assert_eq!(
+        rules,
+        Some(BreakerRules {
+            failures: 5,
+            within: SignedDuration::from_mins(15),
+            open_for: SignedDuration::from_hours(2),
+            open_for_at_most: SignedDuration::from_hours(2),
+            most_open: 100,
+        })
+    );
+}
+
+#[test]
+fn breakers_that_can_never_open_or_close_are_mistakes() {
+    let text = "within = \"0s\"\nopen_for = \"30m\"\nopen_for_at_most = \"10m\"\nmost_open = 0";
+    let text = format!("{GOOD}\n[breaker]\n{text}");
+    insta::assert_snapshot!(bad(&text, &[]));
 }

@@ -1,17 +1,21 @@
 //! A job waits for a machine.
 
+use jiff::Timestamp;
 use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
+use reprise_engine::room::Full;
 use reprise_engine::select::Ec2Facts;
 use reprise_engine::{no_machine, run};
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey};
+use reprise_model::machine_refusal::MachineRefusal;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 use reprise_store::{Expect, Store, StoreError, Versioned};
 use tracing::{debug, info, warn};
 
 use crate::context::{Controller, WorkError};
+use crate::crowd::Seat;
 use crate::intake::Outcome;
 use crate::ports::Ports;
 use crate::records::{TRIES, expected};
@@ -40,23 +44,29 @@ impl<P: Ports> Controller<P> {
         };
         let labels = labels::parse(&job.labels);
         let asked_by_us = self.asked_by_us(repository, job).await?;
+        self.know_pools().await?;
         // Hardly ever is there a claim: it is read once the commit of a new one has failed.
         let mut found: Option<Versioned<LaunchClaim>> = None;
         let mut ec2 = Ec2Facts::default();
         let mut lost = 0;
         loop {
-            let facts = QueuedFacts {
-                repository,
-                job,
-                repository_allowed: self.allows(repository),
-                labels: &labels,
-                policy: self.policy_of(repository, job),
-                asked_by_us,
-                claim: found.as_ref().map(|found| &found.record),
-                fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
-                ec2: &ec2,
-            };
-            match launch::queued(&facts, &self.settings.rules, self.now()) {
+            let verdict = launch::queued(
+                &QueuedFacts {
+                    repository,
+                    job,
+                    repository_allowed: self.allows(repository),
+                    labels: &labels,
+                    policy: self.policy_of(repository, job),
+                    asked_by_us,
+                    claim: found.as_ref().map(|found| &found.record),
+                    fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
+                    ec2: &ec2,
+                    pools: &self.pools.lock(),
+                },
+                &self.settings.rules,
+                self.now(),
+            );
+            match verdict {
                 QueuedVerdict::Ignore(reason) => return Ok(Outcome::Ignored(reason)),
                 QueuedVerdict::Refuse(refusal) => {
                     if self.claim_refused(repository, job, &refusal).await? {
@@ -78,8 +88,10 @@ impl<P: Ports> Controller<P> {
                 },
                 QueuedVerdict::Launch(claim) => {
                     let expect = expected(&found);
+                    // Before anything is waited for: of those who decide now, one tries a pool.
+                    self.asks_pools(&claim.spec);
                     let launched = match led_by {
-                        LedBy::Message => self.launch_at_once(claim, expect).await,
+                        LedBy::Message => self.launch_at_once(job, claim, expect).await,
                         LedBy::DueTime => self.launch_when_due(claim, expect).await.map(Some),
                     };
                     match launched {
@@ -114,9 +126,20 @@ impl<P: Ports> Controller<P> {
     /// the first or the last; `None` that it is to be decided anew.
     async fn launch_at_once(
         &self,
+        job: &Job,
         claim: LaunchClaim,
         expect: Expect,
     ) -> Result<Option<Outcome>, WorkError> {
+        let seat = match self.seat(&claim).await? {
+            Seat::Taken(seat) => seat,
+            Seat::Wait { full, due } => {
+                let waits = self.launch_when_there_is_room(claim, expect, full, due);
+                return waits.await.map(Some);
+            }
+            Seat::Refused(refusal) => {
+                return self.turn_away(job, claim, expect, refusal).await;
+            }
+        };
         if let Expect::At(_) = expect {
             taken_over(&claim);
         }
@@ -124,6 +147,7 @@ impl<P: Ports> Controller<P> {
         let Some(answered) = Box::pin(launched).await? else {
             return Ok(None);
         };
+        seat.settle(&answered.state, self.now());
         Ok(Some(match answered.state {
             ClaimState::Launched { .. } => Outcome::Launched,
             ClaimState::GivenUp { .. } => Outcome::LaunchGivenUp,
@@ -154,6 +178,44 @@ impl<P: Ports> Controller<P> {
         }
     }
 
+    /// Claims, and lets whoever finds what is due go on when there may be room.
+    async fn launch_when_there_is_room(
+        &self,
+        claim: LaunchClaim,
+        expect: Expect,
+        full: Full,
+        due: Timestamp,
+    ) -> Result<Outcome, WorkError> {
+        let claim = launch::without_room(claim, due);
+        let put = self.put_claim(claim.clone(), expect);
+        self.store.commit(vec![put]).await?;
+        told_claimed(&claim, expect);
+        self.told_full(&claim, full);
+        Ok(Outcome::LaunchDue)
+    }
+
+    /// There will be no instance, which is told of. `None` when somebody else was faster.
+    async fn turn_away(
+        &self,
+        job: &Job,
+        claim: LaunchClaim,
+        expect: Expect,
+        refusal: MachineRefusal,
+    ) -> Result<Option<Outcome>, WorkError> {
+        let repository = claim.key.repository.clone();
+        if let Expect::At(_) = expect {
+            let claim = launch::turned_away(claim, &refusal);
+            let claim = no_machine::ended(claim, &self.settings.rules, self.now());
+            let put = self.put_claim(claim, expect);
+            self.store.commit(vec![put]).await?;
+            self.due.notify_one();
+            return Ok(Some(refused(&repository, job, &refusal.into())));
+        }
+        let refusal = refusal.into();
+        let is_claimed = self.claim_refused(&repository, job, &refusal).await?;
+        Ok(is_claimed.then(|| refused(&repository, job, &refusal)))
+    }
+
     /// Claims without holding: whoever finds what is due asks EC2. A conflict says that somebody else
     /// was faster.
     async fn launch_when_due(
@@ -164,12 +226,16 @@ impl<P: Ports> Controller<P> {
         let claim = launch::unled(claim, self.now());
         let put = self.put_claim(claim.clone(), expect);
         self.store.commit(vec![put]).await?;
-        match expect {
-            Expect::Absent => wanted(&claim),
-            Expect::At(_) => taken_over(&claim),
-        }
+        told_claimed(&claim, expect);
         self.due.notify_one();
         Ok(Outcome::LaunchDue)
+    }
+}
+
+fn told_claimed(claim: &LaunchClaim, expect: Expect) {
+    match expect {
+        Expect::Absent => wanted(claim),
+        Expect::At(_) => taken_over(claim),
     }
 }
 

@@ -39,6 +39,7 @@ impl<P: Ports> Controller<P> {
         let Some(known) = self.store.instance(&view.instance).await? else {
             return Ok(false);
         };
+        self.pool_interrupted(view, &known.record.evidence);
         let rests_until = self.patience.until(&view.instance);
         match job::swept(&known.record, rests_until, self.now()) {
             Swept::Leave(_) => return Ok(false),
@@ -66,6 +67,7 @@ impl<P: Ports> Controller<P> {
         }
         match self.cloud.look(&instance.region, &instance.id).await? {
             InstanceSight::Seen(view) => {
+                self.pool_interrupted(&view, &known.record.evidence);
                 self.judge_tenant(&view, &known.record, &mut Runs::<P>::new())
                     .await?;
             }

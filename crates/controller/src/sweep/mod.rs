@@ -122,12 +122,16 @@ impl<P: Ports> Controller<P> {
         let stack_key = self.settings.rules.tags.stack();
         let mut sweep = Sweep::default();
         for place in &self.settings.places {
+            let at = self.now();
             let listed = self
                 .cloud
                 .list_stack(&place.region, &stack_key, fleet.stack.as_str())
                 .await;
             match listed {
-                Ok(views) => self.sweep_instances(fleet, &views, &mut sweep).await,
+                Ok(views) => {
+                    self.listed(&place.region, &views, at);
+                    self.sweep_instances(fleet, &views, &mut sweep).await;
+                }
                 Err(error) => {
                     sweep.unlisted = true;
                     sweep.failed(error.into());

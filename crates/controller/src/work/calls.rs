@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::Jitter;
 use reprise_model::launch::FleetOutcome;
+use reprise_model::ledger::LaunchSpec;
 use tokio::sync::OnceCell;
 
 use crate::context::Controller;
@@ -72,9 +73,9 @@ impl Calls {
 
 impl<P: Ports> Controller<P> {
     /// What came of a request, made now or a moment ago.
-    pub(super) async fn ask_once(&self, order: &LaunchOrder) -> Arc<Heard> {
+    pub(super) async fn ask_once(&self, order: &LaunchOrder, spec: &LaunchSpec) -> Arc<Heard> {
         let call = self.calls.of(&order.client_token, self.now());
-        let heard = call.get_or_init(|| self.call_ec2(order)).await;
+        let heard = call.get_or_init(|| self.call_ec2(order, spec)).await;
         if !matches!(heard.outcome, Ok(Ok(_))) {
             self.calls.forget(&order.client_token, &call);
         }
@@ -82,8 +83,11 @@ impl<P: Ports> Controller<P> {
     }
 
     /// The one place where EC2 is asked for instances, and where its answer is heard first.
-    async fn call_ec2(&self, order: &LaunchOrder) -> Arc<Heard> {
+    async fn call_ec2(&self, order: &LaunchOrder, spec: &LaunchSpec) -> Arc<Heard> {
         let outcome = self.launch_in_turn(order).await;
+        if let Ok(outcome) = &outcome {
+            self.pools_answered(spec, outcome);
+        }
         Arc::new(Heard {
             outcome,
             at: self.now(),

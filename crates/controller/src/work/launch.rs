@@ -6,16 +6,20 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use reprise_config::FleetSettings;
 use reprise_engine::backoff::Jitter;
+use reprise_engine::pace::Errand;
 use reprise_engine::{due, fleet, launch, mutant, no_machine};
+use reprise_model::breaker::LeftOut;
+use reprise_model::instance::Capacity;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::{Expect, Store, Versioned};
 use tracing::{debug, info, warn};
 
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
+use crate::crowd::Seat;
 use crate::intake::LedBy;
 use crate::pace::PutOff;
-use crate::ports::{LaunchOrder, Ports};
+use crate::ports::{GitHub, LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {
     /// A claim that is due: a launch that was tried in vain, one that brought an instance whose job may
@@ -27,9 +31,7 @@ impl<P: Ports> Controller<P> {
             return Ok(());
         };
         if found.record.state == ClaimState::Wanted {
-            let Versioned { record, version } = found;
-            let launched = self.launch_now(record, Expect::At(version), LedBy::DueTime);
-            return Box::pin(launched).await.map(drop);
+            return self.launch_due(found).await;
         }
         let Some(claimed) = self.claim_due(Some(found)).await? else {
             return Ok(());
@@ -39,6 +41,56 @@ impl<P: Ports> Controller<P> {
             ClaimState::Wanted | ClaimState::Launched { .. } => {
                 self.ask_whether_it_waits(claimed).await
             }
+        }
+    }
+
+    /// Launches what is due, if there is room.
+    async fn launch_due(&self, found: Versioned<LaunchClaim>) -> Result<(), WorkError> {
+        let Versioned { record, version } = found;
+        let expect = Expect::At(version);
+        let seat = match self.seat(&record).await? {
+            Seat::Taken(seat) => seat,
+            Seat::Wait { full, due } => {
+                let claim = launch::without_room(record, due);
+                let put = self.put_claim(claim.clone(), expect);
+                self.store.commit(vec![put]).await?;
+                self.told_full(&claim, full);
+                return Ok(());
+            }
+            Seat::Refused(refusal) => {
+                let claim = launch::turned_away(record, &refusal);
+                let claim = no_machine::ended(claim, &self.settings.rules, self.now());
+                let put = self.put_claim(claim.clone(), expect);
+                self.store.commit(vec![put]).await?;
+                self.told_given_up(&claim);
+                return Ok(());
+            }
+        };
+        if let Some(claim) = self.outlived(&record).await? {
+            let put = self.put_claim(claim.clone(), expect);
+            self.store.commit(vec![put]).await?;
+            told_outlived(&claim);
+            return Ok(());
+        }
+        let launched = Box::pin(self.launch_now(record, expect, LedBy::DueTime)).await?;
+        if let Some(launched) = launched {
+            seat.settle(&launched.state, self.now());
+        }
+        Ok(())
+    }
+
+    /// The end of a claim whose job has ended while it waited for room.
+    async fn outlived(&self, claim: &LaunchClaim) -> Result<Option<LaunchClaim>, WorkError> {
+        if !launch::may_be_over(claim) {
+            return Ok(None);
+        }
+        let github = self.github_for(Errand::Launch);
+        let jobs = github.jobs(&claim.key.repository, claim.run_id, claim.attempt);
+        match Box::pin(jobs).await {
+            Ok(jobs) => Ok(launch::outlived(claim, &jobs)),
+            // Whoever cannot be shown its job may have it all the same.
+            Err(error) if error.refusal().is_some() => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -57,15 +109,28 @@ impl<P: Ports> Controller<P> {
             // Left over from when there was one.
             None => launch::withdrawn(record),
         };
+        self.conclude_launch(&claimed, claim).await
+    }
+
+    /// Commits what came of a launch, and tells of one that was given up.
+    async fn conclude_launch(
+        &self,
+        claimed: &Claimed<LaunchClaim>,
+        claim: LaunchClaim,
+    ) -> Result<LaunchClaim, WorkError> {
         let claim = no_machine::ended(claim, &self.settings.rules, self.now());
-        self.conclude_claim(&claimed, claim.clone()).await?;
+        self.conclude_claim(claimed, claim.clone()).await?;
+        self.told_given_up(&claim);
+        Ok(claim)
+    }
+
+    fn told_given_up(&self, claim: &LaunchClaim) {
         if let ClaimState::GivenUp { why } = &claim.state {
             self.metrics
                 .launch(claim.spec.capacity.as_str(), "given-up");
-            given_up(&claim, why);
+            given_up(claim, why);
             self.due.notify_one();
         }
-        Ok(claim)
     }
 
     /// The claim after EC2's answers: one, or two where on-demand takes the place of spot.
@@ -83,7 +148,7 @@ impl<P: Ports> Controller<P> {
             return self.launch_later(claim, put_off);
         }
         let order = self.launch_order(settings, &claim);
-        let heard = self.ask_once(&order).await;
+        let heard = self.ask_once(&order, &claim.spec).await;
         let outcome = match &heard.outcome {
             Ok(outcome) => outcome,
             Err(put_off) => return self.launch_later(claim, *put_off),
@@ -140,6 +205,7 @@ impl<P: Ports> Controller<P> {
             launch_template_version: fleet.launch_template_version.clone(),
             instance_types: claim.spec.instance_types.clone(),
             subnets: subnets(fleet, claim),
+            left_out: left_out(claim),
             image: claim.spec.image.clone(),
             volume: claim.spec.volume.clone(),
             tags: self.launch_tags(fleet, claim),
@@ -152,6 +218,7 @@ impl<P: Ports> Controller<P> {
             (keys.stack(), fleet.stack.to_string()),
             (keys.launch(), claim.leader().to_string()),
             (keys.repository(), claim.key.repository.to_string()),
+            (keys.run(), claim.run_id.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),
         ];
         // A runner that the instance brings along learns its labels from here; a tag has 256 characters.
@@ -171,6 +238,14 @@ fn subnets(fleet: &FleetSettings, claim: &LaunchClaim) -> Vec<String> {
     let mut regions = fleet.offer.regions.iter();
     let here = regions.find(|one| one.region == claim.spec.region);
     here.map(|one| one.subnets.clone()).unwrap_or_default()
+}
+
+/// On-demand is asked for everywhere: it may take the place of spot, and has no breakers.
+fn left_out(claim: &LaunchClaim) -> LeftOut {
+    match claim.spec.capacity {
+        Capacity::Spot => claim.spec.left_out.clone(),
+        Capacity::OnDemand => LeftOut::default(),
+    }
 }
 
 fn answer_word(answer: &LaunchAnswer) -> &'static str {
@@ -219,6 +294,20 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
             );
         }
     }
+}
+
+fn told_outlived(claim: &LaunchClaim) {
+    info!(
+        target: "reprise::decision",
+        decision = "launch-withdrawn",
+        repository = %claim.key.repository,
+        run.id = %claim.run_id,
+        run.attempt = %claim.attempt,
+        job.id = %claim.key.job_id,
+        job.name = claim.job_name,
+        reason = "job-ended",
+        "a job that waited for room has ended; no machine is launched for it"
+    );
 }
 
 fn given_up(claim: &LaunchClaim, why: &str) {

@@ -7,6 +7,7 @@
     reason = "the helpers of a test fail it where they stand"
 )]
 
+mod breakers;
 mod choices;
 mod drains;
 mod ends;
@@ -15,6 +16,7 @@ mod fakes;
 mod inputs;
 mod interruptions;
 mod launches;
+mod limits;
 mod lost;
 mod paces;
 mod pumps;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use reprise_model::breaker::LeftOut;
 use reprise_model::ids::{InstanceId, JobId, Region, RunAttempt, RunId};
 use reprise_model::instance::Capacity;
 use reprise_model::job::Job;
@@ -282,6 +283,7 @@ fn a_claim(job: u64) -> LaunchClaim {
             subnets: Vec::new(),
             strategy: SpotStrategy::default(),
             volume: None,
+            left_out: LeftOut::default(),
             tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
@@ -291,6 +293,7 @@ fn a_claim(job: u64) -> LaunchClaim {
         held_until: None,
         lost: 0,
         end: None,
+        waited: 0,
         asked: Asked::Alone,
     }
 }

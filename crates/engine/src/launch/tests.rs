@@ -1,5 +1,7 @@
 //! What a queued job gets, and where EC2's answers lead.
 
+mod pools;
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
@@ -406,6 +408,7 @@ struct Queued {
     labels: Result<Option<JobLabels>, LabelErrors>,
     claim: Option<LaunchClaim>,
     fleet: Option<FleetOffer>,
+    pools: Pools,
 }
 
 impl Default for Queued {
@@ -421,6 +424,7 @@ impl Default for Queued {
             labels: labels("runs-on=1"),
             claim: None,
             fleet: Some(offer()),
+            pools: Pools::default(),
         }
     }
 }
@@ -442,6 +446,7 @@ impl Queued {
             claim: self.claim.as_ref(),
             fleet: self.fleet.as_ref(),
             ec2: &Ec2Facts::default(),
+            pools: &self.pools,
         };
         queued(&facts, &Rules::default(), now)
     }

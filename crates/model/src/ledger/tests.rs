@@ -155,6 +155,7 @@ fn claim(state: ClaimState) -> LaunchClaim {
             instance_types: vec!["c7a.large".to_owned()],
             image: None,
             subnets: Vec::new(),
+            left_out: LeftOut::default(),
             strategy: SpotStrategy::default(),
             volume: None,
             tags: BTreeMap::new(),
@@ -164,6 +165,7 @@ fn claim(state: ClaimState) -> LaunchClaim {
         state,
         due: None,
         held_until: None,
+        waited: 0,
         lost: 0,
         end: None,
         asked: Asked::Alone,
@@ -283,8 +285,9 @@ fn all_of_capacity_reason_are_in_all() {
             CapacityReason::LaterAttempt => 2,
             CapacityReason::LaterAttemptMayUseSpot => 3,
             CapacityReason::NoSpotCapacity => 4,
+            CapacityReason::BreakerOpen => 5,
         }
     };
     let places: Vec<usize> = CapacityReason::ALL.iter().map(place).collect();
-    assert_eq!(places, (0..5).collect::<Vec<_>>());
+    assert_eq!(places, (0..6).collect::<Vec<_>>());
 }

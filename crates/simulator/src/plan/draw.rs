@@ -1,13 +1,15 @@
 //! Drawing a plan.
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_engine::breaker::BreakerRules;
+use reprise_engine::room::InstanceLimits;
 use reprise_world::machine::WhenTaken;
 
 use super::fates::Mix;
 use super::happenings::Stage;
 use super::kind::Kind;
 use super::swarm::Swarm;
-use super::{Action, Dice, Plan, Push, Step, WorldPlan, workload};
+use super::{Action, Dice, FleetPlan, Plan, Push, Step, WorldPlan, workload};
 
 /// When every world begins.
 const START: Timestamp = Timestamp::constant(1_772_359_200, 0);
@@ -20,6 +22,9 @@ const ADDRESS_DICE: u64 = 0x61_64_64_72_65_73_73;
 
 /// And those of what becomes of jobs that get no machine.
 const CANCEL_DICE: u64 = 0x63_61_6e_63_65_6c;
+
+/// Tells the dice of what holds launches back from those of all else.
+const FLEET_DICE: u64 = 0x66_6c_65_65_74;
 
 pub(super) fn plan(seed: u64) -> Plan {
     let mut dice = Dice::new(seed);
@@ -53,8 +58,32 @@ pub(super) fn plan(seed: u64) -> Plan {
         agents: swarm.agents(&mut dice),
         replicas: u32::try_from(replicas).unwrap_or(1),
         search,
+        fleet: fleet(&mut Dice::new(seed ^ FLEET_DICE), &kind),
         calm_after: last + dice.seconds(0, 2_400),
         steps,
+    }
+}
+
+/// Where labels are not bound to a run, an idle machine is left to a person for a day, and what waits
+/// for its place may wait for longer than GitHub lets it. Few failures open a breaker where there are few launches. No run is refused: its jobs would wait
+/// for nothing.
+fn fleet(dice: &mut Dice, kind: &Kind) -> FleetPlan {
+    let usual = InstanceLimits::default();
+    let few = InstanceLimits {
+        stack: dice.one_of(1, &[(300, 2), (300, 4)]),
+        repository: dice.one_of(1, &[(300, 2), (300, 1_000)]),
+        ..usual
+    };
+    let failures = dice.one_of(1, &[(300, 2), (200, 3)]);
+    let has_few = dice.chance(350) && kind.labels_are_bound && !kind.mandate.retries_only;
+    FleetPlan {
+        instances: if has_few { few } else { usual },
+        breaker: BreakerRules {
+            failures,
+            open_for: dice.seconds(60, 900),
+            most_open: dice.one_of(50, &[(300, 100)]),
+            ..BreakerRules::default()
+        },
     }
 }
 

@@ -20,6 +20,8 @@ mod words;
 mod workload;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_engine::breaker::BreakerRules;
+use reprise_engine::room::InstanceLimits;
 use reprise_model::job::Conclusion;
 use reprise_world::ec2::Pool;
 use reprise_world::fate::{Fate, Stroke};
@@ -52,10 +54,21 @@ pub struct Plan {
     /// Whether they search for queued jobs that no event announced. Where they do not, such an event
     /// always comes in the end, and whoever acknowledges it for nothing is found out.
     pub search: bool,
+    /// What holds their launches back.
+    pub fleet: FleetPlan,
     /// What is done, in order of time.
     pub steps: Vec<Step>,
     /// From when on nothing outside fails any more, so that everything can come to rest.
     pub calm_after: SignedDuration,
+}
+
+/// What holds launches back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FleetPlan {
+    /// The most instances at once.
+    pub instances: InstanceLimits,
+    /// When a spot pool is left alone.
+    pub breaker: BreakerRules,
 }
 
 /// What a plan says of the world.

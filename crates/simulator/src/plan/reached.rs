@@ -2,6 +2,7 @@
 //!
 //! Enums are matched whole and structs taken apart field by field: what is added comes by here.
 
+use reprise_engine::room::InstanceLimits;
 use reprise_model::job::Conclusion;
 use reprise_model::policy::OnDemandRetries;
 use reprise_world::ec2::{CarriedOut, Interruption, InterruptionAction};
@@ -120,6 +121,8 @@ pub fn faults(plan: &Plan) -> Vec<(&'static str, bool)> {
     faults.extend(of_world(&plan.world));
     faults.push(("several replicas", plan.replicas > 1));
     faults.push(("no search for queued jobs", !plan.search));
+    let few = plan.fleet.instances.stack < InstanceLimits::default().stack;
+    faults.push(("few instances", few));
     faults.push(("a run had waited for a month", has_waited(plan)));
     faults
 }

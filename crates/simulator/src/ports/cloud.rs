@@ -110,6 +110,17 @@ impl SimCloud {
         }
     }
 
+    /// With the zones of the subnets, which the adapter adds.
+    fn placed(&self, mut answer: FleetAnswer) -> FleetAnswer {
+        self.0.universe.look(|world, _| {
+            let zones = &world.ec2().settings().subnets;
+            for pool in &mut answer.shortfall {
+                pool.zone = pool.subnet.as_ref().and_then(|one| zones.get(one)).cloned();
+            }
+        });
+        answer
+    }
+
     fn create_fleet(&self, order: &LaunchOrder, supply: Supply) -> FleetOutcome {
         let request = fleet_request(order);
         let fleet = self.0.universe.world(|world, now| {
@@ -124,7 +135,7 @@ impl SimCloud {
             }
         });
         match fleet {
-            Ok(fleet) => Ok(fleet_answer(&fleet)),
+            Ok(fleet) => Ok(self.placed(fleet_answer(&fleet))),
             Err(error) => Err(refused(error)),
         }
     }
@@ -151,7 +162,10 @@ impl Cloud for SimCloud {
         let mut supply = Supply::Unlimited;
         if !is_repeat && self.is_short_of(order.capacity) {
             match self.part_of(order) {
-                0 => return self.0.call(USUAL, || Ok(brings_none(order, SHORT))).await,
+                0 => {
+                    let short = || Ok(self.placed(brings_none(order, SHORT)));
+                    return self.0.call(USUAL, short).await;
+                }
                 part => supply = Supply::Left(part),
             }
         }
@@ -314,7 +328,9 @@ fn image_view(image: Image) -> Option<ImageView> {
 
 fn fleet_request(order: &LaunchOrder) -> CreateFleet {
     let pools = order.instance_types.iter().flat_map(|kind| {
-        order.subnets.iter().map(move |subnet| FleetOverride {
+        let asked = order.subnets.iter();
+        let asked = asked.filter(|subnet| !order.left_out.holds(subnet, kind));
+        asked.map(move |subnet| FleetOverride {
             instance_type: Some(kind.clone()),
             subnet: Some(subnet.clone()),
             image: order.image.clone(),

@@ -1,6 +1,7 @@
 //! One ledger for all replicas, behind calls that fail.
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::breaker::Breakers;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 use reprise_store::{
@@ -114,6 +115,11 @@ impl Store for SimStore {
             .await
     }
 
+    async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {
+        self.read("read the breakers", self.0.universe.store.breakers())
+            .await
+    }
+
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let wire = &self.0;
         let crash = wire.begin().await;
@@ -169,7 +175,7 @@ fn key_of(change: &Change) -> Option<DueKey> {
         Change::PutInstance { entry, .. } => Some(DueKey::Instance(entry.instance.clone())),
         Change::PutRun { entry, .. } => Some(DueKey::Run(entry.key.clone())),
         Change::PutClaim { claim, .. } => Some(DueKey::Claim(claim.key.clone())),
-        Change::Guard { .. } => None,
+        Change::PutBreakers { .. } | Change::Guard { .. } => None,
     }
 }
 

@@ -164,6 +164,8 @@ fn needed<T>(key: &RecordKey, name: &str, value: Option<T>) -> Result<T, StoreEr
 pub(super) fn due_key(key: &str) -> Option<DueKey> {
     let (kind, rest) = key.split_once('/')?;
     Some(match Kind::parse(kind)? {
+        // They hold no work.
+        Kind::Breakers => return None,
         Kind::Instance => DueKey::Instance(record::instance(rest)?),
         Kind::Run => {
             let (repository, id) = rest.rsplit_once('/')?;

@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
+use reprise_model::breaker::Breakers;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 use rusqlite::Connection;
@@ -100,6 +101,10 @@ impl Store for SqliteStore {
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Versioned<LaunchClaim>>, StoreError> {
         self.read(&RecordKey::from(key))
+    }
+
+    async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {
+        self.read(&RecordKey::breakers())
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -123,7 +123,8 @@ fn due_key(row: &Row<'_>, kind: &str, key: &str) -> rusqlite::Result<Option<DueK
             let job_id = JobId(job_id);
             DueKey::Claim(ClaimKey { repository, job_id })
         }),
-        None => None,
+        // They hold no work.
+        Some(Kind::Breakers) | None => None,
     })
 }
 

@@ -6,12 +6,15 @@
 
 use std::path::{Path, PathBuf};
 
-use reprise_store::{Expect, FORMAT, SqliteStore, Store};
+use reprise_store::{Change, Expect, FORMAT, SqliteStore, Store};
 use rusqlite::{Connection, named_params};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::samples::{self, Sample};
+use crate::samples::{self, Sample, breakers, put_breakers};
+
+/// The file of the breakers.
+const BREAKERS: &str = "breakers-opened-and-closed";
 
 #[tokio::test]
 async fn records_of_every_format_are_read_as_what_they_meant() {
@@ -42,26 +45,54 @@ fn the_newest_format_is_what_is_written_today() {
     }
 }
 
+#[tokio::test]
+async fn breakers_of_every_format_are_read_as_what_they_meant() {
+    for format in 1..=FORMAT {
+        let body = std::fs::read_to_string(file(format, BREAKERS)).expect(BREAKERS);
+        let change = put_breakers(breakers(), Expect::Absent);
+        let (_folder, store) = rewritten(change, format, &body).await;
+        let found = store.breakers().await.expect("reads");
+        assert_eq!(found.expect("is there").record, breakers());
+    }
+}
+
+#[test]
+fn the_newest_format_of_breakers_is_what_is_written_today() {
+    let stored = std::fs::read_to_string(file(FORMAT, BREAKERS)).expect(BREAKERS);
+    let stored: Value = serde_json::from_str(&stored).expect("JSON");
+    let today = serde_json::to_value(breakers()).expect("JSON");
+    assert_eq!(stored, today, "it wants a new format");
+}
+
 #[test]
 #[ignore = "writes the test data of a new format"]
 fn write_the_records_of_the_newest_format() {
     for (name, sample) in samples::every_state() {
-        let path = file(FORMAT, name);
-        let folder = path.parent().expect("a folder");
-        std::fs::create_dir_all(folder).expect("writes");
-        if !path.exists() {
-            let text = serde_json::to_string_pretty(&json(&sample)).expect("JSON");
-            std::fs::write(&path, text + "\n").expect("writes");
-        }
+        write(name, &json(&sample));
+    }
+    write(BREAKERS, &serde_json::to_value(breakers()).expect("JSON"));
+}
+
+fn write(name: &str, body: &Value) {
+    let path = file(FORMAT, name);
+    let folder = path.parent().expect("a folder");
+    std::fs::create_dir_all(folder).expect("writes");
+    if !path.exists() {
+        let text = serde_json::to_string_pretty(body).expect("JSON");
+        std::fs::write(&path, text + "\n").expect("writes");
     }
 }
 
 /// Puts the body into a database as if an earlier version had written it.
 async fn read_back(sample: &Sample, format: u32, body: &str) -> Sample {
+    let (_folder, store) = rewritten(sample.put(Expect::Absent), format, body).await;
+    stored(&store, sample).await.expect("is there")
+}
+
+async fn rewritten(change: Change, format: u32, body: &str) -> (TempDir, SqliteStore) {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("reprise.db");
     let store = SqliteStore::open(&path).expect("opens");
-    let change = sample.put(Expect::Absent);
     store.commit(vec![change]).await.expect("commits");
     Connection::open(&path)
         .expect("opens")
@@ -70,7 +101,7 @@ async fn read_back(sample: &Sample, format: u32, body: &str) -> Sample {
             named_params! { ":format": format, ":body": body },
         )
         .expect("writes");
-    stored(&store, sample).await.expect("is there")
+    (folder, store)
 }
 
 async fn stored(store: &SqliteStore, sample: &Sample) -> Option<Sample> {

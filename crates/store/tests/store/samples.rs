@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::breaker::{Breaker, BreakerState, Breakers, LeftOut, PoolKey, PoolTrouble};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::{
     AccountId, CheckRunId, InstanceId, JobId, Region, RunAttempt, RunId, RunnerName, Sha,
@@ -83,6 +84,7 @@ pub(crate) fn every_state() -> Vec<(&'static str, Sample)> {
     samples.extend(runs());
     samples.extend(claims());
     samples.push(("claim-chosen", Sample::Claim(chosen())));
+    samples.push(("claim-waited", Sample::Claim(waited())));
     samples
 }
 
@@ -443,6 +445,7 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
             instance_types: vec!["c7a.large".to_owned(), "c7a.xlarge".to_owned()],
             image: Some("ubuntu24-full-x64".to_owned()),
             subnets: Vec::new(),
+            left_out: LeftOut::default(),
             strategy: SpotStrategy::default(),
             volume: None,
             tags: BTreeMap::new(),
@@ -452,6 +455,7 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
         state,
         due,
         held_until: None,
+        waited: 0,
         lost: 0,
         end: None,
         asked: Asked::Alone,
@@ -502,6 +506,56 @@ fn chosen() -> LaunchClaim {
             ..claim.spec
         },
         ..claim
+    }
+}
+
+/// A claim that waited for room, and was made while a breaker was open.
+fn waited() -> LaunchClaim {
+    let claim = launch_claim(408, ClaimState::Wanted, Some(Due::now(at(20))));
+    let mut left_out = LeftOut::default();
+    left_out.add("subnet-0123456789abcdefa", "c7a.large");
+    LaunchClaim {
+        waited: 2,
+        spec: LaunchSpec {
+            left_out,
+            ..claim.spec
+        },
+        ..claim
+    }
+}
+
+/// Breakers of every state.
+pub(crate) fn breakers() -> Breakers {
+    let pool = |zone: &str, family: &str| {
+        let region = Region::new("eu-west-1");
+        PoolKey::of(&region, &format!("eu-west-1{zone}"), family)
+    };
+    let opened = Breaker {
+        state: BreakerState::Open { until: at(600) },
+        why: PoolTrouble::Capacity,
+        openings: 1,
+    };
+    let closed = Breaker {
+        state: BreakerState::Closed { since: at(601) },
+        why: PoolTrouble::Interruptions,
+        openings: 3,
+    };
+    let zones = ["a", "b"].map(|zone| {
+        let subnet = format!("subnet-0123456789abcdef{zone}");
+        (subnet, format!("eu-west-1{zone}"))
+    });
+    Breakers {
+        pools: BTreeMap::from([(pool("a", "c7a"), opened), (pool("b", "m7a"), closed)]),
+        zones: BTreeMap::from(zones),
+    }
+}
+
+/// The change that writes them.
+pub(crate) fn put_breakers(breakers: Breakers, expect: Expect) -> Change {
+    Change::PutBreakers {
+        breakers,
+        expect,
+        expires_at: at(24 * 3600),
     }
 }
 

@@ -196,11 +196,46 @@ fn a_database_of_a_newer_schema_is_refused_and_left_as_it_is() {
     assert_eq!(
         chain(&error, &folder),
         "the store failed to open its database: the database FOLDER/reprise.db has schema 7, and \
-         this version knows schemas up to 2; run the version that wrote it, or a later one, or put \
+         this version knows schemas up to 3; run the version that wrote it, or a later one, or put \
          back a copy from before the upgrade"
     );
     let after = std::fs::read(database(&folder)).expect("reads");
     assert_eq!(before, after);
+}
+
+#[tokio::test]
+async fn what_is_in_a_database_of_an_older_schema_is_still_there_after_the_upgrade() {
+    let folder = TempDir::new().expect("a folder");
+    let old = shell(&folder);
+    for migration in ["0001_records.sql", "0002_leases.sql"] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let text = std::fs::read_to_string(path.join(migration)).expect("reads");
+        old.execute_batch(&text).expect(migration);
+    }
+    old.pragma_update(None, "user_version", 2).expect("writes");
+    let body = serde_json::to_string(&claim_of(1)).expect("JSON");
+    old.execute(
+        "INSERT INTO records (kind, key, state, expires_at, due_at, version, format, body) \
+         VALUES ('claim', 'acme/shop/1', 'wanted', 9000000000000, 1, 4, 1, ?1)",
+        [body],
+    )
+    .expect("writes");
+    drop(old);
+
+    let store = open(&database(&folder));
+    let found = store.claim(&claim_of(1).key).await.expect("reads");
+    let found = found.expect("is there");
+    assert_eq!((found.record, found.version), (claim_of(1), Version(4)));
+    let change = samples::put_breakers(samples::breakers(), Expect::Absent);
+    store.commit(vec![change]).await.expect("commits");
+    let open_until: String = shell(&folder)
+        .query_row(
+            "SELECT open_until FROM breakers WHERE pool = 'eu-west-1/eu-west-1a/c7a'",
+            [],
+            |row| row.get(0),
+        )
+        .expect("is shown");
+    assert_eq!(open_until, "2026-11-02T12:10:00Z");
 }
 
 #[test]

@@ -199,6 +199,7 @@ impl Ec2Instance {
             tags: self.tags_at(moment),
             instance_type: self.instance_type.clone(),
             zone: Some(self.zone.clone()),
+            subnet: self.subnet.clone(),
             launched_at: Some(self.launched_at),
             image: self.image.parse().ok(),
         }

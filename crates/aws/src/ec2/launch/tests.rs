@@ -14,6 +14,7 @@ fn request(purchase: impl Into<Purchase>) -> LaunchRequest {
         },
         instance_types: vec!["c7a.large".to_owned(), "c7i.large".to_owned()],
         subnets: vec!["subnet-a".to_owned(), "subnet-b".to_owned()],
+        left_out: LeftOut::default(),
         image: None,
         volume: None,
         tags: BTreeMap::new(),
@@ -60,6 +61,24 @@ fn no_more_pools_are_named_than_ec2_takes_and_the_preferred_types_keep_all_their
     assert_eq!(pools.len(), MOST_POOLS);
     assert_eq!(pools[1], pair("c7a.0xlarge", "subnet-b"));
     assert_eq!(pools[299], pair("c7a.149xlarge", "subnet-b"));
+}
+
+#[test]
+fn a_family_that_is_left_out_in_a_subnet_is_asked_in_the_others_and_ranks_as_before() {
+    let mut request = request(Capacity::OnDemand);
+    let first = request.instance_types[0].clone();
+    request.left_out.add("subnet-a", &first);
+    let pools = overrides(&request);
+    let asked = |subnet| {
+        let mut pools = pools.iter();
+        pools.find(|pool| {
+            pool.subnet_id() == Some(subnet)
+                && pool.instance_type().map(InstanceType::as_str) == Some(first.as_str())
+        })
+    };
+    assert_eq!(asked("subnet-a"), None);
+    let elsewhere = asked("subnet-b").expect("is asked");
+    assert_eq!(elsewhere.priority(), Some(0.0));
 }
 
 #[test]

@@ -87,6 +87,7 @@ fn capacity_words(decision: CapacityDecision, spot: SpotChoice) -> String {
             "the configuration lets this attempt follow its label"
         }
         CapacityReason::NoSpotCapacity => "EC2 has no spot capacity",
+        CapacityReason::BreakerOpen => "spot that would do is left alone for a while",
     };
     match (decision.capacity, spot) {
         (Capacity::OnDemand, _) | (Capacity::Spot, SpotChoice::Off) => format!("on-demand: {why}"),

@@ -37,6 +37,8 @@ struct State {
     spot_left: Option<u32>,
     on_demand_left: Option<u32>,
     answers_take: Duration,
+    /// The subnets in which spot is short.
+    short: BTreeSet<String>,
     no_looks: bool,
     no_answers: bool,
     throttles_until: Option<Timestamp>,
@@ -165,6 +167,19 @@ impl FakeCloud {
         self.lock().answers_take = time;
     }
 
+    /// EC2 has spot capacity in all subnets but these.
+    pub(crate) fn short_in(&self, subnets: &[&str]) {
+        self.lock().short = subnets.iter().map(|subnet| (*subnet).to_owned()).collect();
+    }
+
+    /// EC2 takes an instance back.
+    pub(crate) fn take_back(&self, id: &str) {
+        self.change(id, |view| {
+            view.state = InstanceState::Terminated;
+            view.state_reason = Some("Server.SpotInstanceTermination".to_owned());
+        });
+    }
+
     /// CreateFleet's answers are lost: nothing is launched, as far as anybody knows.
     pub(crate) fn no_launch_answers(&self, lost: bool) {
         self.lock().no_answers = lost;
@@ -259,13 +274,27 @@ impl FakeCloud {
     }
 
     fn fleet(&self, state: &mut State, order: &LaunchOrder) -> FleetAnswer {
+        let mut shortfall = short_pools(order, &state.short);
+        let subnet = subnets_asked(order).find(|subnet| !state.short.contains(*subnet));
+        let subnet = match order.capacity {
+            Capacity::Spot => subnet,
+            Capacity::OnDemand => order.subnets.first(),
+        };
+        let Some(subnet) = subnet else {
+            return FleetAnswer {
+                shortfall,
+                ..FleetAnswer::default()
+            };
+        };
         let left = match order.capacity {
             Capacity::Spot => &mut state.spot_left,
             Capacity::OnDemand => &mut state.on_demand_left,
         };
         let given = order.count.min(left.unwrap_or(u32::MAX));
         *left = left.map(|left| left - given);
-        let shortfall = (given < order.count).then(|| short_of(order.capacity));
+        if given < order.count {
+            shortfall.push(short_of(order.capacity));
+        }
         let launched = (0..given).map(|_| {
             let number = state.launched.len() + 1;
             let id: InstanceId = format!("i-{number:017}").parse().expect("an id");
@@ -275,15 +304,15 @@ impl FakeCloud {
             Launched {
                 instance: id,
                 capacity: order.capacity,
-                instance_type: None,
-                zone: None,
-                subnet: None,
+                instance_type: order.instance_types.first().cloned(),
+                zone: Some(zone_of(subnet)),
+                subnet: Some(subnet.clone()),
             }
         });
         FleetAnswer {
             fleet: None,
             launched: launched.collect(),
-            shortfall: shortfall.into_iter().collect(),
+            shortfall,
         }
     }
 
@@ -304,7 +333,8 @@ impl FakeCloud {
             state_reason: None,
             tags,
             instance_type: "c7a.large".to_owned(),
-            zone: None,
+            zone: Some(zone_of("subnet-a")),
+            subnet: Some("subnet-a".to_owned()),
             launched_at: Some(self.clock.time()),
             image: Some(IMAGE.parse().expect("an image")),
         }
@@ -444,6 +474,33 @@ impl Cloud for FakeCloud {
         });
         Ok(dates.collect())
     }
+}
+
+/// The subnets that a request names for its first type.
+fn subnets_asked(order: &LaunchOrder) -> impl Iterator<Item = &String> {
+    let kind = order.instance_types.first().map_or("", String::as_str);
+    let subnets = order.subnets.iter();
+    subnets.filter(move |subnet| !order.left_out.holds(subnet, kind))
+}
+
+fn short_pools(order: &LaunchOrder, short: &BTreeSet<String>) -> Vec<Shortage> {
+    if order.capacity == Capacity::OnDemand {
+        return Vec::new();
+    }
+    let asked = subnets_asked(order).filter(|subnet| short.contains(*subnet));
+    let short = asked.map(|subnet| Shortage {
+        instance_type: order.instance_types.first().cloned(),
+        zone: Some(zone_of(subnet)),
+        subnet: Some(subnet.clone()),
+        ..short_of(Capacity::Spot)
+    });
+    short.collect()
+}
+
+/// `subnet-a` is in the region's zone a.
+fn zone_of(subnet: &str) -> String {
+    let letter = subnet.trim_start_matches("subnet-");
+    format!("{REGION}{letter}")
 }
 
 fn short_of(capacity: Capacity) -> Shortage {

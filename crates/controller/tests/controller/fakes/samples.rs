@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::{FleetSettings, Place, Settings};
-use reprise_engine::offer::{FleetOffer, RegionOffer};
+use reprise_engine::breaker::BreakerRules;
+use reprise_engine::offer::{FleetOffer, Limits, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
+use reprise_engine::room::InstanceLimits;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
 use reprise_model::ids::{
@@ -152,13 +154,26 @@ fn fleet() -> FleetSettings {
         cpu: 2,
         ram: 4,
     }];
+    // More than any test needs that is not about limits.
+    let instances = InstanceLimits {
+        stack: 10_000,
+        repository: 10_000,
+        run: 10_000,
+    };
     FleetSettings {
         stack: StackName::new(STACK),
-        offer: FleetOffer::of_types(region, types),
+        offer: FleetOffer {
+            limits: Limits {
+                instances,
+                ..Limits::default()
+            },
+            ..FleetOffer::of_types(region, types)
+        },
         launch_template: "runners".to_owned(),
         launch_template_version: "$Default".to_owned(),
         find_queued_every: None,
         old_image_after: None,
+        breaker: Some(BreakerRules::default()),
         tag_jobs: true,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
+use reprise_model::breaker::Breakers;
 use reprise_model::ids::RunId;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
@@ -111,6 +112,10 @@ impl Store for SharedStore {
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Versioned<LaunchClaim>>, StoreError> {
         self.store.claim(key).await
+    }
+
+    async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {
+        self.store.breakers().await
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_store::{DueKey, Expect, Store, StoreError, Version, Versioned};
 
 pub(crate) use self::leases::*;
-use crate::samples::{self, Sample, at, claim, interrupted, run};
+use crate::samples::{self, Sample, at, claim, interrupted, put_breakers, run};
 
 /// Hands the names of all rules to another macro, after what it is given for it.
 macro_rules! with_every_rule {
@@ -40,6 +40,9 @@ macro_rules! with_every_rule {
             a_later_change_puts_expiry_off
             a_repository_in_another_case_is_the_same_record
             the_largest_ids_come_back_as_they_were
+            breakers_come_back_as_they_were
+            breakers_conflict_like_any_record
+            breakers_hold_no_work
             a_lease_has_a_single_owner
             a_renewal_keeps_the_fence_and_moves_the_end
             a_lease_that_ran_out_is_taken_over_with_a_greater_fence
@@ -353,6 +356,39 @@ pub(crate) async fn the_largest_ids_come_back_as_they_were(store: &impl Store) {
         assert!(due(store, at(5)).await.contains(&sample.key()));
         assert_eq!(read(store, &sample).await, Some((sample, Version(1))));
     }
+}
+
+pub(crate) async fn breakers_come_back_as_they_were(store: &impl Store) {
+    assert_eq!(store.breakers().await.expect("reads"), None);
+    let change = put_breakers(samples::breakers(), Expect::Absent);
+    store.commit(vec![change]).await.expect("commits");
+    let found = store.breakers().await.expect("reads").expect("is there");
+    assert_eq!(
+        (found.record, found.version),
+        (samples::breakers(), Version(1))
+    );
+    store.expire(at(24 * 3600)).await.expect("deletes");
+    assert_eq!(store.breakers().await.expect("reads"), None);
+}
+
+pub(crate) async fn breakers_conflict_like_any_record(store: &impl Store) {
+    let put = |expect| put_breakers(samples::breakers(), expect);
+    conflicts(store, &[put(Expect::At(Version(1)))]).await;
+    let first = vec![put(Expect::Absent)];
+    store.commit(first).await.expect("commits");
+    conflicts(store, &[put(Expect::Absent)]).await;
+    let second = vec![put(Expect::At(Version(1)))];
+    store.commit(second).await.expect("commits");
+    conflicts(store, &[put(Expect::At(Version(1)))]).await;
+    let found = store.breakers().await.expect("reads").expect("is there");
+    assert_eq!(found.version, Version(2));
+}
+
+pub(crate) async fn breakers_hold_no_work(store: &impl Store) {
+    let change = put_breakers(samples::breakers(), Expect::Absent);
+    store.commit(vec![change]).await.expect("commits");
+    assert_eq!(due(store, at(23 * 3600)).await, []);
+    assert_eq!(next(store, at(0)).await, None);
 }
 
 fn in_odd_case(mut sample: Sample) -> Sample {

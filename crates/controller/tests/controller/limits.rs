@@ -1,0 +1,229 @@
+//! There are never more instances than configured, and nobody who waits for one is forgotten.
+
+use reprise_config::Settings;
+use reprise_engine::room::InstanceLimits;
+use reprise_model::ids::{Repository, RunId};
+use reprise_model::instance::{Capacity, InstanceState};
+use reprise_model::job::{Conclusion, Job};
+use reprise_model::ledger::{ClaimKey, ClaimState};
+use reprise_model::webhook::JobAction;
+use reprise_store::Store;
+
+use crate::fakes::house::House;
+use crate::fakes::samples::{RUN, ended, queued, repository, settings};
+
+const MANY: InstanceLimits = InstanceLimits {
+    stack: 1_000,
+    repository: 500,
+    run: 256,
+};
+
+#[tokio::test(start_paused = true)]
+async fn of_two_thousand_jobs_of_one_run_as_many_as_allowed_get_machines_and_all_others_an_end() {
+    let house = House::new();
+    let running = house.start_with(limited(MANY), 2_000);
+    for job in 1..=2_000 {
+        house.send_job(JobAction::Queued, &queued(job, "build"));
+    }
+    house.until_quiet().await;
+    house.pass(1_800).await;
+    assert_eq!(house.cloud.launched().len(), 256);
+    // What was refused before anything was asked for has no claim; the rest has the reason in it.
+    let mut refused = 0;
+    for job in 1..=2_000 {
+        match state(&house, job).await {
+            Some(ClaimState::Launched { .. }) => {}
+            Some(ClaimState::GivenUp { why }) => {
+                assert!(why.contains("limits.instances_per_run is 256"), "{why}");
+                refused += 1;
+            }
+            Some(ClaimState::Wanted) => panic!("job {job} waits for nothing"),
+            None => refused += 1,
+        }
+    }
+    assert_eq!(refused, 2_000 - 256);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_full_is_refused_in_words() {
+    let house = House::new();
+    let limits = InstanceLimits { run: 1, ..MANY };
+    let running = house.start_with(limited(limits), 100);
+    send(&house, 1).await;
+    send(&house, 2).await;
+    let refused = r#"reprise_messages_total{outcome="launch-refused",queue="webhooks"} 1"#;
+    assert!(running.shows(refused), "{}", running.metrics());
+    let other = Job {
+        run_id: RunId(901),
+        ..queued(3, "build")
+    };
+    house.send_job(JobAction::Queued, &other);
+    house.until_quiet().await;
+    assert_eq!(house.cloud.launched().len(), 2, "another run has its own");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_waits_while_the_stack_is_full_and_is_launched_when_a_machine_ends() {
+    let house = House::new();
+    let limits = InstanceLimits { stack: 1, ..MANY };
+    let running = house.start_with(limited(limits), 100);
+    send(&house, 1).await;
+    send(&house, 2).await;
+    house.github.begin(&[queued(2, "build")]);
+    house.pass(600).await;
+    assert_eq!(house.cloud.launched().len(), 1);
+    assert_eq!(state(&house, 2).await, Some(ClaimState::Wanted));
+    let waits = running.metrics();
+    assert!(waits.contains(r#"reprise_launch_waits_total{reason="stack-is-full"}"#));
+    house.cloud.take(&house.cloud.only_launched());
+    house.pass(310).await;
+    assert!(is_launched(&house, 2).await);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_repository_waits_while_another_one_launches() {
+    let house = House::new();
+    let limits = InstanceLimits {
+        repository: 1,
+        ..MANY
+    };
+    let running = house.start_with(limited(limits), 100);
+    send(&house, 1).await;
+    send(&house, 2).await;
+    let other: Repository = "acme/other".parse().expect("valid");
+    house.send_job_of(&other, JobAction::Queued, &queued(3, "build"));
+    house.until_quiet().await;
+    assert_eq!(house.cloud.launched(), [Capacity::Spot; 2]);
+    assert_eq!(state(&house, 2).await, Some(ClaimState::Wanted));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_ended_while_it_waited_gets_no_machine() {
+    let house = House::new();
+    let limits = InstanceLimits { stack: 1, ..MANY };
+    let running = house.start_with(limited(limits), 100);
+    send(&house, 1).await;
+    send(&house, 2).await;
+    let cancelled = ended(queued(2, "build"), Conclusion::Cancelled, house.now());
+    house.github.begin(&[cancelled]);
+    house.cloud.take(&house.cloud.only_launched());
+    house.pass(600).await;
+    assert_eq!(house.cloud.launched().len(), 1);
+    let state = state(&house, 2).await;
+    assert!(
+        matches!(state, Some(ClaimState::GivenUp { .. })),
+        "{state:?}"
+    );
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_replica_launched_counts() {
+    let house = House::new();
+    let limits = InstanceLimits { stack: 2, ..MANY };
+    let first = house.start_with(limited(limits), 100);
+    send(&house, 1).await;
+    send(&house, 2).await;
+    first.stop().await;
+    let second = house.start_with(limited(limits), 100);
+    send(&house, 3).await;
+    house.pass(60).await;
+    assert_eq!(house.cloud.launched().len(), 2);
+    assert_eq!(state(&house, 3).await, Some(ClaimState::Wanted));
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_machine_whose_launch_nobody_heard_of_does_not_stand_in_its_own_jobs_way() {
+    let house = House::new();
+    let limits = InstanceLimits { stack: 1, ..MANY };
+    let first = house.start_with(limited(limits), 100);
+    send(&house, 1).await;
+    first.crash().await;
+    // As if the answer had been lost: the claim is as it was before it.
+    let key = key(1);
+    let found = house
+        .store
+        .claim(&key)
+        .await
+        .expect("reads")
+        .expect("is there");
+    let lost = reprise_model::ledger::LaunchClaim {
+        state: ClaimState::Wanted,
+        due: Some(reprise_model::ledger::Due::now(house.now())),
+        ..found.record
+    };
+    let put = reprise_store::Change::PutClaim {
+        claim: lost,
+        expect: reprise_store::Expect::At(found.version),
+        expires_at: jiff::Timestamp::MAX,
+    };
+    house.store.commit(vec![put]).await.expect("commits");
+    let second = house.start_with(limited(limits), 100);
+    house.pass(10).await;
+    assert!(is_launched(&house, 1).await);
+    assert_eq!(house.cloud.launched().len(), 1);
+    second.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn far_from_every_limit_nothing_is_listed_but_by_the_sweep() {
+    let house = House::new();
+    let running = house.start_with(limited(MANY), 100);
+    house.pass(10).await;
+    let swept = house.cloud.lists();
+    for job in 1..=30 {
+        send(&house, job).await;
+    }
+    assert_eq!(house.cloud.launched().len(), 30);
+    assert_eq!(house.cloud.lists(), swept);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_makes_room_though_ec2_still_shows_it() {
+    let house = House::new();
+    let limits = InstanceLimits { stack: 1, ..MANY };
+    let running = house.start_with(limited(limits), 100);
+    send(&house, 1).await;
+    let id = house.cloud.only_launched();
+    house.cloud.take(&id);
+    assert_eq!(house.cloud.state_of(&id), InstanceState::Terminated);
+    house.pass(61).await;
+    send(&house, 2).await;
+    assert_eq!(house.cloud.launched().len(), 2);
+    running.stop().await;
+}
+
+async fn send(house: &House, job: u64) {
+    house.send_job(JobAction::Queued, &queued(job, "build"));
+    house.until_quiet().await;
+}
+
+async fn state(house: &House, job: u64) -> Option<ClaimState> {
+    let found = house.store.claim(&key(job)).await.expect("readable");
+    found.map(|found| found.record.state)
+}
+
+async fn is_launched(house: &House, job: u64) -> bool {
+    matches!(state(house, job).await, Some(ClaimState::Launched { .. }))
+}
+
+fn key(job: u64) -> ClaimKey {
+    ClaimKey {
+        repository: repository(),
+        job_id: reprise_model::ids::JobId(job),
+    }
+}
+
+fn limited(instances: InstanceLimits) -> Settings {
+    assert_eq!(queued(1, "build").run_id, RUN);
+    let mut settings = settings(true);
+    let fleet = settings.fleet.as_mut().expect("a fleet");
+    fleet.offer.limits.instances = instances;
+    settings
+}
