@@ -26,7 +26,7 @@ use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
 use crate::shutdown::Draining;
 use crate::sweep::{InUse, Patience};
-use crate::work::{Calls, Desk};
+use crate::work::{Calls, Desk, Looks};
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -76,6 +76,8 @@ pub struct Controller<P: Ports> {
     pub(crate) desk: Desk,
     /// What EC2 was asked for a moment ago.
     pub(crate) calls: Calls,
+    /// What GitHub showed of runs a moment ago.
+    pub(crate) looks: Looks,
     /// Places among the calls for queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -148,6 +150,7 @@ impl<P: Ports> Controller<P> {
             images_in_use: InUse::default(),
             desk: Desk::default(),
             calls: Calls::default(),
+            looks: Looks::default(),
             pools: PoolWatch::default(),
             census: Census::default(),
             pace: Pace::default(),
