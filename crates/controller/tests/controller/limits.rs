@@ -12,6 +12,7 @@ use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim};
 use reprise_model::webhook::JobAction;
 use reprise_store::Store;
 
+use crate::fakes::github::Fault;
 use crate::fakes::house::House;
 use crate::fakes::samples::{RUN, ended, queued, repository, settings, settings_that_search};
 
@@ -108,6 +109,29 @@ async fn a_job_that_was_refused_is_not_launched_for_by_the_search_for_queued_job
         "{state:?}"
     );
     assert_eq!(house.github.checks().len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_fails_is_made_by_one_of_those_who_wait_for_it() {
+    let house = House::new();
+    let limits = InstanceLimits { run: 1, ..MANY };
+    let running = house.start_with(limited(limits), 100);
+    let jobs: Vec<Job> = (1..=21).map(|id| queued(id, &named(id))).collect();
+    house.github.begin(&jobs);
+    house.github.reads_take(Duration::from_secs(5));
+    house.github.fail_reads(Some(Fault::Down));
+    for job in &jobs {
+        house.send_job(JobAction::Queued, job);
+    }
+    house
+        .until("a look", async || house.github.jobs_reads() > 0)
+        .await;
+    house.pass(6).await;
+    assert_eq!(house.github.jobs_reads(), 1);
+    house.github.fail_reads(None);
+    house.pass(300).await;
+    assert_eq!(house.github.checks().len(), 20);
     running.stop().await;
 }
 
