@@ -27,7 +27,7 @@ use crate::ports::{PortError, Ports};
 use crate::recall::Recall;
 use crate::shutdown::Draining;
 use crate::sweep::{InUse, Patience};
-use crate::work::{Calls, Desk};
+use crate::work::{Calls, Desk, Looks};
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -79,6 +79,8 @@ pub struct Controller<P: Ports> {
     pub(crate) desk: Desk,
     /// What EC2 was asked for a moment ago.
     pub(crate) calls: Calls,
+    /// What GitHub showed of runs a moment ago.
+    pub(crate) looks: Looks,
     /// Places among the calls for queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -151,6 +153,7 @@ impl<P: Ports> Controller<P> {
             images_in_use: InUse::default(),
             desk: Desk::default(),
             calls: Calls::default(),
+            looks: Looks::default(),
             pools: PoolWatch::default(),
             census: Census::default(),
             recall: Recall::default(),

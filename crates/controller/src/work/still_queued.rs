@@ -10,14 +10,14 @@ use reprise_engine::pace::Errand;
 use reprise_engine::still_queued::{self, JobsWords, QueueFacts, QueueStep, Why};
 use reprise_model::ids::InstanceId;
 use reprise_model::instance::InstanceSight;
-use reprise_model::job::Job;
 use reprise_model::ledger::{ClaimKey, LaunchClaim};
 use reprise_store::{Expect, Store, StoreError};
 use tracing::{debug, info};
 
+use super::looks::Jobs;
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
-use crate::ports::{Cloud, GitHub, Ports};
+use crate::ports::{Cloud, Ports};
 
 impl<P: Ports> Controller<P> {
     /// Asks whether the job of a launched claim still waits, and commits what follows.
@@ -42,7 +42,7 @@ impl<P: Ports> Controller<P> {
         claim: &LaunchClaim,
     ) -> Result<(LaunchClaim, Why), WorkError> {
         let mut sight: Option<InstanceSight> = None;
-        let mut jobs: Option<Option<Vec<Job>>> = None;
+        let mut jobs: Option<Jobs> = None;
         loop {
             let facts = QueueFacts {
                 claim,
@@ -59,14 +59,7 @@ impl<P: Ports> Controller<P> {
                     sight = Some(self.cloud.look(&claim.spec.region, &id).await?);
                 }
                 QueueStep::ReadJobs => {
-                    let key = &claim.key;
-                    let github = self.github_for(Errand::Launch);
-                    let read = github.jobs(&key.repository, claim.run_id, claim.attempt);
-                    jobs = Some(match read.await {
-                        Ok(jobs) => Some(jobs),
-                        Err(error) if error.refusal().is_some() => None,
-                        Err(error) => return Err(error.into()),
-                    });
+                    jobs = Some(self.jobs_of(claim, Errand::Launch).await?);
                 }
                 QueueStep::Commit(after, why) => return Ok((after, why)),
             }

@@ -1,11 +1,14 @@
 //! There are never more instances than configured, and nobody who waits for one is forgotten.
 
+use std::time::Duration;
+
 use reprise_config::Settings;
 use reprise_engine::room::InstanceLimits;
+use reprise_model::ending::Telling;
 use reprise_model::ids::{Repository, RunId};
 use reprise_model::instance::{Capacity, InstanceState};
 use reprise_model::job::{Conclusion, Job};
-use reprise_model::ledger::{ClaimKey, ClaimState};
+use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim};
 use reprise_model::webhook::JobAction;
 use reprise_store::Store;
 
@@ -22,26 +25,33 @@ const MANY: InstanceLimits = InstanceLimits {
 async fn of_two_thousand_jobs_of_one_run_as_many_as_allowed_get_machines_and_all_others_an_end() {
     let house = House::new();
     let running = house.start_with(limited(MANY), 2_000);
-    for job in 1..=2_000 {
-        house.send_job(JobAction::Queued, &queued(job, "build"));
+    let jobs: Vec<Job> = (1..=2_000).map(|id| queued(id, &named(id))).collect();
+    house.github.begin(&jobs);
+    // Twenty pages take a while.
+    house.github.reads_take(Duration::from_secs(5));
+    for job in &jobs {
+        house.send_job(JobAction::Queued, job);
     }
     house.until_quiet().await;
     house.pass(1_800).await;
     assert_eq!(house.cloud.launched().len(), 256);
-    // What was refused before anything was asked for has no claim; the rest has the reason in it.
-    let mut refused = 0;
-    for job in 1..=2_000 {
-        match state(&house, job).await {
-            Some(ClaimState::Launched { .. }) => {}
-            Some(ClaimState::GivenUp { why }) => {
-                assert!(why.contains("limits.instances_per_run is 256"), "{why}");
-                refused += 1;
-            }
-            Some(ClaimState::Wanted) => panic!("job {job} waits for nothing"),
-            None => refused += 1,
-        }
+    let claims = claims(&house, 2_000).await;
+    let refused: Vec<&LaunchClaim> = claims.iter().filter(|claim| is_refused(claim)).collect();
+    assert_eq!(refused.len(), 2_000 - 256);
+    for claim in &refused {
+        assert_eq!(claim.due, None, "{claim:?}");
     }
-    assert_eq!(refused, 2_000 - 256);
+    let told = refused.iter().filter(|claim| is_told(claim)).count();
+    assert_eq!(told, 20);
+    let checks = house.github.checks();
+    assert_eq!(checks.len(), 20);
+    for check in &checks {
+        assert!(check.title.contains("No machine"), "{check:?}");
+        let why = "limits.instances_per_run is 256";
+        assert!(check.summary.contains(why), "{check:?}");
+    }
+    let requests = house.github.requests();
+    assert!(requests <= 100, "{requests}");
     running.stop().await;
 }
 
@@ -197,6 +207,28 @@ async fn what_ends_makes_room_though_ec2_still_shows_it() {
     send(&house, 2).await;
     assert_eq!(house.cloud.launched().len(), 2);
     running.stop().await;
+}
+
+fn named(job: u64) -> String {
+    format!("build-{job}")
+}
+
+async fn claims(house: &House, jobs: u64) -> Vec<LaunchClaim> {
+    let mut claims = Vec::new();
+    for job in 1..=jobs {
+        let found = house.store.claim(&key(job)).await.expect("readable");
+        claims.push(found.expect("each has one").record);
+    }
+    claims
+}
+
+fn is_refused(claim: &LaunchClaim) -> bool {
+    matches!(&claim.state, ClaimState::GivenUp { why } if why.contains("limits.instances_per_run is 256"))
+}
+
+fn is_told(claim: &LaunchClaim) -> bool {
+    let end = claim.end.as_ref();
+    end.is_some_and(|end| end.check == Telling::Done)
 }
 
 async fn send(house: &House, job: u64) {

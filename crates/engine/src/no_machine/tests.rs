@@ -1,3 +1,4 @@
+use reprise_model::machine_refusal::MachineRefusal;
 use reprise_model::reason::RefusalKind;
 
 use super::*;
@@ -281,4 +282,28 @@ fn a_refused_job_reads_what_is_wrong_with_its_labels() {
     insta::assert_snapshot!(format!("{}\n\n{}", order.title, order.summary));
     let done = answer(&claim, Asked::Check, &ChangeAnswer::Accepted);
     assert_eq!((end(&done).check, done.due), (Telling::Done, None));
+}
+
+#[test]
+fn jobs_that_are_refused_together_are_told_of_together() {
+    let refusal = LaunchRefusal::from(MachineRefusal::RunIsFull {
+        there: 256,
+        most: 256,
+    });
+    let home = claim().spec.region;
+    let due = |seconds| {
+        let job = queued();
+        let claim = refused(
+            &claim().key.repository,
+            &job,
+            &refusal,
+            &home,
+            at(0) + secs(seconds),
+        );
+        claim.due.map(|due| due.at)
+    };
+    for refused_at in [1, 2, 29, 30] {
+        assert_eq!(due(refused_at), Some(at(60)), "{refused_at}");
+    }
+    assert_eq!(due(31), Some(at(90)));
 }
