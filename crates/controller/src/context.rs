@@ -24,6 +24,7 @@ use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
+use crate::recall::Recall;
 use crate::shutdown::Draining;
 use crate::sweep::{InUse, Patience};
 use crate::work::{Calls, Desk, Looks};
@@ -66,6 +67,8 @@ pub struct Controller<P: Ports> {
     pub(crate) pools: PoolWatch,
     /// How many instances there are.
     pub(crate) census: Census,
+    /// The instances as they were listed last.
+    pub(crate) recall: Recall,
     /// What was asked of EC2 and GitHub lately.
     pub(crate) pace: Pace,
     /// Instances that EC2 took, whose jobs were asked about.
@@ -153,6 +156,7 @@ impl<P: Ports> Controller<P> {
             looks: Looks::default(),
             pools: PoolWatch::default(),
             census: Census::default(),
+            recall: Recall::default(),
             pace: Pace::default(),
             mourned: Patience::default(),
             no_checks: Denied::default(),

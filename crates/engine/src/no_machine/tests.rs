@@ -33,17 +33,17 @@ fn end(claim: &LaunchClaim) -> VisibleEnd {
 }
 
 fn committed(step: EndStep) -> LaunchClaim {
-    match step {
-        EndStep::Commit(claim) => claim,
-        other => panic!("{other:?}"),
-    }
+    let EndStep::Commit(claim) = step else {
+        panic!("{step:?}");
+    };
+    claim
 }
 
 fn written(step: EndStep) -> CheckRunOrder {
-    match step {
-        EndStep::Write(None, order) => order,
-        other => panic!("{other:?}"),
-    }
+    let EndStep::Write(None, order) = step else {
+        panic!("{step:?}");
+    };
+    order
 }
 
 fn seen(order: &CheckRunOrder, id: u64) -> CheckRunSeen {
@@ -119,13 +119,12 @@ fn a_repeat_makes_no_second_check_run_and_a_later_attempt_writes_over_it() {
         attempt: claim.attempt.next(),
         ..claim
     };
-    match decide(&later, words, CheckWords::Seen(&there), at(0)) {
-        EndStep::Write(Some(id), again) => {
-            assert_eq!(id, CheckRunId(7));
-            assert!(again.summary.contains("attempt 2"), "{}", again.summary);
-        }
-        other => panic!("{other:?}"),
-    }
+    let step = decide(&later, words, CheckWords::Seen(&there), at(0));
+    let EndStep::Write(Some(id), again) = step else {
+        panic!("{step:?}");
+    };
+    assert_eq!(id, CheckRunId(7));
+    assert!(again.summary.contains("attempt 2"), "{}", again.summary);
 }
 
 #[test]
