@@ -10,6 +10,7 @@ use reprise_engine::pace::Errand;
 use reprise_engine::{due, fleet, launch, mutant, no_machine};
 use reprise_model::breaker::LeftOut;
 use reprise_model::instance::Capacity;
+use reprise_model::job::Job;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::{Expect, Store, Versioned};
 use tracing::{debug, info, warn};
@@ -66,11 +67,12 @@ impl<P: Ports> Controller<P> {
                 return Ok(());
             }
         };
-        if let Some(claim) = self.outlived(&record).await? {
+        if let Some((claim, jobs)) = self.outlived(&record).await? {
             let put = self.put_claim(claim.clone(), expect);
             self.store.commit(vec![put]).await?;
             told_outlived(&claim);
-            return Ok(());
+            // In a box, as it is deep and hardly ever done.
+            return Box::pin(self.ask_of_robbed_beside(&claim, &jobs)).await;
         }
         let launched = Box::pin(self.launch_now(record, expect, LedBy::DueTime)).await?;
         if let Some(launched) = launched {
@@ -79,15 +81,18 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    /// The end of a claim whose job has ended while it waited for room.
-    async fn outlived(&self, claim: &LaunchClaim) -> Result<Option<LaunchClaim>, WorkError> {
+    /// The end of a claim whose job has ended while it waited for room, and the jobs of its attempt.
+    async fn outlived(
+        &self,
+        claim: &LaunchClaim,
+    ) -> Result<Option<(LaunchClaim, Vec<Job>)>, WorkError> {
         if !launch::may_be_over(claim) {
             return Ok(None);
         }
         let github = self.github_for(Errand::Launch);
         let jobs = github.jobs(&claim.key.repository, claim.run_id, claim.attempt);
         match Box::pin(jobs).await {
-            Ok(jobs) => Ok(launch::outlived(claim, &jobs)),
+            Ok(jobs) => Ok(launch::outlived(claim, &jobs).map(|over| (over, jobs))),
             // Whoever cannot be shown its job may have it all the same.
             Err(error) if error.refusal().is_some() => Ok(None),
             Err(error) => Err(error.into()),
