@@ -86,7 +86,7 @@ impl Reads {
         let reads = mutation.reads_before;
         let was_cancel = mutation.what == MutationKind::CancelRun;
         let last = self.0.get(&run);
-        let new = reads - last.map_or(0, |last| last.reads);
+        let new = reads.saturating_sub(last.map_or(0, |last| last.reads));
         let is_beside = was_cancel && last.is_some_and(|last| last.was_cancel);
         let unused = last.map_or(0, |last| if is_beside { last.unused } else { 0 }) + new;
         let repeated = last.is_some() && unused == 0;
