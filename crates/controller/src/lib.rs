@@ -11,6 +11,7 @@ compile_error!(
 
 pub mod adapters;
 mod bells;
+mod board;
 mod breakers;
 #[cfg(feature = "mutants")]
 mod broken;

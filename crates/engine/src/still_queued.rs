@@ -3,7 +3,8 @@
 //!
 //! Nobody asks this of every job: that would cost a call to GitHub each. It is asked where something
 //! makes it likely, by a due time on the claim: the search for queued jobs finds one that has waited for
-//! long, its instance was taken or ended before it had a job, or the job of another run ended on it. The
+//! long, its instance was taken or ended before it had a job, the job of another run ended on it, or a job
+//! beside it ended that had no machine of its own. The
 //! answer is what GitHub and EC2 say at that moment, so a needless question does no harm.
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,7 +12,7 @@ use reprise_model::ids::{InstanceId, JobId};
 use reprise_model::instance::{InstanceSight, InstanceState, InstanceView};
 use reprise_model::job::{Job, JobStatus};
 use reprise_model::launch::Asked;
-use reprise_model::ledger::{ClaimState, Due, LaunchClaim};
+use reprise_model::ledger::{ClaimKey, ClaimState, Due, LaunchClaim};
 use reprise_model::reason::EndReason;
 use reprise_model::runner_name::RunnerNamePattern;
 
@@ -169,6 +170,35 @@ pub fn asked_at(
         due: Some(Due::now(at)),
         ..claim.clone()
     })
+}
+
+/// The jobs that may wait for the machine on which the job of this claim has run: alike, of its attempt, and
+/// queued.
+pub fn waiting_beside(claim: &LaunchClaim, jobs: &[Job]) -> impl Iterator<Item = ClaimKey> {
+    let alike = jobs.iter().filter(|job| {
+        job.id != claim.key.job_id
+            && job.status == JobStatus::Queued
+            && job.labels == claim.runner_labels
+    });
+    alike.map(|job| ClaimKey {
+        job_id: job.id,
+        ..claim.key.clone()
+    })
+}
+
+/// Whether one of these jobs took the runner that was launched for a claim, and nobody asks of it yet.
+pub fn is_robbed(
+    claim: &LaunchClaim,
+    jobs: &[Job],
+    runner_name: &RunnerNamePattern,
+    now: Timestamp,
+) -> bool {
+    match &claim.state {
+        ClaimState::Launched { instance, .. } => {
+            asked_at(claim, None, now).is_some() && took_another(jobs, instance, runner_name)
+        }
+        ClaimState::Wanted | ClaimState::GivenUp { .. } => false,
+    }
 }
 
 /// Whether the end of an instance for this reason may leave its job waiting.

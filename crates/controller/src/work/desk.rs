@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reprise_engine::share::{self, Alike, Led};
 use reprise_model::ids::JobId;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, oneshot};
+
+use crate::board::Board;
 
 /// The groups that are open.
 #[derive(Debug, Default)]
@@ -80,7 +82,7 @@ pub(crate) struct Seat {
 
 /// Whether the claims of a request are written.
 #[derive(Debug, Clone)]
-pub(crate) struct Table(Arc<watch::Sender<Count>>);
+pub(crate) struct Table(Arc<Board<Count>>);
 
 #[derive(Debug, Default)]
 struct Count {
@@ -187,10 +189,8 @@ impl Party {
 
     /// Tells each its place, once the leader's claim is written.
     pub(crate) fn seat(self, led: &Led) -> Seated {
-        let table = Table(Arc::new(watch::Sender::new(Count {
-            open: self.crew.len(),
-            taken: 0,
-        })));
+        let table = Table(Arc::default());
+        table.0.change(|count| count.open = self.crew.len());
         for (place, one) in (1..).zip(self.crew) {
             // Who has gone meanwhile leaves the chair behind, which counts as not taken.
             drop(one.tell.send(Seat {
@@ -221,10 +221,8 @@ pub(crate) struct Seated {
 impl Table {
     /// Waits until each of the crew has written its claim, or never will. How many have.
     pub(crate) async fn settled(&self) -> usize {
-        let mut count = self.0.subscribe();
-        // The sender is this table's own, so it is not gone.
-        let settled = count.wait_for(|count| count.open == 0).await;
-        settled.map_or(0, |count| count.taken)
+        let settled = |count: &Count| (count.open == 0).then_some(count.taken);
+        self.0.wait_for(settled).await
     }
 }
 
@@ -237,7 +235,7 @@ impl Chair {
 
 impl Drop for Chair {
     fn drop(&mut self) {
-        self.table.0.send_modify(|count| {
+        self.table.0.change(|count| {
             count.open -= 1;
             count.taken += usize::from(self.is_taken);
         });

@@ -2,6 +2,7 @@
 //! on by a task of its own, also where several share a call.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use reprise_config::FleetSettings;
@@ -10,6 +11,7 @@ use reprise_engine::pace::Errand;
 use reprise_engine::{due, fleet, launch, mutant, no_machine};
 use reprise_model::breaker::LeftOut;
 use reprise_model::instance::Capacity;
+use reprise_model::job::Job;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::{Expect, Store, Versioned};
 use tracing::{debug, info, warn};
@@ -66,11 +68,12 @@ impl<P: Ports> Controller<P> {
                 return Ok(());
             }
         };
-        if let Some(claim) = self.outlived(&record).await? {
+        if let Some((claim, jobs)) = self.outlived(&record).await? {
             let put = self.put_claim(claim.clone(), expect);
             self.store.commit(vec![put]).await?;
             told_outlived(&claim);
-            return Ok(());
+            // In a box, as it is deep and hardly ever done.
+            return Box::pin(self.ask_of_robbed_beside(&claim, &jobs)).await;
         }
         let launched = Box::pin(self.launch_now(record, expect, LedBy::DueTime)).await?;
         if let Some(launched) = launched {
@@ -79,14 +82,17 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    /// The end of a claim whose job has ended while it waited for room.
-    async fn outlived(&self, claim: &LaunchClaim) -> Result<Option<LaunchClaim>, WorkError> {
+    /// The end of a claim whose job has ended while it waited for room, and the jobs of its attempt.
+    async fn outlived(
+        &self,
+        claim: &LaunchClaim,
+    ) -> Result<Option<(LaunchClaim, Arc<Vec<Job>>)>, WorkError> {
         if !launch::may_be_over(claim) {
             return Ok(None);
         }
         // Whoever cannot be shown its job may have it all the same.
         let jobs = Box::pin(self.jobs_of(claim, Errand::Launch)).await?;
-        Ok(jobs.and_then(|jobs| launch::outlived(claim, &jobs)))
+        Ok(jobs.and_then(|jobs| Some((launch::outlived(claim, &jobs)?, jobs))))
     }
 
     /// Asks EC2 for the instance of a claim and commits what came of it, which is the answer. The

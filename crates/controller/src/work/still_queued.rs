@@ -10,14 +10,19 @@ use reprise_engine::pace::Errand;
 use reprise_engine::still_queued::{self, JobsWords, QueueFacts, QueueStep, Why};
 use reprise_model::ids::InstanceId;
 use reprise_model::instance::InstanceSight;
+use reprise_model::job::Job;
 use reprise_model::ledger::{ClaimKey, LaunchClaim};
-use reprise_store::{Expect, Store, StoreError};
+use reprise_store::{Expect, Store, StoreError, Versioned};
 use tracing::{debug, info};
 
 use super::looks::Jobs;
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::ports::{Cloud, Ports};
+
+/// So many of the jobs beside one are looked at for one that waits in vain; what is overlooked, the search
+/// for queued jobs finds.
+const MOST_LOOKED_AT: usize = 50;
 
 impl<P: Ports> Controller<P> {
     /// Asks whether the job of a launched claim still waits, and commits what follows.
@@ -81,6 +86,26 @@ impl<P: Ports> Controller<P> {
             Holder::Claim(holder) => self.ask_at(&holder.key, Some(instance), self.now()).await,
             Holder::Unknown | Holder::Nobody => Ok(()),
         }
+    }
+
+    /// The job of a claim has ended without a machine of its own, on that of a job beside it, which may wait
+    /// still: it is asked about. One at a time, as one machine is missing.
+    pub(super) async fn ask_of_robbed_beside(
+        &self,
+        claim: &LaunchClaim,
+        jobs: &[Job],
+    ) -> Result<(), WorkError> {
+        let names = &self.settings.runner_name;
+        for key in still_queued::waiting_beside(claim, jobs).take(MOST_LOOKED_AT) {
+            let found = self.store.claim(&key).await?;
+            let is_robbed = |found: Versioned<LaunchClaim>| {
+                still_queued::is_robbed(&found.record, jobs, names, self.now())
+            };
+            if found.is_some_and(is_robbed) {
+                return self.ask_at(&key, None, self.now()).await;
+            }
+        }
+        Ok(())
     }
 
     /// Has it asked at `at` whether the job of a claim still waits, where an instance (this one, where one

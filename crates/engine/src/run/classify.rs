@@ -9,9 +9,10 @@ use std::collections::BTreeSet;
 use reprise_model::ids::JobId;
 use reprise_model::job::{Conclusion, Job, JobStatus};
 use reprise_model::ledger::{RerunOrder, RerunTarget, Sibling};
+use reprise_model::reason::IgnoreReason;
 use reprise_model::run::CancelCause;
 
-use super::RunFacts;
+use super::{RunFacts, watch};
 use crate::job::JobVerdict;
 use crate::mutant;
 
@@ -42,6 +43,13 @@ pub(super) fn is_beside(job: &Job, interrupted: &[&Job]) -> bool {
     matrix(job).is_some_and(|name| matrices(interrupted).contains(name))
 }
 
+/// Whether a record tells of an earlier attempt.
+pub(super) fn is_carried_over(facts: &RunFacts<'_>, job: &Job) -> bool {
+    let carried_over = JobVerdict::Ignore(IgnoreReason::CarriedOver);
+    // One that never had a runner is ignored for that, also when it was carried over.
+    facts.verdicts.get(&job.id) == Some(&carried_over) || watch::ended_before(job, facts.run)
+}
+
 pub(super) fn is_cancelled(job: &Job) -> bool {
     job.status == JobStatus::Completed && job.conclusion == Some(Conclusion::Cancelled)
 }
@@ -68,8 +76,9 @@ impl Attempt {
             cancelled.into_iter().partition(|job| {
                 let matrix = matrix(job);
                 let beside = |set: &BTreeSet<&str>| matrix.is_some_and(|name| set.contains(name));
-                // Its own interruption explains its end, and its policy has the last word on it.
-                if is_settled_as_interrupted(facts, job.id) {
+                // Its own interruption explains its end, and its policy has the last word on it. What
+                // was carried over is no victim of this attempt's interruption.
+                if is_settled_as_interrupted(facts, job.id) || is_carried_over(facts, job) {
                     return false;
                 }
                 match facts.causes.get(&job.id) {

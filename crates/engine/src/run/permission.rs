@@ -5,11 +5,11 @@
 
 use reprise_model::ids::JobId;
 use reprise_model::job::{Conclusion, Job};
-use reprise_model::reason::{IgnoreReason, RefusalKind, SettleReason};
+use reprise_model::reason::{RefusalKind, SettleReason};
 use reprise_model::run::CancelCause;
 
 use super::step::refusal;
-use super::{Newer, RunFacts, RunStep, classify, watch};
+use super::{Newer, RunFacts, RunStep, classify};
 use crate::job::JobVerdict;
 use crate::mutant;
 use crate::rules::Rules;
@@ -119,12 +119,8 @@ fn was_interrupted(facts: &RunFacts<'_>, id: JobId) -> bool {
 /// The jobs that were cancelled in this very attempt. A record that was carried over tells of an
 /// earlier attempt, whose cancel somebody has since answered by a re-run.
 fn cancelled_here(facts: &RunFacts<'_>, jobs: &[Job], candidates: &Candidates) -> Vec<JobId> {
-    let carried_over = JobVerdict::Ignore(IgnoreReason::CarriedOver);
     jobs.iter()
-        .filter(|job| classify::is_cancelled(job))
-        .filter(|job| facts.verdicts.get(&job.id) != Some(&carried_over))
-        // One that never had a runner is ignored for that, also when it was carried over.
-        .filter(|job| !watch::ended_before(job, facts.run))
+        .filter(|job| classify::is_cancelled(job) && !classify::is_carried_over(facts, job))
         .map(|job| job.id)
         .filter(|id| {
             !candidates

@@ -139,6 +139,45 @@ fn a_job_whose_runner_took_another_job_need_not_wait_for_it() {
 }
 
 #[test]
+fn one_whose_runner_was_taken_is_found_by_the_job_that_ended_without_a_machine_of_its_own() {
+    let over = LaunchClaim {
+        runner_labels: queued().labels,
+        ..claim()
+    };
+    let waits = Job {
+        id: JobId(3),
+        ..queued()
+    };
+    let others = Job {
+        labels: Vec::new(),
+        id: JobId(4),
+        ..queued()
+    };
+    let thief = Job {
+        runner_name: Some(RunnerName::new(format!("reprise--{}--0000", instance().id))),
+        ..job(over.key.job_id.0, "build")
+    };
+    let jobs = [thief, waits, others];
+    let beside: Vec<ClaimKey> = waiting_beside(&over, &jobs).collect();
+    assert_eq!(
+        beside.iter().map(|key| key.job_id.0).collect::<Vec<_>>(),
+        [3]
+    );
+
+    let names = RunnerNamePattern::default();
+    let at_rest = claim();
+    assert!(is_robbed(&at_rest, &jobs, &names, at(0)));
+    assert!(
+        !is_robbed(&at_rest, &jobs[1..], &names, at(0)),
+        "nobody took it"
+    );
+    assert!(
+        !is_robbed(&due(), &jobs, &names, at(0)),
+        "it is asked anyway"
+    );
+}
+
+#[test]
 fn a_job_is_launched_for_so_often_and_then_ends_visibly() {
     let jobs = [queued()];
     let mut claim = due();

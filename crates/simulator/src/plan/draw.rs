@@ -64,8 +64,8 @@ pub(super) fn plan(seed: u64) -> Plan {
     }
 }
 
-/// Where labels are not bound to a run, an idle machine is left to a person for a day, and what waits
-/// for its place may wait for longer than GitHub lets it. Few failures open a breaker where there are few launches. No run is refused: its jobs would wait
+/// Where labels are not bound to a run, or its repository may be gone, an idle machine is left to a person
+/// for a day, and what waits for its place may wait for longer than GitHub lets it. Few failures open a breaker where there are few launches. No run is refused: its jobs would wait
 /// for nothing.
 fn fleet(dice: &mut Dice, kind: &Kind) -> FleetPlan {
     let usual = InstanceLimits::default();
@@ -75,7 +75,8 @@ fn fleet(dice: &mut Dice, kind: &Kind) -> FleetPlan {
         ..usual
     };
     let failures = dice.one_of(1, &[(300, 2), (200, 3)]);
-    let has_few = dice.chance(350) && kind.labels_are_bound && !kind.mandate.retries_only;
+    let leaves_none_idle = kind.labels_are_bound && !kind.repository_is_deleted;
+    let has_few = dice.chance(350) && leaves_none_idle && !kind.mandate.retries_only;
     FleetPlan {
         instances: if has_few { few } else { usual },
         breaker: BreakerRules {

@@ -24,7 +24,7 @@ pub(super) fn cancelled_unasked(world: &World, mandate: Mandate, from: usize) ->
     unasked.collect()
 }
 
-/// A job that was cancelled with its run had not begun.
+/// A job had not begun: it was cancelled with its run, or waits on, as one does that always is to run.
 fn waited_and_was_told(github: &GitHub, run: &Run, cancel: &Mutation) -> bool {
     let attempt = cancel.attempt.and_then(|number| run.attempt(number));
     let mut jobs = attempt
@@ -32,7 +32,7 @@ fn waited_and_was_told(github: &GitHub, run: &Run, cancel: &Mutation) -> bool {
         .flat_map(|attempt| attempt.jobs.values());
     jobs.any(|job| {
         job.runner.is_none()
-            && job.conclusion == Some(Conclusion::Cancelled)
+            && (job.conclusion == Some(Conclusion::Cancelled) || !job.is_completed())
             && (github.faults().no_checks_read || is_told(github, run, job))
     })
 }

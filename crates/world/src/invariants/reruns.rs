@@ -56,26 +56,51 @@ pub(super) fn only_of_what_was_interrupted(world: &World, from: usize) -> Vec<St
         .collect()
 }
 
+/// How often runs had been read before they were changed.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Reads(BTreeMap<RunId, Before>);
+
+/// How often a run had been read before its last change.
+#[derive(Debug, Clone, Copy)]
+struct Before {
+    reads: u64,
+    /// How many of these reads serve one more cancel each.
+    unused: u64,
+    was_cancel: bool,
+}
+
 /// 5: no call that changes a run is repeated without reading the run in between.
 pub(super) fn never_without_reading_in_between(world: &World) -> Vec<String> {
-    let mut last: BTreeMap<RunId, u64> = BTreeMap::new();
+    let mut reads = Reads::default();
     let mutations = world.github().mutations().iter();
     mutations
-        .filter_map(|mutation| unread(&mut last, mutation))
+        .filter_map(|mutation| reads.unread(mutation))
         .collect()
 }
 
-/// The same for one more mutation; `last` tells how often each run had been read before its last
-/// mutation.
-pub(super) fn unread(last: &mut BTreeMap<RunId, u64>, mutation: &Mutation) -> Option<String> {
-    let run = mutation.run?;
-    let repeated = last.insert(run, mutation.reads_before) == Some(mutation.reads_before);
-    repeated.then(|| {
-        format!(
-            "run {run} was changed twice without reading it in between, at {}",
-            mutation.at
-        )
-    })
+impl Reads {
+    /// The same for one more mutation. Two jobs that wait in vain may have their run cancelled at the same
+    /// time, each after a read of its own.
+    pub(super) fn unread(&mut self, mutation: &Mutation) -> Option<String> {
+        let run = mutation.run?;
+        let reads = mutation.reads_before;
+        let was_cancel = mutation.what == MutationKind::CancelRun;
+        let last = self.0.get(&run);
+        let new = reads.saturating_sub(last.map_or(0, |last| last.reads));
+        let is_beside = was_cancel && last.is_some_and(|last| last.was_cancel);
+        let unused = last.map_or(0, |last| if is_beside { last.unused } else { 0 }) + new;
+        let repeated = last.is_some() && unused == 0;
+        let now = Before {
+            reads,
+            unused: unused.saturating_sub(1),
+            was_cancel,
+        };
+        self.0.insert(run, now);
+        repeated.then(|| {
+            let at = mutation.at;
+            format!("run {run} was changed twice without reading it in between, at {at}")
+        })
+    }
 }
 
 /// A re-run that was carried out.

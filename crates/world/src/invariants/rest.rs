@@ -165,16 +165,17 @@ impl Case<'_> {
     }
 
     /// In this attempt, or in a later one before everything wanted had come back.
-    fn was_cancelled_by_a_person(&self) -> bool {
+    fn was_stopped_by(&self, cause: CancelCause) -> bool {
         let github = self.world.github();
         let attempts = self.run.attempts();
         attempts
             .filter(|attempt| attempt.number >= self.attempt.number)
-            .any(|attempt| reruns::stopped_by(github, attempt) == Some(CancelCause::Person))
+            .any(|attempt| reruns::stopped_by(github, attempt) == Some(cause))
     }
 
     /// Without a tag, and with descriptions that lag further than anybody looks, the end of the
-    /// instance by an API call after the job's end writes over the only word of EC2.
+    /// instance by an API call after the job's end writes over the only word of EC2; and one that is
+    /// somebody else's nobody looks at later.
     fn nobody_could_tell(&self) -> bool {
         let ec2 = &self.world.settings().ec2;
         let Some(machine) = machine_of(self.world, self.job) else {
@@ -183,7 +184,8 @@ impl Case<'_> {
         let mut ended = self.world.terminations().iter();
         ec2.list_delay.saturating_add(ec2.list_delay_varies_by) > LOOKED_FOR
             && !machine.was_tagged_by(Timestamp::MAX)
-            && ended.any(|termination| termination.instance == machine.id)
+            && (self.mandate.retries_only
+                || ended.any(|termination| termination.instance == machine.id))
     }
 
     fn was_moved_on_by_others(&self) -> bool {
@@ -194,14 +196,13 @@ impl Case<'_> {
 
     /// Whether the reason is what really happened.
     fn is_true(&self, reason: &SettleReason) -> bool {
-        let stopped_by = reruns::stopped_by(self.world.github(), self.attempt);
         match reason {
             SettleReason::AlreadyRerun | SettleReason::EvidenceTooLate => {
                 self.was_moved_on_by_others()
             }
-            SettleReason::Cancelled => self.was_cancelled_by_a_person(),
+            SettleReason::Cancelled => self.was_stopped_by(CancelCause::Person),
             SettleReason::Superseded => {
-                stopped_by == Some(CancelCause::Superseded)
+                self.was_stopped_by(CancelCause::Superseded)
                     || reruns::newer_run(self.world.github(), self.run).is_some()
             }
             SettleReason::CancelledUnknown => self.is_cancelled_for_no_reason(),

@@ -7,7 +7,7 @@ use reprise_model::reason::SettleReason;
 use super::*;
 use crate::ec2::Call;
 use crate::fate::{Fate, Stroke};
-use crate::github::{JobSpec, RunSpec};
+use crate::github::{JobSpec, Mutation, MutationKind, RunSpec};
 use crate::scenario::{self, Scenario};
 use crate::testbed::{self, TinyController, at, launch, played, start};
 use crate::world::ByHand;
@@ -173,6 +173,34 @@ fn two_changes_without_a_look_in_between_break_the_fifth() {
         "it is active"
     );
     assert_eq!(reruns::never_without_reading_in_between(&world).len(), 1);
+}
+
+#[test]
+fn each_cancel_of_a_run_needs_a_read_of_its_own_and_may_be_asked_for_beside_another() {
+    let changed = |what, reads_before| Mutation {
+        at: at(0),
+        what,
+        repository: "acme/shop".parse().expect("a repository"),
+        run: Some(RunId(1)),
+        job: None,
+        attempt: None,
+        reads_before,
+        answer: 202,
+        message: String::new(),
+        acted: true,
+    };
+    let wrong = |changes: &[(MutationKind, u64)]| {
+        let mut reads = reruns::Reads::default();
+        let mut wrong = changes.iter();
+        wrong.any(|(what, before)| reads.unread(&changed(*what, *before)).is_some())
+    };
+    let (cancel, rerun) = (MutationKind::CancelRun, MutationKind::RerunJob);
+    assert!(!wrong(&[(cancel, 2), (cancel, 2)]), "each has read it");
+    assert!(wrong(&[(cancel, 1), (cancel, 1)]));
+    assert!(wrong(&[(cancel, 2), (cancel, 2), (cancel, 2)]));
+    assert!(wrong(&[(cancel, 2), (rerun, 2)]));
+    assert!(wrong(&[(rerun, 2), (rerun, 2)]));
+    assert!(!wrong(&[(rerun, 2), (cancel, 3), (rerun, 4)]));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::ids::{InstanceId, RunId};
+use reprise_model::ids::InstanceId;
 
 use super::{Broken, Mandate, ends, fleet, reruns, told};
 use crate::world::World;
@@ -16,8 +16,7 @@ pub struct Watch {
     mutations: usize,
     terminations: usize,
     launches: usize,
-    /// How often each run had been read before its last mutation.
-    reads: BTreeMap<RunId, u64>,
+    reads: reruns::Reads,
     /// The instances that were launched for queued jobs that are alike.
     launched: BTreeMap<fleet::Alike, Vec<InstanceId>>,
 }
@@ -53,7 +52,7 @@ impl Watch {
             return Vec::new();
         }
         let new = mutations.iter().skip(from);
-        let unread = new.filter_map(|mutation| reruns::unread(&mut self.reads, mutation));
+        let unread = new.filter_map(|mutation| self.reads.unread(mutation));
         let unread: Vec<String> = unread.collect();
         let invariants = [
             (1, reruns::never_past_the_limit(world, from)),

@@ -27,6 +27,20 @@ fn siblings_that_a_real_failure_cancelled_do_not_come_back_with_another_job() {
 }
 
 #[test]
+fn a_sibling_that_an_earlier_attempt_left_is_no_victim_of_this_ones_interruption() {
+    let mut world = World::with(&[job(1, "test (1)"), cancelled(2, "test (2)")]);
+    world.run.run_attempt = attempt(2);
+    let jobs = world.jobs.iter_mut().flatten();
+    jobs.for_each(|job| job.run_attempt = attempt(2));
+    world.await_jobs(&[1]);
+    world.causes.insert(JobId(2), CancelCause::FailFast);
+    let carried_over = JobVerdict::Ignore(IgnoreReason::CarriedOver);
+    world.verdicts.insert(JobId(2), carried_over);
+    let alone = order(2, RerunTarget::Job(JobId(1)), &[1], &[]);
+    assert_eq!(world.go(), RunStep::Ask(alone));
+}
+
+#[test]
 fn with_no_real_failure_the_siblings_come_back_with_the_interrupted_job_in_one_attempt() {
     let sibling = cancelled(2, "test (2)");
     let mut world = World::with(&[job(1, "test (1)"), sibling.clone(), passed(3, "lint")]);
