@@ -24,9 +24,10 @@ use crate::images::Images;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
+use crate::recall::Recall;
 use crate::shutdown::Draining;
 use crate::sweep::{InUse, Patience};
-use crate::work::{Calls, Desk};
+use crate::work::{Calls, Desk, Looks};
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -66,6 +67,8 @@ pub struct Controller<P: Ports> {
     pub(crate) pools: PoolWatch,
     /// How many instances there are.
     pub(crate) census: Census,
+    /// The instances as they were listed last.
+    pub(crate) recall: Recall,
     /// What was asked of EC2 and GitHub lately.
     pub(crate) pace: Pace,
     /// Instances that EC2 took, whose jobs were asked about.
@@ -76,6 +79,8 @@ pub struct Controller<P: Ports> {
     pub(crate) desk: Desk,
     /// What EC2 was asked for a moment ago.
     pub(crate) calls: Calls,
+    /// What GitHub showed of runs a moment ago.
+    pub(crate) looks: Looks,
     /// Places among the calls for queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -148,8 +153,10 @@ impl<P: Ports> Controller<P> {
             images_in_use: InUse::default(),
             desk: Desk::default(),
             calls: Calls::default(),
+            looks: Looks::default(),
             pools: PoolWatch::default(),
             census: Census::default(),
+            recall: Recall::default(),
             pace: Pace::default(),
             mourned: Patience::default(),
             no_checks: Denied::default(),

@@ -116,6 +116,7 @@ impl<P: Ports> Controller<P> {
     pub(crate) fn listed(&self, region: &Region, views: &[InstanceView], at: Timestamp) {
         let tags = &self.settings.rules.tags;
         self.census.lock().list(region, views, tags, at);
+        self.recall.list(region, views, at);
     }
 
     /// There is no room for a claim's instance now.

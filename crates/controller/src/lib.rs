@@ -33,6 +33,7 @@ pub mod pace;
 mod panics;
 pub mod ports;
 pub mod pump;
+mod recall;
 mod records;
 pub mod shutdown;
 pub mod sweep;

@@ -64,7 +64,7 @@ impl Pace {
 }
 
 /// The error of a call that was not made.
-fn not_asked(
+pub(crate) fn not_asked(
     operation: &'static str,
     until: Timestamp,
     why: &'static str,

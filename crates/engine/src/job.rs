@@ -139,6 +139,9 @@ pub enum Triage {
     Decided(JobVerdict),
     /// Its host must be looked at; then [`completed`] decides.
     Look,
+    /// The same, and what EC2 told of its host before is enough: the job passed, so no sign of an
+    /// interruption is looked for.
+    Recall,
 }
 
 /// Decides without any look at EC2, where that is possible: most jobs of a busy repository are
@@ -151,6 +154,7 @@ pub fn triage(job: &Job, repository_allowed: bool, fleet: FleetRule<'_>) -> Tria
         FleetRule::Foreign if passed(job) => {
             Triage::Decided(settled(SettleReason::Succeeded, None, None))
         }
+        FleetRule::Ours { .. } if passed(job) => Triage::Recall,
         FleetRule::Foreign | FleetRule::Ours { .. } => Triage::Look,
     }
 }

@@ -25,6 +25,7 @@ pub mod fleet;
 pub mod image_age;
 pub mod job;
 pub mod launch;
+pub mod look;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod no_machine;

@@ -33,6 +33,9 @@ const MOST_CHECKS: usize = 20;
 /// nowhere.
 const LISTED_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 
+/// Those that are refused within so long become due together, so that one look at their run serves all of them.
+const TOGETHER: SignedDuration = SignedDuration::from_secs(30);
+
 /// A job that gets no machine.
 #[derive(Debug, Clone, Copy)]
 struct Unserved<'a> {
@@ -199,7 +202,7 @@ pub fn refused(
         state: ClaimState::GivenUp {
             why: refusal.to_string(),
         },
-        due: Some(Due::now(after(now, LISTED_WITHIN))),
+        due: Some(Due::now(in_company(after(now, LISTED_WITHIN)))),
         held_until: None,
         asked: Request::Alone,
         waited: 0,
@@ -210,6 +213,15 @@ pub fn refused(
             refused: true,
         }),
     }
+}
+
+/// The first moment from `time` on at which all that became due since the last one are dealt with.
+fn in_company(time: Timestamp) -> Timestamp {
+    let past = time.as_second().rem_euclid(TOGETHER.as_secs());
+    if past == 0 {
+        return time;
+    }
+    after(time, SignedDuration::from_secs(TOGETHER.as_secs() - past))
 }
 
 fn nothing(home: &Region) -> LaunchSpec {

@@ -62,7 +62,7 @@ pub(crate) async fn passed(count: usize, sqs: Sqs) -> Result<Vec<Figure>> {
     let controller = mail.stage.controller().await?;
     let meter = Meter::of(&controller)?;
     let before = handled(&controller.metrics().await?, "webhooks");
-    let (cpu_before, began) = (meter.cpu_seconds()?, std::time::Instant::now());
+    let (cpu_before, began) = (meter.cpu_seconds()?, tokio::time::Instant::now());
     wait::until_every(LOOK_EVERY, "the last event", PATIENCE, async || {
         let done = handled(&controller.metrics().await?, "webhooks");
         Ok((done >= count as u64).then_some(()))

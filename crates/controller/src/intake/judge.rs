@@ -30,13 +30,14 @@ impl<P: Ports> Controller<P> {
     /// A look at the job's host and what follows from it, earlier attempts unread.
     pub(crate) async fn look(&self, repository: &Repository, job: &Job) -> Result<Look, WorkError> {
         let allowed = self.allows(repository);
-        if let Triage::Decided(verdict) = job::triage(job, allowed, self.fleet_rule()) {
+        let triage = job::triage(job, allowed, self.fleet_rule());
+        if let Triage::Decided(verdict) = triage {
             return Ok(Look {
                 verdict,
                 found: Found::None,
             });
         }
-        let found = self.find_host(job).await?;
+        let found = self.find_host(job, triage == Triage::Recall).await?;
         let verdict = self.verdict(repository, job, &found, Earlier::Unread);
         Ok(Look { verdict, found })
     }
@@ -108,8 +109,8 @@ impl<P: Ports> Controller<P> {
     }
 
     /// Looks for the instance that the runner's name tells, in the region that it tells or in
-    /// each of ours.
-    async fn find_host(&self, job: &Job) -> Result<Found, WorkError> {
+    /// each of ours. Where it may be recalled, an earlier list of EC2's tells what it is.
+    async fn find_host(&self, job: &Job, may_recall: bool) -> Result<Found, WorkError> {
         if job.runner_name.is_none() {
             return Ok(Found::None);
         }
@@ -122,7 +123,7 @@ impl<P: Ports> Controller<P> {
             region.is_none_or(|region| *region == place.region)
         };
         for place in self.settings.places.iter().filter(may_be_in) {
-            match self.look_in(place, &named.id).await {
+            match self.look_in(place, &named.id, may_recall).await {
                 Ok(looked) => {
                     let known = looked.knows_it();
                     found = Found::Looked(Box::new(looked));
@@ -138,13 +139,25 @@ impl<P: Ports> Controller<P> {
         failure.map_or(Ok(found), Err)
     }
 
-    async fn look_in(&self, place: &Place, id: &InstanceId) -> Result<Looked, WorkError> {
+    async fn look_in(
+        &self,
+        place: &Place,
+        id: &InstanceId,
+        may_recall: bool,
+    ) -> Result<Looked, WorkError> {
         let instance = Instance {
             account: place.account.clone(),
             region: place.region.clone(),
             id: id.clone(),
         };
-        let sight = self.cloud.look(&place.region, id).await?;
+        let recalled = match may_recall {
+            true => self.recall(&place.region, id).await,
+            false => None,
+        };
+        let sight = match recalled {
+            Some(view) => InstanceSight::Seen(view),
+            None => self.cloud.look(&place.region, id).await?,
+        };
         let entry = self.store.instance(&instance).await?;
         Ok(Looked {
             sight,

@@ -2,6 +2,7 @@
 //! on by a task of its own, also where several share a call.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use reprise_config::FleetSettings;
@@ -20,7 +21,7 @@ use crate::context::{Controller, WorkError};
 use crate::crowd::Seat;
 use crate::intake::LedBy;
 use crate::pace::PutOff;
-use crate::ports::{GitHub, LaunchOrder, Ports};
+use crate::ports::{LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {
     /// A claim that is due: a launch that was tried in vain, one that brought an instance whose job may
@@ -85,18 +86,13 @@ impl<P: Ports> Controller<P> {
     async fn outlived(
         &self,
         claim: &LaunchClaim,
-    ) -> Result<Option<(LaunchClaim, Vec<Job>)>, WorkError> {
+    ) -> Result<Option<(LaunchClaim, Arc<Vec<Job>>)>, WorkError> {
         if !launch::may_be_over(claim) {
             return Ok(None);
         }
-        let github = self.github_for(Errand::Launch);
-        let jobs = github.jobs(&claim.key.repository, claim.run_id, claim.attempt);
-        match Box::pin(jobs).await {
-            Ok(jobs) => Ok(launch::outlived(claim, &jobs).map(|over| (over, jobs))),
-            // Whoever cannot be shown its job may have it all the same.
-            Err(error) if error.refusal().is_some() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+        // Whoever cannot be shown its job may have it all the same.
+        let jobs = Box::pin(self.jobs_of(claim, Errand::Launch)).await?;
+        Ok(jobs.and_then(|jobs| Some((launch::outlived(claim, &jobs)?, jobs))))
     }
 
     /// Asks EC2 for the instance of a claim and commits what came of it, which is the answer. The

@@ -2,17 +2,21 @@
 //!
 //! What is told, and whether, the engine says ([`reprise_engine::no_machine`]). Each turn reads before it
 //! changes anything, changes one thing at most, and commits what came of it; so a crash anywhere leads
-//! back to a read.
+//! back to a read. Of one run's jobs one is told of at a time, by what was read for all of them
+//! ([`super::looks`]).
+
+use std::sync::Arc;
 
 use reprise_engine::no_machine::{self, Asked, CheckWords, EndStep, JobWords};
 use reprise_engine::pace::Errand;
-use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::ending::{ChangeAnswer, CheckRunOrder};
 use reprise_model::ids::{CheckRunId, Repository, Sha};
 use reprise_model::job::Job;
 use reprise_model::ledger::LaunchClaim;
 use reprise_model::reason::Refusal;
 use tracing::{info, warn};
 
+use super::looks::{Checks, Look, Visitor};
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::ports::{ChangeReply, GitHub, Ports};
@@ -21,7 +25,7 @@ use crate::ports::{ChangeReply, GitHub, Ports};
 #[derive(Default)]
 struct Read {
     job: Option<Option<Job>>,
-    checks: Option<Result<Vec<CheckRunSeen>, Refusal>>,
+    checks: Option<Checks>,
 }
 
 impl Read {
@@ -62,18 +66,27 @@ impl<P: Ports> Controller<P> {
     /// The claim after one turn.
     async fn told_end(&self, claim: &LaunchClaim) -> Result<LaunchClaim, WorkError> {
         let repository = &claim.key.repository;
+        let came_at = self.now();
+        let look = self.looks.of(claim, came_at);
+        let visitor = Visitor { claim, came_at };
+        let mut checks = look.checks.lock().await;
         let mut read = Read::default();
         loop {
             match no_machine::decide(claim, read.job(), read.checks(), self.now()) {
-                EndStep::ReadJob => read.job = Some(self.waiting_job(claim).await?),
+                EndStep::ReadJob => read.job = Some(self.waiting_job(&look, visitor).await?),
                 EndStep::ReadChecks(head) => {
-                    read.checks = Some(self.our_checks(repository, &head).await?);
+                    let reading = self.our_checks(repository, &head);
+                    let operation = "read the check runs of a commit";
+                    let seen = self.see(&mut checks, visitor, operation, reading);
+                    read.checks = Some(seen.await?);
                 }
                 EndStep::Write(known, order) => {
+                    checks.forget();
                     let reply = self.write_check(repository, known, &order).await;
                     return Ok(self.after_reply(claim, Asked::Check, &reply));
                 }
                 EndStep::Cancel => {
+                    self.forget_jobs(&look).await;
                     let reply = self
                         .github_for(Errand::Read)
                         .cancel_run(repository, claim.run_id)
@@ -99,21 +112,17 @@ impl<P: Ports> Controller<P> {
     }
 
     /// The job of a claim as it stands; `None` where it is not there (any more).
-    async fn waiting_job(&self, claim: &LaunchClaim) -> Result<Option<Job>, WorkError> {
-        let github = self.github_for(Errand::Read);
-        let jobs = github.jobs(&claim.key.repository, claim.run_id, claim.attempt);
-        match jobs.await {
-            Ok(jobs) => Ok(jobs.into_iter().find(|job| job.id == claim.key.job_id)),
-            Err(error) if error.refusal().is_some() => Ok(None),
-            Err(error) => Err(error.into()),
-        }
+    async fn waiting_job(
+        &self,
+        look: &Look,
+        visitor: Visitor<'_>,
+    ) -> Result<Option<Job>, WorkError> {
+        let jobs = self.jobs_seen(look, visitor, Errand::Read).await?;
+        let id = visitor.claim.key.job_id;
+        Ok(jobs.and_then(|jobs| jobs.iter().find(|job| job.id == id).cloned()))
     }
 
-    async fn our_checks(
-        &self,
-        repository: &Repository,
-        head: &Sha,
-    ) -> Result<Result<Vec<CheckRunSeen>, Refusal>, WorkError> {
+    async fn our_checks(&self, repository: &Repository, head: &Sha) -> Result<Checks, WorkError> {
         if let Some(refusal) = self.no_checks.at(self.now()) {
             return Ok(Err(refusal));
         }
@@ -122,7 +131,7 @@ impl<P: Ports> Controller<P> {
             .check_runs(repository, head)
             .await
         {
-            Ok(checks) => Ok(Ok(checks)),
+            Ok(checks) => Ok(Ok(Arc::new(checks))),
             Err(error) => match error.refusal() {
                 Some(refusal) => {
                     self.denied(&refusal);

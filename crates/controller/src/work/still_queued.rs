@@ -15,9 +15,10 @@ use reprise_model::ledger::{ClaimKey, LaunchClaim};
 use reprise_store::{Expect, Store, StoreError, Versioned};
 use tracing::{debug, info};
 
+use super::looks::Jobs;
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
-use crate::ports::{Cloud, GitHub, Ports};
+use crate::ports::{Cloud, Ports};
 
 /// So many of the jobs beside one are looked at for one that waits in vain; what is overlooked, the search
 /// for queued jobs finds.
@@ -46,7 +47,7 @@ impl<P: Ports> Controller<P> {
         claim: &LaunchClaim,
     ) -> Result<(LaunchClaim, Why), WorkError> {
         let mut sight: Option<InstanceSight> = None;
-        let mut jobs: Option<Option<Vec<Job>>> = None;
+        let mut jobs: Option<Jobs> = None;
         loop {
             let facts = QueueFacts {
                 claim,
@@ -63,14 +64,7 @@ impl<P: Ports> Controller<P> {
                     sight = Some(self.cloud.look(&claim.spec.region, &id).await?);
                 }
                 QueueStep::ReadJobs => {
-                    let key = &claim.key;
-                    let github = self.github_for(Errand::Launch);
-                    let read = github.jobs(&key.repository, claim.run_id, claim.attempt);
-                    jobs = Some(match read.await {
-                        Ok(jobs) => Some(jobs),
-                        Err(error) if error.refusal().is_some() => None,
-                        Err(error) => return Err(error.into()),
-                    });
+                    jobs = Some(self.jobs_of(claim, Errand::Launch).await?);
                 }
                 QueueStep::Commit(after, why) => return Ok((after, why)),
             }

@@ -1,16 +1,20 @@
 //! There are never more instances than configured, and nobody who waits for one is forgotten.
 
+use std::time::Duration;
+
 use reprise_config::Settings;
 use reprise_engine::room::InstanceLimits;
+use reprise_model::ending::Telling;
 use reprise_model::ids::{Repository, RunId};
 use reprise_model::instance::{Capacity, InstanceState};
 use reprise_model::job::{Conclusion, Job};
-use reprise_model::ledger::{ClaimKey, ClaimState};
+use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim};
 use reprise_model::webhook::JobAction;
 use reprise_store::Store;
 
+use crate::fakes::github::Fault;
 use crate::fakes::house::House;
-use crate::fakes::samples::{RUN, ended, queued, repository, settings};
+use crate::fakes::samples::{RUN, ended, queued, repository, settings, settings_that_search};
 
 const MANY: InstanceLimits = InstanceLimits {
     stack: 1_000,
@@ -22,26 +26,43 @@ const MANY: InstanceLimits = InstanceLimits {
 async fn of_two_thousand_jobs_of_one_run_as_many_as_allowed_get_machines_and_all_others_an_end() {
     let house = House::new();
     let running = house.start_with(limited(MANY), 2_000);
-    for job in 1..=2_000 {
-        house.send_job(JobAction::Queued, &queued(job, "build"));
+    let jobs: Vec<Job> = (1..=2_000).map(|id| queued(id, &named(id))).collect();
+    house.github.begin(&jobs);
+    // Twenty pages take a while.
+    house.github.reads_take(Duration::from_secs(5));
+    for job in &jobs {
+        house.send_job(JobAction::Queued, job);
     }
     house.until_quiet().await;
-    house.pass(1_800).await;
+    house.pass(300).await;
+    // The jobs once, and for each check run itself and a list of those there are.
+    let requests = house.github.requests();
+    assert!(requests <= 100, "{requests}");
+    // From here on it is asked why those that have machines still wait.
+    house.pass(1_500).await;
+    let requests = house.github.requests();
+    assert!(requests <= 250, "{requests}");
     assert_eq!(house.cloud.launched().len(), 256);
-    // What was refused before anything was asked for has no claim; the rest has the reason in it.
-    let mut refused = 0;
-    for job in 1..=2_000 {
-        match state(&house, job).await {
-            Some(ClaimState::Launched { .. }) => {}
-            Some(ClaimState::GivenUp { why }) => {
-                assert!(why.contains("limits.instances_per_run is 256"), "{why}");
-                refused += 1;
-            }
-            Some(ClaimState::Wanted) => panic!("job {job} waits for nothing"),
-            None => refused += 1,
-        }
+    let claims = claims(&house, 2_000).await;
+    let refused: Vec<&LaunchClaim> = claims.iter().filter(|claim| is_refused(claim)).collect();
+    assert_eq!(refused.len(), 2_000 - 256);
+    for claim in &refused {
+        assert_eq!(claim.due, None, "{claim:?}");
     }
-    assert_eq!(refused, 2_000 - 256);
+    let told = refused.iter().filter(|claim| is_told(claim)).count();
+    assert_eq!(told, 20);
+    let checks = house.github.checks();
+    assert_eq!(checks.len(), 20);
+    for check in &checks {
+        assert!(
+            check
+                .title
+                .contains("asks for a machine that it cannot have"),
+            "{check:?}"
+        );
+        let why = "limits.instances_per_run is 256";
+        assert!(check.summary.contains(why), "{check:?}");
+    }
     running.stop().await;
 }
 
@@ -61,6 +82,75 @@ async fn a_run_that_is_full_is_refused_in_words() {
     house.send_job(JobAction::Queued, &other);
     house.until_quiet().await;
     assert_eq!(house.cloud.launched().len(), 2, "another run has its own");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_refused_is_not_launched_for_by_the_search_for_queued_jobs() {
+    let house = House::new();
+    let limits = InstanceLimits { run: 1, ..MANY };
+    let running = house.start_with(with_limits(settings_that_search(true), limits), 100);
+    let jobs = [queued(1, "build"), queued(2, "test")];
+    house.github.begin(&jobs);
+    for job in &jobs {
+        house.send_job(JobAction::Queued, job);
+        house.until_quiet().await;
+    }
+    // There is room again, and the job still waits while rounds of the search go by.
+    house.cloud.take(&house.cloud.only_launched());
+    house
+        .github
+        .put(&ended(jobs[0].clone(), Conclusion::Success, house.now()));
+    house.pass(4_000).await;
+    assert_eq!(house.cloud.launched().len(), 1);
+    let state = state(&house, 2).await;
+    assert!(
+        matches!(&state, Some(ClaimState::GivenUp { why }) if why.contains("instances_per_run is 1")),
+        "{state:?}"
+    );
+    assert_eq!(house.github.checks().len(), 1);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_fails_is_made_by_one_of_those_who_wait_for_it() {
+    let house = House::new();
+    let limits = InstanceLimits { run: 1, ..MANY };
+    let running = house.start_with(limited(limits), 100);
+    let jobs: Vec<Job> = (1..=21).map(|id| queued(id, &named(id))).collect();
+    house.github.begin(&jobs);
+    house.github.reads_take(Duration::from_secs(5));
+    house.github.fail_reads(Some(Fault::Down));
+    for job in &jobs {
+        house.send_job(JobAction::Queued, job);
+    }
+    house
+        .until("a look", async || house.github.jobs_reads() > 0)
+        .await;
+    house.pass(6).await;
+    assert_eq!(house.github.jobs_reads(), 1);
+    house.github.fail_reads(None);
+    house.pass(300).await;
+    assert_eq!(house.github.checks().len(), 20);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_search_asks_about_all_jobs_of_a_run_with_a_few_looks_at_it() {
+    let house = House::new();
+    let running = house.start_with(with_limits(settings_that_search(true), MANY), 250);
+    let jobs: Vec<Job> = (1..=200).map(|id| queued(id, &named(id))).collect();
+    house.github.begin(&jobs);
+    house.github.reads_take(Duration::from_secs(2));
+    for job in &jobs {
+        house.send_job(JobAction::Queued, job);
+    }
+    house.until_quiet().await;
+    house.pass(1_000).await;
+    let asked = r#"reprise_launched_jobs_asked_about_total{reason="runner-never-came"} 200"#;
+    assert!(running.shows(asked), "{}", running.metrics());
+    let reads = house.github.jobs_reads();
+    assert!(reads <= 10, "{reads}");
     running.stop().await;
 }
 
@@ -199,6 +289,28 @@ async fn what_ends_makes_room_though_ec2_still_shows_it() {
     running.stop().await;
 }
 
+fn named(job: u64) -> String {
+    format!("build-{job}")
+}
+
+async fn claims(house: &House, jobs: u64) -> Vec<LaunchClaim> {
+    let mut claims = Vec::new();
+    for job in 1..=jobs {
+        let found = house.store.claim(&key(job)).await.expect("readable");
+        claims.push(found.expect("each has one").record);
+    }
+    claims
+}
+
+fn is_refused(claim: &LaunchClaim) -> bool {
+    matches!(&claim.state, ClaimState::GivenUp { why } if why.contains("limits.instances_per_run is 256"))
+}
+
+fn is_told(claim: &LaunchClaim) -> bool {
+    let end = claim.end.as_ref();
+    end.is_some_and(|end| end.check == Telling::Done)
+}
+
 async fn send(house: &House, job: u64) {
     house.send_job(JobAction::Queued, &queued(job, "build"));
     house.until_quiet().await;
@@ -222,7 +334,10 @@ fn key(job: u64) -> ClaimKey {
 
 fn limited(instances: InstanceLimits) -> Settings {
     assert_eq!(queued(1, "build").run_id, RUN);
-    let mut settings = settings(true);
+    with_limits(settings(true), instances)
+}
+
+fn with_limits(mut settings: Settings, instances: InstanceLimits) -> Settings {
     let fleet = settings.fleet.as_mut().expect("a fleet");
     fleet.offer.limits.instances = instances;
     settings

@@ -21,6 +21,7 @@ mod lost;
 mod paces;
 mod pumps;
 mod reaps;
+mod recalls;
 mod replicas;
 mod runners;
 mod serving;

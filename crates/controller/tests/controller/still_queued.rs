@@ -36,10 +36,10 @@ async fn launched(house: &House, job: Job) -> (Job, String) {
         .until("launched", async || is_launched(house, job.id.0).await)
         .await;
     let claim = claim(house, job.id.0).await.expect("there is one");
-    match claim.state {
-        ClaimState::Launched { instance, .. } => (job, instance.to_string()),
-        other => panic!("{other:?}"),
-    }
+    let ClaimState::Launched { instance, .. } = claim.state else {
+        panic!("{:?}", claim.state);
+    };
+    (job, instance.to_string())
 }
 
 #[tokio::test(start_paused = true)]

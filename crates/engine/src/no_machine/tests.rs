@@ -1,3 +1,4 @@
+use reprise_model::machine_refusal::MachineRefusal;
 use reprise_model::reason::RefusalKind;
 
 use super::*;
@@ -32,17 +33,17 @@ fn end(claim: &LaunchClaim) -> VisibleEnd {
 }
 
 fn committed(step: EndStep) -> LaunchClaim {
-    match step {
-        EndStep::Commit(claim) => claim,
-        other => panic!("{other:?}"),
-    }
+    let EndStep::Commit(claim) = step else {
+        panic!("{step:?}");
+    };
+    claim
 }
 
 fn written(step: EndStep) -> CheckRunOrder {
-    match step {
-        EndStep::Write(None, order) => order,
-        other => panic!("{other:?}"),
-    }
+    let EndStep::Write(None, order) = step else {
+        panic!("{step:?}");
+    };
+    order
 }
 
 fn seen(order: &CheckRunOrder, id: u64) -> CheckRunSeen {
@@ -118,13 +119,12 @@ fn a_repeat_makes_no_second_check_run_and_a_later_attempt_writes_over_it() {
         attempt: claim.attempt.next(),
         ..claim
     };
-    match decide(&later, words, CheckWords::Seen(&there), at(0)) {
-        EndStep::Write(Some(id), again) => {
-            assert_eq!(id, CheckRunId(7));
-            assert!(again.summary.contains("attempt 2"), "{}", again.summary);
-        }
-        other => panic!("{other:?}"),
-    }
+    let step = decide(&later, words, CheckWords::Seen(&there), at(0));
+    let EndStep::Write(Some(id), again) = step else {
+        panic!("{step:?}");
+    };
+    assert_eq!(id, CheckRunId(7));
+    assert!(again.summary.contains("attempt 2"), "{}", again.summary);
 }
 
 #[test]
@@ -282,4 +282,28 @@ fn a_refused_job_reads_what_is_wrong_with_its_labels() {
     insta::assert_snapshot!(format!("{}\n\n{}", order.title, order.summary));
     let done = answer(&claim, Asked::Check, &ChangeAnswer::Accepted);
     assert_eq!((end(&done).check, done.due), (Telling::Done, None));
+}
+
+#[test]
+fn jobs_that_are_refused_together_are_told_of_together() {
+    let refusal = LaunchRefusal::from(MachineRefusal::RunIsFull {
+        there: 256,
+        most: 256,
+    });
+    let home = claim().spec.region;
+    let due = |seconds| {
+        let job = queued();
+        let claim = refused(
+            &claim().key.repository,
+            &job,
+            &refusal,
+            &home,
+            at(0) + secs(seconds),
+        );
+        claim.due.map(|due| due.at)
+    };
+    for refused_at in [1, 2, 29, 30] {
+        assert_eq!(due(refused_at), Some(at(60)), "{refused_at}");
+    }
+    assert_eq!(due(31), Some(at(90)));
 }

@@ -63,9 +63,10 @@ fn summary(job: &Unserved<'_>) -> String {
             reason(last_words),
         ),
         Why::Refused(refusal) => format!(
-            "{who}\n\n**Why:** {}\n\n**What to do:** correct the `runs-on` labels in the workflow file and \
-             push; `reprise labels check` shows what labels ask for. Cancel this run: its job would wait \
-             for a day.",
+            "{who}\n\n**Why:** {}\n\n**What to do:** where the labels are wrong, correct `runs-on` in the \
+             workflow file and push; `reprise labels check` shows what labels ask for. Where the run has \
+             too many jobs at once, keep some of them back with `max-parallel`, or ask whoever runs \
+             Reprise for a higher limit. Cancel this run: its job would wait for a day.",
             reason(refusal),
         ),
     }

@@ -45,10 +45,10 @@ fn decided(
 }
 
 fn committed(step: QueueStep) -> (LaunchClaim, Why) {
-    match step {
-        QueueStep::Commit(claim, why) => (claim, why),
-        other => panic!("{other:?}"),
-    }
+    let QueueStep::Commit(claim, why) = step else {
+        panic!("{step:?}");
+    };
+    (claim, why)
 }
 
 #[test]

@@ -511,7 +511,7 @@ fn chosen() -> LaunchClaim {
 
 /// A claim that waited for room, and was made while a breaker was open.
 fn waited() -> LaunchClaim {
-    let claim = launch_claim(408, ClaimState::Wanted, Some(Due::now(at(20))));
+    let claim = launch_claim(412, ClaimState::Wanted, Some(Due::now(at(20))));
     let mut left_out = LeftOut::default();
     left_out.add("subnet-0123456789abcdefa", "c7a.large");
     LaunchClaim {

@@ -33,6 +33,8 @@ struct State {
     posts: u32,
     jobs_reads: u32,
     run_reads: u32,
+    /// Requests, each page of a list being one.
+    requests: usize,
     reads_take: Duration,
     reads: Option<Fault>,
     next_post: Option<PostFault>,
@@ -211,6 +213,11 @@ impl FakeGitHub {
         self.lock().jobs_reads
     }
 
+    /// How many requests all that took: each page of a list is one.
+    pub(crate) fn requests(&self) -> usize {
+        self.lock().requests
+    }
+
     /// The jobs of the latest attempt.
     pub(crate) fn latest(&self, run: RunId) -> Vec<Job> {
         let state = self.lock();
@@ -324,6 +331,11 @@ impl FakeRun {
     }
 }
 
+/// The pages of a list: also an empty one, and one that a full page leads to, is asked for.
+fn pages(listed: usize) -> usize {
+    listed / 100 + 1
+}
+
 fn queued(job: Job) -> Job {
     Job {
         status: JobStatus::Queued,
@@ -340,6 +352,7 @@ impl GitHub for FakeGitHub {
         let (answer, time) = {
             let mut state = self.lock();
             state.run_reads += 1;
+            state.requests += 1;
             (state.show(run), state.reads_take)
         };
         takes(time).await;
@@ -355,7 +368,9 @@ impl GitHub for FakeGitHub {
         let (answer, time) = {
             let mut state = self.lock();
             state.jobs_reads += 1;
-            (state.list(run, attempt), state.reads_take)
+            let jobs = state.list(run, attempt);
+            state.requests += pages(jobs.as_ref().map_or(0, Vec::len));
+            (jobs, state.reads_take)
         };
         takes(time).await;
         answer
@@ -394,7 +409,8 @@ impl GitHub for FakeGitHub {
     }
 
     async fn check_runs(&self, _: &Repository, head: &Sha) -> Result<Vec<CheckRunSeen>, PortError> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.requests += pages(state.checks.len());
         state.may_read("list check runs")?;
         if state.may_not_check {
             return Err(failure("list check runs", PortErrorKind::Denied, None));
@@ -418,6 +434,7 @@ impl GitHub for FakeGitHub {
     ) -> ChangeReply {
         let mut state = self.lock();
         state.check_posts += 1;
+        state.requests += 1;
         let fault = state.next_changes.pop_front();
         if fault != Some(ChangeFault::Lost) {
             let next = CheckRunId(900 + u64::from(state.check_posts));
@@ -429,6 +446,7 @@ impl GitHub for FakeGitHub {
 
     async fn cancel_run(&self, _: &Repository, run: RunId) -> ChangeReply {
         let mut state = self.lock();
+        state.requests += 1;
         let fault = state.next_changes.pop_front();
         if fault != Some(ChangeFault::Lost) {
             state.cancelled.push(run);

@@ -138,7 +138,7 @@ fn triage_decides_without_a_look_where_no_look_could_change_it() {
 
     assert_eq!(triage(&failed, true, OURS), Triage::Look);
     assert_eq!(triage(&failed, true, FleetRule::Foreign), Triage::Look);
-    assert_eq!(triage(&passed, true, OURS), Triage::Look);
+    assert_eq!(triage(&passed, true, OURS), Triage::Recall);
     assert_eq!(
         triage(&passed, true, FleetRule::Foreign),
         Triage::Decided(settled(SettleReason::Succeeded, None, None))
