@@ -30,7 +30,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     let mut dice = Dice::new(seed);
     let mut kind = Kind::draw(&mut dice);
     // By dice of its own, as below.
-    kind.mandate.cancels_exhausted = Dice::new(seed ^ CANCEL_DICE).chance(500);
+    kind.mandate.cancels_exhausted = Dice::new(seed ^ CANCEL_DICE).chance(850);
     let swarm = Swarm::draw(&mut dice);
     let mix = Mix::draw(&mut dice, &swarm, &kind);
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);
