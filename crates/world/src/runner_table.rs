@@ -9,9 +9,12 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use http::{Request, Response, StatusCode};
 use jiff::Timestamp;
 use reprise_model::ids::InstanceId;
+use reprise_model::runner_config;
 use reprise_model::runner_row::{CONFIG, EXPIRES, KEY, RoleId};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -107,9 +110,10 @@ impl RunnerTable {
     }
 
     /// The configuration that lies there for an instance, as its runner's program takes it.
-    pub fn configuration(&self, instance: &InstanceId) -> Option<&str> {
+    pub fn configuration(&self, instance: &InstanceId) -> Option<String> {
         let item = self.items.get(&self.role.row_of(instance))?;
-        item.get(CONFIG)?["B"].as_str()
+        let packed = STANDARD.decode(item.get(CONFIG)?["B"].as_str()?).ok()?;
+        runner_config::unpack(&packed).ok()
     }
 
     /// How many requests each action had.

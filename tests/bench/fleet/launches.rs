@@ -201,7 +201,7 @@ fn start_runners(world: &mut World, now: Timestamp, refused: &mut BTreeSet<Insta
         })
         .filter_map(|machine| {
             let config = world.runner_table().configuration(&machine.id)?;
-            Some((machine.id.clone(), config.to_owned()))
+            Some((machine.id.clone(), config))
         })
         .collect();
     for (instance, config) in ready {
