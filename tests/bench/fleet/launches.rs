@@ -60,13 +60,14 @@ const TO_LAUNCH: [&str; 5] = [
 
 /// What GitHub is asked once a repository or organisation, or at intervals (the search for lost
 /// webhooks and for queued jobs that none announced), however many jobs there are.
-const NOT_BY_JOBS: [&str; 8] = [
+const NOT_BY_JOBS: [&str; 9] = [
     "access token",
     "installation of a repository",
     "installations",
     "jobs of an attempt",
     "repositories of the installation",
     "runner groups",
+    "runners",
     "runs",
     "webhook deliveries",
 ];
