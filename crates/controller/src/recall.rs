@@ -77,19 +77,21 @@ impl Recall {
 impl<P: Ports> Controller<P> {
     /// An instance of the stack as EC2 listed it; `None` where it must be looked at.
     pub(crate) async fn recall(&self, region: &Region, id: &InstanceId) -> Option<InstanceView> {
-        loop {
-            match self.recall.of(region, id, self.now()) {
-                Known::As(view) => return Some(*view),
-                Known::Unlisted => return None,
-                Known::ListFirst => {}
-            }
-            let Ok(_listing) = self.recall.listing.try_lock() else {
-                // Whoever has it brings what is wanted.
-                drop(self.recall.listing.lock().await);
-                continue;
-            };
+        match self.recall.of(region, id, self.now()) {
+            Known::As(view) => return Some(*view),
+            Known::Unlisted => return None,
+            Known::ListFirst => {}
+        }
+        // Once: a list that takes long is old when it comes.
+        match self.recall.listing.try_lock() {
             // In a box, as it is deep and hardly ever done.
-            Box::pin(self.list_to_recall(region)).await?;
+            Ok(_listing) => Box::pin(self.list_to_recall(region)).await?,
+            // Whoever has it brings what is wanted.
+            Err(_) => drop(self.recall.listing.lock().await),
+        }
+        match self.recall.of(region, id, self.now()) {
+            Known::As(view) => Some(*view),
+            Known::Unlisted | Known::ListFirst => None,
         }
     }
 
