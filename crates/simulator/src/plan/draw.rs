@@ -146,7 +146,7 @@ fn world(dice: &mut Dice, swarm: &Swarm, kind: &Kind) -> WorldPlan {
         job_lists_lag: up_to(dice, most_list_lag),
         no_checks_read: kind.no_checks_read,
         machines_are_ready: kind.machines_are_ready,
-        no_actions_write: swarm.has(dice) && dice.chance(30),
+        no_actions_write: swarm.has(dice) && dice.chance(120),
         logs_are_gone: swarm.has(dice) && dice.chance(30),
         never_come_up: kind.never_come_up,
     }
