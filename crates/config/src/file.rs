@@ -182,6 +182,7 @@ pub(crate) struct Limits {
     pub(crate) volume: Option<u32>,
     pub(crate) iops: Option<u32>,
     pub(crate) image_owners: Vec<String>,
+    pub(crate) labels: Vec<String>,
     pub(crate) regions: Option<Vec<String>>,
     pub(crate) instances: Option<u32>,
     pub(crate) instances_per_repository: Option<u32>,

@@ -99,6 +99,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 12] = [
             "volume",
             "iops",
             "image_owners",
+            "labels",
             "regions",
             "instances",
             "instances_per_repository",

@@ -4,7 +4,7 @@
 use reprise_engine::offer::Limits;
 use reprise_engine::room::InstanceLimits;
 use reprise_model::ids::Region;
-use reprise_model::labels::FamilyPattern;
+use reprise_model::labels::{FamilyPattern, LabelPattern};
 
 use crate::RegionConfig;
 use crate::checker::Checker;
@@ -52,6 +52,7 @@ pub(super) fn limits(
         iops: Some(number(checker, "iops", section.iops, IOPS)),
         image_owners: owners(checker, section.image_owners),
         regions: allowed(checker, section.regions, regions),
+        labels: labels(checker, &section.labels),
         instances,
     }
 }
@@ -78,6 +79,15 @@ fn families(checker: &mut Checker<'_>, families: Option<Vec<String>>) -> Vec<Fam
     read.filter_map(|family| {
         let family = family.map_err(|error| format!("holds a mistake: {error}"));
         checker.good("limits.families", family)
+    })
+    .collect()
+}
+
+fn labels(checker: &mut Checker<'_>, labels: &[String]) -> Vec<LabelPattern> {
+    let read = labels.iter().map(|text| text.parse());
+    read.filter_map(|label: Result<LabelPattern, _>| {
+        let label = label.map_err(|error| format!("holds a mistake: {error}"));
+        checker.good("limits.labels", label)
     })
     .collect()
 }

@@ -13,6 +13,7 @@ const CHOICES: &str = r#"
 [limits]
 families = ["c7", "g5.*"]
 image_owners = ["self", "123456789012"]
+labels = ["gpu", "team-*"]
 instances_per_run = 20
 
 [runners.gpu]
@@ -70,11 +71,13 @@ fn the_limits_are_safe_where_nothing_is_said() {
         iops,
         image_owners,
         regions,
+        labels,
         instances,
     } = fleet(GOOD).offer.limits;
     assert_eq!((cpu, ram), (Some(64), Some(256)));
     assert_eq!((volume, iops), (Some(500), Some(16_000)));
     assert!(families.is_empty() && image_owners.is_empty() && regions.is_empty());
+    assert!(labels.is_empty());
     assert_eq!(instances, InstanceLimits::default());
 }
 
@@ -125,7 +128,7 @@ fn limits_that_allow_nothing_are_mistakes() {
     insta::assert_snapshot!(all_bad(&[
         &also("[limits]\ncpu = 0\ninstances = 0\nfamilies = []\nregions = []"),
         &also("[limits]\nfamilies = [\"c7 a\"]\nregions = [\"eu-west-2\"]"),
-        &also("[limits]\nimage_owners = [\"amazn\", \"12345\"]"),
+        &also("[limits]\nimage_owners = [\"amazn\", \"12345\"]\nlabels = [\"gpu \"]"),
         &also("[limits]\ncpu = 1\nram = 2"),
         &also("[limits]\ninstance = 3"),
         &also("[limits]\nrepositories = [\"acme/*\"]"),

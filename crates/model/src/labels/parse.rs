@@ -132,6 +132,9 @@ impl<'a> Reading<'a> {
             return;
         }
         let ours = is_ours(label);
+        if !ours && !label.trim().is_empty() && !settings(label).all(is_for_us) {
+            self.labels.others.push(label.to_owned());
+        }
         for setting in settings(label) {
             if ours || is_setting(setting) {
                 self.setting(setting);
@@ -209,6 +212,16 @@ fn is_setting(setting: Setting<'_>) -> bool {
             Some(Meaning::Honoured(key)) => means_something_bare(key),
             Some(Meaning::Ignored) => true,
             Some(Meaning::Unsupported { .. }) | None => false,
+        }
+}
+
+/// Whether a part of a label beside ours is said to us alone: a setting, and no bare word that may as well
+/// be the name that others have for their runners.
+fn is_for_us(setting: Setting<'_>) -> bool {
+    setting.value.is_some()
+        || match meaning(setting.key.text) {
+            Some(Meaning::Honoured(key)) => means_something_bare(key),
+            Some(Meaning::Ignored | Meaning::Unsupported { .. }) | None => false,
         }
 }
 
