@@ -13,7 +13,7 @@ use reprise_model::breaker::LeftOut;
 use reprise_model::ids::Repository;
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
-use reprise_model::labels::{JobLabels, LabelErrors};
+use reprise_model::labels::{self, JobLabels, LabelErrors};
 use reprise_model::launch::Asked;
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
@@ -92,12 +92,13 @@ pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedV
     if let Some(claim) = facts.claim {
         return claimed_before(claim, now);
     }
+    // Another installation hears of the same job, and it is that one's, with all its mistakes.
+    let env = labels::env_of(&facts.job.labels);
+    if !fleet.environment.serves(env.as_ref()) {
+        return QueuedVerdict::Ignore(IgnoreReason::NotForUs);
+    }
     match facts.labels {
         Ok(None) => QueuedVerdict::Ignore(IgnoreReason::NotForUs),
-        // Another installation hears of the same job, and it is that one's.
-        Ok(Some(labels)) if !fleet.environment.serves(labels.env.as_ref()) => {
-            QueuedVerdict::Ignore(IgnoreReason::NotForUs)
-        }
         Ok(Some(labels)) => match claim(facts, labels, fleet, rules, now) {
             Ok(claim) => QueuedVerdict::Launch(claim),
             Err(instead) => *instead,

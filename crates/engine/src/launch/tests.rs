@@ -193,12 +193,24 @@ fn what_labels_choose_stands_in_the_claim() {
 #[test]
 fn a_job_of_another_environment_is_another_installations() {
     for (label, ours) in [("env=production", true), ("env=staging", false)] {
-        let case = Queued {
-            labels: labels(&format!("runs-on=1/{label}")),
-            ..Queued::default()
-        };
+        let case = Queued::labelled(&format!("runs-on=1/{label}"));
         let ignored = case.verdict() == QueuedVerdict::Ignore(IgnoreReason::NotForUs);
         assert_eq!(ignored, !ours, "{label}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_label_of_another_environment_is_another_installations_to_tell() {
+    for mistake in ["cpu=lots", "familly=c7a", "family=p5"] {
+        let staging = Queued::labelled(&format!("runs-on=1/{mistake}/env=staging"));
+        assert_eq!(
+            staging.verdict(),
+            QueuedVerdict::Ignore(IgnoreReason::NotForUs),
+            "{mistake}"
+        );
+        let ours = Queued::labelled(&format!("runs-on=1/{mistake}"));
+        let verdict = ours.verdict();
+        assert!(matches!(verdict, QueuedVerdict::Refuse(_)), "{mistake}");
     }
 }
 
@@ -430,6 +442,13 @@ impl Default for Queued {
 }
 
 impl Queued {
+    fn labelled(label: &str) -> Self {
+        let mut case = Self::default();
+        case.job.labels = vec![label.to_owned()];
+        case.labels = labels(label);
+        case
+    }
+
     fn verdict(&self) -> QueuedVerdict {
         self.verdict_at(at(0))
     }

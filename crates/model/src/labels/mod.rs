@@ -30,7 +30,7 @@ pub use self::family::{FamilyPattern, InvalidFamily};
 pub use self::keys::nearest;
 pub use self::name::{InvalidName, Name};
 pub use self::others::{InvalidLabelPattern, LabelPattern};
-pub use self::parse::{parse, read_wish, retry_of};
+pub use self::parse::{env_of, parse, read_wish, retry_of};
 pub use self::runner::PredefinedRunner;
 pub use self::spot::SpotChoice;
 pub use self::wish::{ImageChoice, MachineWish};

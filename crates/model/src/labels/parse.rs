@@ -4,7 +4,7 @@ use super::keys::{Key, Meaning, Part, honoured, meaning, nearest_key};
 use super::values::{self, did_you_mean, mistake};
 use super::volume::volume;
 use super::word::{Setting, Word, settings};
-use super::{JobLabels, LabelError, LabelErrors, MachineWish, SpotChoice};
+use super::{JobLabels, LabelError, LabelErrors, MachineWish, Name, SpotChoice};
 use crate::launch::SpotStrategy;
 use crate::policy::RetryPolicy;
 
@@ -76,6 +76,18 @@ pub fn retry_of(labels: &[String]) -> Option<RetryPolicy> {
         .filter(|setting| meaning(setting.key.text) == Some(Meaning::Honoured(Key::Retry)))
         .last()
         .map(|setting| values::retry(setting).unwrap_or(RetryPolicy::Never))
+}
+
+/// The environment that the labels name, whatever else is wrong with them; `None` where they name none, or
+/// none that can be understood: its mistake is told where jobs without one are served.
+///
+/// Of several installations that hear of a job, only the one whose it is may speak of its mistakes.
+pub fn env_of(labels: &[String]) -> Option<Name> {
+    let settings = labels.iter().flat_map(|label| settings(label));
+    let named = settings
+        .filter(|setting| setting.value.is_some())
+        .filter(|setting| meaning(setting.key.text) == Some(Meaning::Honoured(Key::Env)));
+    values::name(named.last()?, ENV).ok()
 }
 
 fn is_ours(label: &str) -> bool {

@@ -219,6 +219,25 @@ fn a_label_is_other_peoples_where_any_part_of_it_says_nothing_to_us() {
 }
 
 #[test]
+fn the_environment_is_read_whatever_else_is_wrong() {
+    for (labels, expected) in [
+        (
+            &["runs-on=1/env=staging/cpu=lots"] as &[&str],
+            Some("staging"),
+        ),
+        (&["runs-on=1/familly=c7a", "env=Staging"], Some("staging")),
+        (&["runs-on=1/env=staging", "env=qa"], Some("qa")),
+        (&["runs-on=1/cpu=lots", "env"], None),
+        (&["runs-on=1/env=a b"], None),
+        (&["runs-on=1"], None),
+    ] {
+        let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
+        let read = env_of(&labels);
+        assert_eq!(read, expected.map(name), "{labels:?}");
+    }
+}
+
+#[test]
 fn settings_of_other_fleets_that_change_nothing_here_are_ignored_and_listed() {
     let labels = good(&[
         "runs-on=1/extras=s3-cache+efs,pool=fast",
