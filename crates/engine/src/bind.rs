@@ -58,7 +58,7 @@ pub fn landed(on: &InstanceId, claim: Option<&LaunchClaim>, seen: Option<Capacit
     let Some(claim) = claim else {
         return Landed::Right;
     };
-    if claim.why == CapacityReason::LaterAttemptMayUseSpot {
+    if claim.decided() == CapacityReason::LaterAttemptMayUseSpot {
         return Landed::Right;
     }
     let own = match &claim.state {
@@ -146,6 +146,19 @@ mod tests {
             ..claim()
         };
         assert_eq!(landed(&instance().id, Some(&may), None), Landed::Right);
+    }
+
+    #[test]
+    fn one_that_may_use_spot_is_right_there_also_after_a_shortage_of_it() {
+        for why in [CapacityReason::NoSpotCapacity, CapacityReason::BreakerOpen] {
+            let claim = LaunchClaim {
+                why,
+                first_why: Some(CapacityReason::LaterAttemptMayUseSpot),
+                ..of_later_attempt()
+            };
+            let spot = Some(Capacity::Spot);
+            assert_eq!(landed(&other(), Some(&claim), spot), Landed::Right);
+        }
     }
 
     #[test]

@@ -330,6 +330,7 @@ fn fallen_back(claim: LaunchClaim, served: u32, now: Timestamp) -> LaunchClaim {
             tries: tries(&claim),
         }),
         generation,
+        first_why: Some(claim.decided()),
         why: CapacityReason::NoSpotCapacity,
         asked: left_over(claim.asked, served),
         spec: LaunchSpec {
@@ -387,6 +388,7 @@ fn claim(
             tags: request.tags,
         },
         why: decision.why,
+        first_why: (wished.why != decision.why).then_some(wished.why),
         generation: 0,
         state: ClaimState::Wanted,
         due: None,

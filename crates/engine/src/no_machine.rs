@@ -198,6 +198,7 @@ pub fn refused(
         runner_labels: job.labels.clone(),
         spec: nothing(home),
         why: CapacityReason::FirstAttempt,
+        first_why: None,
         generation: 0,
         state: ClaimState::GivenUp {
             why: refusal.to_string(),

@@ -205,6 +205,7 @@ pub(crate) fn claim() -> LaunchClaim {
             tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
+        first_why: None,
         generation: 0,
         state: ClaimState::Launched {
             instance: instance().id,

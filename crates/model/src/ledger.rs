@@ -224,6 +224,9 @@ pub struct LaunchClaim {
     pub spec: LaunchSpec,
     /// Why this capacity.
     pub why: CapacityReason,
+    /// Why the capacity that was decided on at first, where another one took its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_why: Option<CapacityReason>,
     /// Counts the requests of this capacity that differ, so that each has a client token of its own.
     pub generation: u32,
     /// Where it stands.
@@ -269,6 +272,11 @@ impl LaunchClaim {
                 format!("reprise-{leader}-{capacity}-{generation}-{of}")
             }
         }
+    }
+
+    /// Why the capacity that was decided on, whatever took its place.
+    pub fn decided(&self) -> CapacityReason {
+        self.first_why.unwrap_or(self.why)
     }
 
     /// The job in whose name EC2 is asked.

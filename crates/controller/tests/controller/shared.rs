@@ -287,6 +287,7 @@ fn a_claim(job: u64) -> LaunchClaim {
             tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
+        first_why: None,
         generation: 0,
         state: ClaimState::Wanted,
         due: None,

@@ -263,6 +263,7 @@ fn spot_that_ec2_has_not_becomes_on_demand_at_once_under_a_new_token() {
     assert_eq!(claim.spec.capacity, Capacity::OnDemand);
     assert!(!claim.spec.may_fall_back);
     assert_eq!(claim.why, CapacityReason::NoSpotCapacity);
+    assert_eq!(claim.decided(), CapacityReason::FirstAttempt);
     assert_eq!(claim.due.map(|due| due.at), Some(at(0)));
     assert_ne!(claim.client_token(), before.client_token());
 }

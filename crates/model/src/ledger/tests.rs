@@ -161,6 +161,7 @@ fn claim(state: ClaimState) -> LaunchClaim {
             tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
+        first_why: None,
         generation: 2,
         state,
         due: None,

@@ -451,6 +451,7 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
             tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
+        first_why: None,
         generation: 0,
         state,
         due,

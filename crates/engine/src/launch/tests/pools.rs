@@ -23,6 +23,7 @@ fn a_job_goes_on_demand_at_once_while_the_breakers_of_all_its_pools_are_open() {
     let claim = launched_for(&case);
     assert_eq!(claim.spec.capacity, Capacity::OnDemand);
     assert_eq!(claim.why, CapacityReason::BreakerOpen);
+    assert_eq!(claim.decided(), CapacityReason::FirstAttempt);
     assert!(!claim.spec.may_fall_back);
     assert!(
         claim.spec.left_out.is_empty(),
