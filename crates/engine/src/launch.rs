@@ -312,6 +312,11 @@ impl Retry<'_> {
     }
 }
 
+/// The claim of the request that follows where spot is refused; `None` where none does.
+pub(crate) fn after_spot(claim: &LaunchClaim, now: Timestamp) -> Option<LaunchClaim> {
+    may_fall_back(claim).then(|| fallen_back(claim.clone(), 0, now))
+}
+
 fn may_fall_back(claim: &LaunchClaim) -> bool {
     claim.spec.capacity == Capacity::Spot && claim.spec.may_fall_back
 }

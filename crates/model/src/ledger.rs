@@ -265,13 +265,20 @@ impl LaunchClaim {
     /// instance that was launched. A shared request's token names the number of instances, too: EC2
     /// refuses a known token with another one.
     pub fn client_token(&self) -> String {
-        let (leader, capacity) = (self.leader(), self.spec.capacity);
+        let request = self.request();
         match self.share() {
-            None => format!("reprise-{leader}-{capacity}-{}", self.generation),
-            Some(Share { generation, of, .. }) => {
-                format!("reprise-{leader}-{capacity}-{generation}-{of}")
-            }
+            None => request,
+            Some(Share { of, .. }) => format!("{request}-{of}"),
         }
+    }
+
+    /// What its request is known by, which its instances are tagged with.
+    pub fn request(&self) -> String {
+        let (leader, capacity) = (self.leader(), self.spec.capacity);
+        let generation = self
+            .share()
+            .map_or(self.generation, |share| share.generation);
+        format!("reprise-{leader}-{capacity}-{generation}")
     }
 
     /// Why the capacity that was decided on, whatever took its place.

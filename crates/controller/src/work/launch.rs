@@ -218,6 +218,7 @@ impl<P: Ports> Controller<P> {
         let ours = [
             (keys.stack(), fleet.stack.to_string()),
             (keys.launch(), claim.leader().to_string()),
+            (keys.request(), claim.request()),
             (keys.repository(), claim.key.repository.to_string()),
             (keys.run(), claim.run_id.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),

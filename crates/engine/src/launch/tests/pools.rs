@@ -64,13 +64,7 @@ fn waiting_for_room_uses_up_no_tries_and_never_ends() {
         ..InstanceCounts::default()
     };
     for waited in 1..200 {
-        let room = room(
-            &InstanceLimits::default(),
-            &full,
-            claim.waited,
-            at(0),
-            MIDDLE,
-        );
+        let room = room(&InstanceLimits::default(), &full, &claim, at(0), MIDDLE);
         let Room::Wait { due, .. } = room else {
             panic!("it is full");
         };
