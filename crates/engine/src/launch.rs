@@ -14,7 +14,7 @@ use reprise_model::ids::Repository;
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
 use reprise_model::labels::{self, JobLabels, LabelErrors};
-use reprise_model::launch::Asked;
+use reprise_model::launch::{Asked, LaunchFault};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
 };
@@ -160,7 +160,13 @@ pub fn answered(
             fallen_back(claim, served, now)
         }
         LaunchAnswer::NoCapacity { codes, .. } => retry.after_a_no(claim, no_capacity(&codes)),
-        LaunchAnswer::Refused { message } => retry.after_a_no(claim, message),
+        // The quota of spot is not that of on-demand.
+        LaunchAnswer::Refused {
+            fault: LaunchFault::Quota,
+            served,
+            ..
+        } if may_fall_back(&claim) => fallen_back(claim, served, now),
+        LaunchAnswer::Refused { message, .. } => retry.after_a_no(claim, message),
         // A pool throttled within an answered request: the same client token would bring the same
         // answer again. A throttle of the whole call answers nothing and is unclear.
         LaunchAnswer::Throttled => retry.after_a_no(claim, THROTTLED.to_owned()),

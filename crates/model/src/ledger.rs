@@ -16,7 +16,7 @@ use crate::evidence::Evidence;
 use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId};
 use crate::instance::{Capacity, Instance};
 use crate::job::{Execution, JobKey};
-use crate::launch::{Asked, Share, SpotStrategy};
+use crate::launch::{Asked, LaunchFault, Share, SpotStrategy};
 use crate::machine::RootVolume;
 use crate::reason::{Refusal, SettleReason};
 
@@ -358,7 +358,7 @@ pub enum CapacityReason {
     LaterAttempt,
     /// A later attempt that configuration lets follow its spot label.
     LaterAttemptMayUseSpot,
-    /// EC2 had no spot capacity.
+    /// EC2 gave no spot capacity: it had none, or the account's spot quota is used up.
     NoSpotCapacity,
     /// The breakers of all spot pools that would do are open.
     BreakerOpen,
@@ -430,8 +430,12 @@ pub enum LaunchAnswer {
     Throttled,
     /// A quota, a permission or an invalid request: an operator must act; tried again later.
     Refused {
+        /// Which of them: what an operator must look at first.
+        fault: LaunchFault,
         /// EC2's code and words.
         message: String,
+        /// How many of those who share the request got an instance.
+        served: u32,
     },
     /// No answer came, or one that says nothing: repeat with the same client token.
     Unclear {

@@ -255,7 +255,7 @@ fn answer_word(answer: &LaunchAnswer) -> &'static str {
         LaunchAnswer::Launched { .. } => "launched",
         LaunchAnswer::NoCapacity { .. } => "no-capacity",
         LaunchAnswer::Throttled => "throttled",
-        LaunchAnswer::Refused { .. } => "refused",
+        LaunchAnswer::Refused { fault, .. } => fault.as_str(),
         LaunchAnswer::Unclear { .. } => "unclear",
     }
 }

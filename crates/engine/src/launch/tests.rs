@@ -269,6 +269,27 @@ fn spot_that_ec2_has_not_becomes_on_demand_at_once_under_a_new_token() {
 }
 
 #[test]
+fn a_spot_quota_that_is_used_up_becomes_on_demand_at_once_where_it_may() {
+    let claim = answer(spot_claim(), quota());
+    assert_eq!(claim.spec.capacity, Capacity::OnDemand);
+    assert_eq!(claim.due.map(|due| due.at), Some(at(0)));
+    let again = answer(claim.clone(), quota());
+    assert_eq!(again.spec.capacity, Capacity::OnDemand);
+    assert!(
+        again.due.is_some_and(|due| due.at > at(0)),
+        "on-demand has a quota, too"
+    );
+    let spot_alone = LaunchClaim {
+        spec: LaunchSpec {
+            may_fall_back: false,
+            ..spot_claim().spec
+        },
+        ..spot_claim()
+    };
+    assert_eq!(answer(spot_alone, quota()).spec.capacity, Capacity::Spot);
+}
+
+#[test]
 fn whoever_begins_anew_comes_to_the_same_on_demand_request() {
     let lost = answer(spot_claim(), no_spot());
     let anew = answer(answer(spot_claim(), refused()), no_spot());
@@ -357,7 +378,7 @@ fn a_refusal_is_tried_again_slowly_with_a_new_token() {
     assert_eq!(
         claim.spec.capacity,
         Capacity::Spot,
-        "a quota is no lack of capacity"
+        "a permission is no lack of capacity"
     );
 }
 
@@ -371,7 +392,7 @@ fn a_launch_is_given_up_with_ec2s_last_words_when_its_tries_are_used_up() {
     assert_eq!(
         claim.state,
         ClaimState::GivenUp {
-            why: "VcpuLimitExceeded: ask for more".to_owned()
+            why: "UnauthorizedOperation: you may not".to_owned()
         }
     );
     assert_eq!(claim.due, None);
@@ -546,7 +567,17 @@ fn no_spot() -> LaunchAnswer {
 
 fn refused() -> LaunchAnswer {
     LaunchAnswer::Refused {
-        message: "VcpuLimitExceeded: ask for more".to_owned(),
+        fault: LaunchFault::Authorisation,
+        message: "UnauthorizedOperation: you may not".to_owned(),
+        served: 0,
+    }
+}
+
+fn quota() -> LaunchAnswer {
+    LaunchAnswer::Refused {
+        fault: LaunchFault::Quota,
+        message: "MaxSpotInstanceCountExceeded: ask for more".to_owned(),
+        served: 0,
     }
 }
 
