@@ -187,6 +187,7 @@ pub(crate) struct Limits {
     pub(crate) instances: Option<u32>,
     pub(crate) instances_per_repository: Option<u32>,
     pub(crate) instances_per_run: Option<u32>,
+    pub(crate) longest_wait: Option<SignedDuration>,
 }
 
 /// The keys of labels that say a part of a machine.

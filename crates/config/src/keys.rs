@@ -104,6 +104,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 12] = [
             "instances",
             "instances_per_repository",
             "instances_per_run",
+            "longest_wait",
         ],
     ),
 ];

@@ -103,13 +103,11 @@ impl<P: Ports> Controller<P> {
             return Ok(Seat::Taken(self.take_seat(&mut crowd, party)));
         }
         let (limits, counts) = (&fleet.offer.limits.instances, crowd.counts(&party));
-        Ok(
-            match room(limits, &counts, claim, self.now(), jitter) {
-                Room::Launch => Seat::Taken(self.take_seat(&mut crowd, party)),
-                Room::Wait { full, due } => Seat::Wait { full, due },
-                Room::Refuse(refusal) => Seat::Refused(refusal),
-            },
-        )
+        Ok(match room(limits, &counts, claim, self.now(), jitter) {
+            Room::Launch => Seat::Taken(self.take_seat(&mut crowd, party)),
+            Room::Wait { full, due } => Seat::Wait { full, due },
+            Room::Refuse(refusal) => Seat::Refused(refusal),
+        })
     }
 
     /// Takes in a list that was asked for at `at`.

@@ -370,10 +370,9 @@ pub struct MadeRunner {
 /// Why there is no runner.
 #[derive(Debug)]
 pub enum RunnerTrouble {
-    /// The name is taken, or it is not known whether the runner was made: another name leaves both
-    /// behind.
-    NameLost(PortError),
-    /// It was not made, and another name changes nothing.
+    /// The name is taken: another one will do.
+    NameTaken(PortError),
+    /// It was not made, or nobody knows whether it was: later, and by another name.
     NotMade(PortError),
 }
 

@@ -5,12 +5,14 @@
 //! due time, where the answer is not final; where no message was, it is due from the beginning
 //! ([`unled`]). Capacity moves one way only: from spot to on-demand.
 
+mod in_time;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::breaker::LeftOut;
-use reprise_model::ids::Repository;
+use reprise_model::ids::{InstanceId, Repository};
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
 use reprise_model::labels::{self, JobLabels, LabelErrors};
@@ -22,6 +24,8 @@ use reprise_model::machine_refusal::MachineRefusal;
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 
+pub use self::in_time::{InTime, InTimeFacts, in_time};
+pub use self::waiting::{may_be_over, outlived, seen_queued, without_room};
 use crate::backoff::{Jitter, after, launch_step};
 use crate::breaker::{self, Pools};
 use crate::capacity::CapacityDecision;
@@ -147,6 +151,7 @@ pub fn answered(
     }
     let claim = LaunchClaim {
         held_until: None,
+        full_since: None,
         ..claim
     };
     let retry = Retry { now, jitter, rules };
@@ -170,6 +175,7 @@ pub fn answered(
         // A pool throttled within an answered request: the same client token would bring the same
         // answer again. A throttle of the whole call answers nothing and is unclear.
         LaunchAnswer::Throttled => retry.after_a_no(claim, THROTTLED.to_owned()),
+        LaunchAnswer::TooLate { instance } => retry.after_a_loss(claim, too_late(&instance)),
         LaunchAnswer::Unclear { message } => retry.of_the_same(claim, message),
     }
 }
@@ -199,6 +205,11 @@ pub fn goes_on(claim: &LaunchClaim, now: Timestamp) -> bool {
 /// The last words of a launch that EC2 kept throttling.
 const THROTTLED: &str = "EC2 kept throttling the request";
 
+/// The last words of a launch whose instances GitHub let wait for their runners.
+fn too_late(instance: &InstanceId) -> String {
+    format!("GitHub gave no runner for {instance} for as long as that waited")
+}
+
 /// The claim of a job that was found without a message: as nothing else leads to it, it is due.
 #[must_use]
 pub fn unled(claim: LaunchClaim, now: Timestamp) -> LaunchClaim {
@@ -225,41 +236,6 @@ pub fn withdrawn(claim: LaunchClaim) -> LaunchClaim {
             ..claim
         },
     }
-}
-
-/// The claim of a job for which there is no room among the instances: it is due then, and its tries
-/// at EC2 stay what they were.
-#[must_use]
-pub fn without_room(claim: LaunchClaim, until: Timestamp) -> LaunchClaim {
-    let tries = tries(&claim);
-    LaunchClaim {
-        due: Some(Due { at: until, tries }),
-        held_until: None,
-        waited: claim.waited.saturating_add(1),
-        ..claim
-    }
-}
-
-/// Whether GitHub is to be asked about a claim's job before EC2 is: one that waited for room may have
-/// ended meanwhile.
-pub fn may_be_over(claim: &LaunchClaim) -> bool {
-    claim.waited > 0
-}
-
-/// The claim of a job that GitHub's list of its attempt shows to be over: there is nothing to launch
-/// for.
-#[must_use]
-pub fn outlived(claim: &LaunchClaim, jobs: &[Job]) -> Option<LaunchClaim> {
-    let mut jobs = jobs.iter().filter(|job| job.id == claim.key.job_id);
-    let is_over = jobs.any(|job| job.status == JobStatus::Completed);
-    is_over.then(|| LaunchClaim {
-        state: ClaimState::GivenUp {
-            why: "the job ended before there was room for its machine".to_owned(),
-        },
-        due: None,
-        held_until: None,
-        ..claim.clone()
-    })
 }
 
 /// The claim of a job that may have no instance after all.
@@ -297,15 +273,21 @@ impl Retry<'_> {
         )
     }
 
+    /// The same, after a machine that was of no use: so many are launched for a job, and no more.
+    fn after_a_loss(&self, claim: LaunchClaim, last_words: String) -> LaunchClaim {
+        let lost = claim.lost.saturating_add(1);
+        let claim = LaunchClaim { lost, ..claim };
+        if lost >= self.rules.most_launches {
+            return given_up(claim, last_words);
+        }
+        self.after_a_no(claim, last_words)
+    }
+
     fn of_the_same(&self, claim: LaunchClaim, last_words: String) -> LaunchClaim {
         let before = tries(&claim);
         let tries = before.saturating_add(1);
         if tries >= self.rules.launch_tries {
-            return LaunchClaim {
-                state: ClaimState::GivenUp { why: last_words },
-                due: None,
-                ..claim
-            };
+            return given_up(claim, last_words);
         }
         let pause: SignedDuration = launch_step(before, self.jitter);
         LaunchClaim {
@@ -349,6 +331,15 @@ fn fallen_back(claim: LaunchClaim, served: u32, now: Timestamp) -> LaunchClaim {
             may_fall_back: false,
             ..claim.spec
         },
+        ..claim
+    }
+}
+
+fn given_up(claim: LaunchClaim, why: String) -> LaunchClaim {
+    LaunchClaim {
+        state: ClaimState::GivenUp { why },
+        due: None,
+        held_until: None,
         ..claim
     }
 }
@@ -405,6 +396,8 @@ fn claim(
         due: None,
         held_until: None,
         waited: 0,
+        queued_at: Some(job.created_at.unwrap_or(now)),
+        full_since: None,
         lost: 0,
         end: None,
         asked: Asked::NotYet,

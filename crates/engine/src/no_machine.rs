@@ -207,6 +207,8 @@ pub fn refused(
         held_until: None,
         asked: Request::Alone,
         waited: 0,
+        queued_at: None,
+        full_since: None,
         lost: 0,
         end: Some(VisibleEnd {
             check: Telling::Wanted,

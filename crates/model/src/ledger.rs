@@ -240,6 +240,13 @@ pub struct LaunchClaim {
     /// How often it waited because there were as many instances as there may be.
     #[serde(default, skip_serializing_if = "is_none")]
     pub waited: u32,
+    /// When its job was queued, as GitHub said it last before its present request; records of old do not
+    /// tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<Timestamp>,
+    /// Since when it waits for room; `None` where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_since: Option<Timestamp>,
     /// How many instances were launched for it that its job did not get.
     #[serde(default, skip_serializing_if = "is_none")]
     pub lost: u32,
@@ -436,6 +443,11 @@ pub enum LaunchAnswer {
         message: String,
         /// How many of those who share the request got an instance.
         served: u32,
+    },
+    /// An instance was launched, and does not wait for its runner any more.
+    TooLate {
+        /// Which.
+        instance: InstanceId,
     },
     /// No answer came, or one that says nothing: repeat with the same client token.
     Unclear {

@@ -1,8 +1,10 @@
 //! `[limits]`: what strangers' labels may ask for. The defaults are safe: what costs much, or runs
 //! somebody else's image, takes an operator's word.
 
+use jiff::SignedDuration;
 use reprise_engine::offer::Limits;
 use reprise_engine::room::InstanceLimits;
+use reprise_engine::rules::Rules;
 use reprise_model::ids::Region;
 use reprise_model::labels::{FamilyPattern, LabelPattern};
 
@@ -22,6 +24,9 @@ const VOLUME: u32 = 500;
 
 /// What a gp3 volume took at most when it came; an io2 of 256,000 costs thousands of dollars a month.
 const IOPS: u32 = 16_000;
+
+/// A job that has no runner by then is ended by GitHub.
+const GITHUB_WAITS: SignedDuration = SignedDuration::from_hours(24);
 
 pub(super) fn limits(
     checker: &mut Checker<'_>,
@@ -55,6 +60,21 @@ pub(super) fn limits(
         labels: labels(checker, &section.labels),
         instances,
     }
+}
+
+/// How long a job waits for room.
+pub(super) fn longest_wait(
+    checker: &mut Checker<'_>,
+    given: Option<SignedDuration>,
+) -> SignedDuration {
+    let wait = given.unwrap_or(Rules::default().longest_wait);
+    if !wait.is_positive() || wait > GITHUB_WAITS {
+        let problem = format!(
+            "must be longer than nothing and not than {GITHUB_WAITS:#}, when GitHub ends the job"
+        );
+        checker.wrong("limits.longest_wait", problem);
+    }
+    wait
 }
 
 fn number(checker: &mut Checker<'_>, key: &str, value: Option<u32>, default: u32) -> u32 {

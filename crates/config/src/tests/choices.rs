@@ -82,6 +82,14 @@ fn the_limits_are_safe_where_nothing_is_said() {
 }
 
 #[test]
+fn a_job_waits_for_room_for_six_hours_or_as_long_as_is_said() {
+    let wait = |text: &str| good(text, &[]).settings.rules.longest_wait;
+    assert_eq!(wait(GOOD), SignedDuration::from_hours(6));
+    let said = also("[limits]\nlongest_wait = \"90m\"");
+    assert_eq!(wait(&said), SignedDuration::from_mins(90));
+}
+
+#[test]
 fn the_types_may_be_left_to_ec2() {
     let start = GOOD.find("types = ").expect("it is there");
     assert!(fleet(&GOOD[..start]).offer.types.is_empty());
@@ -129,6 +137,7 @@ fn limits_that_allow_nothing_are_mistakes() {
         &also("[limits]\ncpu = 0\ninstances = 0\nfamilies = []\nregions = []"),
         &also("[limits]\nfamilies = [\"c7 a\"]\nregions = [\"eu-west-2\"]"),
         &also("[limits]\nimage_owners = [\"amazn\", \"12345\"]\nlabels = [\"gpu \"]"),
+        &also("[limits]\nlongest_wait = \"25h\""),
         &also("[limits]\ncpu = 1\nram = 2"),
         &also("[limits]\ninstance = 3"),
         &also("[limits]\nrepositories = [\"acme/*\"]"),

@@ -133,9 +133,7 @@ impl Runners for RunnerDesk {
 
 fn trouble(error: JitError) -> RunnerTrouble {
     match error {
-        JitError::NameTaken(_) | JitError::Unclear(_) => {
-            RunnerTrouble::NameLost(passing(MAKE, error))
-        }
+        JitError::NameTaken(_) => RunnerTrouble::NameTaken(passing(MAKE, error)),
         JitError::NotNow {
             retry_after: Some(wait),
             ..
@@ -144,7 +142,9 @@ fn trouble(error: JitError) -> RunnerTrouble {
             retry_after: Some(wait),
             ..passing(MAKE, error)
         }),
-        JitError::Denied(_)
+        // The next try is by another name in any case, and comes when GitHub has had time to recover.
+        JitError::Unclear(_)
+        | JitError::Denied(_)
         | JitError::Refused(_)
         | JitError::NotNow {
             retry_after: None, ..

@@ -18,11 +18,11 @@ use crate::logging::chain;
 use crate::pace::PutOff;
 use crate::ports::{MadeRunner, PortError, Ports, RunnerOrder, RunnerTrouble, Runners};
 
-/// How many names are tried in a row. The first is lost with an answer, hardly ever the second too.
+/// How many names are tried in a row where GitHub says that one is taken: hardly ever the second too.
 const NAMES: u32 = 3;
 
 /// When to come again where GitHub is busy and names no time.
-const BUSY: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const BUSY: SignedDuration = SignedDuration::from_secs(60);
 
 impl<P: Ports> Controller<P> {
     /// EC2's answer, once the instance has what its runner starts with.
@@ -72,11 +72,11 @@ impl<P: Ports> Controller<P> {
                     self.hand_over(runners, &order, &made).await?;
                     return Ok(order.name);
                 }
-                Err(RunnerTrouble::NameLost(error)) if names < NAMES => {
-                    debug!(runner.name = %order.name, error = %chain(&error), "a runner's name is lost");
+                Err(RunnerTrouble::NameTaken(error)) if names < NAMES => {
+                    debug!(runner.name = %order.name, error = %chain(&error), "a runner's name is taken");
                     names += 1;
                 }
-                Err(RunnerTrouble::NameLost(error) | RunnerTrouble::NotMade(error)) => {
+                Err(RunnerTrouble::NameTaken(error) | RunnerTrouble::NotMade(error)) => {
                     return Err(error);
                 }
             }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use reprise_config::FleetSettings;
 use reprise_engine::backoff::Jitter;
 use reprise_engine::pace::Errand;
+use reprise_engine::room::Full;
 use reprise_engine::{due, fleet, launch, mutant, no_machine};
 use reprise_model::breaker::LeftOut;
 use reprise_model::instance::Capacity;
@@ -53,10 +54,7 @@ impl<P: Ports> Controller<P> {
         let seat = match self.seat(&record).await? {
             Seat::Taken(seat) => seat,
             Seat::Wait { full, due } => {
-                let claim = launch::without_room(record, due);
-                let put = self.put_claim(claim.clone(), expect);
-                self.store.commit(vec![put]).await?;
-                self.told_full(&claim, full);
+                self.wait_for_room(record, expect, full, due).await?;
                 return Ok(());
             }
             Seat::Refused(refusal) => {
@@ -82,12 +80,32 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    /// The end of a claim whose job has ended while it waited for room, and the jobs of its attempt.
+    /// Writes that a claim waits for room, or that it has for too long, which is the answer.
+    pub(crate) async fn wait_for_room(
+        &self,
+        claim: LaunchClaim,
+        expect: Expect,
+        full: Full,
+        due: Timestamp,
+    ) -> Result<LaunchClaim, WorkError> {
+        let (now, rules) = (self.now(), &self.settings.rules);
+        let claim = launch::without_room(claim, full, due, now, rules);
+        let claim = no_machine::ended(claim, rules, now);
+        let put = self.put_claim(claim.clone(), expect);
+        self.store.commit(vec![put]).await?;
+        match claim.state {
+            ClaimState::GivenUp { .. } => self.told_given_up(&claim),
+            ClaimState::Wanted | ClaimState::Launched { .. } => self.told_full(&claim, full),
+        }
+        Ok(claim)
+    }
+
+    /// The end of a claim whose job does not wait any more, and the jobs of its attempt.
     async fn outlived(
         &self,
         claim: &LaunchClaim,
     ) -> Result<Option<(LaunchClaim, Arc<Vec<Job>>)>, WorkError> {
-        if !launch::may_be_over(claim) {
+        if !launch::may_be_over(claim, self.now()) {
             return Ok(None);
         }
         // Whoever cannot be shown its job may have it all the same.
@@ -157,13 +175,15 @@ impl<P: Ports> Controller<P> {
         let answer = fleet::for_place(outcome, claim.place());
         // What all hear alike they answer alike; what became of an instance is its own affair.
         let (at, jitter) = match &answer {
-            LaunchAnswer::Launched { .. } => (self.now(), self.jitter()),
+            LaunchAnswer::Launched { .. } | LaunchAnswer::TooLate { .. } => {
+                (self.now(), self.jitter())
+            }
             LaunchAnswer::NoCapacity { .. }
             | LaunchAnswer::Throttled
             | LaunchAnswer::Refused { .. }
             | LaunchAnswer::Unclear { .. } => (heard.at, heard.jitter),
         };
-        match self.equipped(&claim, answer).await {
+        match self.equipped_in_time(&claim, answer).await {
             Ok(answer) => self.answered(claim, answer, at, jitter),
             Err(put_off) => self.launch_later(claim, put_off),
         }
@@ -256,6 +276,7 @@ fn answer_word(answer: &LaunchAnswer) -> &'static str {
         LaunchAnswer::NoCapacity { .. } => "no-capacity",
         LaunchAnswer::Throttled => "throttled",
         LaunchAnswer::Refused { fault, .. } => fault.as_str(),
+        LaunchAnswer::TooLate { .. } => "too-late",
         LaunchAnswer::Unclear { .. } => "unclear",
     }
 }
@@ -278,6 +299,7 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
         LaunchAnswer::NoCapacity { .. }
         | LaunchAnswer::Throttled
         | LaunchAnswer::Refused { .. }
+        | LaunchAnswer::TooLate { .. }
         | LaunchAnswer::Unclear { .. } => {
             debug!(
                 target: "reprise::decision",
@@ -299,6 +321,9 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
 }
 
 fn told_outlived(claim: &LaunchClaim) {
+    let ClaimState::GivenUp { why } = &claim.state else {
+        return;
+    };
     info!(
         target: "reprise::decision",
         decision = "launch-withdrawn",
@@ -307,8 +332,9 @@ fn told_outlived(claim: &LaunchClaim) {
         run.attempt = %claim.attempt,
         job.id = %claim.key.job_id,
         job.name = claim.job_name,
-        reason = "job-ended",
-        "a job that waited for room has ended; no machine is launched for it"
+        reason = "not-queued",
+        detail = why,
+        "a job does not wait any more; no machine is launched for it"
     );
 }
 

@@ -8,6 +8,7 @@ mod backlog;
 mod calls;
 mod desk;
 mod equip;
+mod in_time;
 mod late;
 mod launch;
 mod looks;

@@ -174,6 +174,35 @@ async fn a_job_waits_while_the_stack_is_full_and_is_launched_when_a_machine_ends
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_waits_for_room_for_six_hours_is_given_up_and_told_of() {
+    let house = House::new();
+    let limits = InstanceLimits { stack: 1, ..MANY };
+    let running = house.start_with(limited(limits), 100);
+    house
+        .github
+        .begin(&[queued(1, "build"), queued(2, "build")]);
+    send(&house, 1).await;
+    let host = house.cloud.only_launched();
+    let one = crate::fakes::samples::running(queued(1, "build"), &host, house.now());
+    house.github.put(&one);
+    send(&house, 2).await;
+    house.pass(5 * 3_600).await;
+    assert_eq!(state(&house, 2).await, Some(ClaimState::Wanted));
+    house.pass(3_600 + 700).await;
+    let why = "limits.longest_wait";
+    let state = state(&house, 2).await;
+    assert!(
+        matches!(&state, Some(ClaimState::GivenUp { why: words }) if words.contains(why)),
+        "{state:?}"
+    );
+    let checks = house.github.checks();
+    assert_eq!(checks.len(), 1);
+    assert!(checks[0].summary.contains(why), "{:?}", checks[0]);
+    assert!(running.shows(r#"reprise_launches_total{answer="given-up",capacity="spot"} 1"#));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_repository_waits_while_another_one_launches() {
     let house = House::new();
     let limits = InstanceLimits {

@@ -295,6 +295,8 @@ fn a_claim(job: u64) -> LaunchClaim {
         lost: 0,
         end: None,
         waited: 0,
+        queued_at: None,
+        full_since: None,
         asked: Asked::Alone,
     }
 }

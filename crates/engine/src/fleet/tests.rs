@@ -85,6 +85,7 @@ fn of_several_faults_the_one_that_other_capacity_does_not_help_against_is_told()
         LaunchAnswer::Launched { .. }
         | LaunchAnswer::NoCapacity { .. }
         | LaunchAnswer::Throttled
+        | LaunchAnswer::TooLate { .. }
         | LaunchAnswer::Unclear { .. } => None,
     };
     assert_eq!(fault(&[quota, SHORT]), Some(LaunchFault::Quota));

@@ -290,6 +290,24 @@ fn a_spot_quota_that_is_used_up_becomes_on_demand_at_once_where_it_may() {
 }
 
 #[test]
+fn an_instance_that_waited_too_long_for_its_runner_is_replaced_under_a_new_token() {
+    let too_late = LaunchAnswer::TooLate {
+        instance: instance().id,
+    };
+    let claim = answer(share::alone(spot_claim()), too_late.clone());
+    assert_eq!((claim.generation, &claim.asked), (1, &Asked::NotYet));
+    assert_eq!(claim.spec.capacity, Capacity::Spot);
+    assert!(claim.due.is_some_and(|due| due.tries == 1));
+    let second = answer(claim, too_late.clone());
+    assert_eq!(second.state, ClaimState::Wanted);
+    let third = answer(second, too_late);
+    assert!(
+        matches!(third.state, ClaimState::GivenUp { .. }),
+        "no fourth one"
+    );
+}
+
+#[test]
 fn whoever_begins_anew_comes_to_the_same_on_demand_request() {
     let lost = answer(spot_claim(), no_spot());
     let anew = answer(answer(spot_claim(), refused()), no_spot());

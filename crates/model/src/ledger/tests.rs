@@ -167,6 +167,8 @@ fn claim(state: ClaimState) -> LaunchClaim {
         due: None,
         held_until: None,
         waited: 0,
+        queued_at: None,
+        full_since: None,
         lost: 0,
         end: None,
         asked: Asked::Alone,

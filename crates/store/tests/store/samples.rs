@@ -457,6 +457,8 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
         due,
         held_until: None,
         waited: 0,
+        queued_at: None,
+        full_since: None,
         lost: 0,
         end: None,
         asked: Asked::Alone,

@@ -16,8 +16,8 @@ use super::{failure, passing};
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// The answer to the order is lost.
-    NameLost,
+    /// GitHub has a runner of that name.
+    NameTaken,
     /// GitHub makes no runner.
     NotMade,
     /// GitHub wants to be left alone for so many seconds.
@@ -98,9 +98,9 @@ impl Runners for FakeRunners {
             return Err(RunnerTrouble::NotMade(error));
         }
         self.state().made.push(order.clone());
-        match self.hits(&[Wrong::NameLost, Wrong::NotMade]) {
+        match self.hits(&[Wrong::NameTaken, Wrong::NotMade]) {
             Some(Wrong::NotMade) => Err(RunnerTrouble::NotMade(passing("make a runner"))),
-            Some(_) => Err(RunnerTrouble::NameLost(passing("make a runner"))),
+            Some(_) => Err(RunnerTrouble::NameTaken(passing("make a runner"))),
             None => Ok(MadeRunner {
                 id: RunnerId(self.state().made.len() as u64),
                 config: order.name.as_str().into(),
