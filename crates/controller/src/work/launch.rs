@@ -17,6 +17,7 @@ use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::{Expect, Store, Versioned};
 use tracing::{debug, info, warn};
 
+use super::Done;
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::crowd::Seat;
@@ -26,25 +27,33 @@ use crate::ports::{LaunchOrder, Ports};
 
 impl<P: Ports> Controller<P> {
     /// A claim that is due: a launch that was tried in vain, one that brought an instance whose job may
-    /// still wait, or one that was given up and is to be told of.
-    pub(super) async fn launch_again(&self, key: &ClaimKey) -> Result<(), WorkError> {
+    /// still wait, or one that was given up and is to be told of. That is done where it was `tells` that
+    /// was wanted: it has places of its own.
+    pub(super) async fn work_on_claim(
+        &self,
+        key: &ClaimKey,
+        tells: bool,
+    ) -> Result<Done, WorkError> {
         let found = self.store.claim(key).await?;
         let now = self.now();
         let Some(found) = found.filter(|found| due::is_due(found.record.due, now)) else {
-            return Ok(());
+            return Ok(Done::Work);
         };
-        if found.record.state == ClaimState::Wanted {
-            return self.launch_due(found).await;
-        }
-        let Some(claimed) = self.claim_due(Some(found)).await? else {
-            return Ok(());
-        };
-        match claimed.record.state {
-            ClaimState::GivenUp { .. } => self.tell_end(claimed).await,
-            ClaimState::Wanted | ClaimState::Launched { .. } => {
-                self.ask_whether_it_waits(claimed).await
+        match found.record.state {
+            ClaimState::GivenUp { .. } if !tells => return Ok(Done::Nothing),
+            ClaimState::Wanted => self.launch_due(found).await?,
+            ClaimState::GivenUp { .. } => {
+                if let Some(claimed) = self.claim_due(Some(found)).await? {
+                    self.tell_end(claimed).await?;
+                }
+            }
+            ClaimState::Launched { .. } => {
+                if let Some(claimed) = self.claim_due(Some(found)).await? {
+                    self.ask_whether_it_waits(claimed).await?;
+                }
             }
         }
+        Ok(Done::Work)
     }
 
     /// Launches what is due, if there is room.
