@@ -20,8 +20,8 @@ pub struct Rules {
     pub tags: TagKeys,
     /// How often a launch is tried before it is given up.
     pub launch_tries: u32,
-    /// How many instances may be launched for a job over its life: one that never comes up, or that
-    /// another job takes, is replaced so often.
+    /// How many instances may be launched for a job over its life: one that never comes up, that another
+    /// job takes, or that GitHub gave no runner in time, is replaced so often.
     pub most_launches: u32,
     /// How long a job waits for room among the instances before it is given up.
     pub longest_wait: SignedDuration,
