@@ -39,7 +39,7 @@ pub struct RunnerPlace {
 
 /// Everything, on an empty table.
 pub async fn run(place: &RunnerPlace) -> Result<()> {
-    let table = RunnerTable::connect(&place.table, &place.region).await?;
+    let table = RunnerTable::connect(&place.table, &place.region, None).await?;
     let (reader, request) = (place.reader(&place.table)?, place.request());
     ensure!(
         reader.read(&request).await?.is_none(),
@@ -69,7 +69,7 @@ pub const STARVED: &str = "starved";
 
 /// One row of a call is never taken; the others are written.
 pub async fn one_row_fails(place: &RunnerPlace) -> Result<()> {
-    let table = RunnerTable::connect(&place.table, &place.region).await?;
+    let table = RunnerTable::connect(&place.table, &place.region, None).await?;
     let own = place.role.row_of(&place.instance);
     let rows = [own.as_str(), STARVED, "zeta"];
     let rows = rows.map(|key| (key.to_owned(), row("one", runner_config::pack("e30="))));
@@ -123,7 +123,7 @@ fn row(runner: &str, config: Vec<u8>) -> RunnerRow {
 }
 
 async fn what_is_not_there(place: &RunnerPlace) -> Result<()> {
-    let missing = RunnerTable::connect("nowhere", &place.region).await;
+    let missing = RunnerTable::connect("nowhere", &place.region, None).await;
     let error = missing.err().context("there is no such table")?;
     let words = std::error::Error::source(&error).map(ToString::to_string);
     let words = words.unwrap_or_default();
