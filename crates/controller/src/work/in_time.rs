@@ -12,7 +12,7 @@ use reprise_model::ledger::{LaunchAnswer, LaunchClaim};
 use reprise_model::reason::EndReason;
 use tracing::warn;
 
-use super::equip::BUSY;
+use super::equip::{BUSY, Equipped};
 use crate::context::Controller;
 use crate::logging::chain;
 use crate::pace::PutOff;
@@ -35,10 +35,10 @@ impl<P: Ports> Controller<P> {
         &self,
         claim: &LaunchClaim,
         answer: LaunchAnswer,
-    ) -> Result<LaunchAnswer, PutOff> {
+    ) -> Result<Equipped, PutOff> {
         let (Some(runners), LaunchAnswer::Launched { instance, .. }) = (&self.runners, &answer)
         else {
-            return Ok(answer);
+            return Ok(Equipped::without_runner(answer));
         };
         let mut read = Read::default();
         loop {
@@ -50,9 +50,12 @@ impl<P: Ports> Controller<P> {
             };
             match in_time(&facts, self.now()) {
                 InTime::Equip => return self.equipped(claim, answer).await,
-                InTime::HasRunner => return Ok(answer),
+                InTime::HasRunner => return Ok(Equipped::without_runner(answer)),
                 InTime::Wait(until) => return Err(PutOff { until }),
-                InTime::TooLate(end) => return Ok(self.too_late(claim, instance, end).await),
+                InTime::TooLate(end) => {
+                    let late = self.too_late(claim, instance, end).await;
+                    return Ok(Equipped::without_runner(late));
+                }
                 // In boxes, as they are deep and hardly ever done.
                 InTime::Look => match Box::pin(self.cloud.look(&claim.spec.region, instance)).await
                 {
@@ -97,17 +100,17 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    fn not_known(&self, instance: &InstanceId, error: &PortError) -> Result<LaunchAnswer, PutOff> {
+    fn not_known(&self, instance: &InstanceId, error: &PortError) -> Result<Equipped, PutOff> {
         if error.is_throttled() {
             return Err(PutOff {
                 until: after(self.now(), error.retry_after.unwrap_or(BUSY)),
             });
         }
-        Ok(LaunchAnswer::Unclear {
+        Ok(Equipped::without_runner(LaunchAnswer::Unclear {
             message: format!(
                 "whether {instance} waits for its runner is not known: {}",
                 chain(error)
             ),
-        })
+        }))
     }
 }
