@@ -393,6 +393,7 @@ fn claim(
         waited: 0,
         lost: 0,
         end: None,
+        runner: None,
         asked: Asked::NotYet,
     })
 }

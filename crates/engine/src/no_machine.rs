@@ -207,6 +207,7 @@ pub fn refused(
         asked: Request::Alone,
         waited: 0,
         lost: 0,
+        runner: None,
         end: Some(VisibleEnd {
             check: Telling::Wanted,
             cancel: Telling::NotWanted,

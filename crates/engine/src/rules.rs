@@ -23,6 +23,9 @@ pub struct Rules {
     /// How many instances may be launched for a job over its life: one that never comes up, or that
     /// another job takes, is replaced so often.
     pub most_launches: u32,
+    /// How old an instance may become on which GitHub shows no job that runs. GitHub lets a job of a
+    /// self-hosted runner run for five days, and wait for its runner for one day before.
+    pub max_run_time: SignedDuration,
     /// What follows when a queued job gets no machine.
     pub on_launch_exhausted: OnLaunchExhausted,
     /// How long after a re-run was written down the run is first read to find out whether GitHub
@@ -53,6 +56,7 @@ impl Default for Rules {
             tags: TagKeys::default(),
             launch_tries: 20,
             most_launches: 3,
+            max_run_time: SignedDuration::from_hours(7 * 24),
             on_launch_exhausted: OnLaunchExhausted::default(),
             unclear_for: SignedDuration::from_secs(45),
             ec2_rate_percent: 100,

@@ -68,6 +68,7 @@ pub(crate) fn job(id: u64, name: &str) -> Job {
         completed_at: Some(at(200)),
         head_sha: Sha::new("0123abc"),
         head_branch: Some("main".to_owned()),
+        runner_id: None,
         check_run: None,
     }
 }
@@ -215,6 +216,7 @@ pub(crate) fn claim() -> LaunchClaim {
         waited: 0,
         lost: 0,
         end: None,
+        runner: None,
         asked: Asked::Alone,
     }
 }

@@ -3,16 +3,18 @@
 //! It is a part of the launch: as long as the configuration is not handed over, EC2's answer is not
 //! committed, and counts as one that was lost. The launch is then asked for again by the same client
 //! token, which leads to the same instance, and a runner of a new name is made for it. So a crash
-//! anywhere in between is repeated harmlessly, and nothing of it is in the ledger; a runner of which
-//! nobody heard again never connects, and GitHub removes it.
+//! anywhere in between is repeated harmlessly; a runner of which nobody heard again never connects, and
+//! GitHub removes it. The one that was handed over is committed with EC2's answer, so that it can be
+//! taken out of GitHub where the instance is not wanted.
 
 use jiff::SignedDuration;
 use reprise_engine::backoff::after;
-use reprise_model::ids::{InstanceId, RunnerName};
-use reprise_model::ledger::{LaunchAnswer, LaunchClaim};
+use reprise_model::ids::InstanceId;
+use reprise_model::ledger::{HandedOver, LaunchAnswer, LaunchClaim};
 use reprise_model::runner_row::{LIVES_FOR, runner_name};
 use tracing::{debug, info};
 
+use super::launch::Tried;
 use crate::context::Controller;
 use crate::logging::chain;
 use crate::pace::PutOff;
@@ -25,7 +27,7 @@ const NAMES: u32 = 3;
 const BUSY: SignedDuration = SignedDuration::from_secs(60);
 
 impl<P: Ports> Controller<P> {
-    /// EC2's answer, once the instance has what its runner starts with.
+    /// EC2's answer, once the instance has what its runner starts with, and that runner.
     ///
     /// # Errors
     /// When GitHub is not to be asked now: that is no try in vain.
@@ -33,22 +35,24 @@ impl<P: Ports> Controller<P> {
         &self,
         claim: &LaunchClaim,
         answer: LaunchAnswer,
-    ) -> Result<LaunchAnswer, PutOff> {
+        tried: Tried,
+    ) -> Result<(LaunchAnswer, Option<HandedOver>), PutOff> {
         let (Some(runners), LaunchAnswer::Launched { instance, .. }) = (&self.runners, &answer)
         else {
-            return Ok(answer);
+            return Ok((answer, None));
         };
-        match self.equip(runners, claim, instance).await {
+        match self.equip(runners, claim, instance, tried).await {
             Ok(runner) => {
-                handed_over(claim, instance, &runner);
-                Ok(answer)
+                told_handed_over(claim, instance, &runner);
+                Ok((answer, Some(runner)))
             }
             Err(error) if error.is_throttled() => Err(PutOff {
                 until: after(self.now(), error.retry_after.unwrap_or(BUSY)),
             }),
-            Err(error) => Ok(LaunchAnswer::Unclear {
-                message: format!("{instance} has no runner: {}", chain(&error)),
-            }),
+            Err(error) => {
+                let message = format!("{instance} has no runner: {}", chain(&error));
+                Ok((LaunchAnswer::Unclear { message }, None))
+            }
         }
     }
 
@@ -57,7 +61,8 @@ impl<P: Ports> Controller<P> {
         runners: &P::Runners,
         claim: &LaunchClaim,
         instance: &InstanceId,
-    ) -> Result<RunnerName, PortError> {
+        tried: Tried,
+    ) -> Result<HandedOver, PortError> {
         let mut names = 1;
         loop {
             let order = RunnerOrder {
@@ -70,7 +75,11 @@ impl<P: Ports> Controller<P> {
             match self.make_runner(runners, &order).await {
                 Ok(made) => {
                     self.hand_over(runners, &order, &made).await?;
-                    return Ok(order.name);
+                    return Ok(HandedOver {
+                        id: made.id,
+                        name: order.name,
+                        is_only: tried == Tried::Never,
+                    });
                 }
                 Err(RunnerTrouble::NameLost(error)) if names < NAMES => {
                     debug!(runner.name = %order.name, error = %chain(&error), "a runner's name is lost");
@@ -100,7 +109,7 @@ impl<P: Ports> Controller<P> {
     }
 }
 
-fn handed_over(claim: &LaunchClaim, instance: &InstanceId, runner: &RunnerName) {
+fn told_handed_over(claim: &LaunchClaim, instance: &InstanceId, runner: &HandedOver) {
     info!(
         target: "reprise::decision",
         decision = "runner-handed-over",
@@ -110,7 +119,7 @@ fn handed_over(claim: &LaunchClaim, instance: &InstanceId, runner: &RunnerName) 
         job.id = %claim.key.job_id,
         job.name = claim.job_name,
         instance.id = %instance,
-        runner.name = %runner,
+        runner.name = %runner.name,
         reason = "launched",
         "a runner's configuration waits for its instance"
     );

@@ -1,6 +1,6 @@
 //! GitHub's runners and their table, as far as the controller sees them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
@@ -37,6 +37,8 @@ struct State {
     rows: Vec<(RunnerOrder, Timestamp)>,
     removed: Vec<RunnerId>,
     listed: Vec<ListedRunner>,
+    busy: BTreeSet<RunnerId>,
+    lists: u32,
 }
 
 impl FakeRunners {
@@ -58,6 +60,21 @@ impl FakeRunners {
     /// Runners that were taken back.
     pub(crate) fn removed(&self) -> Vec<RunnerId> {
         self.state().removed.clone()
+    }
+
+    /// A runner has a job, or has none any more.
+    pub(crate) fn is_busy(&self, id: RunnerId, busy: bool) {
+        let mut state = self.state();
+        if busy {
+            state.busy.insert(id);
+        } else {
+            state.busy.remove(&id);
+        }
+    }
+
+    /// How often the runners were listed.
+    pub(crate) fn lists_read(&self) -> u32 {
+        self.state().lists
     }
 
     fn limited(&self) -> Option<SignedDuration> {
@@ -132,11 +149,16 @@ impl Runners for FakeRunners {
     }
 
     async fn list(&self, _: &Repository) -> Result<Vec<ListedRunner>, PortError> {
-        Ok(self.state().listed.clone())
+        let mut state = self.state();
+        state.lists += 1;
+        Ok(state.listed.clone())
     }
 
     async fn take_out(&self, _: &Repository, id: RunnerId) -> Result<bool, PortError> {
         let mut state = self.state();
+        if state.busy.contains(&id) {
+            return Ok(false);
+        }
         state.listed.retain(|one| one.id != id);
         state.removed.push(id);
         Ok(true)
