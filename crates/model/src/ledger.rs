@@ -306,11 +306,15 @@ impl LaunchClaim {
         self.share().map_or(0, |share| share.place)
     }
 
-    /// The runner that this instance got for it, where it is known to be the only one.
-    pub fn only_runner_of(&self, instance: &InstanceId) -> Option<&HandedOver> {
-        let is_its =
-            |one: &&HandedOver| one.is_only && made_for(&one.name).as_ref() == Some(instance);
+    /// The runner that this instance got for it, or one of them.
+    pub fn runner_of(&self, instance: &InstanceId) -> Option<&HandedOver> {
+        let is_its = |one: &&HandedOver| made_for(&one.name).as_ref() == Some(instance);
         self.runner.as_ref().filter(is_its)
+    }
+
+    /// The same, where it is known to have got no other one.
+    pub fn only_runner_of(&self, instance: &InstanceId) -> Option<&HandedOver> {
+        self.runner_of(instance).filter(|one| one.is_only)
     }
 
     /// Its place in a request that it shares.

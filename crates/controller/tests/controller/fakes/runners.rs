@@ -38,7 +38,6 @@ struct State {
     removed: Vec<RunnerId>,
     listed: Vec<ListedRunner>,
     busy: BTreeSet<RunnerId>,
-    lists: u32,
 }
 
 impl FakeRunners {
@@ -70,11 +69,6 @@ impl FakeRunners {
         } else {
             state.busy.remove(&id);
         }
-    }
-
-    /// How often the runners were listed.
-    pub(crate) fn lists_read(&self) -> u32 {
-        self.state().lists
     }
 
     fn limited(&self) -> Option<SignedDuration> {
@@ -149,9 +143,7 @@ impl Runners for FakeRunners {
     }
 
     async fn list(&self, _: &Repository) -> Result<Vec<ListedRunner>, PortError> {
-        let mut state = self.state();
-        state.lists += 1;
-        Ok(state.listed.clone())
+        Ok(self.state().listed.clone())
     }
 
     async fn take_out(&self, _: &Repository, id: RunnerId) -> Result<bool, PortError> {
