@@ -303,13 +303,17 @@ pub trait Runners: Send + Sync + 'static {
         order: &RunnerOrder,
     ) -> impl Future<Output = Result<MadeRunner, RunnerTrouble>> + Send;
 
-    /// Leaves a runner's configuration for its instance, in the place of an earlier one.
+    /// Leaves a runner's configuration for its instance, in the place of an earlier one. It may wait a
+    /// moment for others to share its call.
     fn hand_over(
         &self,
         order: &RunnerOrder,
         made: &MadeRunner,
         expires_at: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// From now on none waits for others.
+    fn hurry(&self);
 
     /// Takes a runner that will never start out of GitHub.
     fn remove(
@@ -375,41 +379,6 @@ pub enum RunnerTrouble {
     NameLost(PortError),
     /// It was not made, and another name changes nothing.
     NotMade(PortError),
-}
-
-/// For controllers whose instances bring their runners along. There is none of it.
-#[derive(Debug, Clone, Copy)]
-pub enum NoRunners {}
-
-impl Runners for NoRunners {
-    async fn make(&self, _: &RunnerOrder) -> Result<MadeRunner, RunnerTrouble> {
-        match *self {}
-    }
-
-    async fn hand_over(
-        &self,
-        _: &RunnerOrder,
-        _: &MadeRunner,
-        _: Timestamp,
-    ) -> Result<(), PortError> {
-        match *self {}
-    }
-
-    async fn remove(&self, _: &RunnerOrder, _: &MadeRunner) -> Result<(), PortError> {
-        match *self {}
-    }
-
-    async fn place(&self, _: &Repository) -> Result<RunnersPlace, PortError> {
-        match *self {}
-    }
-
-    async fn list(&self, _: &Repository) -> Result<Vec<ListedRunner>, PortError> {
-        match *self {}
-    }
-
-    async fn take_out(&self, _: &Repository, _: RunnerId) -> Result<bool, PortError> {
-        match *self {}
-    }
 }
 
 /// A queue of events.

@@ -33,9 +33,9 @@ const HIDDEN_FOR: SignedDuration = SignedDuration::from_secs(60);
 const FIRST_RENEWAL: SignedDuration = SignedDuration::from_secs(5);
 
 /// The first renewal while a deletion waits for company: after that wait, so that the usual deletion
-/// needs none, and before 15 seconds have passed since the message was received or last renewed. The
-/// queue's own setting is 30 seconds where nobody changed it.
-const DELETION_RENEWAL: SignedDuration = SignedDuration::from_secs(10);
+/// needs none, and before 27 seconds have passed since the message was received (it was renewed after
+/// five, if it took longer than that). The queue's own setting is 30 seconds where nobody changed it.
+const DELETION_RENEWAL: SignedDuration = SignedDuration::from_secs(22);
 
 /// The long poll of one receive call: SQS's longest.
 const POLL: Duration = Duration::from_secs(20);
@@ -203,6 +203,18 @@ impl<P: Ports> Pump<P> {
             Err(WorkError::Draining) => {
                 self.controller.metrics.message(source, "handed-back");
                 self.hide(&message, SignedDuration::ZERO).await;
+            }
+            Err(WorkError::Port(error)) if error.is_throttled() => {
+                self.controller.metrics.message(source, "put-off");
+                // A limit is told by whoever keeps it; thousands of messages may meet the same one.
+                debug!(
+                    error = %chain(&error),
+                    queue = source,
+                    message.id = message.id,
+                    webhook.delivery = delivery(&message),
+                    "a message waits for its turn"
+                );
+                self.hand_back(&message, error.retry_after).await;
             }
             Err(error @ (WorkError::Port(_) | WorkError::Store(_) | WorkError::Panicked(_))) => {
                 self.controller.metrics.message(source, "failed");

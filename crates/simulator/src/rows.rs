@@ -312,7 +312,6 @@ fn decisions() -> Vec<Row> {
         told(closed, &["tried"]),
         told("launched", &capacity),
         told("not-launched", &answers),
-        told("runner-handed-over", &["launched"]),
         told("runner-removed", &["machine-gone", "machine-idle", "busy"]),
         told("launch-put-off", &["no-turn"]),
         told("slower", &["throttled", "limited"]),

@@ -12,7 +12,7 @@ use reprise_engine::backoff::after;
 use reprise_model::ids::InstanceId;
 use reprise_model::ledger::{HandedOver, LaunchAnswer, LaunchClaim};
 use reprise_model::runner_row::{LIVES_FOR, runner_name};
-use tracing::{debug, info};
+use tracing::debug;
 
 use super::launch::Tried;
 use crate::context::Controller;
@@ -26,6 +26,13 @@ const NAMES: u32 = 3;
 /// When to come again where GitHub is busy and names no time.
 const BUSY: SignedDuration = SignedDuration::from_secs(60);
 
+/// EC2's answer, and the runner whose configuration waits for the instance.
+pub(super) struct Equipped {
+    pub(super) answer: LaunchAnswer,
+    /// `None` where there is no instance, or it brings its runner along.
+    pub(super) runner: Option<HandedOver>,
+}
+
 impl<P: Ports> Controller<P> {
     /// EC2's answer, once the instance has what its runner starts with, and that runner.
     ///
@@ -36,23 +43,26 @@ impl<P: Ports> Controller<P> {
         claim: &LaunchClaim,
         answer: LaunchAnswer,
         tried: Tried,
-    ) -> Result<(LaunchAnswer, Option<HandedOver>), PutOff> {
+    ) -> Result<Equipped, PutOff> {
+        let without = |answer| Equipped {
+            answer,
+            runner: None,
+        };
         let (Some(runners), LaunchAnswer::Launched { instance, .. }) = (&self.runners, &answer)
         else {
-            return Ok((answer, None));
+            return Ok(without(answer));
         };
         match self.equip(runners, claim, instance, tried).await {
-            Ok(runner) => {
-                told_handed_over(claim, instance, &runner);
-                Ok((answer, Some(runner)))
-            }
+            Ok(runner) => Ok(Equipped {
+                answer,
+                runner: Some(runner),
+            }),
             Err(error) if error.is_throttled() => Err(PutOff {
                 until: after(self.now(), error.retry_after.unwrap_or(BUSY)),
             }),
-            Err(error) => {
-                let message = format!("{instance} has no runner: {}", chain(&error));
-                Ok((LaunchAnswer::Unclear { message }, None))
-            }
+            Err(error) => Ok(without(LaunchAnswer::Unclear {
+                message: format!("{instance} has no runner: {}", chain(&error)),
+            })),
         }
     }
 
@@ -107,20 +117,4 @@ impl<P: Ports> Controller<P> {
         }
         handed_over
     }
-}
-
-fn told_handed_over(claim: &LaunchClaim, instance: &InstanceId, runner: &HandedOver) {
-    info!(
-        target: "reprise::decision",
-        decision = "runner-handed-over",
-        repository = %claim.key.repository,
-        run.id = %claim.run_id,
-        run.attempt = %claim.attempt,
-        job.id = %claim.key.job_id,
-        job.name = claim.job_name,
-        instance.id = %instance,
-        runner.name = %runner.name,
-        reason = "launched",
-        "a runner's configuration waits for its instance"
-    );
 }

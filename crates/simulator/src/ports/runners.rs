@@ -108,6 +108,8 @@ impl Runners for SimRunners {
         .await
     }
 
+    fn hurry(&self) {}
+
     async fn remove(&self, order: &RunnerOrder, made: &MadeRunner) -> Result<(), PortError> {
         self.removed(&order.repository, made.id).await.map(drop)
     }

@@ -36,6 +36,7 @@ struct State {
     made: Vec<RunnerOrder>,
     rows: Vec<(RunnerOrder, Timestamp)>,
     removed: Vec<RunnerId>,
+    is_hurried: bool,
     listed: Vec<ListedRunner>,
     busy: BTreeSet<RunnerId>,
 }
@@ -69,6 +70,11 @@ impl FakeRunners {
         } else {
             state.busy.remove(&id);
         }
+    }
+
+    /// Whether nothing waits for others any more.
+    pub(crate) fn is_hurried(&self) -> bool {
+        self.state().is_hurried
     }
 
     fn limited(&self) -> Option<SignedDuration> {
@@ -131,6 +137,10 @@ impl Runners for FakeRunners {
         }
         self.state().rows.push((order.clone(), expires_at));
         Ok(())
+    }
+
+    fn hurry(&self) {
+        self.state().is_hurried = true;
     }
 
     async fn remove(&self, _: &RunnerOrder, made: &MadeRunner) -> Result<(), PortError> {
