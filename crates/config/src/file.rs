@@ -122,6 +122,7 @@ pub(crate) struct Fleet {
     pub(crate) tag_jobs: Option<bool>,
     pub(crate) find_queued_every: Option<SignedDuration>,
     pub(crate) old_image_after: Option<SignedDuration>,
+    pub(crate) max_run_time: Option<SignedDuration>,
 }
 
 #[derive(Debug, Default, Deserialize)]

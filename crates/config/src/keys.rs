@@ -63,6 +63,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 12] = [
             "tag_jobs",
             "find_queued_every",
             "old_image_after",
+            "max_run_time",
         ],
     ),
     (

@@ -110,6 +110,7 @@ mod tests {
             completed_at: Some(Timestamp::UNIX_EPOCH),
             head_sha: Sha::new("0123abc"),
             head_branch: None,
+            runner_id: None,
             check_run: None,
         }
     }

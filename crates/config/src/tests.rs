@@ -57,6 +57,8 @@ fn the_least_configuration_gets_the_documented_defaults() {
     assert_eq!(found, jiff::SignedDuration::from_mins(15));
     let old = fleet.old_image_after.expect("it is on");
     assert_eq!(old, jiff::SignedDuration::from_hours(30 * 24));
+    let longest = config.settings.rules.max_run_time;
+    assert_eq!(longest, jiff::SignedDuration::from_hours(7 * 24));
     let redeliver = config.settings.redeliver.expect("it is on");
     assert_eq!(redeliver.every, jiff::SignedDuration::from_mins(5));
     assert_eq!(redeliver.within, jiff::SignedDuration::from_hours(72));

@@ -41,6 +41,8 @@ pub struct Controller<P: Ports> {
     pub github: P::GitHub,
     /// What gives new instances their runners; `None` where they bring them along.
     pub runners: Option<P::Runners>,
+    /// Where they bring them along: what takes them out of GitHub.
+    pub registry: Option<P::Runners>,
     /// Configuration.
     pub settings: Settings,
     /// What `/metrics` shows.
@@ -140,6 +142,7 @@ impl<P: Ports> Controller<P> {
             cloud,
             github,
             runners: None,
+            registry: None,
             settings,
             metrics,
             health: Health::default(),
@@ -170,6 +173,12 @@ impl<P: Ports> Controller<P> {
     #[must_use]
     pub fn with_runners(self, runners: Option<P::Runners>) -> Self {
         Self { runners, ..self }
+    }
+
+    /// The same, able to take out of GitHub what instances bring along.
+    #[must_use]
+    pub fn with_registry(self, registry: Option<P::Runners>) -> Self {
+        Self { registry, ..self }
     }
 
     /// A random number for a name.

@@ -100,6 +100,7 @@ async fn connect<C: Clock>(
     let regions: Vec<RegionSettings> = config.regions.iter().map(region).collect();
     let cloud = Ec2::connect(&regions).await;
     let github = connect_github(config.github)?;
+    let registry = RunnerDesk::registry(github.clone());
     let runners = connect_runners(config.runners, &config.regions, &github).await?;
     let metrics = Metrics::new().context("failed to register the metrics")?;
     Ok(Controller::new(
@@ -112,7 +113,8 @@ async fn connect<C: Clock>(
         draining,
         seed,
     )
-    .with_runners(runners))
+    .with_runners(runners)
+    .with_registry(Some(registry)))
 }
 
 async fn connect_runners(

@@ -148,7 +148,7 @@ impl Metrics {
         )?;
         let stray_runners = counters(
             "reprise_stray_runners_total",
-            "Runners without machines that were taken out of GitHub, by result.",
+            "Runners that were to leave GitHub, of machines that are gone or idle, by result.",
             &["result"],
         )?;
         let later_attempts_on_spot = IntCounter::new(

@@ -380,45 +380,6 @@ pub enum RunnerTrouble {
     NotMade(PortError),
 }
 
-/// For controllers whose instances bring their runners along. There is none of it.
-#[derive(Debug, Clone, Copy)]
-pub enum NoRunners {}
-
-impl Runners for NoRunners {
-    async fn make(&self, _: &RunnerOrder) -> Result<MadeRunner, RunnerTrouble> {
-        match *self {}
-    }
-
-    async fn hand_over(
-        &self,
-        _: &RunnerOrder,
-        _: &MadeRunner,
-        _: Timestamp,
-    ) -> Result<(), PortError> {
-        match *self {}
-    }
-
-    fn hurry(&self) {
-        match *self {}
-    }
-
-    async fn remove(&self, _: &RunnerOrder, _: &MadeRunner) -> Result<(), PortError> {
-        match *self {}
-    }
-
-    async fn place(&self, _: &Repository) -> Result<RunnersPlace, PortError> {
-        match *self {}
-    }
-
-    async fn list(&self, _: &Repository) -> Result<Vec<ListedRunner>, PortError> {
-        match *self {}
-    }
-
-    async fn take_out(&self, _: &Repository, _: RunnerId) -> Result<bool, PortError> {
-        match *self {}
-    }
-}
-
 /// A queue of events.
 pub trait Queue: Send + Sync + 'static {
     /// What names a received message.

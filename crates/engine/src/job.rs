@@ -19,9 +19,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::Repository;
-use reprise_model::instance::{Instance, InstanceSight, InstanceState};
+use reprise_model::instance::{Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Execution, Job, JobStatus};
-use reprise_model::ledger::InstanceEntry;
+use reprise_model::ledger::{HandedOver, InstanceEntry};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, Refusal, SettleReason};
 
@@ -84,6 +84,8 @@ pub struct JobFacts<'a> {
     pub repository_allowed: bool,
     /// Where it ran.
     pub host: Host<'a>,
+    /// The runner that its host got from us, where [`asks_for_runner`] wants it.
+    pub runner: Option<&'a HandedOver>,
     /// Earlier executions of the same key.
     pub earlier: Earlier<'a>,
     /// Its policy by label, configuration or default.
@@ -156,6 +158,26 @@ pub fn triage(job: &Job, repository_allowed: bool, fleet: FleetRule<'_>) -> Tria
         }
         FleetRule::Ours { .. } if passed(job) => Triage::Recall,
         FleetRule::Foreign | FleetRule::Ours { .. } => Triage::Look,
+    }
+}
+
+/// Whether the runner that was handed over to a job's host decides whose job it is: the host was launched
+/// for another repository of the same owner, and runners of an organisation serve all of them.
+pub fn asks_for_runner(
+    job: &Job,
+    repository: &Repository,
+    seen: &InstanceView,
+    fleet: FleetRule<'_>,
+    rules: &Rules,
+) -> bool {
+    let tag = seen.tags.get(&rules.tags.repository());
+    match (fleet, tag.and_then(|tag| tag.parse::<Repository>().ok())) {
+        (FleetRule::Ours { .. }, Some(other)) => {
+            job.runner_id.is_some()
+                && other != *repository
+                && other.owner().eq_ignore_ascii_case(repository.owner())
+        }
+        (FleetRule::Ours { .. } | FleetRule::Foreign, _) => false,
     }
 }
 

@@ -400,6 +400,7 @@ fn claim(
         full_since: None,
         lost: 0,
         end: None,
+        runner: None,
         asked: Asked::NotYet,
     })
 }

@@ -101,6 +101,8 @@ mutants! {
     DropWhatIsPutOff = "drop-what-is-put-off",
     /// Ends an instance whose job still runs.
     EndWhatRuns = "end-what-runs",
+    /// Ends an idle instance without taking its runner out of GitHub first.
+    EndWithoutWithdrawing = "end-without-withdrawing",
     /// Ends instances whatever stack they belong to.
     IgnoreTheStack = "ignore-the-stack",
     /// Believes a runner's name, whatever repository the instance was launched for.

@@ -210,6 +210,7 @@ pub fn refused(
         queued_at: None,
         full_since: None,
         lost: 0,
+        runner: None,
         end: Some(VisibleEnd {
             check: Telling::Wanted,
             cancel: Telling::NotWanted,

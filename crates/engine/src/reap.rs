@@ -3,26 +3,23 @@
 //! The end of a job ends its instance. [`decide`] is for what that leaves behind: an event that was
 //! lost, a job that was cancelled while it waited for its machine, a runner that took another job
 //! than its own, one that never came up. It asks for one read at a time, the cheapest first. When in
-//! doubt an instance is kept: one that idles costs cents, and one that is ended at its work costs
-//! somebody's job.
+//! doubt an instance is kept, until the maximum run time: one that idles costs cents, and one that is
+//! ended at its work costs somebody's job.
 //!
-//! It does not take the runner out of GitHub first. So a job of the same run that is queued between
-//! the last read and the end may lose its machine; the rules below leave that no more than the
-//! second between the two, and only where nothing waited before.
+//! Before an idle instance is ended its runner is taken out of GitHub, which GitHub refuses where it has
+//! a job. So no job can start there between the last read and the end, whosever job it is.
 
-use std::collections::BTreeMap;
+mod idle;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::evidence::{COUNTS_FOR, Evidence};
-use reprise_model::ids::{RunAttempt, RunId};
 use reprise_model::instance::{InstanceState, InstanceView};
 use reprise_model::job::{Job, JobStatus};
-use reprise_model::labels;
 use reprise_model::ledger::LaunchClaim;
 use reprise_model::reason::EndReason;
-use reprise_model::run::{Run, RunStatus};
 use reprise_model::runner_name::RunnerNamePattern;
 
+use self::idle::Idle;
 use crate::backoff::after;
 use crate::fleet::{Holder, holder};
 use crate::mutant;
@@ -37,9 +34,9 @@ const GRACE: SignedDuration = SignedDuration::from_mins(10);
 /// evidence that the end of the instance would destroy.
 const JUST_ENDED: SignedDuration = SignedDuration::from_mins(5);
 
-/// How long an instance may idle beside a job that waits for it, or in a run that goes on without
-/// it. A runner that is up takes a job within seconds.
-const IDLES_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// How old a stopped instance is before it is ended, and how long what it shows of an interruption is
+/// left to those who use it.
+const STOPPED_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// From this age on, a doubt is told: nothing here will resolve it.
 const OLD: SignedDuration = SignedDuration::from_hours(6);
@@ -63,6 +60,8 @@ pub struct ReapFacts<'a> {
     pub runner_name: &'a RunnerNamePattern,
     /// What GitHub says of its run.
     pub github: GitHubWords<'a>,
+    /// What became of its runner.
+    pub runner: RunnerWords,
 }
 
 /// What the ledger says of an instance.
@@ -83,6 +82,21 @@ pub enum GitHubWords<'a> {
     Seen(RunSeen<'a>),
     /// It refuses for good to show the run.
     Refused,
+}
+
+/// What GitHub says to taking an instance's runner out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunnerWords {
+    /// It was not asked.
+    Unasked,
+    /// It has no such runner, any more: no job can start on the instance.
+    Gone,
+    /// It has a job.
+    Busy,
+    /// It is not to be asked just now.
+    NotNow,
+    /// It does not tell: the App may not, or nobody knows the runner.
+    Unknown,
 }
 
 /// What to do about an instance of the stack.
@@ -106,6 +120,8 @@ pub enum Question {
     Crew,
     /// The run at GitHub.
     GitHub(RunRead),
+    /// Its runner, by taking it out of GitHub.
+    Withdraw,
 }
 
 /// Why an instance is kept.
@@ -123,6 +139,10 @@ pub enum KeepReason {
     MayBeTaken,
     /// Its job runs.
     JobRuns,
+    /// Its runner has a job, whosever it is.
+    RunnerBusy,
+    /// Its runner is to be taken out of GitHub first, which is not to be asked just now.
+    RunnerNotAsked,
     /// Its job ended a moment ago: the job's own event ends the instance.
     JobJustEnded,
     /// A job of its run waits for a runner, and it may be this one.
@@ -143,13 +163,15 @@ pub enum KeepReason {
 
 impl KeepReason {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::NotOurs,
         Self::NotRunning,
         Self::Young,
         Self::Rests,
         Self::MayBeTaken,
         Self::JobRuns,
+        Self::RunnerBusy,
+        Self::RunnerNotAsked,
         Self::JobJustEnded,
         Self::JobWaits,
         Self::RunGoesOn,
@@ -169,6 +191,8 @@ impl KeepReason {
             Self::Rests => "rests",
             Self::MayBeTaken => "may-be-taken",
             Self::JobRuns => "job-runs",
+            Self::RunnerBusy => "runner-busy",
+            Self::RunnerNotAsked => "runner-not-asked",
             Self::JobJustEnded => "job-just-ended",
             Self::JobWaits => "job-waits",
             Self::RunGoesOn => "run-goes-on",
@@ -189,9 +213,27 @@ pub fn decide(facts: &ReapFacts<'_>, rules: &Rules, now: Timestamp) -> Reap {
     let Some(ledger) = facts.ledger else {
         return Reap::Ask(Question::Ledger);
     };
-    let may_be_taken = |one: &Evidence| now.duration_since(one.first_seen_at) <= COUNTS_FOR;
+    let is_stopped = facts.view.state == InstanceState::Stopped;
+    let counts_for = if is_stopped { STOPPED_FOR } else { COUNTS_FOR };
+    let may_be_taken = |one: &Evidence| now.duration_since(one.first_seen_at) <= counts_for;
     if ledger.evidence.iter().any(may_be_taken) {
         return Reap::Keep(KeepReason::MayBeTaken);
+    }
+    if is_stopped {
+        return Reap::End(EndReason::Stopped);
+    }
+    match by_its_job(facts, ledger, now) {
+        Reap::Keep(why) if is_past(facts, rules, now) && gives_way_to_age(why) => {
+            past_max_run_time(facts.runner)
+        }
+        verdict @ (Reap::Keep(_) | Reap::Ask(_) | Reap::End(_)) => verdict,
+    }
+}
+
+/// What its job, and its run, have to say.
+fn by_its_job(facts: &ReapFacts<'_>, ledger: LedgerWords<'_>, now: Timestamp) -> Reap {
+    if !is_running(facts.view.state) {
+        return Reap::Keep(KeepReason::NotRunning);
     }
     let age = age(facts.view, now);
     let Some(claim) = ledger.claim else {
@@ -205,6 +247,52 @@ pub fn decide(facts: &ReapFacts<'_>, rules: &Rules, now: Timestamp) -> Reap {
         Tenant::Read(read) => Reap::Ask(Question::GitHub(read)),
         Tenant::Job(job) => beside_its_job(job, now),
         Tenant::Nobody => idle(facts, claim, ledger, seen, now),
+    }
+}
+
+fn is_past(facts: &ReapFacts<'_>, rules: &Rules, now: Timestamp) -> bool {
+    age(facts.view, now) >= rules.max_run_time
+}
+
+/// Whether the reason to keep an instance is none any more once it is too old: whatever GitHub or EC2
+/// do not show at work.
+fn gives_way_to_age(why: KeepReason) -> bool {
+    match why {
+        KeepReason::NotRunning
+        | KeepReason::JobWaits
+        | KeepReason::RunGoesOn
+        | KeepReason::NoClaim
+        | KeepReason::RunUnreadable
+        | KeepReason::JobUnknown
+        | KeepReason::MayServeAnotherRun
+        | KeepReason::DoubtfulForLong => true,
+        KeepReason::NotOurs
+        | KeepReason::Young
+        | KeepReason::Rests
+        | KeepReason::MayBeTaken
+        | KeepReason::JobRuns
+        | KeepReason::RunnerBusy
+        | KeepReason::RunnerNotAsked
+        | KeepReason::JobJustEnded => false,
+    }
+}
+
+fn past_max_run_time(runner: RunnerWords) -> Reap {
+    match once_withdrawn(runner, EndReason::PastMaxRunTime) {
+        Some(verdict) => verdict,
+        None if runner == RunnerWords::NotNow => Reap::Keep(KeepReason::RunnerNotAsked),
+        None => Reap::End(EndReason::PastMaxRunTime),
+    }
+}
+
+/// The end of an instance whose runner GitHub does not have any more; `None` where it does not say.
+fn once_withdrawn(runner: RunnerWords, why: EndReason) -> Option<Reap> {
+    mutant!(EndWithoutWithdrawing => return Some(Reap::End(why)));
+    match runner {
+        RunnerWords::Unasked => Some(Reap::Ask(Question::Withdraw)),
+        RunnerWords::Gone => Some(Reap::End(why)),
+        RunnerWords::Busy => Some(Reap::Keep(KeepReason::RunnerBusy)),
+        RunnerWords::NotNow | RunnerWords::Unknown => None,
     }
 }
 
@@ -228,8 +316,8 @@ fn idle(
         Holder::Nobody => (claim, true),
     };
     let age = age(facts.view, now);
-    match Idle::new(claim, seen, age, now) {
-        Some(idle) => Idle { is_surplus, ..idle }.decide(),
+    match Idle::new(claim, seen, facts.runner, is_surplus, age, now) {
+        Some(idle) => idle.decide(),
         None => doubt(KeepReason::JobUnknown, age),
     }
 }
@@ -248,7 +336,7 @@ fn kept_unasked(facts: &ReapFacts<'_>, rules: &Rules, now: Timestamp) -> Option<
     let view = facts.view;
     if view.tags.get(&rules.tags.stack()).map(String::as_str) != Some(facts.stack) {
         Some(KeepReason::NotOurs)
-    } else if !is_running(view.state) {
+    } else if !may_be_ended(view.state, age(view, now), rules) {
         Some(KeepReason::NotRunning)
     } else if age(view, now) < GRACE {
         Some(KeepReason::Young)
@@ -256,6 +344,19 @@ fn kept_unasked(facts: &ReapFacts<'_>, rules: &Rules, now: Timestamp) -> Option<
         Some(KeepReason::Rests)
     } else {
         None
+    }
+}
+
+/// Whether there is anything to end. One that is about to run or to stop is left to it, but not for
+/// ever.
+fn may_be_ended(state: InstanceState, age: SignedDuration, rules: &Rules) -> bool {
+    match state {
+        InstanceState::Running => true,
+        InstanceState::Stopped => age >= STOPPED_FOR,
+        InstanceState::Pending | InstanceState::Stopping | InstanceState::Unknown => {
+            age >= rules.max_run_time
+        }
+        InstanceState::ShuttingDown | InstanceState::Terminated => false,
     }
 }
 
@@ -269,128 +370,6 @@ fn beside_its_job(job: &Job, now: Timestamp) -> Reap {
         return Reap::Keep(KeepReason::JobJustEnded);
     }
     Reap::End(EndReason::JobEnded)
-}
-
-/// An instance that took no job of its run.
-struct Idle<'a> {
-    claim: &'a LaunchClaim,
-    run: &'a Run,
-    /// The job that it was launched for.
-    job: &'a Job,
-    /// The jobs of the run's latest attempt.
-    latest: &'a [Job],
-    /// Whether it was launched for somebody who has another one.
-    is_surplus: bool,
-    age: SignedDuration,
-    now: Timestamp,
-}
-
-impl<'a> Idle<'a> {
-    /// `None` where GitHub's lists do not tell of the job that it was launched for.
-    fn new(
-        claim: &'a LaunchClaim,
-        seen: RunSeen<'a>,
-        age: SignedDuration,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let run = seen.run?;
-        Some(Self {
-            claim,
-            run,
-            job: listed(seen.lists, claim.attempt)?
-                .iter()
-                .find(|job| job.id == claim.key.job_id)?,
-            latest: listed(seen.lists, run.run_attempt)?,
-            is_surplus: false,
-            age,
-            now,
-        })
-    }
-
-    fn decide(&self) -> Reap {
-        if !is_bound_to(self.claim.run_id, &self.claim.runner_labels) {
-            return doubt(KeepReason::MayServeAnotherRun, self.age);
-        }
-        if let Some(verdict) = self.beside_those_that_wait() {
-            return verdict;
-        }
-        if self.is_surplus {
-            return Reap::End(EndReason::Surplus);
-        }
-        if self.job.status != JobStatus::Completed && self.job.runner_name.is_none() {
-            return doubt(KeepReason::JobUnknown, self.age);
-        }
-        if !self.is_over() {
-            return Reap::Keep(KeepReason::RunGoesOn);
-        }
-        Reap::End(match self.job.runner_name {
-            Some(_) => EndReason::JobTakenElsewhere,
-            None => EndReason::NeverNeeded,
-        })
-    }
-
-    /// A job that waits though a runner for it should long be up shows that this one is not.
-    fn beside_those_that_wait(&self) -> Option<Reap> {
-        let mut waiting = self.latest.iter().filter(|job| self.waits(job)).peekable();
-        waiting.peek()?;
-        let is_broken = self.age >= IDLES_FOR && waiting.all(|job| self.waits_for_long(job));
-        Some(if is_broken {
-            Reap::End(EndReason::NeverRan)
-        } else {
-            Reap::Keep(KeepReason::JobWaits)
-        })
-    }
-
-    /// Whether the job has no runner yet and this one would do: GitHub gives a job to any runner
-    /// that has all its labels.
-    fn waits(&self, job: &Job) -> bool {
-        let offered = &self.claim.runner_labels;
-        let is_offered = |label: &String| offered.iter().any(|one| one.eq_ignore_ascii_case(label));
-        job.status != JobStatus::Completed
-            && job.runner_name.is_none()
-            && job.labels.iter().all(is_offered)
-    }
-
-    fn waits_for_long(&self, job: &Job) -> bool {
-        job.status == JobStatus::Queued
-            && job
-                .created_at
-                .is_some_and(|created| self.now >= after(created, IDLES_FOR))
-    }
-
-    /// Whether nothing more is to be expected of the run: it has completed and was not re-run at
-    /// once, or it has gone on without this instance for long.
-    fn is_over(&self) -> bool {
-        let last_end = self.latest.iter().filter_map(|job| job.completed_at).max();
-        let since = last_end.max(self.run.run_started_at);
-        let quiet = |pause| since.is_some_and(|since| self.now >= after(since, pause));
-        match self.run.status {
-            RunStatus::Completed => quiet(JUST_ENDED),
-            RunStatus::Queued
-            | RunStatus::Waiting
-            | RunStatus::Requested
-            | RunStatus::Pending
-            | RunStatus::InProgress
-            | RunStatus::Unknown(_) => self.age >= IDLES_FOR && quiet(IDLES_FOR),
-        }
-    }
-}
-
-fn listed(lists: &BTreeMap<RunAttempt, Vec<Job>>, attempt: RunAttempt) -> Option<&[Job]> {
-    lists.get(&attempt).map(Vec::as_slice)
-}
-
-/// Whether no other run's job has these labels: the run's id stands in them, as configured runners
-/// are told to do. Who writes another run's id into a workflow shares that run's fate.
-fn is_bound_to(run: RunId, runner_labels: &[String]) -> bool {
-    let Ok(Some(labels)) = labels::parse(runner_labels) else {
-        return false;
-    };
-    let rest = labels
-        .id
-        .as_deref()
-        .and_then(|id| id.strip_prefix(&run.to_string()));
-    rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
 }
 
 fn doubt(reason: KeepReason, age: SignedDuration) -> Reap {

@@ -25,6 +25,9 @@ pub struct Rules {
     pub most_launches: u32,
     /// How long a job waits for room among the instances before it is given up.
     pub longest_wait: SignedDuration,
+    /// How old an instance may become on which GitHub shows no job that runs. GitHub lets a job of a
+    /// self-hosted runner run for five days, and wait for its runner for one day before.
+    pub max_run_time: SignedDuration,
     /// What follows when a queued job gets no machine.
     pub on_launch_exhausted: OnLaunchExhausted,
     /// How long after a re-run was written down the run is first read to find out whether GitHub
@@ -57,6 +60,7 @@ impl Default for Rules {
             most_launches: 3,
             // GitHub ends it after 24 hours, and tells nobody why.
             longest_wait: SignedDuration::from_hours(6),
+            max_run_time: SignedDuration::from_hours(7 * 24),
             on_launch_exhausted: OnLaunchExhausted::default(),
             unclear_for: SignedDuration::from_secs(45),
             ec2_rate_percent: 100,

@@ -68,6 +68,7 @@ pub(crate) fn job(id: u64, name: &str) -> Job {
         completed_at: Some(at(200)),
         head_sha: Sha::new("0123abc"),
         head_branch: Some("main".to_owned()),
+        runner_id: None,
         check_run: None,
     }
 }
@@ -218,6 +219,7 @@ pub(crate) fn claim() -> LaunchClaim {
         full_since: None,
         lost: 0,
         end: None,
+        runner: None,
         asked: Asked::Alone,
     }
 }

@@ -204,12 +204,13 @@ pub fn is_robbed(
 /// Whether the end of an instance for this reason may leave its job waiting.
 pub fn is_left_waiting(by: EndReason) -> bool {
     match by {
-        EndReason::NeverRan => true,
+        EndReason::NeverRan | EndReason::PastMaxRunTime => true,
         // Its job had a runner, or ended without one.
         EndReason::JobEnded
         | EndReason::NotTaken
         | EndReason::NeverNeeded
         | EndReason::Surplus
+        | EndReason::Stopped
         | EndReason::JobTakenElsewhere => false,
     }
 }
@@ -226,6 +227,7 @@ fn again(claim: &LaunchClaim, why: Why, rules: &Rules, now: Timestamp) -> QueueS
     let claim = LaunchClaim {
         lost,
         held_until: None,
+        runner: None,
         ..claim.clone()
     };
     if lost >= rules.most_launches {

@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CheckRunId, JobId, Repository, RunAttempt, RunId, RunnerName, Sha};
+use crate::ids::{CheckRunId, JobId, Repository, RunAttempt, RunId, RunnerId, RunnerName, Sha};
 
 /// Where a job stands. GitHub adds words over time, so an unknown one is kept as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -109,6 +109,9 @@ pub struct Job {
     pub labels: Vec<String>,
     /// The runner that took it.
     pub runner_name: Option<RunnerName>,
+    /// GitHub's number for that runner. A name can be given to any runner; a number cannot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner_id: Option<RunnerId>,
     /// When its record was made.
     pub created_at: Option<Timestamp>,
     /// When a runner took it.
@@ -226,6 +229,7 @@ mod tests {
             conclusion: Some(Conclusion::Failure),
             labels: vec!["runs-on=42".to_owned()],
             runner_name: Some(RunnerName::new("i-0123456789abcdef0")),
+            runner_id: None,
             created_at: None,
             started_at: "2026-03-01T10:00:00Z".parse().ok(),
             completed_at: "2026-03-01T10:02:00Z".parse().ok(),

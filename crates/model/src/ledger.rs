@@ -13,12 +13,13 @@ use serde::{Deserialize, Serialize};
 use crate::breaker::LeftOut;
 use crate::ending::VisibleEnd;
 use crate::evidence::Evidence;
-use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId};
+use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId, RunnerId, RunnerName};
 use crate::instance::{Capacity, Instance};
 use crate::job::{Execution, JobKey};
 use crate::launch::{Asked, LaunchFault, Share, SpotStrategy};
 use crate::machine::RootVolume;
 use crate::reason::{Refusal, SettleReason};
+use crate::runner_row::made_for;
 
 /// When a record wants to be worked on next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -253,9 +254,28 @@ pub struct LaunchClaim {
     /// How its end is made visible, where it was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<VisibleEnd>,
+    /// The runner that was handed over to the last instance launched for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runner: Option<HandedOver>,
     /// Which request answers it.
     #[serde(default, skip_serializing_if = "Asked::is_usual")]
     pub asked: Asked,
+}
+
+/// A runner of GitHub's whose configuration an instance got from us.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HandedOver {
+    /// GitHub's number for it.
+    pub id: RunnerId,
+    /// Its name, which holds the instance's id and a random number.
+    pub name: RunnerName,
+    /// Whether the instance can have got no other one: nobody had asked for it before, and died.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_only: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// Records of old do not count, and most have nothing to count.
@@ -306,6 +326,17 @@ impl LaunchClaim {
     /// Which of them is its own.
     pub fn place(&self) -> u32 {
         self.share().map_or(0, |share| share.place)
+    }
+
+    /// The runner that this instance got for it, or one of them.
+    pub fn runner_of(&self, instance: &InstanceId) -> Option<&HandedOver> {
+        let is_its = |one: &&HandedOver| made_for(&one.name).as_ref() == Some(instance);
+        self.runner.as_ref().filter(is_its)
+    }
+
+    /// The same, where it is known to have got no other one.
+    pub fn only_runner_of(&self, instance: &InstanceId) -> Option<&HandedOver> {
+        self.runner_of(instance).filter(|one| one.is_only)
     }
 
     /// Its place in a request that it shares.

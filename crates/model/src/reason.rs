@@ -250,17 +250,23 @@ pub enum EndReason {
     NeverRan,
     /// More were launched than are wanted: every job of its launch has another one.
     Surplus,
+    /// It lived for as long as one may, and GitHub shows no job that runs on it.
+    PastMaxRunTime,
+    /// It was stopped: no job comes to it any more.
+    Stopped,
 }
 
 impl EndReason {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::JobEnded,
         Self::NotTaken,
         Self::NeverNeeded,
         Self::JobTakenElsewhere,
         Self::NeverRan,
         Self::Surplus,
+        Self::PastMaxRunTime,
+        Self::Stopped,
     ];
 
     /// The label value for metrics and logs: one of a fixed set.
@@ -272,6 +278,8 @@ impl EndReason {
             Self::JobTakenElsewhere => "job-taken-elsewhere",
             Self::NeverRan => "never-ran",
             Self::Surplus => "surplus",
+            Self::PastMaxRunTime => "past-max-run-time",
+            Self::Stopped => "stopped",
         }
     }
 }
@@ -285,6 +293,10 @@ impl fmt::Display for EndReason {
             Self::JobTakenElsewhere => "another runner took the job that it was launched for",
             Self::NeverRan => "a job waited for it for long, and its runner never came up",
             Self::Surplus => "no job that it was launched together for has it",
+            Self::PastMaxRunTime => {
+                "it lived for as long as one may, and GitHub shows no job that runs on it"
+            }
+            Self::Stopped => "it was stopped, and no job comes to it any more",
         })
     }
 }
@@ -396,9 +408,11 @@ mod tests {
                 EndReason::JobTakenElsewhere => 3,
                 EndReason::NeverRan => 4,
                 EndReason::Surplus => 5,
+                EndReason::PastMaxRunTime => 6,
+                EndReason::Stopped => 7,
             }
         };
         let places: Vec<usize> = EndReason::ALL.iter().map(place).collect();
-        assert_eq!(places, (0..6).collect::<Vec<_>>());
+        assert_eq!(places, (0..8).collect::<Vec<_>>());
     }
 }

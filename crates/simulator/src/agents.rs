@@ -11,15 +11,19 @@ use reprise_agent::tagger::{TagFailure, TagRequest};
 use reprise_agent::{Metadata, Tagger};
 use reprise_model::ids::InstanceId;
 use reprise_world::ec2::{Call, CreateTags};
-use reprise_world::world::World;
+use reprise_world::github::StartError;
+use reprise_world::world::{RunnerError, World};
 use tokio::task::AbortHandle;
 
-use crate::plan::{AgentRates, Dice};
+use crate::plan::{AgentRates, Chance, Dice};
 use crate::trace::{self, Who};
 use crate::universe::Universe;
 
 /// Each agent asks so often. The real one asks every second; a simulation has other things to do.
 const POLL_EVERY: SignedDuration = SignedDuration::from_secs(5);
+
+/// An operating system has started what starts runners after so long at most.
+const BOOTS_WITHIN: SignedDuration = SignedDuration::from_secs(20);
 
 /// All that befalls agents.
 pub const FAULTS: [&str; 3] = ["missing", "dies", "tag fails"];
@@ -31,15 +35,17 @@ const USUAL: SignedDuration = SignedDuration::from_millis(400);
 #[derive(Debug)]
 pub struct Agents {
     rates: AgentRates,
+    never_come_up: Chance,
     seed: u64,
-    running: BTreeMap<InstanceId, AbortHandle>,
+    running: BTreeMap<InstanceId, Vec<AbortHandle>>,
 }
 
 impl Agents {
     /// None yet.
-    pub fn new(rates: AgentRates, seed: u64) -> Self {
+    pub fn new(rates: AgentRates, never_come_up: Chance, seed: u64) -> Self {
         Self {
             rates,
+            never_come_up,
             seed,
             running: BTreeMap::new(),
         }
@@ -50,19 +56,22 @@ impl Agents {
         self.running.retain(|id, agent| {
             let stays = up.contains(id);
             if !stays {
-                agent.abort();
+                agent.iter().for_each(AbortHandle::abort);
             }
             stays
         });
         for id in up {
             if !self.running.contains_key(id) {
-                let agent = self.start(universe, id);
-                self.running.insert(id.clone(), agent);
+                let agents = self.start(universe, id);
+                self.running.insert(id.clone(), agents);
             }
         }
     }
 
-    fn start(&self, universe: &Arc<Universe>, id: &InstanceId) -> AbortHandle {
+    fn start(&self, universe: &Arc<Universe>, id: &InstanceId) -> Vec<AbortHandle> {
+        let starter = universe
+            .makes_runners
+            .then(|| self.start_runner(universe, id));
         let mut dice = Dice::new(self.seed ^ number_of(id));
         let (universe, id, rates) = (Arc::clone(universe), id.clone(), self.rates);
         let agent = async move {
@@ -74,7 +83,40 @@ impl Agents {
             let slow = dice.hits(rates.slow).then_some(rates.slow_up_to);
             live(&universe, &id, end, slow, rates, dice.number()).await;
         };
-        tokio::spawn(agent).abort_handle()
+        let agent = tokio::spawn(agent).abort_handle();
+        starter.into_iter().chain([agent]).collect()
+    }
+
+    /// The part of it that starts the runner, which has dice of its own: where it fails, nothing comes up.
+    fn start_runner(&self, universe: &Arc<Universe>, id: &InstanceId) -> AbortHandle {
+        let mut dice = Dice::new(!self.seed ^ number_of(id));
+        let (universe, id, rates) = (Arc::clone(universe), id.clone(), self.never_come_up);
+        let starter = async move {
+            if dice.hits(rates) && !universe.is_calm() {
+                return;
+            }
+            universe.clock.pause(dice.up_to(BOOTS_WITHIN)).await;
+            while !starts(&universe, &id) {
+                universe.clock.pause(POLL_EVERY).await;
+            }
+        };
+        tokio::spawn(starter).abort_handle()
+    }
+}
+
+/// Starts the runner whose configuration is there. Whether there is no more to do.
+fn starts(universe: &Universe, id: &InstanceId) -> bool {
+    let Some(configuration) = universe.configuration(id) else {
+        return false;
+    };
+    let started = universe.world(|world, now| world.start_runner(now, id, &configuration));
+    match started {
+        Ok(()) => true,
+        Err(error) => {
+            trace::line(Who::Agents, format!("{id} starts no runner: {error}"));
+            // One that was taken back is followed by another one.
+            error != RunnerError::Refused(StartError::Unknown)
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use reprise_world::world::Queue;
 use secrecy::SecretString;
 use tokio::sync::Notify;
 
-use crate::ports::{Life, SimCloud, SimGitHub, SimPorts, SimQueue, SimStore, Wire};
+use crate::ports::{Life, SimCloud, SimGitHub, SimPorts, SimQueue, SimRunners, SimStore, Wire};
 use crate::setting::{self, AT_ONCE, SECRET, SWEEP_EVERY};
 use crate::trace::{self, Who};
 use crate::universe::Universe;
@@ -124,16 +124,20 @@ impl Replica {
             )
         });
         let seed = self.universe.throw(crate::plan::Dice::number);
-        let controller = Arc::new(Controller::new(
+        let github = SimGitHub(wire.clone());
+        let runners = self.universe.makes_runners;
+        let runners = runners.then(|| SimRunners(github.clone()));
+        let controller = Controller::new(
             self.universe.clock,
             SimStore(wire.clone()),
             SimCloud(wire.clone()),
-            SimGitHub(wire.clone()),
+            github,
             settings,
             Metrics::new().context("failed to register the metrics")?,
             draining,
             seed,
-        ));
+        );
+        let controller = Arc::new(controller.with_runners(runners));
         let pumps = [Queue::Webhooks, Queue::Ec2Events]
             .map(|queue| (self.pump(&wire, &controller, queue), 1));
         Ok(Loops {

@@ -24,7 +24,7 @@ use crate::ports::FAULTS;
 use crate::post;
 
 /// Rows that cannot be reached yet, or by no simulation, and why.
-const EXCLUDED: [(&str, &str, &str); 18] = [
+const EXCLUDED: [(&str, &str, &str); 19] = [
     (
         "decision",
         "unannounced: launch-refused",
@@ -99,6 +99,11 @@ const EXCLUDED: [(&str, &str, &str); 18] = [
         "decision",
         "kept: young",
         "decided without a question, and not told",
+    ),
+    (
+        "decision",
+        "terminate: past-max-run-time",
+        "no simulation lasts for a week, nor keeps a claim for as long",
     ),
     (
         "decision",
@@ -307,6 +312,7 @@ fn decisions() -> Vec<Row> {
         told(closed, &["tried"]),
         told("launched", &capacity),
         told("not-launched", &answers),
+        told("runner-removed", &["machine-gone", "machine-idle", "busy"]),
         told("launch-put-off", &["no-turn"]),
         told("slower", &["throttled", "limited"]),
         told("launch-given-up", &["launch-given-up"]),

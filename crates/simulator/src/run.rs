@@ -116,7 +116,7 @@ impl<'a> Driver<'a> {
             universe: Arc::clone(universe),
             replicas: replicas.collect(),
             processes: JoinSet::new(),
-            agents: Agents::new(plan.agents, dice.number()),
+            agents: Agents::new(plan.agents, plan.world.never_come_up, dice.number()),
             post: Post::new(plan, dice.fork()),
             elsewhere: (plan.world.mandate.retries_only)
                 .then(|| Elsewhere::new(plan.world.machines_are_ready, dice.fork())),

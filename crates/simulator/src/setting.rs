@@ -13,6 +13,7 @@ use reprise_model::policy::OnLaunchExhausted;
 use reprise_model::runner_name::RunnerNamePattern;
 use reprise_world::github::{self, AppKeys, KeyError};
 use reprise_world::invariants::Mandate;
+use reprise_world::machine::{MachineSettings, RunnerStart};
 use reprise_world::world::{DeliveryMode, Ec2Behaviour, World, WorldSettings};
 use wildmatch::WildMatch;
 
@@ -64,9 +65,14 @@ pub fn world(plan: &Plan) -> Result<World> {
             boot_takes: plan.world.boot_takes,
             ..usual.ec2
         },
-        machines: reprise_world::machine::MachineSettings {
+        machines: MachineSettings {
             when_taken: plan.world.when_taken,
             never_come_up: plan.world.never_come_up.0,
+            runner: if plan.makes_runners {
+                RunnerStart::JustInTime
+            } else {
+                RunnerStart::BroughtAlong
+            },
             ..usual.machines.clone()
         },
         ..usual

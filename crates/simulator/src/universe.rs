@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::ids::InstanceId;
 use reprise_store::{DueKey, SqliteStore};
 use reprise_world::invariants::Mandate;
 use reprise_world::world::World;
@@ -31,7 +32,10 @@ pub struct Universe {
     pub search: bool,
     /// What holds launches back.
     pub fleet: FleetPlan,
+    /// Whether controllers make the runners of their instances.
+    pub makes_runners: bool,
     world: Mutex<World>,
+    configurations: Mutex<BTreeMap<InstanceId, String>>,
     dice: Mutex<Dice>,
     rates: Rates,
     no_faults: Rates,
@@ -54,7 +58,9 @@ impl Universe {
             store: SqliteStore::in_memory().context("failed to make the store")?,
             search: plan.search,
             fleet: plan.fleet,
+            makes_runners: plan.makes_runners,
             world: Mutex::new(setting::world(plan)?),
+            configurations: Mutex::default(),
             dice: Mutex::new(Dice::new(plan.seed)),
             rates: plan.rates.clone(),
             no_faults: Rates::default(),
@@ -91,6 +97,16 @@ impl Universe {
         let mut world = lock(&self.world);
         world.advance(now);
         look(&mut world, now)
+    }
+
+    /// A runner's configuration waits for its instance, in the place of an earlier one.
+    pub fn hand_over(&self, instance: &InstanceId, configuration: String) {
+        lock(&self.configurations).insert(instance.clone(), configuration);
+    }
+
+    /// The configuration that waits for an instance.
+    pub fn configuration(&self, instance: &InstanceId) -> Option<String> {
+        lock(&self.configurations).get(instance).cloned()
     }
 
     /// How often things fail now.

@@ -15,6 +15,10 @@ const SWEEP_EVERY: SignedDuration = SignedDuration::from_secs(60);
 /// The sweep finds what events missed; later than this a lost event would be as good as forgotten.
 const MOST_SWEEP_EVERY: SignedDuration = SignedDuration::from_hours(1);
 
+/// A runner that is up takes a job within seconds, and a boot lasts minutes; less would end machines that are
+/// about to be of use.
+const LEAST_MAX_RUN_TIME: SignedDuration = SignedDuration::from_hours(1);
+
 /// With less than a hundredth, a fleet would hardly be launched; nobody has a hundred times the rate.
 const EC2_RATES: RangeInclusive<u32> = 1..=10_000;
 
@@ -45,9 +49,25 @@ pub(super) fn rules(
         tags: tag_keys(checker, tags),
         launch_tries: fleet.launch_tries.unwrap_or(defaults.launch_tries),
         most_launches: fleet.most_launches.unwrap_or(defaults.most_launches),
+        max_run_time: max_run_time(checker, fleet, &defaults),
         on_launch_exhausted: fleet.on_launch_exhausted.unwrap_or_default(),
         ..defaults
     }
+}
+
+/// A figure that is too low costs nobody's job, as none is ended that GitHub shows at work; but the machine of
+/// one that waits for room or an approval.
+fn max_run_time(
+    checker: &mut Checker<'_>,
+    fleet: &file::Fleet,
+    defaults: &Rules,
+) -> SignedDuration {
+    let given = fleet.max_run_time.unwrap_or(defaults.max_run_time);
+    if given < LEAST_MAX_RUN_TIME {
+        let problem = format!("must not be shorter than {LEAST_MAX_RUN_TIME:#}");
+        checker.wrong("fleet.max_run_time", problem);
+    }
+    given
 }
 
 /// A replica takes what EC2 gives an account by default, or a part, or more where AWS has raised it.

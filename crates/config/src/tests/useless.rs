@@ -191,6 +191,7 @@ fn what_would_find_nothing_that_was_lost_is_a_mistake_but_may_be_switched_off() 
         &with("github", "redeliver_tries = 0"),
         &with("fleet", "find_queued_every = \"7h\""),
         &with("fleet", "old_image_after = \"-1h\""),
+        &with("fleet", "max_run_time = \"59m\""),
     ]));
     let off = [
         ("REPRISE__GITHUB__REDELIVER_EVERY", "0s"),
@@ -206,6 +207,7 @@ fn what_would_find_nothing_that_was_lost_is_a_mistake_but_may_be_switched_off() 
 fn what_becomes_of_a_job_without_a_machine_is_configured() {
     let changed = [
         ("REPRISE__FLEET__MOST_LAUNCHES", "5"),
+        ("REPRISE__FLEET__MAX_RUN_TIME", "30h"),
         ("REPRISE__FLEET__ON_LAUNCH_EXHAUSTED", "cancel-run"),
         ("REPRISE__FLEET__TAG_JOBS", "false"),
     ];
@@ -213,10 +215,11 @@ fn what_becomes_of_a_job_without_a_machine_is_configured() {
     let settings = good(GOOD, &changed).settings;
     let rules = |settings: &Settings| {
         let rules = &settings.rules;
-        (rules.most_launches, rules.on_launch_exhausted)
+        let longest = rules.max_run_time.as_hours();
+        (rules.most_launches, longest, rules.on_launch_exhausted)
     };
-    assert_eq!(rules(&usual), (3, OnLaunchExhausted::LeaveQueued));
-    assert_eq!(rules(&settings), (5, OnLaunchExhausted::CancelRun));
+    assert_eq!(rules(&usual), (3, 168, OnLaunchExhausted::LeaveQueued));
+    assert_eq!(rules(&settings), (5, 30, OnLaunchExhausted::CancelRun));
     assert!(usual.fleet.is_some_and(|fleet| fleet.tag_jobs));
     assert!(settings.fleet.is_some_and(|fleet| !fleet.tag_jobs));
     insta::assert_snapshot!(all_bad(&[

@@ -24,6 +24,9 @@ const LIST: &str = "list the runners";
 const REMOVE: &str = "remove a runner";
 const HAND_OVER: &str = "hand over a runner's configuration";
 
+/// Every organisation has it.
+const DEFAULT_GROUP: &str = "Default";
+
 /// A claim may be older than the configuration.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no runner table for {0}; give the region subnets in [[aws.regions]]")]
@@ -34,7 +37,7 @@ struct NoTable(Region);
 pub struct RunnerDesk {
     github: GitHub,
     tables: BTreeMap<Region, Rows>,
-    config: RunnersConfig,
+    config: Option<RunnersConfig>,
     hurried: watch::Sender<bool>,
 }
 
@@ -54,9 +57,25 @@ impl RunnerDesk {
             tables: tables
                 .map(|(region, table)| (region, rows(table)))
                 .collect(),
-            config,
+            config: Some(config),
             hurried,
         }
+    }
+
+    /// For instances that bring their runners along: it lists them and takes them out, and makes none.
+    pub fn registry(github: GitHub) -> Self {
+        Self {
+            github,
+            tables: BTreeMap::new(),
+            config: None,
+            hurried: watch::Sender::new(false),
+        }
+    }
+
+    /// All places of an organisation are one to whoever lists; the group is for new runners.
+    fn group(&self) -> &str {
+        let config = self.config.as_ref();
+        config.map_or(DEFAULT_GROUP, |config| config.group.as_str())
     }
 
     async fn scope(
@@ -64,20 +83,24 @@ impl RunnerDesk {
         repository: &Repository,
         what: &'static str,
     ) -> Result<RunnerScope, PortError> {
-        let scope = self.github.runner_scope(repository, &self.config.group);
+        let scope = self.github.runner_scope(repository, self.group());
         scope.await.map_err(|error| github(what, error))
     }
 }
 
 impl Runners for RunnerDesk {
     async fn make(&self, order: &RunnerOrder) -> Result<MadeRunner, RunnerTrouble> {
-        let group = &self.config.group;
+        let Some(config) = &self.config else {
+            let none = NoTable(order.region.clone());
+            return Err(RunnerTrouble::NotMade(passing(MAKE, none)));
+        };
+        let group = &config.group;
         let scope = self.github.runner_scope(&order.repository, group).await;
         let scope = scope.map_err(|error| RunnerTrouble::NotMade(github(MAKE, error)))?;
         let wanted = JitOrder {
             name: order.name.clone(),
             labels: order.labels.clone(),
-            work_folder: self.config.work_folder.clone(),
+            work_folder: config.work_folder.clone(),
         };
         let made = self.github.create_jit_config(&scope, &wanted).await;
         let made = made.map_err(trouble)?;
@@ -93,10 +116,11 @@ impl Runners for RunnerDesk {
         made: &MadeRunner,
         expires_at: Timestamp,
     ) -> Result<(), PortError> {
-        let Some(table) = self.tables.get(&order.region) else {
+        let table = self.tables.get(&order.region);
+        let (Some(config), Some(table)) = (&self.config, table) else {
             return Err(passing(HAND_OVER, NoTable(order.region.clone())));
         };
-        let key = self.config.role_id.row_of(&order.instance);
+        let key = config.role_id.row_of(&order.instance);
         let row = RunnerRow {
             config: made.config.clone(),
             runner: order.name.clone(),

@@ -6,7 +6,7 @@ use reprise_engine::pace::Errand;
 use reprise_model::ids::{InstanceId, Repository};
 use reprise_model::instance::{Instance, InstanceSight, InstanceView};
 use reprise_model::job::Job;
-use reprise_model::ledger::{ClaimKey, InstanceEntry, RunKey};
+use reprise_model::ledger::{ClaimKey, HandedOver, InstanceEntry, RunKey};
 use reprise_model::runner_name::NamedInstance;
 use reprise_store::Store;
 
@@ -37,7 +37,8 @@ impl<P: Ports> Controller<P> {
                 found: Found::None,
             });
         }
-        let found = self.find_host(job, triage == Triage::Recall).await?;
+        let mut found = self.find_host(job, triage == Triage::Recall).await?;
+        self.find_runner(repository, job, &mut found).await?;
         let verdict = self.verdict(repository, job, &found, Earlier::Unread);
         Ok(Look { verdict, found })
     }
@@ -101,11 +102,47 @@ impl<P: Ports> Controller<P> {
             repository,
             repository_allowed: self.allows(repository),
             host: found.as_host(),
+            runner: found.runner(),
             earlier,
             policy: self.policy_of(repository, job),
             fleet: self.fleet_rule(),
         };
         job::completed(&facts, &self.settings.rules, self.clock.now())
+    }
+
+    /// Reads which runner the job's host got, where that decides.
+    async fn find_runner(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        found: &mut Found,
+    ) -> Result<(), WorkError> {
+        let (fleet, rules) = (self.fleet_rule(), &self.settings.rules);
+        let Some(view) = found.seen() else {
+            return Ok(());
+        };
+        if !job::asks_for_runner(job, repository, view, fleet, rules) {
+            return Ok(());
+        }
+        let runner = self.handed_over_to(view).await?;
+        if let Found::Looked(looked) = found {
+            looked.runner = runner;
+        }
+        Ok(())
+    }
+
+    /// The runner that an instance got from us.
+    async fn handed_over_to(&self, view: &InstanceView) -> Result<Option<HandedOver>, WorkError> {
+        let Some(claim) = self.claim_of(view).await? else {
+            return Ok(None);
+        };
+        let id = &view.instance.id;
+        if let Some(runner) = claim.runner_of(id) {
+            return Ok(Some(runner.clone()));
+        }
+        let crew = self.crew_of(&claim).await?;
+        let runner = crew.iter().find_map(|claim| claim.runner_of(id));
+        Ok(runner.cloned())
     }
 
     /// Looks for the instance that the runner's name tells, in the region that it tells or in
@@ -162,6 +199,7 @@ impl<P: Ports> Controller<P> {
         Ok(Looked {
             sight,
             remembered: entry.map(|entry| entry.record),
+            runner: None,
         })
     }
 }
@@ -183,6 +221,8 @@ enum Found {
 struct Looked {
     sight: InstanceSight,
     remembered: Option<InstanceEntry>,
+    /// The runner that the instance got from us, where that was read.
+    runner: Option<HandedOver>,
 }
 
 impl Looked {
@@ -198,6 +238,13 @@ impl Found {
                 InstanceSight::Seen(view) => Some(view),
                 InstanceSight::Absent => None,
             },
+            Self::None | Self::NotNamed | Self::ElsewhereRegion => None,
+        }
+    }
+
+    fn runner(&self) -> Option<&HandedOver> {
+        match self {
+            Self::Looked(looked) => looked.runner.as_ref(),
             Self::None | Self::NotNamed | Self::ElsewhereRegion => None,
         }
     }

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::context::Controller;
 use crate::ports::{
     ChangeReply, GitHub, MadeRunner, PortError, Ports, RedeliveryReply, RerunReply, RunnerOrder,
-    RunnerTrouble, Runners,
+    RunnerTrouble, Runners, RunnersPlace,
 };
 
 /// A request waits in place for so long.
@@ -105,6 +105,19 @@ impl<P: Ports> Controller<P> {
             .await
     }
 
+    /// Where the runners for a repository's jobs are, in turn.
+    pub(crate) async fn runners_place(
+        &self,
+        runners: &P::Runners,
+        repository: &Repository,
+    ) -> Result<RunnersPlace, PortError> {
+        let finding = Box::pin(runners.place(repository));
+        let github = self.github_for(Errand::Read);
+        github
+            .ask(repository.owner(), Cost::READ, "find the runners", finding)
+            .await
+    }
+
     /// All runners of a repository's place, in turn.
     pub(crate) async fn list_runners(
         &self,
@@ -118,7 +131,7 @@ impl<P: Ports> Controller<P> {
             .await
     }
 
-    /// Takes a runner whose machine is gone out of GitHub, in turn.
+    /// Takes a runner that is not wanted out of GitHub, in turn.
     pub(crate) async fn take_runner_out(
         &self,
         runners: &P::Runners,

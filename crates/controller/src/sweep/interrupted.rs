@@ -171,7 +171,7 @@ impl<P: Ports> Controller<P> {
     }
 
     /// The launch that the instance's tags name.
-    pub(super) async fn claim_of(
+    pub(crate) async fn claim_of(
         &self,
         view: &InstanceView,
     ) -> Result<Option<LaunchClaim>, WorkError> {

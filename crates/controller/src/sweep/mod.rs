@@ -21,8 +21,10 @@ mod rounds;
 mod strays;
 mod turn;
 mod unannounced;
+mod withdraw;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::Arc;
 
 use jiff::SignedDuration;
@@ -30,6 +32,7 @@ use reprise_config::FleetSettings;
 use reprise_engine::image_age::ImageInUse;
 use reprise_engine::mutant;
 use reprise_engine::pace::Errand;
+use reprise_model::ids::Region;
 use reprise_model::instance::{Instance, InstanceView};
 use reprise_model::ledger::RunKey;
 use reprise_store::Store;
@@ -39,6 +42,7 @@ pub(crate) use self::images::InUse;
 pub(crate) use self::patience::Patience;
 use self::rounds::Rounds;
 use self::turn::Turn;
+use self::withdraw::Rolls;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
@@ -46,6 +50,10 @@ use crate::logging::chain;
 use crate::pace::InTurn;
 use crate::panics::{Panicked, caught};
 use crate::ports::{Cloud, Ports};
+
+/// As many instances are ended together: EC2 takes hundreds in a call, and those that were decided first are
+/// not to wait for thousands to be asked about.
+const ENDED_AT_ONCE: usize = 500;
 
 /// Sweeps, whenever it is this replica's turn, until the controller drains.
 pub async fn run_sweeps<P: Ports>(controller: Arc<Controller<P>>, every: SignedDuration) {
@@ -131,6 +139,7 @@ impl<P: Ports> Controller<P> {
                 Ok(views) => {
                     self.listed(&place.region, &views, at);
                     self.sweep_instances(fleet, &views, &mut sweep).await;
+                    self.forget_unlisted(&place.region, &views);
                 }
                 Err(error) => {
                     sweep.unlisted = true;
@@ -143,12 +152,16 @@ impl<P: Ports> Controller<P> {
         }
         match sweep.failure {
             Some(failure) => Err(failure),
-            None => {
-                self.patience.keep_only(&sweep.listed);
-                self.kept.keep_only(&sweep.listed);
-                self.mourned.keep_only(&sweep.listed);
-                Ok(sweep.found)
-            }
+            None => Ok(sweep.found),
+        }
+    }
+
+    /// What EC2 does not list any more needs no patience. A part of the sweep that failed changes nothing
+    /// about that.
+    fn forget_unlisted(&self, region: &Region, views: &[InstanceView]) {
+        let listed: BTreeSet<Instance> = views.iter().map(|view| view.instance.clone()).collect();
+        for patience in [&self.patience, &self.kept, &self.mourned] {
+            patience.keep_only(region, &listed);
         }
     }
 
@@ -158,20 +171,25 @@ impl<P: Ports> Controller<P> {
         views: &[InstanceView],
         sweep: &mut Sweep<'a, P>,
     ) {
+        let mut endings = Vec::new();
         for view in views {
-            sweep.listed.insert(view.instance.clone());
             sweep.images.extend(images::image_of(view));
             match self.reconcile(view, &mut sweep.runs).await {
                 Ok(found) => sweep.found += usize::from(found),
                 Err(error) => sweep.failed(error),
             }
-            if let Err(error) = self.reap(fleet, view, &mut sweep.runs).await {
-                sweep.failed(error);
+            match self.reap(fleet, view, sweep).await {
+                Ok(ending) => endings.extend(ending),
+                Err(error) => sweep.failed(error),
             }
             if let Err(error) = self.mourn(view).await {
                 sweep.failed(error);
             }
+            if endings.len() == ENDED_AT_ONCE {
+                self.end_all(mem::take(&mut endings), sweep).await;
+            }
         }
+        self.end_all(endings, sweep).await;
     }
 
     fn run_of<'r, 'a>(
@@ -189,11 +207,11 @@ type Runs<'a, P> = BTreeMap<RunKey, Attempts<InTurn<'a, P>>>;
 
 /// What one sweep has seen so far.
 struct Sweep<'a, P: Ports> {
-    listed: BTreeSet<Instance>,
     images: BTreeSet<ImageInUse>,
     /// Whether some region could not be listed.
     unlisted: bool,
     runs: Runs<'a, P>,
+    rolls: Rolls,
     found: usize,
     failure: Option<WorkError>,
 }
@@ -201,10 +219,10 @@ struct Sweep<'a, P: Ports> {
 impl<P: Ports> Default for Sweep<'_, P> {
     fn default() -> Self {
         Self {
-            listed: BTreeSet::new(),
             images: BTreeSet::new(),
             unlisted: false,
             runs: BTreeMap::new(),
+            rolls: Rolls::default(),
             found: 0,
             failure: None,
         }

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::Jitter;
 use reprise_engine::due;
+use reprise_model::ids::Region;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::Due;
 
@@ -34,8 +35,10 @@ impl Patience {
         self.lock().insert(instance.clone(), Due::now(at));
     }
 
-    pub(super) fn keep_only(&self, listed: &BTreeSet<Instance>) {
-        self.lock().retain(|instance, _| listed.contains(instance));
+    /// Forgets what is in the region and was not listed there.
+    pub(super) fn keep_only(&self, region: &Region, listed: &BTreeSet<Instance>) {
+        self.lock()
+            .retain(|instance, _| instance.region != *region || listed.contains(instance));
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Instance, Due>> {

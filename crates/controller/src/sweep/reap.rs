@@ -6,26 +6,30 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use reprise_config::FleetSettings;
-use reprise_engine::reap::{self, GitHubWords, KeepReason, LedgerWords, Question, Reap, ReapFacts};
+use reprise_engine::reap::{
+    self, GitHubWords, KeepReason, LedgerWords, Question, Reap, ReapFacts, RunnerWords,
+};
 use reprise_engine::still_queued;
 use reprise_engine::tenant::RunSeen;
 use reprise_model::evidence::Evidence;
-use reprise_model::instance::InstanceView;
-use reprise_model::ledger::LaunchClaim;
+use reprise_model::instance::{Instance, InstanceView};
+use reprise_model::ledger::{ClaimKey, LaunchClaim};
 use reprise_model::reason::EndReason;
 use reprise_store::Store;
 use tracing::{debug, warn};
 
-use super::Runs;
 use super::interrupted::run_key;
+use super::{Runs, Sweep};
 use crate::context::{Controller, WorkError};
 use crate::ports::Ports;
+use crate::together::together;
 
 /// What was read about an instance so far.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Read {
     ledger: Option<Ledger>,
     refused: bool,
+    runner: RunnerWords,
 }
 
 #[derive(Debug)]
@@ -35,18 +39,30 @@ struct Ledger {
     evidence: Vec<Evidence>,
 }
 
+/// An instance that is to be ended, why, and the launch that its tags name.
+pub(super) struct Ending {
+    instance: Instance,
+    why: EndReason,
+    claim: Option<ClaimKey>,
+}
+
 impl<P: Ports> Controller<P> {
-    /// Ends an instance that serves nothing any more.
+    /// Whether an instance serves nothing any more, and is to be ended.
     pub(super) async fn reap<'a>(
         &'a self,
         fleet: &FleetSettings,
         view: &InstanceView,
-        runs: &mut Runs<'a, P>,
-    ) -> Result<(), WorkError> {
-        let mut read = Read::default();
-        let reaped = self.reap_by(fleet, view, &mut read, runs).await;
-        // Also where it failed: GitHub is not to be asked by every sweep while it is down.
-        if read.ledger.is_some() {
+        sweep: &mut Sweep<'a, P>,
+    ) -> Result<Option<Ending>, WorkError> {
+        let mut read = Read {
+            ledger: None,
+            refused: false,
+            runner: RunnerWords::Unasked,
+        };
+        let reaped = self.reap_by(fleet, view, &mut read, sweep).await;
+        // Also where it failed: GitHub is not to be asked by every sweep while it is down. What only waits
+        // for a turn there is decided by the next sweep.
+        if read.ledger.is_some() && read.runner != RunnerWords::NotNow {
             let until = reap::rests_until(view, self.now());
             self.kept.wait_until(&view.instance, until);
         }
@@ -58,34 +74,49 @@ impl<P: Ports> Controller<P> {
         fleet: &FleetSettings,
         view: &InstanceView,
         read: &mut Read,
-        runs: &mut Runs<'a, P>,
-    ) -> Result<(), WorkError> {
+        sweep: &mut Sweep<'a, P>,
+    ) -> Result<Option<Ending>, WorkError> {
         loop {
-            match self.decide_reap(fleet, view, read, runs) {
+            match self.decide_reap(fleet, view, read, &sweep.runs) {
                 Reap::Keep(why) => {
                     told_kept(view, why, read);
-                    return Ok(());
+                    return Ok(None);
                 }
-                Reap::Ask(question) => self.answer(question, view, read, runs).await?,
+                Reap::Ask(question) => self.answer(question, view, read, sweep).await?,
                 Reap::End(why) => {
-                    self.end(&view.instance, why).await?;
-                    return self.ask_of_ended(view, why, read).await;
+                    let claim = read.ledger.as_ref().and_then(|read| read.claim.as_ref());
+                    return Ok(Some(Ending {
+                        instance: view.instance.clone(),
+                        why,
+                        claim: claim.map(|claim| claim.key.clone()),
+                    }));
                 }
             }
         }
     }
 
+    /// Ends them together, so that they share their calls. One that failed is decided anew by the next
+    /// sweep.
+    pub(super) async fn end_all(&self, endings: Vec<Ending>, sweep: &mut Sweep<'_, P>) {
+        let ended = together(endings.iter().map(|one| self.end_idle(one))).await;
+        for (one, ended) in endings.iter().zip(ended) {
+            if let Err(error) = ended {
+                self.kept.wait_until(&one.instance, self.now());
+                sweep.failed(error);
+            }
+        }
+    }
+
+    async fn end_idle(&self, ending: &Ending) -> Result<(), WorkError> {
+        self.end(&ending.instance, ending.why).await?;
+        self.ask_of_ended(ending).await
+    }
+
     /// A job that waited for an instance in vain is launched for again.
-    async fn ask_of_ended(
-        &self,
-        view: &InstanceView,
-        why: EndReason,
-        read: &Read,
-    ) -> Result<(), WorkError> {
-        let claim = read.ledger.as_ref().and_then(|read| read.claim.as_ref());
-        match claim {
-            Some(claim) if still_queued::is_left_waiting(why) => {
-                self.ask_of_holder(&claim.key, &view.instance.id).await
+    async fn ask_of_ended(&self, ending: &Ending) -> Result<(), WorkError> {
+        match &ending.claim {
+            Some(claim) if still_queued::is_left_waiting(ending.why) => {
+                self.ask_of_holder(claim, &ending.instance.id).await
             }
             Some(_) | None => Ok(()),
         }
@@ -135,6 +166,7 @@ impl<P: Ports> Controller<P> {
                     lists: &nothing,
                 }))
             },
+            runner: read.runner,
         };
         reap::decide(&facts, &self.settings.rules, self.now())
     }
@@ -144,7 +176,7 @@ impl<P: Ports> Controller<P> {
         question: Question,
         view: &InstanceView,
         read: &mut Read,
-        runs: &mut Runs<'a, P>,
+        sweep: &mut Sweep<'a, P>,
     ) -> Result<(), WorkError> {
         match question {
             Question::Ledger => {
@@ -166,14 +198,35 @@ impl<P: Ports> Controller<P> {
                 let claim = read.ledger.as_ref().and_then(|read| read.claim.as_ref());
                 // It asks of a run only where a claim names one.
                 let Some(claim) = claim else { return Ok(()) };
-                match self.run_of(&run_key(claim), runs).read(what).await {
+                match self
+                    .run_of(&run_key(claim), &mut sweep.runs)
+                    .read(what)
+                    .await
+                {
                     Ok(()) => {}
                     Err(error) if error.refusal().is_some() => read.refused = true,
                     Err(error) => return Err(error.into()),
                 }
             }
+            Question::Withdraw => {
+                let claims = read
+                    .ledger
+                    .iter()
+                    .flat_map(Ledger::claims)
+                    .collect::<Vec<_>>();
+                // In a box, as it is deep and seldom done.
+                let withdrawn = Box::pin(self.withdraw(view, &claims, &mut sweep.rolls));
+                read.runner = withdrawn.await?;
+            }
         }
         Ok(())
+    }
+}
+
+impl Ledger {
+    /// The claims of all who may have the instance.
+    fn claims(&self) -> impl Iterator<Item = &LaunchClaim> {
+        self.crew.iter().flatten().chain(&self.claim)
     }
 }
 

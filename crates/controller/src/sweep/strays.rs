@@ -16,7 +16,7 @@ use tracing::{debug, info};
 
 use crate::context::{Controller, WorkError};
 use crate::logging::chain;
-use crate::ports::{Cloud, GitHub, Ports, Runners, RunnersPlace};
+use crate::ports::{Cloud, GitHub, Ports, RunnersPlace};
 
 /// The pause between two rounds. What is left behind costs nothing but people's sight.
 const EVERY: SignedDuration = SignedDuration::from_mins(15);
@@ -60,7 +60,7 @@ impl<P: Ports> Controller<P> {
         listed: &mut BTreeMap<RunnersPlace, (Repository, Vec<ListedRunner>)>,
     ) {
         let read = async {
-            let place = runners.place(&repository).await?;
+            let place = self.runners_place(runners, &repository).await?;
             if listed.contains_key(&place) {
                 return Ok(None);
             }

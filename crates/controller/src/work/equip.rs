@@ -3,16 +3,18 @@
 //! It is a part of the launch: as long as the configuration is not handed over, EC2's answer is not
 //! committed, and counts as one that was lost. The launch is then asked for again by the same client
 //! token, which leads to the same instance, and a runner of a new name is made for it. So a crash
-//! anywhere in between is repeated harmlessly, and nothing of it is in the ledger; a runner of which
-//! nobody heard again never connects, and GitHub removes it.
+//! anywhere in between is repeated harmlessly; a runner of which nobody heard again never connects, and
+//! GitHub removes it. The one that was handed over is committed with EC2's answer, so that it can be
+//! taken out of GitHub where the instance is not wanted.
 
 use jiff::SignedDuration;
 use reprise_engine::backoff::after;
-use reprise_model::ids::{InstanceId, RunnerName};
-use reprise_model::ledger::{LaunchAnswer, LaunchClaim};
+use reprise_model::ids::InstanceId;
+use reprise_model::ledger::{HandedOver, LaunchAnswer, LaunchClaim};
 use reprise_model::runner_row::{LIVES_FOR, runner_name};
 use tracing::debug;
 
+use super::launch::Tried;
 use crate::context::Controller;
 use crate::logging::chain;
 use crate::pace::PutOff;
@@ -28,7 +30,7 @@ pub(super) const BUSY: SignedDuration = SignedDuration::from_secs(60);
 pub(super) struct Equipped {
     pub(super) answer: LaunchAnswer,
     /// `None` where there is no instance, or it brings its runner along.
-    pub(super) runner: Option<RunnerName>,
+    pub(super) runner: Option<HandedOver>,
 }
 
 impl Equipped {
@@ -42,7 +44,7 @@ impl Equipped {
 }
 
 impl<P: Ports> Controller<P> {
-    /// EC2's answer, once the instance has what its runner starts with.
+    /// EC2's answer, once the instance has what its runner starts with, and that runner.
     ///
     /// # Errors
     /// When GitHub is not to be asked now: that is no try in vain.
@@ -50,12 +52,13 @@ impl<P: Ports> Controller<P> {
         &self,
         claim: &LaunchClaim,
         answer: LaunchAnswer,
+        tried: Tried,
     ) -> Result<Equipped, PutOff> {
         let (Some(runners), LaunchAnswer::Launched { instance, .. }) = (&self.runners, &answer)
         else {
             return Ok(Equipped::without_runner(answer));
         };
-        match self.equip(runners, claim, instance).await {
+        match self.equip(runners, claim, instance, tried).await {
             Ok(runner) => Ok(Equipped {
                 answer,
                 runner: Some(runner),
@@ -74,7 +77,8 @@ impl<P: Ports> Controller<P> {
         runners: &P::Runners,
         claim: &LaunchClaim,
         instance: &InstanceId,
-    ) -> Result<RunnerName, PortError> {
+        tried: Tried,
+    ) -> Result<HandedOver, PortError> {
         let mut names = 1;
         loop {
             let order = RunnerOrder {
@@ -87,7 +91,11 @@ impl<P: Ports> Controller<P> {
             match self.make_runner(runners, &order).await {
                 Ok(made) => {
                     self.hand_over(runners, &order, &made).await?;
-                    return Ok(order.name);
+                    return Ok(HandedOver {
+                        id: made.id,
+                        name: order.name,
+                        is_only: tried == Tried::Never,
+                    });
                 }
                 Err(RunnerTrouble::NameTaken(error)) if names < NAMES => {
                     debug!(runner.name = %order.name, error = %chain(&error), "a runner's name is taken");

@@ -13,6 +13,7 @@ use reprise_model::reason::EndReason;
 use tracing::warn;
 
 use super::equip::{BUSY, Equipped};
+use super::launch::Tried;
 use crate::context::Controller;
 use crate::logging::chain;
 use crate::pace::PutOff;
@@ -35,6 +36,7 @@ impl<P: Ports> Controller<P> {
         &self,
         claim: &LaunchClaim,
         answer: LaunchAnswer,
+        tried: Tried,
     ) -> Result<Equipped, PutOff> {
         let (Some(runners), LaunchAnswer::Launched { instance, .. }) = (&self.runners, &answer)
         else {
@@ -49,7 +51,7 @@ impl<P: Ports> Controller<P> {
                 runners: read.runners.as_deref(),
             };
             match in_time(&facts, self.now()) {
-                InTime::Equip => return self.equipped(claim, answer).await,
+                InTime::Equip => return self.equipped(claim, answer, tried).await,
                 InTime::HasRunner => return Ok(Equipped::without_runner(answer)),
                 InTime::Wait(until) => return Err(PutOff { until }),
                 InTime::TooLate(end) => {

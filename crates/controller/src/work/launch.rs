@@ -27,6 +27,15 @@ use crate::pace::PutOff;
 use crate::ports::{LaunchOrder, Ports};
 use crate::work::equip::Equipped;
 
+/// Whether the request of a claim may have been made before, and its instance have got a runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tried {
+    /// No.
+    Never,
+    /// By somebody who did not live to commit what came of it.
+    Perhaps,
+}
+
 impl<P: Ports> Controller<P> {
     /// A claim that is due: a launch that was tried in vain, one that brought an instance whose job may
     /// still wait, or one that was given up and is to be told of. That is done where it was `tells` that
@@ -129,11 +138,12 @@ impl<P: Ports> Controller<P> {
     pub(crate) async fn launch_claimed(
         &self,
         mut claimed: Claimed<LaunchClaim>,
+        tried: Tried,
     ) -> Result<LaunchClaim, WorkError> {
         let record = claimed.record.clone();
         let claim = match &self.settings.fleet {
             Some(fleet) => {
-                self.while_claimed(&mut claimed, self.launch(fleet, record))
+                self.while_claimed(&mut claimed, self.launch(fleet, record, tried))
                     .await?
             }
             // Left over from when there was one.
@@ -164,16 +174,21 @@ impl<P: Ports> Controller<P> {
     }
 
     /// The claim after EC2's answers: one, or two where on-demand takes the place of spot.
-    async fn launch(&self, fleet: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
-        let mut claim = self.ask_ec2(fleet, claim).await;
+    async fn launch(&self, fleet: &FleetSettings, claim: LaunchClaim, tried: Tried) -> LaunchClaim {
+        let mut claim = self.ask_ec2(fleet, claim, tried).await;
         while launch::goes_on(&claim, self.now()) {
-            claim = self.ask_ec2(fleet, claim).await;
+            claim = self.ask_ec2(fleet, claim, tried).await;
         }
         claim
     }
 
     /// One call, and the claim after its answer.
-    async fn ask_ec2(&self, settings: &FleetSettings, claim: LaunchClaim) -> LaunchClaim {
+    async fn ask_ec2(
+        &self,
+        settings: &FleetSettings,
+        claim: LaunchClaim,
+        tried: Tried,
+    ) -> LaunchClaim {
         if let Some(put_off) = self.no_runner_before(&claim) {
             return self.launch_later(claim, put_off);
         }
@@ -194,7 +209,7 @@ impl<P: Ports> Controller<P> {
             | LaunchAnswer::Refused { .. }
             | LaunchAnswer::Unclear { .. } => (heard.at, heard.jitter),
         };
-        match self.equipped_in_time(&claim, answer).await {
+        match self.equipped_in_time(&claim, answer, tried).await {
             Ok(equipped) => self.answered(claim, equipped, at, jitter),
             Err(put_off) => self.launch_later(claim, put_off),
         }
@@ -209,7 +224,9 @@ impl<P: Ports> Controller<P> {
     ) -> LaunchClaim {
         let capacity = claim.spec.capacity.as_str();
         self.metrics.launch(capacity, answer_word(&answer));
-        log_answer(&claim, &answer, runner.as_ref());
+        log_answer(&claim, &answer, runner.as_ref().map(|one| &one.name));
+        let runner = runner.or(claim.runner.clone());
+        let claim = LaunchClaim { runner, ..claim };
         launch::answered(claim, answer, at, jitter, &self.settings.rules)
     }
 

@@ -15,6 +15,7 @@ use tokio::sync::{SemaphorePermit, oneshot};
 use tracing::debug;
 
 use super::desk::{Joined, Lead, Seat};
+use super::launch::Tried;
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::intake::LedBy;
@@ -72,7 +73,7 @@ impl<P: Ports> Controller<P> {
     ) -> Result<Option<LaunchClaim>, WorkError> {
         let _place = self.place(led_by).await?;
         let claimed = self.hold_launch(claim, expect).await?;
-        self.launch_claimed(claimed).await.map(Some)
+        self.launch_claimed(claimed, Tried::Perhaps).await.map(Some)
     }
 
     async fn lead(
@@ -93,7 +94,7 @@ impl<P: Ports> Controller<P> {
         let crew = party.crew();
         if crew.is_empty() {
             let claimed = self.hold_launch(share::alone(claim), expect).await?;
-            return self.launch_claimed(claimed).await;
+            return self.launch_claimed(claimed, Tried::Never).await;
         }
         // Where this fails the party ends here, and each of them decides anew.
         let mut claimed = self
@@ -107,7 +108,7 @@ impl<P: Ports> Controller<P> {
                 self.go_alone(&mut claimed).await?;
             }
         }
-        self.launch_claimed(claimed).await
+        self.launch_claimed(claimed, Tried::Never).await
     }
 
     /// Nobody came along: nothing is asked for under the name of the request.
@@ -139,7 +140,7 @@ impl<P: Ports> Controller<P> {
         told(&claimed.record, "follows");
         self.while_claimed(&mut claimed, seat.table.settled())
             .await?;
-        self.launch_claimed(claimed).await.map(Some)
+        self.launch_claimed(claimed, Tried::Never).await.map(Some)
     }
 
     /// Whether the request may have been made. Only who leads it has to ask: the others' claims are

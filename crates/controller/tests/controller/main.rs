@@ -29,4 +29,5 @@ mod shared;
 mod still_queued;
 mod sweeps;
 mod turns;
+mod withdrawals;
 mod writes;

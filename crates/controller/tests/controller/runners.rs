@@ -1,17 +1,20 @@
 //! New instances get what their runners start with.
 
+use std::slice;
+
 use jiff::SignedDuration;
 use reprise_engine::strays::ListedRunner;
-use reprise_model::ids::RunnerId;
+use reprise_model::ids::{Repository, RunId, RunnerId};
 use reprise_model::instance::InstanceState;
-use reprise_model::ledger::{ClaimKey, ClaimState};
+use reprise_model::job::{Conclusion, Job};
+use reprise_model::ledger::{ClaimKey, ClaimState, RerunTarget};
 use reprise_model::runner_row::runner_name;
 use reprise_model::webhook::JobAction;
 use reprise_store::Store;
 
 use crate::fakes::house::{House, Running};
 use crate::fakes::runners::Wrong;
-use crate::fakes::samples::{REGION, queued, repository};
+use crate::fakes::samples::{REGION, queued, repository, running};
 
 /// A controller that gives instances their runners, and a queued job.
 fn launching(house: &House, wrong: &[Wrong]) -> Running {
@@ -187,4 +190,63 @@ async fn an_answer_that_is_lost_is_not_asked_for_again_at_once() {
     let made = house.runners.made();
     assert_ne!(made[0].name, made[1].name);
     running.stop().await;
+}
+
+/// A job of another repository of the organisation, on the runner that was made for the first.
+async fn taken_by_another(house: &House) -> (Repository, Job, String) {
+    until_launched(house).await;
+    let host = house.cloud.only_launched();
+    let other: Repository = "acme/payments".parse().expect("valid");
+    let job = Job {
+        run_id: RunId(901),
+        runner_name: Some(house.runners.made()[0].name.clone()),
+        runner_id: Some(RunnerId(1)),
+        ..running(queued(2, "test"), &host, house.now())
+    };
+    house.github.begin(slice::from_ref(&job));
+    (other, job, host)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_another_repositorys_job_ends_the_machine_whose_runner_it_took() {
+    let house = House::new();
+    let controller = launching(&house, &[]);
+    let (other, job, host) = taken_by_another(&house).await;
+    let job = house.end_silently(job, Conclusion::Success);
+    house.send_job_of(&other, JobAction::Completed, &job);
+    house.until_quiet().await;
+    assert_eq!(house.cloud.state_of(&host), InstanceState::Terminated);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_repositorys_job_is_rerun_when_the_machine_whose_runner_it_took_is_taken() {
+    let house = House::new();
+    let controller = launching(&house, &[]);
+    let (other, job, host) = taken_by_another(&house).await;
+    house.cloud.tag_interrupted(&host);
+    let job = house.end_silently(job, Conclusion::Failure);
+    house.github.complete(job.run_id);
+    house.send_job_of(&other, JobAction::Completed, &job);
+    house
+        .until("a re-run", async || !house.github.accepted().is_empty())
+        .await;
+    assert_eq!(house.github.accepted(), [RerunTarget::Job(job.id)]);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_only_calls_itself_like_ours_ends_no_machine() {
+    let house = House::new();
+    let controller = launching(&house, &[]);
+    let (other, job, host) = taken_by_another(&house).await;
+    let forged = Job {
+        runner_id: Some(RunnerId(2)),
+        ..job
+    };
+    let job = house.end_silently(forged, Conclusion::Success);
+    house.send_job_of(&other, JobAction::Completed, &job);
+    house.until_quiet().await;
+    assert_eq!(house.cloud.state_of(&host), InstanceState::Running);
+    controller.stop().await;
 }

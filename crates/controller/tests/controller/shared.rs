@@ -294,6 +294,7 @@ fn a_claim(job: u64) -> LaunchClaim {
         held_until: None,
         lost: 0,
         end: None,
+        runner: None,
         waited: 0,
         queued_at: None,
         full_since: None,

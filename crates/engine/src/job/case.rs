@@ -8,8 +8,8 @@ use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, Refusal, SettleReason};
 
 use super::{
-    Earlier, FleetRule, JobFacts, JobVerdict, earliest_of_each, is_ending, is_mere_claim, passed,
-    settled,
+    Earlier, FleetRule, JobFacts, JobVerdict, asks_for_runner, earliest_of_each, is_ending,
+    is_mere_claim, passed, settled,
 };
 use crate::backoff::after;
 use crate::mutant;
@@ -139,7 +139,8 @@ impl Case<'_> {
     }
 
     /// A runner may be called anything: one that bears the name of another repository's instance
-    /// must neither end that instance nor speak of it. An instance launched before there was such
+    /// must neither end that instance nor speak of it, unless it is the very runner that we made for
+    /// it: those of an organisation serve all its repositories. An instance launched before there was such
     /// a tag, or one of another fleet's, tells of no repository.
     fn was_launched_for_another_repository(&self) -> bool {
         let tagged = match (self.facts.fleet, self.seen) {
@@ -150,6 +151,20 @@ impl Case<'_> {
             (FleetRule::Ours { .. }, None) | (FleetRule::Foreign, _) => None,
         };
         tagged.is_some_and(|tag| tag.parse().as_ref() != Ok(self.facts.repository))
+            && !self.ran_on_the_runner_that_we_made()
+    }
+
+    /// A job can give its runner any name, but not another one's number. The name of ours holds a random
+    /// number as well.
+    fn ran_on_the_runner_that_we_made(&self) -> bool {
+        let Self { facts, seen, .. } = self;
+        let Some(view) = seen else { return false };
+        let rules = self.rules;
+        asks_for_runner(facts.job, facts.repository, view, facts.fleet, rules)
+            && facts.runner.is_some_and(|runner| {
+                facts.job.runner_id == Some(runner.id)
+                    && facts.job.runner_name.as_ref() == Some(&runner.name)
+            })
     }
 
     fn is_carried_over(&self) -> bool {

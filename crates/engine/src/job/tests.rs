@@ -26,6 +26,7 @@ struct Look {
     repository_allowed: bool,
     seen: Option<InstanceView>,
     remembered: Option<InstanceEntry>,
+    runner: Option<HandedOver>,
     earlier: Option<Vec<Execution>>,
     refusal: Option<Refusal>,
     policy: RetryPolicy,
@@ -40,6 +41,7 @@ impl Look {
             repository_allowed: true,
             seen: Some(view),
             remembered: None,
+            runner: None,
             earlier: None,
             refusal: None,
             policy: RetryPolicy::WhenInterrupted,
@@ -78,6 +80,7 @@ impl Look {
                 sight: &sight,
                 remembered: self.remembered.as_ref(),
             },
+            runner: self.runner.as_ref(),
             earlier: match (&self.earlier, &self.refusal) {
                 (_, Some(refusal)) => Earlier::Unreadable(refusal),
                 (Some(earlier), None) => Earlier::Read(earlier),

@@ -1,12 +1,18 @@
 //! Which instances are ended, a test a row.
 
+mod withdrawn;
+
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 use reprise_model::evidence::EvidenceSource;
-use reprise_model::ids::{JobId, RunnerName};
+use reprise_model::ids::{JobId, RunAttempt, RunId, RunnerName};
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
 use reprise_model::ledger::ClaimState;
+use reprise_model::run::{Run, RunStatus};
 
+use super::idle::is_bound_to;
 use super::*;
 use crate::samples::{STACK, at, attempt, claim, evidence, job, run, view};
 use crate::share::leading;
@@ -338,6 +344,7 @@ struct House {
     crew: Option<Vec<LaunchClaim>>,
     evidence: Vec<Evidence>,
     refused: bool,
+    runner: RunnerWords,
     run: Option<Run>,
     lists: BTreeMap<RunAttempt, Vec<Job>>,
 }
@@ -353,6 +360,7 @@ impl House {
             claim: Some(claim()),
             evidence: Vec::new(),
             refused: false,
+            runner: RunnerWords::Unknown,
             run: None,
             lists: BTreeMap::new(),
         }
@@ -392,6 +400,7 @@ impl House {
                     lists: &self.lists,
                 })
             },
+            runner: self.runner,
         };
         decide(&facts, &Rules::default(), at(seconds))
     }
@@ -501,16 +510,18 @@ fn all_of_keep_reason_are_in_all() {
             KeepReason::Rests => 3,
             KeepReason::MayBeTaken => 4,
             KeepReason::JobRuns => 5,
-            KeepReason::JobJustEnded => 6,
-            KeepReason::JobWaits => 7,
-            KeepReason::RunGoesOn => 8,
-            KeepReason::NoClaim => 9,
-            KeepReason::RunUnreadable => 10,
-            KeepReason::JobUnknown => 11,
-            KeepReason::MayServeAnotherRun => 12,
-            KeepReason::DoubtfulForLong => 13,
+            KeepReason::RunnerBusy => 6,
+            KeepReason::RunnerNotAsked => 7,
+            KeepReason::JobJustEnded => 8,
+            KeepReason::JobWaits => 9,
+            KeepReason::RunGoesOn => 10,
+            KeepReason::NoClaim => 11,
+            KeepReason::RunUnreadable => 12,
+            KeepReason::JobUnknown => 13,
+            KeepReason::MayServeAnotherRun => 14,
+            KeepReason::DoubtfulForLong => 15,
         }
     };
     let places: Vec<usize> = KeepReason::ALL.iter().map(place).collect();
-    assert_eq!(places, (0..14).collect::<Vec<_>>());
+    assert_eq!(places, (0..16).collect::<Vec<_>>());
 }

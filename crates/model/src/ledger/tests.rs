@@ -45,6 +45,7 @@ fn job() -> Job {
         completed_at: Some(at("2026-03-01T10:02:00Z")),
         head_sha: Sha::new("0123456789abcdef0123456789abcdef01234567"),
         head_branch: Some("main".to_owned()),
+        runner_id: None,
         check_run: Some(CheckRunId(7)),
     }
 }
@@ -171,6 +172,7 @@ fn claim(state: ClaimState) -> LaunchClaim {
         full_since: None,
         lost: 0,
         end: None,
+        runner: None,
         asked: Asked::Alone,
     }
 }

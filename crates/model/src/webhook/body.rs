@@ -69,7 +69,7 @@ pub fn job_object(repository: &Repository, job: &Job) -> Value {
         "completed_at": job.completed_at,
         "steps": [],
         "labels": job.labels,
-        "runner_id": runner.map(|_| job.id),
+        "runner_id": job.runner_id,
         "runner_name": runner,
         "runner_group_id": runner.map(|_| 1),
         "runner_group_name": runner.map(|_| "Default"),

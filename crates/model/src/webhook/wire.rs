@@ -6,7 +6,9 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::ids::{CheckRunId, JobId, Repository, RunAttempt, RunId, RunnerName, Sha, WorkflowId};
+use crate::ids::{
+    CheckRunId, JobId, Repository, RunAttempt, RunId, RunnerId, RunnerName, Sha, WorkflowId,
+};
 use crate::job::{Conclusion, Job, JobStatus};
 use crate::run::{Run, RunStatus};
 
@@ -27,6 +29,8 @@ pub struct WireJob {
     labels: Option<Vec<String>>,
     #[serde(default)]
     runner_name: Option<String>,
+    #[serde(default)]
+    runner_id: Option<RunnerId>,
     #[serde(default)]
     created_at: Option<Timestamp>,
     #[serde(default)]
@@ -56,6 +60,8 @@ impl WireJob {
                 .runner_name
                 .filter(|name| !name.is_empty())
                 .map(RunnerName::new),
+            // GitHub has written 0 for none.
+            runner_id: self.runner_id.filter(|id| id.0 != 0),
             created_at: self.created_at,
             started_at: self.started_at,
             completed_at: self.completed_at,

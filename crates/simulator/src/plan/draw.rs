@@ -26,6 +26,9 @@ const CANCEL_DICE: u64 = 0x63_61_6e_63_65_6c;
 /// Tells the dice of what holds launches back from those of all else.
 const FLEET_DICE: u64 = 0x66_6c_65_65_74;
 
+/// Tells the dice of whether runners are made from those of all else.
+const RUNNER_DICE: u64 = 0x72_75_6e_6e_65_72;
+
 pub(super) fn plan(seed: u64) -> Plan {
     let mut dice = Dice::new(seed);
     let mut kind = Kind::draw(&mut dice);
@@ -58,6 +61,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         agents: swarm.agents(&mut dice),
         replicas: u32::try_from(replicas).unwrap_or(1),
         search,
+        makes_runners: Dice::new(seed ^ RUNNER_DICE).chance(700) && !kind.mandate.retries_only,
         fleet: fleet(&mut Dice::new(seed ^ FLEET_DICE), &kind),
         calm_after: last + dice.seconds(0, 2_400),
         steps,

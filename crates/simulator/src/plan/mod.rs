@@ -58,6 +58,8 @@ pub struct Plan {
     pub fleet: FleetPlan,
     /// What is done, in order of time.
     pub steps: Vec<Step>,
+    /// Controllers make the runners of their instances; else instances bring them along.
+    pub makes_runners: bool,
     /// From when on nothing outside fails any more, so that everything can come to rest.
     pub calm_after: SignedDuration,
 }

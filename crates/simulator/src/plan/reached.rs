@@ -121,6 +121,8 @@ pub fn faults(plan: &Plan) -> Vec<(&'static str, bool)> {
     faults.extend(of_world(&plan.world));
     faults.push(("several replicas", plan.replicas > 1));
     faults.push(("no search for queued jobs", !plan.search));
+    faults.push(("runners are made", plan.makes_runners));
+    faults.push(("runners are brought along", !plan.makes_runners));
     let few = plan.fleet.instances.stack < InstanceLimits::default().stack;
     faults.push(("few instances", few));
     faults.push(("a run had waited for a month", has_waited(plan)));

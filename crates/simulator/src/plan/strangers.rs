@@ -175,7 +175,11 @@ impl Stranger {
                 job["runner_name"] = json!(format!("theirs--{id}--1"));
             }
             Self::RepositoryElsewhere => body["repository"] = repository("elsewhere", "shop"),
-            Self::BorrowedName => body["repository"] = repository("acme", "stranger"),
+            Self::BorrowedName => {
+                // A name may be borrowed; the number is GitHub's.
+                job["runner_id"] = json!(NOBODY);
+                body["repository"] = repository("acme", "stranger");
+            }
             Self::OtherLabels
             | Self::BadLabel
             | Self::NoSuchType

@@ -13,6 +13,7 @@ impl fmt::Display for Plan {
         let (seed, replicas) = (self.seed, self.replicas);
         writeln!(f, "seed {seed}, replicas: {replicas}")?;
         writeln!(f, "search: {}", self.search)?;
+        writeln!(f, "makes runners: {}", self.makes_runners)?;
         writeln!(f, "fleet: {:?}", self.fleet)?;
         writeln!(f, "world:  {:?}", self.world)?;
         writeln!(f, "rates:  {:?}", self.rates)?;

@@ -22,10 +22,10 @@ use reprise_world::world::World;
 use super::{Wire, failure, passing};
 
 /// How long one way usually takes at most.
-const USUAL: SignedDuration = SignedDuration::from_millis(300);
+pub(super) const USUAL: SignedDuration = SignedDuration::from_millis(300);
 
 /// The client's own deadline.
-const DEADLINE: SignedDuration = SignedDuration::from_secs(20);
+pub(super) const DEADLINE: SignedDuration = SignedDuration::from_secs(20);
 
 /// GitHub's words for a missing permission.
 const NOT_PERMITTED: &str = "Resource not accessible by integration";
@@ -39,14 +39,14 @@ pub struct SimGitHub(pub Wire);
 
 /// What befalls a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub(super) enum Fault {
     Fails,
     Limited,
     Lost { carried_out: bool },
 }
 
 impl SimGitHub {
-    fn fault(&self) -> Option<Fault> {
+    pub(super) fn fault(&self) -> Option<Fault> {
         let universe = &self.0.universe;
         let rates = universe.rates().github;
         if universe.hits(rates.fails) {
@@ -64,7 +64,7 @@ impl SimGitHub {
         }
     }
 
-    async fn read<T>(
+    pub(super) async fn read<T>(
         &self,
         operation: &'static str,
         read: impl FnOnce(&mut World, Timestamp) -> Option<T>,

@@ -7,12 +7,13 @@ mod cloud;
 mod github;
 mod life;
 mod queue;
+mod runners;
 mod store;
 
 use std::sync::Arc;
 
 use jiff::SignedDuration;
-use reprise_controller::ports::{NoRunners, PortError, PortErrorKind, Ports};
+use reprise_controller::ports::{PortError, PortErrorKind, Ports};
 
 use crate::clock::SimClock;
 use crate::trace::{self, Who};
@@ -22,6 +23,7 @@ pub use cloud::SimCloud;
 pub use github::SimGitHub;
 pub use life::{Crash, Life};
 pub use queue::SimQueue;
+pub use runners::SimRunners;
 pub use store::SimStore;
 
 /// The simulator's choice of ports.
@@ -33,7 +35,7 @@ impl Ports for SimPorts {
     type Cloud = SimCloud;
     type GitHub = SimGitHub;
     type Queue = SimQueue;
-    type Runners = NoRunners;
+    type Runners = SimRunners;
 }
 
 /// How one replica reaches the world.

@@ -6,15 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::breaker::{Breaker, BreakerState, Breakers, LeftOut, PoolKey, PoolTrouble};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::{
-    AccountId, CheckRunId, InstanceId, JobId, Region, RunAttempt, RunId, RunnerName, Sha,
+    AccountId, CheckRunId, InstanceId, JobId, Region, RunAttempt, RunId, RunnerId, RunnerName, Sha,
 };
 use reprise_model::instance::{Capacity, Instance};
 use reprise_model::job::{Conclusion, Execution, Job, JobKey, JobStatus};
 use reprise_model::launch::{Asked, Share, SpotStrategy};
 use reprise_model::ledger::{
-    CapacityReason, ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, LaunchSpec, Rerun,
-    RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, Sibling, TrackedJob, TrackedState,
-    UnexplainedJob,
+    CapacityReason, ClaimKey, ClaimState, Due, HandedOver, InstanceEntry, LaunchClaim, LaunchSpec,
+    Rerun, RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, Sibling, TrackedJob,
+    TrackedState, UnexplainedJob,
 };
 use reprise_model::machine::{RootVolume, Volume, VolumeKind};
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
@@ -270,6 +270,7 @@ fn claims() -> Vec<(&'static str, Sample)> {
     })
     .chain([("claim-held", Sample::Claim(held_claim()))])
     .chain([("claim-shared", Sample::Claim(shared_claim()))])
+    .chain([("claim-with-runner", Sample::Claim(claim_with_runner()))])
     .chain([("claim-not-asked", Sample::Claim(not_asked_claim()))])
     .collect()
 }
@@ -287,6 +288,22 @@ fn shared_claim() -> LaunchClaim {
         held_until: Some(at(31)),
         asked: Asked::Together(share),
         ..launch_claim(408, ClaimState::Wanted, None)
+    }
+}
+
+/// As it is stored once its instance has got its runner.
+fn claim_with_runner() -> LaunchClaim {
+    let launched = ClaimState::Launched {
+        instance: "i-0123456789abcdef0".parse().expect("an id"),
+        capacity: Capacity::Spot,
+    };
+    LaunchClaim {
+        runner: Some(HandedOver {
+            id: RunnerId(31),
+            name: RunnerName::new("reprise--i-0123456789abcdef0--00c0ffee"),
+            is_only: true,
+        }),
+        ..launch_claim(480, launched, None)
     }
 }
 
@@ -461,6 +478,7 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
         full_since: None,
         lost: 0,
         end: None,
+        runner: None,
         asked: Asked::Alone,
     }
 }
@@ -578,6 +596,7 @@ fn failed_job() -> Job {
         completed_at: Some(at(640)),
         head_sha: Sha::new("5c2f3b1d9e8a7f60413c2b5d6e7f8091a2b3c4d5"),
         head_branch: Some("main".to_owned()),
+        runner_id: None,
         check_run: Some(CheckRunId(71_000_000_501)),
     }
 }

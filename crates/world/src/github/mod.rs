@@ -50,7 +50,7 @@ pub use hook::{NotAgain, Undelivered};
 pub use keys::{AppKeys, KeyError};
 pub use registrations::{Registration, RunnerPlace, RunnerState, StartError};
 pub use rerun::{Refusal, Rerun};
-pub use rest::{ChangePosted, RerunPosted};
+pub use rest::{ChangePosted, RerunPosted, RunnerOrdered, RunnerRemoved};
 pub use runners::JobError;
 pub use settings::{Faults, Settings, SettingsError};
 pub use spec::{Concurrency, Condition, JobSpec, Matrix, RunSpec};

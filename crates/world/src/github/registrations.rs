@@ -227,6 +227,11 @@ impl GitHub {
         runners.find(|one| one.name == *name && one.state == RunnerState::Idle)
     }
 
+    /// Whether it still has a runner of this name.
+    pub fn has_runner(&self, name: &RunnerName) -> bool {
+        self.registrations.values().any(|one| one.name == *name)
+    }
+
     fn encoded(&mut self, id: u64, order: &Order) -> String {
         let (account, place, client) = (self.guid(), self.guid(), self.guid());
         let url = &self.settings.api_url;

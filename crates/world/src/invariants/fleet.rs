@@ -7,7 +7,8 @@ use reprise_model::ids::{InstanceId, JobId, RunAttempt, RunId};
 use reprise_model::instance::Capacity;
 
 use super::Mandate;
-use crate::machine::{Activity, Machine};
+use crate::github::Job;
+use crate::machine::{Activity, Machine, RunnerStart};
 use crate::world::World;
 
 /// The most launches for a job that was queued: a second one where the first brought no machine, or
@@ -71,7 +72,7 @@ pub(super) fn launched_unasked(mandate: Mandate, machine: &Machine) -> Option<St
 pub(super) struct Alike {
     run: RunId,
     attempt: RunAttempt,
-    labels: Vec<String>,
+    labels: Option<Vec<String>>,
 }
 
 /// 7, at a launch: the launches of queued jobs that are alike are bounded by their number. `launches`
@@ -84,13 +85,19 @@ pub(super) fn one_launch_too_many(
 ) -> Option<String> {
     let job = machine.launched_for?;
     let (run, attempt, record) = world.github().job(job)?;
+    // Where runners are made for their machines, jobs share a launch whatever their labels are.
+    let by_labels = match world.settings().machines.runner {
+        RunnerStart::BroughtAlong => Some(&record.labels),
+        RunnerStart::JustInTime => None,
+    };
     let alike = Alike {
         run: run.id,
         attempt: attempt.number,
-        labels: record.labels.clone(),
+        labels: by_labels.cloned(),
     };
     let jobs = attempt.jobs.values();
-    let jobs = jobs.filter(|one| !one.is_carried_over() && one.labels == alike.labels);
+    let is_alike = |one: &Job| by_labels.is_none_or(|labels| one.labels == *labels);
+    let jobs = jobs.filter(|one| !one.is_carried_over() && is_alike(one));
     let jobs: BTreeSet<JobId> = jobs.map(|job| job.id).collect();
     let earlier = launches.entry(alike).or_default();
     let machines = earlier.iter().filter_map(|id| world.machine(id));

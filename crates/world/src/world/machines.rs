@@ -373,12 +373,23 @@ impl World {
                 continue;
             };
             let (runner, labels) = (&machine.runner, &machine.labels);
+            if self.was_taken_out(runner) {
+                continue;
+            }
             if let Some(job) = self.github.take_job(self.now, runner, labels) {
                 self.begin(&id, job);
                 any = true;
             }
         }
         any
+    }
+
+    /// A runner that was made for its machine and that somebody has removed since gets no job.
+    fn was_taken_out(&self, runner: &RunnerName) -> bool {
+        match self.settings.machines.runner {
+            RunnerStart::BroughtAlong => false,
+            RunnerStart::JustInTime => !self.github.has_runner(runner),
+        }
     }
 
     fn begin(&mut self, id: &InstanceId, job: JobId) {

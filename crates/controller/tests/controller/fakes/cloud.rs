@@ -49,6 +49,7 @@ struct State {
     lists: u32,
     launch_calls: u32,
     terminate_calls: u32,
+    ended_at: Vec<Timestamp>,
     orders: Vec<LaunchOrder>,
     machine_types: Vec<MachineType>,
     machine_type_reads: u32,
@@ -58,6 +59,7 @@ struct State {
     image_date_reads: u32,
     launches_take: Duration,
     looks_take: Duration,
+    ends_take: Duration,
 }
 
 impl FakeCloud {
@@ -350,6 +352,29 @@ impl FakeCloud {
         self.lock().terminate_calls
     }
 
+    /// How long a TerminateInstances call takes.
+    pub(crate) fn ends_take(&self, time: Duration) {
+        self.lock().ends_take = time;
+    }
+
+    /// How many moments there were at which instances ended: those of one moment share a call.
+    pub(crate) fn moments_of_ends(&self) -> usize {
+        let ended_at: BTreeSet<Timestamp> = self.lock().ended_at.iter().copied().collect();
+        ended_at.len()
+    }
+
+    /// How many instances have not ended.
+    pub(crate) fn alive(&self) -> usize {
+        let state = self.lock();
+        let lives = |view: &&InstanceView| view.state != InstanceState::Terminated;
+        state.instances.values().filter(lives).count()
+    }
+
+    /// Somebody stops it.
+    pub(crate) fn stop(&self, id: &str) {
+        self.change(id, |view| view.state = InstanceState::Stopped);
+    }
+
     fn throttles(&self, state: &State) -> bool {
         let now = self.clock.time();
         state.throttles_until.is_some_and(|until| now < until)
@@ -417,8 +442,13 @@ impl Cloud for FakeCloud {
     }
 
     async fn terminate(&self, instance: &Instance) -> Result<(), PortError> {
+        let time = self.lock().ends_take;
+        if time > Duration::ZERO {
+            takes(time).await;
+        }
         let mut state = self.lock();
         state.terminate_calls += 1;
+        state.ended_at.push(self.clock.time());
         if self.throttles(&state) {
             let kind = PortErrorKind::Throttled;
             return Err(failure("terminate an instance", kind, None));

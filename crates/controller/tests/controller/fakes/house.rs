@@ -102,6 +102,11 @@ impl House {
         self.start_as(settings(true), 100, Some(self.runners.clone()))
     }
 
+    /// A controller of a fleet whose instances bring their runners along, and that may take them out of GitHub.
+    pub(crate) fn start_with_registry(&self) -> Running {
+        self.start_of(settings(true), 100, None, Some(self.runners.clone()))
+    }
+
     pub(crate) fn start_with(&self, settings: Settings, at_once: usize) -> Running {
         self.start_as(settings, at_once, None)
     }
@@ -111,6 +116,16 @@ impl House {
         settings: Settings,
         at_once: usize,
         runners: Option<FakeRunners>,
+    ) -> Running {
+        self.start_of(settings, at_once, runners, None)
+    }
+
+    fn start_of(
+        &self,
+        settings: Settings,
+        at_once: usize,
+        runners: Option<FakeRunners>,
+        registry: Option<FakeRunners>,
     ) -> Running {
         let (drain, draining) = shutdown::channel();
         let controller = Controller::<Fakes>::new(
@@ -123,7 +138,7 @@ impl House {
             draining,
             self.started.fetch_add(1, Ordering::Relaxed),
         );
-        let controller = Arc::new(controller.with_runners(runners));
+        let controller = Arc::new(controller.with_runners(runners).with_registry(registry));
         let webhooks = Source::Webhooks(vec![SecretString::from(SECRET)]);
         let pump = |source, queue: &FakeQueue| Pump {
             controller: Arc::clone(&controller),

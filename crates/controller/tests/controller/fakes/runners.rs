@@ -1,6 +1,6 @@
 //! GitHub's runners and their table, as far as the controller sees them.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use jiff::{SignedDuration, Timestamp};
@@ -38,6 +38,7 @@ struct State {
     removed: Vec<RunnerId>,
     is_hurried: bool,
     listed: Vec<ListedRunner>,
+    busy: BTreeSet<RunnerId>,
 }
 
 impl FakeRunners {
@@ -59,6 +60,16 @@ impl FakeRunners {
     /// Runners that were taken back.
     pub(crate) fn removed(&self) -> Vec<RunnerId> {
         self.state().removed.clone()
+    }
+
+    /// A runner has a job, or has none any more.
+    pub(crate) fn is_busy(&self, id: RunnerId, busy: bool) {
+        let mut state = self.state();
+        if busy {
+            state.busy.insert(id);
+        } else {
+            state.busy.remove(&id);
+        }
     }
 
     /// Whether nothing waits for others any more.
@@ -147,6 +158,9 @@ impl Runners for FakeRunners {
 
     async fn take_out(&self, _: &Repository, id: RunnerId) -> Result<bool, PortError> {
         let mut state = self.state();
+        if state.busy.contains(&id) {
+            return Ok(false);
+        }
         state.listed.retain(|one| one.id != id);
         state.removed.push(id);
         Ok(true)

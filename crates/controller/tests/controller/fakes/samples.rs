@@ -59,6 +59,7 @@ pub(crate) fn queued(id: u64, name: &str) -> Job {
         completed_at: None,
         head_sha: Sha::new("0123abc"),
         head_branch: Some("main".to_owned()),
+        runner_id: None,
         check_run: None,
     }
 }

@@ -1,5 +1,8 @@
 //! Jobs that are none of ours, or tell nothing new.
 
+use reprise_model::ids::RunnerId;
+use reprise_model::ledger::HandedOver;
+
 use super::*;
 
 #[test]
@@ -106,6 +109,55 @@ fn a_runner_that_bears_the_name_of_another_repositorys_instance_decides_nothing(
     }
 }
 
+/// A job of another repository of the same organisation, on the runner that was made for the instance.
+fn on_our_runner(tag: &str) -> Look {
+    let mut look = Look::at(launched_for(tag));
+    let runner = HandedOver {
+        id: RunnerId(31),
+        name: look.job.runner_name.clone().expect("it ran"),
+        is_only: true,
+    };
+    look.job.runner_id = Some(runner.id);
+    look.runner = Some(runner);
+    look
+}
+
+#[test]
+fn a_job_that_took_the_runner_made_for_another_repository_is_judged_like_any_other() {
+    let mut look = on_our_runner("acme/payments");
+    let verdict = look.verdict();
+    assert!(matches!(verdict, JobVerdict::Await { .. }), "{verdict:?}");
+    look.job.conclusion = Some(Conclusion::Success);
+    let mut running = launched_for("acme/payments");
+    running.tags.remove(&Rules::default().tags.interrupted());
+    look.seen = Some(running);
+    let verdict = look.verdict();
+    assert!(
+        matches!(verdict, JobVerdict::Settle { end: Some(_), .. }),
+        "{verdict:?}"
+    );
+}
+
+#[test]
+fn a_forged_name_another_number_or_another_owner_is_ignored_as_before() {
+    let mut other_number = on_our_runner("acme/payments");
+    other_number.job.runner_id = Some(RunnerId(32));
+    let mut no_number = on_our_runner("acme/payments");
+    no_number.job.runner_id = None;
+    let mut other_name = on_our_runner("acme/payments");
+    let forged = format!("reprise--{}--00000000", instance().id);
+    other_name.job.runner_name = Some(RunnerName::new(forged));
+    let mut unknown = on_our_runner("acme/payments");
+    unknown.runner = None;
+    let other_owner = on_our_runner("globex/payments");
+    for look in [other_number, no_number, other_name, unknown, other_owner] {
+        assert_eq!(
+            look.verdict(),
+            JobVerdict::Ignore(IgnoreReason::OtherRepository)
+        );
+    }
+}
+
 #[test]
 fn an_instance_that_was_launched_for_the_jobs_repository_is_its_own() {
     for tag in ["acme/shop", "Acme/Shop"] {
@@ -159,6 +211,7 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         repository,
         repository_allowed: true,
         host,
+        runner: None,
         earlier: Earlier::Unread,
         policy: RetryPolicy::WhenInterrupted,
         fleet: OURS,

@@ -62,6 +62,7 @@ fn any_look() -> impl Strategy<Value = Look> {
                 repository_allowed,
                 seen,
                 remembered,
+                runner: None,
                 earlier,
                 refusal: None,
                 policy: if never {

@@ -280,6 +280,10 @@ fn client_job(run: &Run, attempt: &Attempt, job: &Job) -> client::Job {
             .runner
             .as_ref()
             .map(|runner| reprise_model::ids::RunnerName::new(runner.name.clone())),
+        runner_id: job
+            .runner
+            .as_ref()
+            .map(|runner| reprise_model::ids::RunnerId(runner.id)),
         created_at: Some(whole(job.created_at)),
         started_at: Some(whole(job.started_at.unwrap_or(job.created_at))),
         completed_at: job.completed_at.map(whole),

@@ -9,6 +9,7 @@ mod app;
 mod auth;
 mod checks;
 mod direct;
+mod direct_runners;
 mod mutations;
 mod query;
 mod reads;
@@ -22,6 +23,7 @@ use super::GitHub;
 use answer::Answer;
 pub(super) use answer::RateWindow;
 pub use direct::{ChangePosted, RerunPosted};
+pub use direct_runners::{RunnerOrdered, RunnerRemoved};
 use route::Route;
 
 impl GitHub {

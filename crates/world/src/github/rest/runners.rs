@@ -112,7 +112,7 @@ impl GitHub {
         Answer::new(StatusCode::NO_CONTENT, Value::Null)
     }
 
-    fn runner_at(&self, place: &RunnerPlace, id: u64) -> Option<&Registration> {
+    pub(super) fn runner_at(&self, place: &RunnerPlace, id: u64) -> Option<&Registration> {
         let runner = self.registrations.get(&id);
         runner.filter(|runner| runner.place == *place)
     }
