@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail, ensure};
 use reprise_model::ledger::LaunchClaim;
-use reprise_store::{Change, DynamoStore, Expect, HolderId, LeaseName, Store, StoreError, Version};
+use reprise_store::{DynamoStore, Expect, HolderId, LeaseName, Store, StoreError, Version};
 use reprise_tests::microburst::{Faults, Microburst};
 use reprise_tests::ministack::Ministack;
 use reprise_tests::{isolated, raw_aws};
