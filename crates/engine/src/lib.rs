@@ -45,3 +45,4 @@ pub mod strays;
 pub mod tenant;
 pub mod types;
 pub mod unannounced;
+pub mod view;

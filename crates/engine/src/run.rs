@@ -5,6 +5,7 @@
 //! an answer that never came is known to be missing, and the run is read before anything is
 //! repeated. Nothing here is believed of an event but that it is time to look.
 
+mod chance;
 mod classify;
 mod ledger;
 mod permission;
@@ -21,10 +22,13 @@ use reprise_model::evidence::Evidence;
 use reprise_model::ids::{JobId, RunAttempt, RunId};
 use reprise_model::instance::Instance;
 use reprise_model::job::Job;
-use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RunEntry, RunKey};
+use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey};
+use reprise_model::notes::{Happened, Notes, bounded};
+use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::{CancelCause, Run};
 
+pub use self::chance::{NotPossible, dismissed, requeued};
 use crate::backoff::{Jitter, after};
 use crate::job::JobVerdict;
 use crate::mutant;
@@ -56,6 +60,8 @@ pub struct RunFacts<'a> {
     pub causes: &'a BTreeMap<JobId, CancelCause>,
     /// Whether a newer run exists.
     pub newer: Newer,
+    /// The present policy of each unsuccessful job, where a fresh chance was asked for.
+    pub policies: &'a BTreeMap<JobId, RetryPolicy>,
 }
 
 /// The next step, and the record to commit before it is taken.
@@ -126,6 +132,7 @@ pub fn opened(key: RunKey, now: Timestamp) -> RunEntry {
         jobs: BTreeMap::new(),
         reruns: Vec::new(),
         due: Some(Due::now(now)),
+        notes: Notes::default(),
     }
 }
 
@@ -229,6 +236,28 @@ pub fn answered(
         RerunAnswer::Refused(_) => {
             entry.due = ledger::has_open(&entry).then(|| Due::now(now));
         }
+    }
+    entry
+}
+
+/// The word for the row of the table that an order comes from.
+pub fn rule(order: &RerunOrder) -> &'static str {
+    match order.target {
+        RerunTarget::Job(id) if order.wanted.contains(&id) => "one-interrupted",
+        RerunTarget::Job(_) => "left-behind",
+        RerunTarget::FailedJobs if order.along.is_empty() => "all-interrupted",
+        RerunTarget::FailedJobs => "mixed",
+    }
+}
+
+/// The record with GitHub's words to its last re-run, where the answer was neither yes nor a final no.
+#[must_use]
+pub fn noted(mut entry: RunEntry, answer: &RerunAnswer, words: &str, now: Timestamp) -> RunEntry {
+    let words = bounded(words);
+    match answer {
+        RerunAnswer::NotNow => entry.notes.add(now, Happened::PutOff { words }),
+        RerunAnswer::Unclear => entry.notes.add(now, Happened::Unclear { words }),
+        RerunAnswer::Accepted | RerunAnswer::Refused(_) => {}
     }
     entry
 }

@@ -18,6 +18,7 @@ use crate::instance::{Capacity, Instance};
 use crate::job::{Execution, JobKey};
 use crate::launch::{Asked, LaunchFault, Share, SpotStrategy};
 use crate::machine::RootVolume;
+use crate::notes::Notes;
 use crate::reason::{Refusal, SettleReason};
 use crate::runner_row::made_for;
 
@@ -103,6 +104,9 @@ pub struct RunEntry {
     pub reruns: Vec<Rerun>,
     /// When to read the run next; `None` when everything is settled.
     pub due: Option<Due>,
+    /// What the rest does not tell.
+    #[serde(default, skip_serializing_if = "Notes::is_empty")]
+    pub notes: Notes,
 }
 
 /// An interrupted job.

@@ -17,6 +17,7 @@ pub mod launch;
 pub mod ledger;
 pub mod machine;
 pub mod machine_refusal;
+pub mod notes;
 pub mod policy;
 pub mod reason;
 pub mod run;
@@ -24,6 +25,7 @@ pub mod runner_config;
 pub mod runner_name;
 pub mod runner_row;
 pub mod tags;
+pub mod view;
 pub mod webhook;
 
 pub use jiff::Timestamp;

@@ -5,7 +5,7 @@ use reprise_model::breaker::Breakers;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
-use crate::contract::{Change, DueList, Store, StoreError, Versioned};
+use crate::contract::{Change, DueList, RunKeys, RunsWanted, Store, StoreError, Versioned};
 use crate::dynamo::DynamoStore;
 use crate::lease::{Fence, HolderId, LeaseName};
 use crate::sqlite::SqliteStore;
@@ -55,6 +55,10 @@ impl Store for AnyStore {
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<DueList, StoreError> {
         of_either!(self, store => store.due(now, limit))
+    }
+
+    async fn runs(&self, wanted: &RunsWanted, limit: usize) -> Result<RunKeys, StoreError> {
+        of_either!(self, store => store.runs(wanted, limit))
     }
 
     async fn take_lease(

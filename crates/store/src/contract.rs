@@ -7,6 +7,7 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use reprise_model::breaker::Breakers;
+use reprise_model::ids::Repository;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
@@ -107,6 +108,27 @@ pub struct DueList {
     pub next: Option<Timestamp>,
 }
 
+/// Which runs are to be listed.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunsWanted {
+    /// Only those in which something may still be done.
+    pub open_only: bool,
+    /// Only those of this repository.
+    pub repository: Option<Repository>,
+    /// Of those in which nothing is to be done any more, the ones that came to that end since then.
+    pub since: Option<Timestamp>,
+}
+
+/// Runs of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RunKeys {
+    /// First those in which something may still be done, longest due first; then the others, those that
+    /// came to their end last first.
+    pub keys: Vec<RunKey>,
+    /// Whether there are more than were asked for.
+    pub more: bool,
+}
+
 /// The contract of every backend.
 ///
 /// **Time.** A store reads no clock. The latest `now` that [`due`](Store::due) or
@@ -163,6 +185,14 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
         limit: usize,
     ) -> impl Future<Output = Result<DueList, StoreError>> + Send;
+
+    /// The keys of runs, at most `limit`. As with [`due`](Store::due) the records are not read for it, and
+    /// a run may be listed a moment late, or a moment longer than it is true.
+    fn runs(
+        &self,
+        wanted: &RunsWanted,
+        limit: usize,
+    ) -> impl Future<Output = Result<RunKeys, StoreError>> + Send;
 
     /// Takes the lease until `until` if it is free, released or has run out by `now`, or renews it if
     /// `holder` holds it. `None`: another one holds it. The fence grows whenever the lease comes to

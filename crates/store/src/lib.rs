@@ -21,7 +21,9 @@ mod sqlite;
 mod time;
 
 pub use any::AnyStore;
-pub use contract::{Change, DueKey, DueList, Expect, Store, StoreError, Version, Versioned};
+pub use contract::{
+    Change, DueKey, DueList, Expect, RunKeys, RunsWanted, Store, StoreError, Version, Versioned,
+};
 pub use dynamo::{DynamoError, DynamoStore};
 pub use format::FORMAT;
 pub use lease::{Fence, HolderId, LeaseName};

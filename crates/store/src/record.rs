@@ -9,7 +9,8 @@ use reprise_model::breaker::{BreakerState, Breakers};
 use reprise_model::ids::{AccountId, InstanceId, JobId, Region, Repository, RunId};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{
-    ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, RunEntry, RunKey, TrackedState,
+    ClaimKey, ClaimState, Due, InstanceEntry, LaunchClaim, RunEntry, RunKey, TrackedJob,
+    TrackedState,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -121,6 +122,8 @@ pub(crate) struct Columns {
     pub(crate) job_id: Option<JobId>,
     pub(crate) instance_id: Option<InstanceId>,
     pub(crate) due: Option<Due>,
+    /// Since when nothing is to be done about a run any more: by this it is listed.
+    pub(crate) ended_at: Option<Timestamp>,
 }
 
 /// One of the four records.
@@ -147,6 +150,7 @@ impl Record for InstanceEntry {
             job_id: job.map(|job| job.job.id),
             instance_id: Some(self.instance.id.clone()),
             due: self.due,
+            ended_at: None,
         }
     }
 }
@@ -164,6 +168,7 @@ impl Record for RunEntry {
             job_id: None,
             instance_id: None,
             due: self.due,
+            ended_at: run_ended_at(self),
         }
     }
 }
@@ -186,6 +191,7 @@ impl Record for LaunchClaim {
             job_id: Some(self.key.job_id),
             instance_id,
             due: self.due,
+            ended_at: None,
         }
     }
 }
@@ -205,6 +211,7 @@ impl Record for Breakers {
             job_id: None,
             instance_id: None,
             due: None,
+            ended_at: None,
         }
     }
 }
@@ -222,6 +229,19 @@ fn run_state(entry: &RunEntry) -> &'static str {
         .map(|job| rank(&job.state))
         .min()
         .map_or("settled", |(_, word)| word)
+}
+
+/// When the last of its jobs was settled, where nothing is due; the earliest time where it has none.
+fn run_ended_at(entry: &RunEntry) -> Option<Timestamp> {
+    let settled_at = |job: &TrackedJob| match job.state {
+        TrackedState::Settled { at, .. } => Some(at),
+        TrackedState::Awaiting | TrackedState::Asked { .. } => None,
+    };
+    let last = entry.jobs.values().filter_map(settled_at).max();
+    match entry.due {
+        Some(_) => None,
+        None => Some(last.unwrap_or(Timestamp::UNIX_EPOCH)),
+    }
 }
 
 /// A change as a backend carries it out: a write in the form that every kind shares.

@@ -1,6 +1,6 @@
 //! What is said about a run: one line a decision.
 
-use reprise_engine::run::WaitReason;
+use reprise_engine::run::{WaitReason, rule};
 use reprise_model::ids::JobId;
 use reprise_model::ledger::{
     RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, TrackedJob, TrackedState,
@@ -50,7 +50,7 @@ pub(super) fn rerun(key: &RunKey, order: &RerunOrder, reply: &RerunReply) {
     info!(
         target: "reprise::decision",
         decision = "rerun",
-        reason = why_word(order),
+        reason = rule(order),
         repository = %key.repository,
         run.id = %key.run_id,
         run.attempt = %order.from,
@@ -116,51 +116,11 @@ pub(super) fn target_word(target: RerunTarget) -> &'static str {
     }
 }
 
-/// Which row of the table an order comes from.
-fn why_word(order: &RerunOrder) -> &'static str {
-    match order.target {
-        RerunTarget::Job(id) if order.wanted.contains(&id) => "one-interrupted",
-        RerunTarget::Job(_) => "left-behind",
-        RerunTarget::FailedJobs if order.along.is_empty() => "all-interrupted",
-        RerunTarget::FailedJobs => "mixed",
-    }
-}
-
 pub(super) fn answer_word(answer: &RerunAnswer) -> &'static str {
     match answer {
         RerunAnswer::Accepted => "accepted",
         RerunAnswer::NotNow => "not-now",
         RerunAnswer::Unclear => "unclear",
         RerunAnswer::Refused(_) => "refused",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use reprise_model::ids::RunAttempt;
-
-    use super::*;
-
-    #[test]
-    fn an_order_says_which_row_of_the_table_it_comes_from() {
-        let order = |target, wanted: &[u64], along: &[&str]| RerunOrder {
-            from: RunAttempt::FIRST,
-            target,
-            wanted: wanted.iter().copied().map(JobId).collect(),
-            along: along.iter().map(|name| (*name).to_owned()).collect(),
-            siblings: Vec::new(),
-        };
-        let one = RerunTarget::Job(JobId(1));
-        for (order, word) in [
-            (order(one, &[1], &[]), "one-interrupted"),
-            (order(one, &[7], &[]), "left-behind"),
-            (
-                order(RerunTarget::FailedJobs, &[1, 2], &[]),
-                "all-interrupted",
-            ),
-            (order(RerunTarget::FailedJobs, &[1, 2], &["lint"]), "mixed"),
-        ] {
-            assert_eq!(why_word(&order), word);
-        }
     }
 }

@@ -7,9 +7,10 @@ use reprise_engine::job::JobVerdict;
 use reprise_engine::mutant;
 use reprise_engine::pace::Errand;
 use reprise_engine::run::{self, Newer, RunDecision, RunFacts, RunStep};
-use reprise_model::ids::JobId;
+use reprise_model::ids::{JobId, Repository};
 use reprise_model::job::Job;
 use reprise_model::ledger::{RerunAnswer, RerunOrder, RunEntry, RunKey};
+use reprise_model::policy::RetryPolicy;
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::Store;
 use tracing::{debug, warn};
@@ -32,6 +33,8 @@ struct Read {
     verdicts: BTreeMap<JobId, JobVerdict>,
     causes: BTreeMap<JobId, CancelCause>,
     newer: Newer,
+    /// By which unsuccessful jobs are re-run now, where somebody asked for a fresh chance.
+    policies: BTreeMap<JobId, RetryPolicy>,
 }
 
 impl<P: Ports> Controller<P> {
@@ -65,6 +68,7 @@ impl<P: Ports> Controller<P> {
             verdicts: BTreeMap::new(),
             causes: BTreeMap::new(),
             newer: Newer::Unread,
+            policies: BTreeMap::new(),
         };
         loop {
             let decision = self.decide(entry, &read);
@@ -103,6 +107,7 @@ impl<P: Ports> Controller<P> {
             verdicts: &read.verdicts,
             causes: &read.causes,
             newer: read.newer,
+            policies: &read.policies,
         };
         run::decide(&facts, self.now(), self.jitter(), &self.settings.rules)
     }
@@ -135,7 +140,8 @@ impl<P: Ports> Controller<P> {
                 let answer =
                     mutant!(TakeUnclearForYes => broken::as_yes(&reply), reply.answer.clone());
                 let after = run::answered(entry.clone(), answer, reply.retry_after, now, jitter);
-                (after != *entry).then_some(after)
+                let is_news = after != *entry;
+                is_news.then(|| run::noted(after, &reply.answer, &reply.detail, now))
             })
             .await?;
         if let Some(entry) = answered {
@@ -217,8 +223,25 @@ impl<P: Ports> Controller<P> {
             let verdict = self.conclude(repository, job, look?, &mut attempts).await?;
             read.verdicts.insert(job.id, verdict);
         }
+        if !entry.notes.requeued.is_empty() {
+            read.policies = self.present_policies(repository, &jobs);
+        }
         read.jobs = Some(jobs);
         Ok(())
+    }
+
+    /// A repository that is not served any more re-runs nothing.
+    fn present_policies(
+        &self,
+        repository: &Repository,
+        jobs: &[Job],
+    ) -> BTreeMap<JobId, RetryPolicy> {
+        let policy = |job: &Job| match self.allows(repository) {
+            true => self.policy_of(repository, job),
+            false => RetryPolicy::Never,
+        };
+        let unsuccessful = jobs.iter().filter(|job| job.is_unsuccessful());
+        unsuccessful.map(|job| (job.id, policy(job))).collect()
     }
 
     async fn read_causes(

@@ -10,6 +10,7 @@ use reprise_model::ledger::{
 };
 use reprise_model::reason::{RefusalKind, SettleReason};
 
+use super::chance;
 use crate::backoff::{Jitter, after};
 use crate::due;
 
@@ -35,8 +36,9 @@ pub(super) fn is_open(job: &TrackedJob) -> bool {
     }
 }
 
+/// Whether something may still have to be done about any of them: a fresh chance may be asked for, too.
 pub(super) fn has_open(entry: &RunEntry) -> bool {
-    entry.jobs.values().any(is_open)
+    entry.jobs.values().any(is_open) || !entry.notes.requeued.is_empty()
 }
 
 /// The jobs for which no re-run was asked yet.
@@ -147,8 +149,9 @@ pub(super) fn settle(entry: &mut RunEntry, ids: &[JobId], reason: &SettleReason,
     }
 }
 
-/// Settles every job that is still open.
+/// Settles every job that is still open, and answers who asked for a fresh chance.
 pub(super) fn settle_open(entry: &mut RunEntry, reason: &SettleReason, at: Timestamp) {
+    chance::deny_all(entry, reason, at);
     let open: Vec<JobId> = entry
         .jobs
         .iter()

@@ -4,12 +4,13 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{JobId, RunAttempt};
 use reprise_model::job::{Job, JobStatus, keys_of};
 use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, TrackedState};
+use reprise_model::notes::Happened;
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::{Run, RunStatus};
 
 use super::permission::{Candidates, Permission, permission};
 use super::watch::Sight;
-use super::{RunFacts, RunStep, WaitReason, classify, ledger, watch};
+use super::{RunFacts, RunStep, WaitReason, chance, classify, ledger, watch};
 use crate::backoff::{Jitter, after};
 use crate::job::JobVerdict;
 use crate::mutant;
@@ -43,6 +44,7 @@ pub(super) fn next(
     if let Some(jobs) = facts.jobs {
         adopt(entry, facts, jobs);
         name_keys(entry, facts.run, jobs);
+        chance::give(entry, facts, jobs, now);
     }
     take_what_was_put_off(entry, facts.run);
     follow_attempt(entry, facts.run, now);
@@ -109,6 +111,7 @@ fn resolve_answer(entry: &mut RunEntry, run: &Run, now: Timestamp, rules: &Rules
     if run.run_attempt > last.order.from {
         ledger::take_answer(entry, &RerunAnswer::Accepted, now);
         ledger::forget_tries(entry);
+        entry.notes.add(now, Happened::FoundTaken);
         return true;
     }
     // An active run of the same attempt may be our re-run whose number is not shown yet.
@@ -116,6 +119,7 @@ fn resolve_answer(entry: &mut RunEntry, run: &Run, now: Timestamp, rules: &Rules
         now >= after(last.decided_at, rules.unclear_for) && run.status == RunStatus::Completed;
     if was_lost {
         ledger::take_answer(entry, &RerunAnswer::NotNow, now);
+        entry.notes.add(now, Happened::FoundNotTaken);
     }
     was_lost
 }

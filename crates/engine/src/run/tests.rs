@@ -2,6 +2,7 @@
 //! for every run is in [`invariants`].
 
 mod cancels;
+mod chances;
 mod equal_names;
 mod invariants;
 mod reruns;
@@ -257,6 +258,7 @@ struct World {
     verdicts: BTreeMap<JobId, JobVerdict>,
     causes: BTreeMap<JobId, CancelCause>,
     newer: Newer,
+    policies: BTreeMap<JobId, RetryPolicy>,
     now: Timestamp,
 }
 
@@ -274,6 +276,7 @@ impl World {
                 .map(|job| (job.id, CancelCause::Unreadable))
                 .collect(),
             newer: Newer::No,
+            policies: BTreeMap::new(),
             now: at(NOW),
         }
     }
@@ -301,6 +304,7 @@ impl World {
             verdicts: &self.verdicts,
             causes: &self.causes,
             newer: self.newer,
+            policies: &self.policies,
         };
         let decision = decide(&facts, self.now, MIDDLE, &Rules::default());
         self.entry = decision.entry;
@@ -425,6 +429,25 @@ fn gone() -> Refusal {
     Refusal {
         kind: RefusalKind::NotFound,
         message: "Not Found".to_owned(),
+    }
+}
+
+#[test]
+fn an_order_says_which_row_of_the_table_it_comes_from() {
+    let one = RerunTarget::Job(JobId(1));
+    for (order, word) in [
+        (order(1, one, &[1], &[]), "one-interrupted"),
+        (order(1, one, &[7], &[]), "left-behind"),
+        (
+            order(1, RerunTarget::FailedJobs, &[1, 2], &[]),
+            "all-interrupted",
+        ),
+        (
+            order(1, RerunTarget::FailedJobs, &[1, 2], &["lint"]),
+            "mixed",
+        ),
+    ] {
+        assert_eq!(rule(&order), word);
     }
 }
 

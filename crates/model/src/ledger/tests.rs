@@ -136,6 +136,7 @@ fn run_entry() -> RunEntry {
             rerun(RerunTarget::FailedJobs, RerunAnswer::Refused(refusal())),
         ],
         due: None,
+        notes: Notes::default(),
     }
 }
 

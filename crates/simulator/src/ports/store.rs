@@ -5,7 +5,8 @@ use reprise_model::breaker::Breakers;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 use reprise_store::{
-    Change, DueKey, DueList, Fence, HolderId, LeaseName, Store, StoreError, Versioned,
+    Change, DueKey, DueList, Fence, HolderId, LeaseName, RunKeys, RunsWanted, Store, StoreError,
+    Versioned,
 };
 
 use super::Wire;
@@ -139,6 +140,11 @@ impl Store for SimStore {
             },
             None => list,
         })
+    }
+
+    async fn runs(&self, wanted: &RunsWanted, limit: usize) -> Result<RunKeys, StoreError> {
+        self.read("list runs", self.0.universe.store.runs(wanted, limit))
+            .await
     }
 
     async fn take_lease(

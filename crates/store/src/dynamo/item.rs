@@ -18,8 +18,11 @@ pub(super) const EXPIRES: &str = "ttl";
 pub(super) const QUEUE: &str = "q";
 pub(super) const DUE: &str = "due";
 
-/// What stands in [`QUEUE`].
+/// What stands in [`QUEUE`] while something is to be done.
 pub(super) const QUEUED: &str = "due";
+
+/// What stands there for a run in which nothing is to be done any more; [`DUE`] tells since when.
+pub(super) const ENDED: &str = "ended";
 
 const VERSION: &str = "v";
 const FORMAT: &str = "fmt";
@@ -115,7 +118,10 @@ fn on_condition(update: UpdateBuilder, expect: Expect) -> UpdateBuilder {
 /// All attributes but key and version. What is `None` is removed.
 fn attributes(write: &Write, mark: &str) -> [(&'static str, Option<AttributeValue>); 11] {
     let columns = &write.columns;
-    let due = columns.due.map(|due| Millis::reached(due.at).0);
+    let due = columns.due.map(|due| (QUEUED, due.at));
+    let ended = columns.ended_at.map(|at| (ENDED, at));
+    let indexed = due.or(ended);
+    let time = indexed.map(|(_, at)| Millis::reached(at).0);
     let expires = Seconds::reached(write.expires_at).0;
     let repository = columns.repository.as_ref().map(ToString::to_string);
     let instance = columns.instance_id.as_ref().map(|id| id.as_str());
@@ -125,8 +131,8 @@ fn attributes(write: &Write, mark: &str) -> [(&'static str, Option<AttributeValu
         (EXPIRES, Some(number(expires))),
         (MARK, Some(text(mark))),
         (STATE, Some(text(columns.state))),
-        (QUEUE, due.map(|_| text(QUEUED))),
-        (DUE, due.map(number)),
+        (QUEUE, indexed.map(|(queue, _)| text(queue))),
+        (DUE, time.map(number)),
         (REPOSITORY, repository.map(text)),
         (RUN, columns.run_id.map(|id| number(id.0))),
         (JOB, columns.job_id.map(|id| number(id.0))),

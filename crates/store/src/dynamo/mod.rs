@@ -14,8 +14,8 @@
 //! | `fmt` | N | how the body is to be read |
 //! | `body` | S | the record as JSON; the one thing that is believed |
 //! | `ttl` | N | when it may be deleted, in seconds since 1970, rounded up |
-//! | `q` | S | `due` while something is to be done, else absent: so the index holds only work |
-//! | `due` | N | when, in milliseconds since 1970, rounded up; absent with `q` |
+//! | `q` | S | `due` while something is to be done; else `ended` for a run, and absent for others: so the index holds work, and the runs that had some |
+//! | `due` | N | when, or since when, in milliseconds since 1970, rounded up; absent with `q` |
 //! | `by` | S | which write this was: a process's random number and a count |
 //! | `state`, `repo`, `run`, `job`, `instance` | | copies for people who look in; absent where there is none |
 //!
@@ -28,7 +28,7 @@
 //! one write unit for the item and, when the record is or was due, one for its entry in the index,
 //! two if the due time changed. A commit of several is one `TransactWriteItems` at
 //! twice the units of each. A refused condition costs one unit, a read of a record one read unit,
-//! a look at what is due and what comes next half of one for each 4 KB. A lease is renewed by one write.
+//! a look at what is due and what comes next half of one for each 4 KB, and so is a list of runs. A lease is renewed by one write.
 //!
 //! # What to know
 //!
@@ -48,6 +48,7 @@ mod due;
 mod error;
 mod item;
 mod lease;
+mod runs;
 mod table;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -63,7 +64,7 @@ pub(crate) use self::connect::{ATTEMPTS, FIRST_BACKOFF, LONGEST_BACKOFF, client,
 pub(crate) use self::error::Caller;
 pub use self::error::DynamoError;
 pub(crate) use self::table::check_expiry;
-use crate::contract::{Change, DueList, Store, StoreError, Versioned};
+use crate::contract::{Change, DueList, RunKeys, RunsWanted, Store, StoreError, Versioned};
 use crate::lease::{Fence, HolderId, LeaseName};
 use crate::record::{Record, RecordKey, Write};
 use crate::time::{Millis, Seconds};
@@ -177,6 +178,10 @@ impl Store for DynamoStore {
     async fn due(&self, now: Timestamp, limit: usize) -> Result<DueList, StoreError> {
         self.advance(now);
         self.list_due(Millis::passed(now), limit).await
+    }
+
+    async fn runs(&self, wanted: &RunsWanted, limit: usize) -> Result<RunKeys, StoreError> {
+        self.list_runs(wanted, limit).await
     }
 
     async fn take_lease(

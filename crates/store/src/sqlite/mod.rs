@@ -20,7 +20,7 @@ use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunK
 use rusqlite::Connection;
 
 pub use self::schema::OpenError;
-use crate::contract::{Change, DueList, Store, StoreError, Versioned};
+use crate::contract::{Change, DueList, RunKeys, RunsWanted, Store, StoreError, Versioned};
 use crate::lease::{Fence, HolderId, LeaseName};
 use crate::record::{Record, RecordKey, Write};
 use crate::time::Millis;
@@ -49,6 +49,15 @@ impl SqliteStore {
     /// Opens the database at `path`, made or brought to this version's schema where necessary.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let opened = schema::open_file(path).map_err(|error| StoreError::Backend {
+            operation: "open its database",
+            source: error.into(),
+        })?;
+        Ok(Self::over(opened))
+    }
+
+    /// Opens the database at `path` for a look beside whoever works with it. Commits fail.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let opened = schema::open_to_read(path).map_err(|error| StoreError::Backend {
             operation: "open its database",
             source: error.into(),
         })?;
@@ -122,6 +131,11 @@ impl Store for SqliteStore {
         let mut inner = self.lock();
         inner.time = inner.time.max(now);
         read::due(&inner.connection, now, inner.time, limit).map_err(failed_to("read what is due"))
+    }
+
+    async fn runs(&self, wanted: &RunsWanted, limit: usize) -> Result<RunKeys, StoreError> {
+        let inner = self.lock();
+        read::runs(&inner.connection, wanted, inner.time, limit).map_err(failed_to("list runs"))
     }
 
     async fn take_lease(

@@ -5,7 +5,7 @@ use reprise_model::ledger::{ClaimKey, RunKey};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use tracing::error;
 
-use crate::contract::{DueKey, DueList, StoreError, Version, Versioned};
+use crate::contract::{DueKey, DueList, RunKeys, RunsWanted, StoreError, Version, Versioned};
 use crate::format;
 use crate::record::{self, Kind, Record, RecordKey};
 use crate::time::Millis;
@@ -20,6 +20,14 @@ pub(super) const DUE: &str = "SELECT kind, key, repository, run_id, job_id FROM 
 pub(super) const NEXT_DUE: &str =
     "SELECT due_at FROM records WHERE due_at > :after AND expires_at > :time
      ORDER BY due_at LIMIT 1";
+
+/// Runs of before `ended_at` was written are listed, whenever they ended.
+const RUNS: &str = "SELECT repository, run_id FROM records
+     WHERE kind = 'run' AND expires_at > :time
+     AND (:repository IS NULL OR repository = :repository)
+     AND (due_at IS NOT NULL
+          OR (NOT :open_only AND (:since IS NULL OR ended_at IS NULL OR ended_at >= :since)))
+     ORDER BY due_at IS NULL, due_at, ended_at DESC, key LIMIT :limit";
 
 /// A record as it lies in the table.
 pub(super) struct Stored {
@@ -91,6 +99,37 @@ pub(super) fn due(
     }
     let next = next_due(connection, now, time)?.map(Millis::timestamp);
     Ok(DueList { keys, next })
+}
+
+/// Keys come from the columns alone, as with [`due`].
+pub(super) fn runs(
+    connection: &Connection,
+    wanted: &RunsWanted,
+    time: Millis,
+    limit: usize,
+) -> rusqlite::Result<RunKeys> {
+    let repository = wanted.repository.as_ref().map(ToString::to_string);
+    let since = wanted.since.map(|since| Millis::passed(since).0);
+    let most = i64::try_from(limit.saturating_add(1)).unwrap_or(i64::MAX);
+    let mut statement = connection.prepare_cached(RUNS)?;
+    let mut rows = statement.query(named_params! {
+        ":time": time.0, ":repository": repository, ":open_only": wanted.open_only,
+        ":since": since, ":limit": most
+    })?;
+    let mut found = RunKeys::default();
+    while let Some(row) = rows.next()? {
+        if found.keys.len() >= limit {
+            found.more = true;
+            break;
+        }
+        let repository: Option<String> = row.get(0)?;
+        let run_id = row.get::<_, Option<i64>>(1)?.map(id).map(RunId);
+        match repository.and_then(|text| text.parse().ok()).zip(run_id) {
+            Some((repository, run_id)) => found.keys.push(RunKey { repository, run_id }),
+            None => error!("a run has columns that cannot be read and is passed over"),
+        }
+    }
+    Ok(found)
 }
 
 fn next_due(

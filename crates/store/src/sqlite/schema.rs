@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use tracing::info;
 
 /// How long a call waits for another process that holds the write lock. A commit holds it for one
@@ -20,10 +20,11 @@ const SWITCH_TRIES: u32 = 100;
 
 /// The schema of version `n + 1`, `n` being the place in the list. Files that have been released
 /// are never edited.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("../../migrations/0001_records.sql"),
     include_str!("../../migrations/0002_leases.sql"),
     include_str!("../../migrations/0003_breakers.sql"),
+    include_str!("../../migrations/0004_ended_runs.sql"),
 ];
 
 /// The schema that this version works with.
@@ -49,6 +50,40 @@ pub enum OpenError {
     ReadOnly {
         /// Which file.
         path: PathBuf,
+    },
+    /// There is no such file, and a look makes none.
+    #[error(
+        "there is no ledger {path}; name the file that the controller's store.path names, on the \
+         machine where the controller runs"
+    )]
+    Missing {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It cannot be looked into.
+    #[error(
+        "the file {path} cannot be read as a ledger; check that this user may read it and write to its \
+         folder, as SQLite needs beside a controller that runs"
+    )]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// SQLite's words.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// No controller of this version has opened it yet.
+    #[error(
+        "the database {path} has schema {found}, and this version works with schema {wanted}; the \
+         controller of this version changes it when it starts"
+    )]
+    OlderSchema {
+        /// Which file.
+        path: PathBuf,
+        /// Its schema.
+        found: u32,
+        /// The one that is needed.
+        wanted: u32,
     },
     /// A later version of Reprise has changed the schema.
     #[error(
@@ -80,6 +115,32 @@ pub(super) fn open_file(path: &Path) -> Result<Connection, OpenError> {
         source,
     })?;
     prepare(connection, path)
+}
+
+/// Opens a database for a look: nothing is made, changed or brought to another schema.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection, OpenError> {
+    if !path.exists() {
+        return Err(OpenError::Missing {
+            path: path.to_owned(),
+        });
+    }
+    let failed = |source| OpenError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let connection =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    let schema = schema_of(&connection).map_err(failed)?;
+    refuse_newer(schema, path)?;
+    if schema < SCHEMA {
+        return Err(OpenError::OlderSchema {
+            path: path.to_owned(),
+            found: schema,
+            wanted: SCHEMA,
+        });
+    }
+    Ok(connection)
 }
 
 pub(super) fn open_in_memory() -> Result<Connection, OpenError> {

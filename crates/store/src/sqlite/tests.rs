@@ -61,6 +61,42 @@ fn a_database_that_can_no_longer_be_written_is_a_clear_error() {
 }
 
 #[test]
+fn a_look_reads_beside_whoever_works_and_neither_makes_nor_changes_anything() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("reprise.db");
+    let told = SqliteStore::open_to_read(&path).expect_err("nothing is there");
+    let told = cause(&told);
+    assert!(
+        told.contains("there is no ledger") && told.contains("store.path"),
+        "{told}"
+    );
+    assert!(!path.exists(), "a look made it");
+
+    let store = SqliteStore::open(&path).expect("opens");
+    let look = SqliteStore::open_to_read(&path).expect("opens");
+    at_once(store.commit(vec![put(1, 10)])).expect("commits");
+    assert!(is_stored(&look, 1));
+    let error = at_once(look.commit(vec![put(2, 10)])).expect_err("a look");
+    assert_eq!(cause(&error), "attempt to write a readonly database");
+
+    set_pragma(&store, "user_version", 1);
+    let told = cause(&SqliteStore::open_to_read(&path).expect_err("too old"));
+    assert!(told.contains("has schema 1"), "{told}");
+    set_pragma(&store, "user_version", 99);
+    let told = cause(&SqliteStore::open_to_read(&path).expect_err("too new"));
+    assert!(told.contains("has schema 99"), "{told}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_told_with_what_to_do() {
+    let folder = TempDir::new().expect("a folder");
+    let path = folder.path().join("controller.toml");
+    std::fs::write(&path, "no database at all, whatever its length may be").expect("writes");
+    let told = cause(&SqliteStore::open_to_read(&path).expect_err("no database"));
+    assert!(told.contains("cannot be read as a ledger"), "{told}");
+}
+
+#[test]
 fn a_file_that_may_only_be_read_is_refused_when_it_is_opened() {
     let folder = TempDir::new().expect("a folder");
     let path = folder.path().join("reprise.db");

@@ -12,18 +12,19 @@ use crate::time::Millis;
 /// A record that has expired counts as absent, so a new one may take its place. It takes the next
 /// version, so that nobody who has read the old one can overwrite it.
 const INSERT: &str = "INSERT INTO records (kind, key, state, repository, run_id, job_id, \
-     instance_id, due_at, expires_at, version, format, body) \
+     instance_id, due_at, ended_at, expires_at, version, format, body) \
      VALUES (:kind, :key, :state, :repository, :run_id, :job_id, :instance_id, :due_at, \
-     :expires_at, 1, :format, :body) \
+     :ended_at, :expires_at, 1, :format, :body) \
      ON CONFLICT (kind, key) DO UPDATE SET state = excluded.state, \
      repository = excluded.repository, run_id = excluded.run_id, job_id = excluded.job_id, \
      instance_id = excluded.instance_id, due_at = excluded.due_at, \
+     ended_at = excluded.ended_at, \
      expires_at = excluded.expires_at, version = version + 1, format = excluded.format, \
      body = excluded.body WHERE records.expires_at <= :time";
 
 pub(super) const UPDATE: &str = "UPDATE records SET state = :state, repository = :repository, \
      run_id = :run_id, job_id = :job_id, instance_id = :instance_id, due_at = :due_at, \
-     expires_at = :expires_at, version = version + 1, format = :format, body = :body \
+     ended_at = :ended_at, expires_at = :expires_at, version = version + 1, format = :format, body = :body \
      WHERE kind = :kind AND key = :key AND version = :version AND expires_at > :time";
 
 pub(super) const DELETE: &str = "DELETE FROM records WHERE expires_at <= :now";
@@ -91,6 +92,7 @@ fn bind(statement: &mut CachedStatement<'_>, write: &Write, time: Millis) -> rus
     let repository = columns.repository.as_ref().map(ToString::to_string);
     let instance_id = columns.instance_id.as_ref().map(|id| id.as_str());
     let due_at = columns.due.map(|due| Millis::reached(due.at).0);
+    let ended_at = columns.ended_at.map(|at| Millis::reached(at).0);
     set(statement, ":kind", write.key.kind().as_str())?;
     set(statement, ":key", write.key.text())?;
     set(statement, ":state", columns.state)?;
@@ -99,6 +101,7 @@ fn bind(statement: &mut CachedStatement<'_>, write: &Write, time: Millis) -> rus
     set(statement, ":job_id", columns.job_id.map(|id| bits(id.0)))?;
     set(statement, ":instance_id", instance_id)?;
     set(statement, ":due_at", due_at)?;
+    set(statement, ":ended_at", ended_at)?;
     set(
         statement,
         ":expires_at",

@@ -17,6 +17,7 @@ use reprise_model::ledger::{
     TrackedState, UnexplainedJob,
 };
 use reprise_model::machine::{RootVolume, Volume, VolumeKind};
+use reprise_model::notes::{Happened, Notes};
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_store::{Change, DueKey, Expect};
 
@@ -103,6 +104,17 @@ pub(crate) fn run(id: u64) -> Sample {
     ))
 }
 
+/// A run of a repository whose only job was settled then.
+pub(crate) fn ended_run(repository: &str, id: u64, seconds: i64) -> Sample {
+    let state = TrackedState::Settled {
+        reason: SettleReason::FailedAgain,
+        at: at(seconds),
+    };
+    let mut entry = run_entry(id, [tracked(id, 1, state)], Vec::new(), None);
+    entry.key.repository = repository.parse().expect("a repository");
+    Sample::Run(entry)
+}
+
 /// An instance of which nothing is due.
 pub(crate) fn interrupted(number: u64) -> Sample {
     Sample::Instance(InstanceEntry {
@@ -165,6 +177,7 @@ fn runs() -> Vec<(&'static str, Sample)> {
     let awaiting = [tracked(101, 1, TrackedState::Awaiting)];
     let asked = |id| [tracked(id, 1, TrackedState::Asked { rerun: 0 })];
     vec![
+        ("run-noted", noted()),
         (
             "run-awaiting",
             run_entry(101, awaiting, Vec::new(), due(650, 0)),
@@ -324,6 +337,56 @@ fn held_claim() -> LaunchClaim {
     }
 }
 
+/// A run with everything that is noted.
+fn noted() -> RunEntry {
+    let job = JobId(71_000_000_107);
+    let mut entry = run_entry(
+        107,
+        [tracked(107, 1, settled(SettleReason::FailedAgain))],
+        Vec::new(),
+        Some(Due::now(at(950))),
+    );
+    let words = "This workflow is already running".to_owned();
+    for (seconds, what) in [
+        (660, Happened::PutOff { words }),
+        (
+            670,
+            Happened::Unclear {
+                words: "no answer came within 36s".to_owned(),
+            },
+        ),
+        (715, Happened::FoundNotTaken),
+        (720, Happened::FoundTaken),
+        (
+            940,
+            Happened::ChanceDenied {
+                job,
+                why: "policy-false".to_owned(),
+            },
+        ),
+        (
+            945,
+            Happened::ChanceGiven {
+                job,
+                renewed: JobId(71_000_000_117),
+            },
+        ),
+        (948, Happened::Dismissed { job }),
+        (
+            950,
+            Happened::Requeued {
+                job,
+                was: "failed-again".to_owned(),
+            },
+        ),
+    ] {
+        entry.notes.add(at(seconds), what);
+    }
+    entry.notes.requeued.insert(job);
+    entry.notes.dismissed.insert(job);
+    entry
+}
+
 fn run_entry(
     id: u64,
     jobs: impl IntoIterator<Item = TrackedJob>,
@@ -341,6 +404,7 @@ fn run_entry(
             .collect::<BTreeMap<_, _>>(),
         reruns,
         due,
+        notes: Notes::default(),
     }
 }
 

@@ -10,7 +10,8 @@ use reprise_model::ids::RunId;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 use reprise_store::{
-    Change, DueList, Fence, HolderId, LeaseName, SqliteStore, Store, StoreError, Versioned,
+    Change, DueList, Fence, HolderId, LeaseName, RunKeys, RunsWanted, SqliteStore, Store,
+    StoreError, Versioned,
 };
 
 #[derive(Debug, Clone)]
@@ -139,6 +140,10 @@ impl Store for SharedStore {
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<DueList, StoreError> {
         self.store.due(now, limit).await
+    }
+
+    async fn runs(&self, wanted: &RunsWanted, limit: usize) -> Result<RunKeys, StoreError> {
+        self.store.runs(wanted, limit).await
     }
 
     async fn take_lease(

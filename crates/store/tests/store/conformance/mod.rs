@@ -8,10 +8,10 @@
 mod leases;
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_store::{DueKey, Expect, Store, StoreError, Version, Versioned};
+use reprise_store::{DueKey, Expect, RunsWanted, Store, StoreError, Version, Versioned};
 
 pub(crate) use self::leases::*;
-use crate::samples::{self, Sample, at, claim, interrupted, put_breakers, run};
+use crate::samples::{self, Sample, at, claim, ended_run, interrupted, put_breakers, run};
 
 /// Hands the names of all rules to another macro, after what it is given for it.
 macro_rules! with_every_rule {
@@ -34,6 +34,9 @@ macro_rules! with_every_rule {
             due_keys_of_every_kind_lead_to_their_records
             the_next_due_time_is_the_first_after_what_was_asked_for
             what_comes_next_is_told_unless_more_is_due_than_was_asked_for
+            runs_are_listed_open_ones_first_and_then_those_that_ended_last
+            runs_are_listed_by_repository_by_their_end_and_up_to_a_limit
+            an_expired_run_is_not_listed
             an_expired_record_is_absent_before_it_is_deleted
             a_new_record_takes_the_place_of_an_expired_one
             expiry_forgets_exactly_what_has_passed
@@ -277,6 +280,86 @@ pub(crate) async fn what_comes_next_is_told_unless_more_is_due_than_was_asked_fo
         let found = (list.keys.len(), list.next);
         assert_eq!(found, (keys, next.map(at)), "at {now}, at most {limit}");
     }
+}
+
+pub(crate) async fn runs_are_listed_open_ones_first_and_then_those_that_ended_last(
+    store: &impl Store,
+) {
+    for sample in [
+        ended_run("acme/shop", 1, 100),
+        run(2).due_at(Some(at(900))),
+        ended_run("acme/shop", 3, 300),
+        run(4).due_at(Some(at(800))),
+        claim(5),
+        claim(6).due_at(Some(at(10))),
+        interrupted(7),
+    ] {
+        insert(store, &sample).await;
+    }
+    let all = RunsWanted::default();
+    assert_eq!(runs(store, &all, 10).await, (vec![4, 2, 3, 1], false));
+    let open = RunsWanted {
+        open_only: true,
+        ..all.clone()
+    };
+    assert_eq!(runs(store, &open, 10).await, (vec![4, 2], false));
+
+    let back = ended_run("acme/shop", 1, 100).due_at(Some(at(850)));
+    let back = back.put(Expect::At(Version(1)));
+    store.commit(vec![back]).await.expect("commits");
+    assert_eq!(runs(store, &all, 10).await, (vec![4, 1, 2, 3], false));
+}
+
+pub(crate) async fn runs_are_listed_by_repository_by_their_end_and_up_to_a_limit(
+    store: &impl Store,
+) {
+    for sample in [
+        run(1).due_at(Some(at(10))),
+        ended_run("acme/shop", 2, 200),
+        ended_run("Acme/Site", 3, 300),
+        ended_run("acme/shop", 4, 400),
+    ] {
+        insert(store, &sample).await;
+    }
+    let since = |seconds| RunsWanted {
+        since: Some(at(seconds)),
+        ..RunsWanted::default()
+    };
+    assert_eq!(runs(store, &since(300), 10).await, (vec![1, 4, 3], false));
+    assert_eq!(runs(store, &since(301), 10).await, (vec![1, 4], false));
+    let of = |repository: &str| RunsWanted {
+        repository: Some(repository.parse().expect("a repository")),
+        ..RunsWanted::default()
+    };
+    assert_eq!(runs(store, &of("acme/site"), 10).await, (vec![3], false));
+    assert_eq!(
+        runs(store, &of("ACME/shop"), 10).await,
+        (vec![1, 4, 2], false)
+    );
+    assert_eq!(runs(store, &of("acme/none"), 10).await, (vec![], false));
+    let all = RunsWanted::default();
+    assert_eq!(runs(store, &all, 2).await, (vec![1, 4], true));
+    assert_eq!(runs(store, &all, 1).await, (vec![1], true));
+    assert_eq!(runs(store, &all, 4).await, (vec![1, 4, 3, 2], false));
+}
+
+pub(crate) async fn an_expired_run_is_not_listed(store: &impl Store) {
+    for sample in [run(1).due_at(Some(at(10))), ended_run("acme/shop", 2, 20)] {
+        let change = sample.put_until(Expect::Absent, at(100));
+        store.commit(vec![change]).await.expect("commits");
+    }
+    let all = RunsWanted::default();
+    due(store, at(99)).await;
+    assert_eq!(runs(store, &all, 10).await, (vec![1, 2], false));
+    due(store, at(100)).await;
+    assert_eq!(runs(store, &all, 10).await, (vec![], false));
+}
+
+/// The ids of the runs that are listed, and whether there are more.
+async fn runs(store: &impl Store, wanted: &RunsWanted, limit: usize) -> (Vec<u64>, bool) {
+    let found = store.runs(wanted, limit).await.expect("lists");
+    let ids = found.keys.iter().map(|key| key.run_id.0);
+    (ids.collect(), found.more)
 }
 
 pub(crate) async fn an_expired_record_is_absent_before_it_is_deleted(store: &impl Store) {

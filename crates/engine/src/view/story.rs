@@ -1,0 +1,397 @@
+//! What happened to a run or a job, line by line, in the order of time.
+
+use jiff::Timestamp;
+use reprise_model::evidence::Evidence;
+use reprise_model::ids::{JobId, Repository, RunId};
+use reprise_model::instance::Instance;
+use reprise_model::ledger::{
+    ClaimState, InstanceEntry, LaunchClaim, Rerun, RerunAnswer, RerunOrder, RerunTarget, RunEntry,
+    TrackedJob, TrackedState,
+};
+use reprise_model::notes::{Happened, Happening};
+use reprise_model::view::{Explanation, Line, LineKind, RetryState, RetryView};
+
+use super::retry;
+use crate::run::rule;
+
+/// What the ledger has of a run, or of one of its jobs.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The run's record, where a job of it was to come back.
+    pub run: Option<&'a RunEntry>,
+    /// What was launched for the jobs that are known.
+    pub claims: &'a [LaunchClaim],
+    /// What is remembered of the instances that are known.
+    pub instances: &'a [InstanceEntry],
+}
+
+/// What happened to a run, or to `job` alone where that is one of those that the ledger holds. `None`
+/// where nothing is known.
+pub fn explanation(known: &Known<'_>, job: Option<JobId>, now: Timestamp) -> Option<Explanation> {
+    let (repository, run) = whose(known)?;
+    let held = |entry: &&RunEntry| job.is_some_and(|id| entry.jobs.contains_key(&id));
+    let only = known.run.filter(held).and(job);
+    let retries: Vec<RetryView> = known.run.map_or_else(Vec::new, |entry| {
+        let jobs = entry.jobs.iter();
+        jobs.filter(|(id, _)| only.is_none_or(|only| only == **id))
+            .map(|(id, job)| retry(entry, *id, job, now))
+            .collect()
+    });
+    let mut story = Story::default();
+    known.claims.iter().for_each(|claim| story.launch(claim));
+    if let Some(entry) = known.run {
+        story.run(entry);
+    }
+    for instance in known.instances {
+        story.instance(instance, known.run);
+    }
+    let mut lines = story.0;
+    lines.retain(|line| only.is_none() || line.job.is_none() || line.job == only);
+    // What comes next, or whenever, goes last; what happened at once stays as it was told.
+    lines.sort_by_key(|line| (line.kind == LineKind::Next, line.at.is_none(), line.at));
+    Some(Explanation {
+        repository,
+        run: Some(run),
+        job,
+        summary: summary(known, &retries),
+        retries,
+        story: lines,
+    })
+}
+
+fn whose(known: &Known<'_>) -> Option<(Repository, RunId)> {
+    let of_run = known
+        .run
+        .map(|entry| (entry.key.repository.clone(), entry.key.run_id));
+    of_run.or_else(|| {
+        let claim = known.claims.first()?;
+        Some((claim.key.repository.clone(), claim.run_id))
+    })
+}
+
+fn summary(known: &Known<'_>, retries: &[RetryView]) -> String {
+    if known.run.is_none() {
+        return "the job was launched for, and nothing of its run was to come back".to_owned();
+    }
+    let count = |state: RetryState| retries.iter().filter(|one| one.state == state).count();
+    let parts: Vec<String> = RetryState::ALL
+        .into_iter()
+        .map(|state| (state, count(state)))
+        .filter(|(_, count)| *count > 0)
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
+    let jobs = if retries.len() == 1 { "job" } else { "jobs" };
+    format!("{} interrupted {jobs}: {}", retries.len(), parts.join(", "))
+}
+
+#[derive(Default)]
+struct Story(Vec<Line>);
+
+/// What a line is about, beside its words.
+struct Told<'a> {
+    at: Option<Timestamp>,
+    kind: LineKind,
+    job: Option<JobId>,
+    source: &'a str,
+    rule: Option<&'a str>,
+}
+
+impl Story {
+    fn tell(&mut self, told: Told<'_>, text: String) {
+        self.0.push(Line {
+            at: told.at,
+            kind: told.kind,
+            job: told.job,
+            source: told.source.to_owned(),
+            rule: told.rule.map(str::to_owned),
+            text,
+        });
+    }
+
+    fn launch(&mut self, claim: &LaunchClaim) {
+        let told = |at, rule| Told {
+            at,
+            kind: LineKind::Launch,
+            job: Some(claim.key.job_id),
+            source: "ledger",
+            rule,
+        };
+        let (name, attempt) = (&claim.job_name, claim.attempt);
+        let text = match &claim.state {
+            ClaimState::Wanted => {
+                format!("a machine is asked for, for {name} of attempt {attempt}")
+            }
+            ClaimState::Launched { instance, capacity } => {
+                format!("{instance} ({capacity}) was launched for {name} of attempt {attempt}")
+            }
+            ClaimState::GivenUp { why } => {
+                format!("{name} of attempt {attempt} gets no machine: {why}")
+            }
+        };
+        self.tell(told(claim.queued_at, Some(claim.why.as_str())), text);
+        if let Some(due) = claim.due {
+            let next = Told {
+                kind: LineKind::Next,
+                ..told(Some(due.at), None)
+            };
+            self.tell(
+                next,
+                format!("EC2 is asked again (try {})", due.tries.saturating_add(1)),
+            );
+        }
+    }
+
+    fn run(&mut self, entry: &RunEntry) {
+        for (id, job) in &entry.jobs {
+            self.interruption(*id, job);
+        }
+        for rerun in &entry.reruns {
+            self.rerun(rerun);
+        }
+        for happening in &entry.notes.happened {
+            self.note(happening);
+        }
+        for (id, job) in &entry.jobs {
+            self.end(*id, job);
+        }
+        if let Some(due) = entry.due {
+            let tries = due.tries;
+            let told = Told {
+                at: Some(due.at),
+                kind: LineKind::Next,
+                job: None,
+                source: "ledger",
+                rule: None,
+            };
+            self.tell(
+                told,
+                format!(
+                    "the run is read at GitHub again (try {})",
+                    tries.saturating_add(1)
+                ),
+            );
+        }
+    }
+
+    /// A job's execution, what shows that it was interrupted, and that it was to come back.
+    fn interruption(&mut self, id: JobId, job: &TrackedJob) {
+        let told = |at, kind, source| Told {
+            at,
+            kind,
+            job: Some(id),
+            source,
+            rule: None,
+        };
+        let (name, instance) = (&job.key.name, &job.instance.id);
+        let execution = &job.execution;
+        if execution.started_at.is_some() {
+            let text = format!("{name} of attempt {} began on {instance}", job.attempt);
+            self.tell(told(execution.started_at, LineKind::Job, "github"), text);
+        }
+        for evidence in &job.evidence {
+            self.evidence(Some(id), &job.instance, evidence);
+        }
+        if execution.completed_at.is_some() {
+            let text = format!("{name} ended without success");
+            self.tell(told(execution.completed_at, LineKind::Job, "github"), text);
+        }
+        let seen = job.evidence.iter().map(|one| one.first_seen_at).min();
+        let verdict = Told {
+            rule: Some("interrupted"),
+            ..told(
+                seen.max(execution.completed_at),
+                LineKind::Verdict,
+                "ledger",
+            )
+        };
+        let text =
+            format!("{name} was interrupted, and is to come back once its run has completed");
+        self.tell(verdict, text);
+    }
+
+    fn evidence(&mut self, job: Option<JobId>, instance: &Instance, evidence: &Evidence) {
+        let told = Told {
+            at: Some(evidence.first_seen_at),
+            kind: LineKind::Evidence,
+            job,
+            source: evidence.source.as_str(),
+            rule: None,
+        };
+        self.tell(
+            told,
+            format!("{}: EC2 takes, or took, this spot instance", instance.id),
+        );
+    }
+
+    /// What is remembered of an instance and does not stand in the run's record.
+    fn instance(&mut self, instance: &InstanceEntry, run: Option<&RunEntry>) {
+        let is_told = |evidence: &Evidence| {
+            let mut jobs = run.iter().flat_map(|run| run.jobs.values());
+            jobs.any(|job| job.instance == instance.instance && job.evidence.contains(evidence))
+        };
+        for evidence in instance.evidence.iter().filter(|one| !is_told(one)) {
+            self.evidence(None, &instance.instance, evidence);
+        }
+        if let Some(unexplained) = &instance.unexplained {
+            let job = &unexplained.job;
+            let told = Told {
+                at: job.completed_at,
+                kind: LineKind::Verdict,
+                job: Some(job.id),
+                source: "ledger",
+                rule: Some("not-interrupted"),
+            };
+            let text = format!(
+                "{} failed, and nothing shows that EC2 took its instance",
+                job.name
+            );
+            self.tell(told, text);
+        }
+    }
+
+    fn rerun(&mut self, rerun: &Rerun) {
+        let order = &rerun.order;
+        // One job's own line; what is for several is told of the run.
+        let job = match order.wanted.as_slice() {
+            [only] => Some(*only),
+            _ => None,
+        };
+        let told = |kind, source, rule| Told {
+            at: Some(rerun.decided_at),
+            kind,
+            job,
+            source,
+            rule,
+        };
+        self.tell(
+            told(LineKind::Effect, "ledger", Some(rule(order))),
+            asked(order),
+        );
+        let (rule, text) = match &rerun.answer {
+            RerunAnswer::Accepted => (
+                "accepted",
+                format!("GitHub took it: attempt {}", order.from.next()),
+            ),
+            RerunAnswer::NotNow => ("not-now", "GitHub did not take it yet".to_owned()),
+            RerunAnswer::Unclear => ("unclear", "no clear answer is known yet".to_owned()),
+            RerunAnswer::Refused(refusal) => (refusal.as_str(), refusal.to_string()),
+        };
+        self.tell(told(LineKind::Answer, "github", Some(rule)), text);
+    }
+
+    fn note(&mut self, happening: &Happening) {
+        let (kind, job, source, rule, text) = match &happening.what {
+            Happened::PutOff { words } => (
+                LineKind::Answer,
+                None,
+                "github",
+                Some("not-now"),
+                format!("GitHub put it off: {words}"),
+            ),
+            Happened::Unclear { words } => (
+                LineKind::Answer,
+                None,
+                "github",
+                Some("unclear"),
+                format!("no clear answer: {words}"),
+            ),
+            Happened::FoundTaken => (
+                LineKind::Answer,
+                None,
+                "github",
+                Some("accepted"),
+                "the run shows that the re-run was taken".to_owned(),
+            ),
+            Happened::FoundNotTaken => (
+                LineKind::Answer,
+                None,
+                "github",
+                Some("not-now"),
+                "the run shows that the re-run was not taken".to_owned(),
+            ),
+            Happened::Requeued { job, was } => (
+                LineKind::Operator,
+                Some(*job),
+                "operator",
+                None,
+                format!("a person asked for a fresh chance; until then it was settled: {was}"),
+            ),
+            Happened::ChanceGiven { job, renewed } => (
+                LineKind::Verdict,
+                Some(*job),
+                "ledger",
+                Some("requeued"),
+                format!("it has a fresh chance, as job {renewed}"),
+            ),
+            Happened::ChanceDenied { job, why } => (
+                LineKind::Verdict,
+                Some(*job),
+                "ledger",
+                Some(why.as_str()),
+                format!("it gets no fresh chance: {}", denial(why)),
+            ),
+            Happened::Dismissed { job } => (
+                LineKind::Operator,
+                Some(*job),
+                "operator",
+                None,
+                "a person took it out of the lists".to_owned(),
+            ),
+        };
+        let at = Some(happening.at);
+        self.tell(
+            Told {
+                at,
+                kind,
+                job,
+                source,
+                rule,
+            },
+            text,
+        );
+    }
+
+    fn end(&mut self, id: JobId, job: &TrackedJob) {
+        if let TrackedState::Settled { reason, at } = &job.state {
+            let told = Told {
+                at: Some(*at),
+                kind: LineKind::Verdict,
+                job: Some(id),
+                source: "ledger",
+                rule: Some(reason.as_str()),
+            };
+            self.tell(told, format!("{} is settled: {reason}", job.key.name));
+        }
+    }
+}
+
+/// What GitHub was asked for.
+fn asked(order: &RerunOrder) -> String {
+    let from = order.from;
+    let what = match order.target {
+        RerunTarget::Job(id) => format!("GitHub was asked to re-run job {id} of attempt {from}"),
+        RerunTarget::FailedJobs => {
+            format!("GitHub was asked to re-run all failed jobs of attempt {from}")
+        }
+    };
+    let siblings: Vec<&str> = order.siblings.iter().map(|one| one.name.as_str()).collect();
+    let with = |words: &str, names: String| match names.as_str() {
+        "" => String::new(),
+        names => format!("; {words}: {names}"),
+    };
+    let along = with("real failures that come along", order.along.join(", "));
+    format!(
+        "{what}{along}{}",
+        with("cancelled with them", siblings.join(", "))
+    )
+}
+
+/// Why there was no fresh chance, where it is not the word of how a job is settled.
+fn denial(why: &str) -> &str {
+    match why {
+        "passed" => "it passed in the newest attempt",
+        "policy-false" => "the present configuration or its label re-runs nothing of it",
+        "not-listed" => "the newest attempt does not show it; ask again",
+        other => other,
+    }
+}
