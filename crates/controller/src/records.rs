@@ -164,6 +164,7 @@ impl<P: Ports> Controller<P> {
     fn awaits(&self, key: &RunKey, job: &Job, instance: &Instance, evidence: &[Evidence]) {
         let sources: Vec<&str> = evidence.iter().map(|one| one.source.as_str()).collect();
         self.metrics.verdict("awaiting");
+        self.metrics.interrupted(&key.repository, instance);
         self.due.notify_one();
         info!(
             target: "reprise::decision",

@@ -40,6 +40,12 @@ impl<P: Ports> Controller<P> {
         let mut found = self.find_host(job, triage == Triage::Recall).await?;
         self.find_runner(repository, job, &mut found).await?;
         let verdict = self.verdict(repository, job, &found, Earlier::Unread);
+        if let (JobVerdict::Await { .. } | JobVerdict::ReadEarlier, Some(seen)) =
+            (&verdict, found.seen())
+        {
+            let id = &seen.instance.id;
+            self.metrics.saw_machine(id, &seen.instance_type);
+        }
         Ok(Look { verdict, found })
     }
 

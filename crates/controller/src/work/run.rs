@@ -7,9 +7,11 @@ use reprise_engine::job::JobVerdict;
 use reprise_engine::mutant;
 use reprise_engine::pace::Errand;
 use reprise_engine::run::{self, Newer, RunDecision, RunFacts, RunStep};
+use reprise_engine::view;
+use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::{JobId, Repository};
 use reprise_model::job::Job;
-use reprise_model::ledger::{RerunAnswer, RerunOrder, RunEntry, RunKey};
+use reprise_model::ledger::{RerunAnswer, RerunOrder, RunEntry, RunKey, TrackedJob};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::Store;
@@ -145,7 +147,7 @@ impl<P: Ports> Controller<P> {
             })
             .await?;
         if let Some(entry) = answered {
-            self.report_changes(asked, &entry);
+            self.report_changes(asked, &entry).await;
         }
         Ok(())
     }
@@ -197,14 +199,36 @@ impl<P: Ports> Controller<P> {
         entry: &RunEntry,
     ) -> Result<(), WorkError> {
         self.conclude_claim(claimed, entry.clone()).await?;
-        self.report_changes(&claimed.record, entry);
+        self.report_changes(&claimed.record, entry).await;
         Ok(())
     }
 
-    fn report_changes(&self, before: &RunEntry, after: &RunEntry) {
-        for (job, reason) in report::settled_since(before, after) {
+    async fn report_changes(&self, before: &RunEntry, after: &RunEntry) {
+        for ((id, job), reason) in report::settled_since(before, after) {
             self.metrics.verdict(reason.as_str());
-            report::settled(&after.key, job, reason);
+            report::settled(&after.key, (id, job), reason);
+            let shown = view::retry(after, id, job, self.now());
+            let seen = job.evidence.iter().map(|one| one.first_seen_at);
+            let began = seen.chain(job.execution.completed_at).min();
+            let seconds = began.map(|began| self.now().duration_since(began).as_secs().max(0));
+            self.metrics.retry_ended(&shown, &job.instance, seconds);
+            if self.is_unverified(job).await {
+                self.metrics
+                    .unverified(&after.key.repository, &job.instance);
+            }
+        }
+    }
+
+    /// Whether nothing but the agent's tag shows the interruption, also of what came later.
+    async fn is_unverified(&self, job: &TrackedJob) -> bool {
+        let is_tag = |one: &Evidence| one.source == EvidenceSource::Tag;
+        if job.evidence.is_empty() || !job.evidence.iter().all(is_tag) {
+            return false;
+        }
+        match self.store.instance(&job.instance).await {
+            Ok(found) => found.is_none_or(|found| found.record.evidence.iter().all(is_tag)),
+            // A number is not worth more than that.
+            Err(_) => false,
         }
     }
 
