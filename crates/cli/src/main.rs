@@ -1,8 +1,8 @@
 //! `reprise`: the command line program.
 //!
 //! `reprise demo` runs the whole system on one machine. It starts this same program again as the
-//! controller and as the agents, so that they are processes of their own. `reprise queue` is for
-//! whoever looks after a running controller, `reprise labels` for whoever writes workflows.
+//! controller and as the agents, so that they are processes of their own. `reprise explain`, `reprise retries`
+//! and `reprise queue` are for whoever looks after a running controller, `reprise labels` for whoever writes workflows.
 
 mod clock;
 mod demo;
@@ -10,9 +10,11 @@ mod labels;
 mod output;
 mod parts;
 mod queue;
+mod retries;
 mod signals;
 mod terminal;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -34,6 +36,10 @@ struct Arguments {
 enum Command {
     /// Play a spot interruption and its repair on this machine, against a simulated cloud.
     Demo(demo::Arguments),
+    /// Tell what happened to a run or a job, in order, and why.
+    Explain(retries::ExplainArguments),
+    /// Look after jobs that are, or were, to come back.
+    Retries(retries::Arguments),
     /// Look after the controller's queues.
     Queue(queue::Arguments),
     /// Check what workflows say in `runs-on`.
@@ -53,6 +59,8 @@ enum Command {
 async fn main() -> ExitCode {
     let ended = match Arguments::parse().command {
         Command::Demo(arguments) => demo::run(arguments).await,
+        Command::Explain(arguments) => retries::explain(arguments).await,
+        Command::Retries(arguments) => retries::run(arguments).await,
         Command::Queue(arguments) => queue::run(arguments).await,
         Command::Labels(arguments) => labels::run(arguments),
         Command::Controller(arguments) => parts::controller(arguments)
@@ -62,6 +70,13 @@ async fn main() -> ExitCode {
         Command::Runner(arguments) => parts::runner(arguments).await.map(|()| ExitCode::SUCCESS),
     };
     ended.unwrap_or_else(|error| failure(&error))
+}
+
+/// Other programs' variables may be no text; ours are.
+fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
 }
 
 fn failure(error: &anyhow::Error) -> ExitCode {

@@ -53,6 +53,21 @@ pub(crate) fn harmless(text: &str) -> String {
         .collect()
 }
 
+/// How long ago something was, in the largest whole unit; never in the future.
+pub(crate) fn ago(seconds: i64) -> String {
+    let seconds = seconds.max(0);
+    let (minutes, hours) = (seconds / 60, seconds / 3_600);
+    if hours >= 48 {
+        format!("{} d ago", hours / 24)
+    } else if hours > 0 {
+        format!("{hours} h ago")
+    } else if minutes > 0 {
+        format!("{minutes} min ago")
+    } else {
+        format!("{seconds} s ago")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

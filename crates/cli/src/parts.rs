@@ -1,7 +1,6 @@
 //! The controller and the agent as parts of the demo: the same library code as in the programs
 //! `reprise-controller` and `reprise-agent`, by a scaled clock. The runner's own program is the world's.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -12,6 +11,7 @@ use reprise_controller::daemon;
 use reprise_world::server::start_runner;
 
 use crate::clock::ClockArguments;
+use crate::environment;
 
 #[derive(Debug, Args)]
 pub(crate) struct ControllerArguments {
@@ -85,13 +85,6 @@ pub(crate) async fn agent(arguments: AgentArguments) -> Result<()> {
     )
     .await?;
     Ok(())
-}
-
-/// Other programs' variables may be no text; ours are.
-fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }
 
 /// A signal, or the end of the demo that started this part, however it ended: its end of our

@@ -21,6 +21,7 @@ pub(crate) struct File {
     pub(crate) queues: Queues,
     pub(crate) store: StoreSection,
     pub(crate) http: Http,
+    pub(crate) api: Api,
     pub(crate) fleet: Fleet,
     pub(crate) breaker: Breaker,
     pub(crate) runner: Runner,
@@ -100,6 +101,14 @@ pub(crate) enum StoreKind {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Http {
     pub(crate) listen: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Api {
+    pub(crate) listen: Option<String>,
+    pub(crate) token: Option<SecretString>,
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]

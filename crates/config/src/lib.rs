@@ -42,6 +42,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// Where `/metrics` and the health answers are served.
     pub listen: SocketAddr,
+    /// The operator's API; `None` where it has no token.
+    pub api: Option<ApiConfig>,
     /// How logs are written.
     pub log_format: LogFormat,
     /// How often everything is reconciled.
@@ -61,6 +63,15 @@ pub struct RegionConfig {
     pub account: AccountId,
     /// The role to take on for it; `None` uses the program's own credentials.
     pub role_arn: Option<String>,
+}
+
+/// The operator's API.
+#[derive(Debug)]
+pub struct ApiConfig {
+    /// Where it is served.
+    pub listen: SocketAddr,
+    /// Who has it may ask.
+    pub token: SecretString,
 }
 
 /// How logs are written.

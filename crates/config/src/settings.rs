@@ -5,7 +5,7 @@ use reprise_engine::breaker::BreakerRules;
 use reprise_engine::offer::FleetOffer;
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
-use reprise_model::ids::{AccountId, Region, StackName};
+use reprise_model::ids::{AccountId, Region, Repository, StackName};
 use reprise_model::runner_name::RunnerNamePattern;
 use wildmatch::WildMatch;
 
@@ -28,6 +28,15 @@ pub struct Settings {
     pub fleet: Option<FleetSettings>,
     /// How failed webhook deliveries are asked for again; `None` when they are not.
     pub redeliver: Option<RedeliverRules>,
+}
+
+impl Settings {
+    /// Whether the repository is served.
+    pub fn serves(&self, repository: &Repository) -> bool {
+        let name = repository.to_string().to_ascii_lowercase();
+        let mut patterns = self.repositories.iter();
+        patterns.any(|pattern| pattern.matches(&name))
+    }
 }
 
 /// A region of ours.

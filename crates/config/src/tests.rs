@@ -44,6 +44,7 @@ fn the_least_configuration_gets_the_documented_defaults() {
     let config = good(GOOD, &[]);
     assert_eq!(config.github.base_url, "https://api.github.com");
     assert_eq!(config.listen.to_string(), "127.0.0.1:9464");
+    assert!(config.api.is_none(), "no token, no API");
     assert_eq!((config.queues.pollers, config.queues.at_once), (1, 1_000));
     assert_eq!(config.queues.delete_window.as_secs(), 20);
     assert_eq!(config.queues.region.as_str(), "eu-west-1");
@@ -83,7 +84,7 @@ fn the_example_is_good_and_shows_the_defaults_as_they_are() {
     let mut shown = String::new();
     for line in example.lines() {
         // Those that are set otherwise above, and those that have no default.
-        let has_no_default = ["#webhook_secrets", "#private_key", "#role_arn"]
+        let has_no_default = ["#webhook_secrets", "#private_key", "#role_arn", "#token"]
             .iter()
             .any(|key| line.starts_with(key));
         let line = if has_no_default { "" } else { line };

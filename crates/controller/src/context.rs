@@ -206,11 +206,7 @@ impl<P: Ports> Controller<P> {
 
     /// Whether configuration serves the repository.
     pub fn allows(&self, repository: &Repository) -> bool {
-        let name = repository.to_string().to_ascii_lowercase();
-        self.settings
-            .repositories
-            .iter()
-            .any(|pattern| pattern.matches(&name))
+        self.settings.serves(repository)
     }
 
     /// The job's policy.

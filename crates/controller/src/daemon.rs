@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use axum::Router;
 use reprise_aws::{Ec2, RegionSettings, SqsQueue};
 use reprise_config::{
-    Config, GitHubConfig, QueuesConfig, RegionConfig, RunnersConfig, StoreConfig,
+    ApiConfig, Config, GitHubConfig, QueuesConfig, RegionConfig, RunnersConfig, StoreConfig,
 };
 use reprise_store::{AnyStore, DynamoStore, RunnerTable, SqliteStore};
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::adapters::{Real, RunnerDesk};
+use crate::api;
 use crate::clock::Clock;
 use crate::context::Controller;
 use crate::health::Health;
@@ -44,6 +47,7 @@ pub async fn run<C: Clock + Clone>(
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("failed to listen on {}; set http.listen", config.listen))?;
+    let api = bind_api(config.api.as_ref()).await?;
     let queues = connect_queues(&config.queues).await;
     let secrets = config.github.webhook_secrets.clone();
     let limits = (config.queues.pollers, config.queues.at_once);
@@ -58,12 +62,24 @@ pub async fn run<C: Clock + Clone>(
     let address = listener
         .local_addr()
         .context("failed to read the listening address")?;
-    let server = tokio::spawn(serve(listener, Arc::clone(&controller)));
-    info!(http.address = %address, version = env!("CARGO_PKG_VERSION"), "the controller has started");
+    let api_address = api.as_ref().and_then(|(api, _)| api.local_addr().ok());
+    let server = tokio::spawn(serve(
+        listener,
+        routes(Arc::clone(&controller)),
+        Arc::clone(&controller),
+    ));
+    let api = api.map(|(listener, token)| {
+        let routes = api::routes(Arc::clone(&controller), token);
+        tokio::spawn(serve(listener, routes, Arc::clone(&controller)))
+    });
+    info!(http.address = %address, api.address = api_address.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "the controller has started");
     watch(&mut loops, &controller.health, stop).await;
     info!("the controller drains: no new messages, what is under way is finished or handed back");
     drained(&clock, &drain, loops).await;
     server.abort();
+    if let Some(api) = api {
+        api.abort();
+    }
     info!("the controller has ended");
     Ok(())
 }
@@ -83,8 +99,25 @@ async fn watch(loops: &mut JoinSet<()>, health: &Health, stop: impl Future<Outpu
     }
 }
 
-async fn serve<P: Ports>(listener: TcpListener, controller: Arc<Controller<P>>) {
-    if let Err(error) = axum::serve(listener, routes(Arc::clone(&controller))).await {
+async fn bind_api(config: Option<&ApiConfig>) -> Result<Option<(TcpListener, SecretString)>> {
+    let Some(ApiConfig { listen, token }) = config else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("failed to listen on {listen}; set api.listen"))?;
+    if !listen.ip().is_loopback() {
+        warn!(
+            api.address = %listen,
+            "the operator's API speaks plain HTTP to other machines; put something before it that \
+             speaks TLS, or set api.listen to an address of this machine alone"
+        );
+    }
+    Ok(Some((listener, token.clone())))
+}
+
+async fn serve<P: Ports>(listener: TcpListener, routes: Router, controller: Arc<Controller<P>>) {
+    if let Err(error) = axum::serve(listener, routes).await {
         controller.health.loop_ended();
         error!(error = %chain(&error), "the HTTP server has ended");
     }
@@ -139,7 +172,11 @@ async fn connect_runners(
     Ok(Some(RunnerDesk::new(github.clone(), tables, config)))
 }
 
-async fn open_store(config: &StoreConfig) -> Result<AnyStore> {
+/// Opens the ledger that the configuration names.
+///
+/// # Errors
+/// When it cannot be opened, with what to look at.
+pub async fn open_store(config: &StoreConfig) -> Result<AnyStore> {
     match config {
         StoreConfig::Sqlite { path } => {
             SqliteStore::open(path)
@@ -213,7 +250,7 @@ impl Queues {
     fn pumps<C: Clock>(
         &self,
         controller: &Arc<Controller<Real<C>>>,
-        secrets: &[secrecy::SecretString],
+        secrets: &[SecretString],
         (pollers, at_once): (usize, usize),
     ) -> Vec<(Pump<Real<C>>, usize)> {
         let webhooks = Pump {

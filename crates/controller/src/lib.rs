@@ -10,6 +10,7 @@ compile_error!(
 );
 
 pub mod adapters;
+pub mod api;
 mod bells;
 mod board;
 mod breakers;
@@ -29,6 +30,7 @@ pub mod intake;
 pub mod logging;
 pub mod loops;
 pub mod metrics;
+pub mod operator;
 pub mod pace;
 mod panics;
 pub mod ports;

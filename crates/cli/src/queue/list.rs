@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Args;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use reprise_aws::Counts;
 use reprise_controller::clock::{Clock, SystemClock};
 
@@ -13,7 +13,7 @@ use super::Name;
 use super::letter::Letter;
 use super::places::Place;
 use super::reading::{HIDDEN_FOR, Reading};
-use crate::output::{harmless, note, say};
+use crate::output::{ago, harmless, note, say};
 use crate::signals::Stop;
 use crate::terminal;
 
@@ -163,15 +163,5 @@ pub(super) fn times_received(letter: &Letter) -> String {
 
 /// In the largest whole unit; a clock that is behind SQS's shows no time before the present.
 pub(super) fn age(sent: Timestamp, now: Timestamp) -> String {
-    let age = now.duration_since(sent).max(SignedDuration::ZERO);
-    let (minutes, hours) = (age.as_mins(), age.as_hours());
-    if hours >= 48 {
-        format!("{} d ago", hours / 24)
-    } else if hours > 0 {
-        format!("{hours} h ago")
-    } else if minutes > 0 {
-        format!("{minutes} min ago")
-    } else {
-        format!("{} s ago", age.as_secs())
-    }
+    ago(now.duration_since(sent).as_secs())
 }

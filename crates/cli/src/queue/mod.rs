@@ -13,7 +13,6 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,6 +20,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
 use reprise_config::Config;
 
+use crate::environment;
 use crate::signals::Stop;
 
 #[derive(Debug, Args)]
@@ -90,11 +90,4 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         Command::Show(what) => show::run(&what, &places, &stop).await,
         Command::Redrive(what) => redrive::run(what, &places, &stop).await,
     }
-}
-
-/// Other programs' variables may be no text; ours are.
-fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }

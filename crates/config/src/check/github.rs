@@ -74,7 +74,7 @@ fn webhook_secrets(checker: &mut Checker<'_>, section: &file::GitHub) -> Vec<Sec
 }
 
 /// A secret given itself, by the environment, or by a file that holds it.
-fn secret(
+pub(super) fn secret(
     checker: &mut Checker<'_>,
     key: &str,
     given: Option<SecretString>,

@@ -1,5 +1,6 @@
 //! From the file to a configuration that can be worked with; all mistakes at once.
 
+mod api;
 mod aws;
 mod breaker;
 mod fleet;
@@ -68,12 +69,14 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let policies = policies(checker, file.policy);
     let runner_name = runner::name_pattern(checker, file.runner.name_pattern.clone());
     let runners = runner::runners(checker, file.runner, enabled, fleet.as_ref());
+    let api = api::api(checker, file.api, file.http.listen.as_deref());
     let listen = listen(checker, file.http);
     Some(Config {
         github: github?,
         queues: queues?,
         store: store?,
         listen: listen?,
+        api,
         log_format: file.log.format.unwrap_or(LogFormat::Json),
         sweep_every,
         runners,

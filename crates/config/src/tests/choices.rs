@@ -7,6 +7,8 @@ use reprise_engine::room::InstanceLimits;
 use reprise_model::labels::{ImageChoice, Name, Range, SpotChoice};
 use reprise_model::machine::Architecture;
 
+use secrecy::ExposeSecret;
+
 use super::*;
 
 const CHOICES: &str = r#"
@@ -179,4 +181,66 @@ fn breakers_that_can_never_open_or_close_are_mistakes() {
     let text = "within = \"0s\"\nopen_for = \"30m\"\nopen_for_at_most = \"10m\"\nmost_open = 0";
     let text = format!("{GOOD}\n[breaker]\n{text}");
     insta::assert_snapshot!(bad(&text, &[]));
+}
+
+#[test]
+fn the_operators_api_is_served_where_it_has_a_token() {
+    let token = "fake-token-0123456789";
+    let config = good(GOOD, &[("REPRISE__API__TOKEN", token)]);
+    let api = config.api.expect("it has a token");
+    assert_eq!(api.listen.to_string(), "127.0.0.1:9465");
+    assert_eq!(api.token.expose_secret(), token);
+    let shown = format!("{:?}", good(GOOD, &[("REPRISE__API__TOKEN", token)]));
+    assert!(!shown.contains(token), "a secret is shown");
+
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("token");
+    std::fs::write(&file, format!("{token}\n")).expect("writes");
+    let text = format!(
+        "{GOOD}\n[api]\nlisten = \"127.0.0.1:0\"\ntoken_file = \"{}\"\n",
+        file.display()
+    );
+    let api = good(&text, &[]).api.expect("it has a token");
+    assert_eq!(
+        api.token.expose_secret(),
+        token,
+        "without the end of the line"
+    );
+    assert_eq!(api.listen.port(), 0);
+}
+
+#[test]
+fn a_token_that_could_be_guessed_or_sent_by_no_header_is_told() {
+    for token in [
+        "short",
+        "sixteen letters and spaces",
+        "fünfzehn-und-mehr-zeichen",
+    ] {
+        let told = bad(GOOD, &[("REPRISE__API__TOKEN", token)]);
+        assert!(told.contains("api.token_file"), "{told}");
+        assert!(told.contains("openssl rand -hex 32"), "{told}");
+        assert!(!told.contains(token), "{told}");
+    }
+}
+
+#[test]
+fn an_api_on_the_metrics_address_or_on_none_is_told() {
+    let token = ("REPRISE__API__TOKEN", "fake-token-0123456789");
+    for (listen, words) in [
+        ("0.0.0.0:80", "is http.listen too"),
+        ("9465", "no address and port"),
+    ] {
+        let told = bad(
+            GOOD,
+            &[
+                token,
+                ("REPRISE__HTTP__LISTEN", "0.0.0.0:80"),
+                ("REPRISE__API__LISTEN", listen),
+            ],
+        );
+        assert!(
+            told.contains("api.listen") && told.contains(words),
+            "{told}"
+        );
+    }
 }

@@ -7,6 +7,7 @@
     reason = "the helpers of a test fail it where they stand"
 )]
 
+mod asking;
 mod breakers;
 mod choices;
 mod drains;
@@ -18,6 +19,7 @@ mod interruptions;
 mod launches;
 mod limits;
 mod lost;
+mod operators;
 mod paces;
 mod pumps;
 mod reaps;

@@ -240,6 +240,13 @@ impl FakeCloud {
         }
     }
 
+    /// The id of the instance that was launched last.
+    pub(crate) fn last_launched(&self) -> String {
+        let state = self.lock();
+        let last = state.launched.last().expect("one was launched");
+        last.to_string()
+    }
+
     pub(crate) fn state_of(&self, id: &str) -> InstanceState {
         let id: InstanceId = id.parse().expect("an id");
         self.lock().instances[&id].state
