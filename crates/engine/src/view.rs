@@ -31,7 +31,7 @@ pub fn retry(entry: &RunEntry, id: JobId, job: &TrackedJob, now: Timestamp) -> R
         name: job.key.name.clone(),
         state,
         attempt: attempt(entry, id, job),
-        limit: policy(job).map(|policy| policy.last_retried_execution().saturating_add(1)),
+        limit: limit(entry, id, job),
         policy: policy(job).map(|policy| policy.to_string()),
         reason,
         detail,
@@ -99,6 +99,18 @@ fn settled(reason: &SettleReason) -> RetryState {
 /// The policy by which a job comes back: all that the ledger holds were interrupted.
 fn policy(_job: &TrackedJob) -> Option<RetryPolicy> {
     Some(RetryPolicy::WhenInterrupted)
+}
+
+/// The last attempt that its policy brings about; a fresh chance is for one more than there was.
+fn limit(entry: &RunEntry, id: JobId, job: &TrackedJob) -> Option<u32> {
+    let of_policy = policy(job)?.last_retried_execution().saturating_add(1);
+    let is_renewed = entry.notes.renewed.contains_key(&id);
+    let of_chance = job.attempt.next().get();
+    Some(if is_renewed {
+        of_policy.max(of_chance)
+    } else {
+        of_policy
+    })
 }
 
 /// The newest attempt in which the job was to run.

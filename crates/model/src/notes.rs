@@ -3,7 +3,7 @@
 //! A run whose re-run is taken at once has none, so that its record stays as small as it was. What
 //! happened is kept only up to a bound, the newest; it decides nothing. What people ask for does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ pub struct Notes {
     /// Jobs that lists leave out: a person dismissed them, or a fresh chance took their place.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub dismissed: BTreeSet<JobId>,
+    /// Jobs that are here because a fresh chance was given, each with the one that it was asked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub renewed: BTreeMap<JobId, JobId>,
 }
 
 /// One thing that happened to a run.
@@ -88,7 +91,7 @@ pub enum Happened {
 impl Notes {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.happened.is_empty() && self.requeued.is_empty() && self.dismissed.is_empty()
+        *self == Self::default()
     }
 
     /// Notes what happened. What is the same as the last takes its place, and the oldest make room.
@@ -188,6 +191,7 @@ mod tests {
         }
         notes.requeued.insert(job);
         notes.dismissed.insert(JobId(9));
+        notes.renewed.insert(JobId(8), job);
         let stored = serde_json::to_string(&notes).expect("writable");
         insta::assert_snapshot!(stored);
         assert_eq!(

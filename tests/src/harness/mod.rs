@@ -11,6 +11,7 @@ pub mod config;
 pub mod controller;
 pub mod counting;
 pub mod elsewhere;
+pub mod foreign;
 pub mod gate;
 pub mod ledger;
 pub mod messages;

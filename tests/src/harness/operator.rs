@@ -1,4 +1,4 @@
-//! Somebody at a terminal who looks after the controller's queues.
+//! Somebody at a terminal who looks after a controller.
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -68,6 +68,27 @@ pub fn queue_dead(stage: &Stage, arguments: &[&str]) -> Result<Command> {
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("AWS_ACCESS_KEY_ID", "AKIAFAKETESTFAKETEST")
         .env("AWS_SECRET_ACCESS_KEY", "fake-secret-key-of-the-tests")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    Ok(command)
+}
+
+/// The token of the controllers' API in [`API`].
+pub const TOKEN: &str = "fake-token-of-the-tests";
+
+/// The section by which a controller serves it.
+pub const API: &str = "\n[api]\nlisten = \"127.0.0.1:0\"\ntoken = \"fake-token-of-the-tests\"\n";
+
+/// `reprise` with these arguments, for the API at this address, with nothing of the caller's environment.
+pub fn operator(api: &str, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(reprise()?);
+    command
+        .args(arguments)
+        .env_clear()
+        .env("REPRISE_OPERATOR_API", api)
+        .env("REPRISE_OPERATOR_TOKEN", TOKEN)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

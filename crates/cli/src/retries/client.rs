@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use super::Asked;
 
 /// The variable that holds the token itself.
-const TOKEN: &str = "REPRISE_API_TOKEN";
+const TOKEN: &str = "REPRISE_OPERATOR_TOKEN";
 
 /// The controller reads up to a thousand records for one answer.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -23,16 +23,16 @@ pub(super) struct Where {
     #[arg(
         long,
         value_name = "URL",
-        env = "REPRISE_API",
+        env = "REPRISE_OPERATOR_API",
         hide_env_values = true,
         default_value = "http://127.0.0.1:9465"
     )]
     api: String,
-    /// A file with the API's token; else REPRISE_API_TOKEN holds it.
+    /// A file with the API's token; else REPRISE_OPERATOR_TOKEN holds it.
     #[arg(
         long,
         value_name = "FILE",
-        env = "REPRISE_API_TOKEN_FILE",
+        env = "REPRISE_OPERATOR_TOKEN_FILE",
         hide_env_values = true
     )]
     token_file: Option<PathBuf>,

@@ -212,7 +212,8 @@ impl<P: Ports> Controller<P> {
             let began = seen.chain(job.execution.completed_at).min();
             let seconds = began.map(|began| self.now().duration_since(began).as_secs().max(0));
             self.metrics.retry_ended(&shown, &job.instance, seconds);
-            if self.is_unverified(job).await {
+            let is_renewed = after.notes.renewed.contains_key(&id);
+            if !is_renewed && self.is_unverified(job).await {
                 self.metrics
                     .unverified(&after.key.repository, &job.instance);
             }

@@ -4,6 +4,8 @@
 //! works on the run reads it at GitHub first, and then everything that forbids a re-run forbids this
 //! one. A question is answered once, by a chance or by the reason why there is none.
 
+use std::collections::btree_map::Entry;
+
 use jiff::Timestamp;
 use reprise_model::ids::JobId;
 use reprise_model::job::Job;
@@ -201,6 +203,9 @@ fn begin_anew(entry: &mut RunEntry, id: JobId, record: &Job) {
         return;
     }
     // It may have been interrupted once more, and await its run already.
-    entry.jobs.entry(record.id).or_insert(renewed);
+    if let Entry::Vacant(place) = entry.jobs.entry(record.id) {
+        place.insert(renewed);
+        entry.notes.renewed.insert(record.id, id);
+    }
     entry.notes.dismissed.insert(id);
 }

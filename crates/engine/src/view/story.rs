@@ -70,18 +70,29 @@ fn whose(known: &Known<'_>) -> Option<(Repository, RunId)> {
 }
 
 fn summary(known: &Known<'_>, retries: &[RetryView]) -> String {
-    if known.run.is_none() {
+    let Some(entry) = known.run else {
         return "the job was launched for, and nothing of its run was to come back".to_owned();
-    }
-    let count = |state: RetryState| retries.iter().filter(|one| one.state == state).count();
+    };
+    // What a fresh chance took the place of is one and the same job.
+    let is_replaced = |one: &RetryView| {
+        let mut renewed = entry.notes.renewed.iter();
+        let is_here = |id: &JobId| retries.iter().any(|other| other.job == *id);
+        renewed.any(|(new, old)| *old == one.job && is_here(new))
+    };
+    let jobs: Vec<&RetryView> = retries.iter().filter(|one| !is_replaced(one)).collect();
+    let count = |state: RetryState| jobs.iter().filter(|one| one.state == state).count();
     let parts: Vec<String> = RetryState::ALL
         .into_iter()
         .map(|state| (state, count(state)))
         .filter(|(_, count)| *count > 0)
         .map(|(state, count)| format!("{count} {state}"))
         .collect();
-    let jobs = if retries.len() == 1 { "job" } else { "jobs" };
-    format!("{} interrupted {jobs}: {}", retries.len(), parts.join(", "))
+    let were = if jobs.len() == 1 {
+        "job was"
+    } else {
+        "jobs were"
+    };
+    format!("{} {were} to come back: {}", jobs.len(), parts.join(", "))
 }
 
 #[derive(Default)]
@@ -143,7 +154,11 @@ impl Story {
 
     fn run(&mut self, entry: &RunEntry) {
         for (id, job) in &entry.jobs {
-            self.interruption(*id, job);
+            if entry.notes.renewed.contains_key(id) {
+                self.execution(*id, job, None);
+            } else {
+                self.interruption(*id, job);
+            }
         }
         for rerun in &entry.reruns {
             self.rerun(rerun);
@@ -175,38 +190,44 @@ impl Story {
 
     /// A job's execution, what shows that it was interrupted, and that it was to come back.
     fn interruption(&mut self, id: JobId, job: &TrackedJob) {
-        let told = |at, kind, source| Told {
-            at,
-            kind,
-            job: Some(id),
-            source,
-            rule: None,
-        };
-        let (name, instance) = (&job.key.name, &job.instance.id);
-        let execution = &job.execution;
-        if execution.started_at.is_some() {
-            let text = format!("{name} of attempt {} began on {instance}", job.attempt);
-            self.tell(told(execution.started_at, LineKind::Job, "github"), text);
-        }
         for evidence in &job.evidence {
             self.evidence(Some(id), &job.instance, evidence);
         }
-        if execution.completed_at.is_some() {
-            let text = format!("{name} ended without success");
-            self.tell(told(execution.completed_at, LineKind::Job, "github"), text);
-        }
+        self.execution(id, job, Some(&job.instance));
         let seen = job.evidence.iter().map(|one| one.first_seen_at).min();
-        let verdict = Told {
+        let told = Told {
+            at: seen.max(job.execution.completed_at),
+            kind: LineKind::Verdict,
+            job: Some(id),
+            source: "ledger",
             rule: Some("interrupted"),
-            ..told(
-                seen.max(execution.completed_at),
-                LineKind::Verdict,
-                "ledger",
-            )
         };
+        let name = &job.key.name;
         let text =
             format!("{name} was interrupted, and is to come back once its run has completed");
-        self.tell(verdict, text);
+        self.tell(told, text);
+    }
+
+    /// That a job began, and ended without success.
+    fn execution(&mut self, id: JobId, job: &TrackedJob, host: Option<&Instance>) {
+        let told = |at| Told {
+            at,
+            kind: LineKind::Job,
+            job: Some(id),
+            source: "github",
+            rule: None,
+        };
+        let (name, attempt) = (&job.key.name, job.attempt);
+        let host = host.map_or_else(String::new, |host| format!(" on {}", host.id));
+        let execution = &job.execution;
+        if execution.started_at.is_some() {
+            let text = format!("{name} of attempt {attempt} began{host}");
+            self.tell(told(execution.started_at), text);
+        }
+        if execution.completed_at.is_some() {
+            let text = format!("{name} of attempt {attempt} ended without success");
+            self.tell(told(execution.completed_at), text);
+        }
     }
 
     fn evidence(&mut self, job: Option<JobId>, instance: &Instance, evidence: &Evidence) {

@@ -7,7 +7,7 @@ use reprise_model::ledger::{
 };
 use reprise_model::notes::{Happened, Notes};
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
-use reprise_model::view::{Explanation, RetryFilter, RetryState};
+use reprise_model::view::{Explanation, LineKind, RetryFilter, RetryState};
 
 use super::*;
 use crate::backoff::Jitter;
@@ -286,6 +286,37 @@ fn a_job_that_was_only_launched_for_is_told_and_of_nothing_nothing_is() {
         ..known
     };
     assert_eq!(explanation(&nothing, None, at(960)), None);
+}
+
+#[test]
+fn a_job_with_a_fresh_chance_is_told_as_one_that_failed_and_counts_once() {
+    let mut entry = settled(SettleReason::FailedAgain);
+    let mut renewed = entry.jobs[&JobId(1)].clone();
+    renewed.attempt = renewed.attempt.next();
+    renewed.state = TrackedState::Settled {
+        reason: SettleReason::Recovered,
+        at: at(2_000),
+    };
+    entry.jobs.insert(JobId(11), renewed);
+    entry.notes.renewed.insert(JobId(11), JobId(1));
+    entry.notes.dismissed.insert(JobId(1));
+    let known = Known {
+        run: Some(&entry),
+        claims: &[],
+        instances: &[],
+    };
+    let all = explanation(&known, None, at(2_100)).expect("known");
+    assert_eq!(all.summary, "1 job was to come back: 1 recovered");
+    assert_eq!(all.retries[1].limit, Some(3));
+    let of_it = all.story.iter().filter(|line| line.job == Some(JobId(11)));
+    let kinds: Vec<LineKind> = of_it.map(|line| line.kind).collect();
+    assert_eq!(
+        kinds,
+        [LineKind::Job, LineKind::Job, LineKind::Verdict],
+        "no evidence"
+    );
+    let first = explanation(&known, Some(JobId(1)), at(2_100)).expect("known");
+    assert_eq!(first.summary, "1 job was to come back: 1 exhausted");
 }
 
 #[test]

@@ -384,6 +384,7 @@ fn noted() -> RunEntry {
     }
     entry.notes.requeued.insert(job);
     entry.notes.dismissed.insert(job);
+    entry.notes.renewed.insert(JobId(71_000_000_117), job);
     entry
 }
 

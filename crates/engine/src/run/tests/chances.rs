@@ -24,6 +24,9 @@ fn failed_again(id: u64) -> Job {
     }
 }
 
+/// What happens to a world.
+type Change = fn(&mut World);
+
 impl World {
     fn requeue(&mut self, id: u64) {
         self.entry = requeued(&self.entry, JobId(id), self.now).expect("it may have one");
@@ -146,18 +149,18 @@ fn guards_hold_for_a_fresh_chance_too() {
 
 #[test]
 fn the_present_configuration_and_what_came_of_it_may_refuse_a_chance() {
-    let passed_since = |world: &mut World| {
+    let passed_since: Change = |world| {
         world.jobs = Some(vec![Job {
             run_attempt: attempt(2),
             ..again(11, "a")
         }]);
     };
-    let opted_out = |world: &mut World| world.allow(11, RetryPolicy::Never);
-    let gone = |world: &mut World| world.jobs = Some(vec![passed(12, "b")]);
-    let cases: [(&dyn Fn(&mut World), &str); 3] = [
-        (&passed_since, "passed"),
-        (&opted_out, "policy-false"),
-        (&gone, "not-listed"),
+    let opted_out: Change = |world| world.allow(11, RetryPolicy::Never);
+    let gone: Change = |world| world.jobs = Some(vec![passed(12, "b")]);
+    let cases = [
+        (passed_since, "passed"),
+        (opted_out, "policy-false"),
+        (gone, "not-listed"),
     ];
     for (change, why) in cases {
         let mut world = exhausted();
