@@ -32,6 +32,7 @@ pub mod loops;
 pub mod metrics;
 pub mod operator;
 pub mod pace;
+mod packed;
 mod panics;
 pub mod ports;
 pub mod pump;
