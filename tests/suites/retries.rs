@@ -280,6 +280,18 @@ async fn bad_input_is_answered_with_what_is_wrong_and_what_to_do() -> Result<()>
         "{usage:?}"
     );
 
+    let mut unreachable = operator(
+        &api,
+        &["retries", "list", "--ledger", "dynamodb:eu-west-1/reprise"],
+    )?;
+    unreachable
+        .env("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:9")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ACCESS_KEY_ID", "AKIAFAKETESTFAKETEST")
+        .env("AWS_SECRET_ACCESS_KEY", "fake-secret-key-of-the-tests");
+    let unreachable = said(unreachable).await?;
+    unreachable.fails_with(&["failed to open the table reprise in eu-west-1"])?;
+
     let mut wrong = operator(&api, &["retries", "list"])?;
     wrong.env("REPRISE_OPERATOR_TOKEN", "somebody-elses-token");
     said(wrong)

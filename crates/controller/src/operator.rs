@@ -33,7 +33,7 @@ const MOST_READS: usize = 300;
 #[derive(Debug)]
 pub struct Operator<'a, S> {
     store: &'a S,
-    /// The repository patterns of the configuration, where there is one.
+    /// What the controller's configuration decided, where it is at hand.
     settings: Option<&'a reprise_config::Settings>,
 }
 

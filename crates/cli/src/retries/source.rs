@@ -55,7 +55,7 @@ pub(super) enum Access {
 
 /// Whom to ask.
 pub(super) enum Source {
-    Api(Client),
+    Api(Box<Client>),
     Ledger {
         store: Box<AnyStore>,
         settings: Option<Box<Settings>>,
@@ -74,7 +74,10 @@ impl Source {
                 let store = opened(&named(ledger)?, access).await?;
                 Self::over(store, None).await
             }
-            (None, None) => Client::new(&place.api, place.token_file.as_deref()).map(Self::Api),
+            (None, None) => {
+                let client = Client::new(&place.api, place.token_file.as_deref())?;
+                Ok(Self::Api(Box::new(client)))
+            }
         }
     }
 

@@ -1,9 +1,46 @@
 //! A fresh chance for what was settled: asked for once, given or refused once, and never past what
 //! forbids a re-run.
 
+use proptest::prelude::*;
 use reprise_model::notes::{Happened, Happening};
 
+use super::invariants::any_world;
 use super::*;
+
+proptest! {
+    #[test]
+    fn a_question_is_answered_once_and_only_a_read_run_is_asked_for(
+        world in any_world(),
+        never in prop::collection::btree_set(1_u64..5, 0..4),
+    ) {
+        let mut world = world.with_questions(&never);
+        let before = world.entry.clone();
+        let step = world.step();
+        let is_read = matches!(step, RunStep::Wait(WaitReason::JobLooking) | RunStep::Ask(_));
+        if is_read {
+            prop_assert!(world.entry.notes.requeued.is_empty());
+        }
+        if step == RunStep::Done {
+            prop_assert!(world.entry.notes.requeued.is_empty());
+            prop_assert_eq!(world.entry.due, None);
+        } else {
+            prop_assert!(world.entry.due.is_some());
+        }
+        for (renewed, old) in &world.entry.notes.renewed {
+            prop_assert!(before.notes.requeued.contains(old));
+            prop_assert!(!never.contains(&renewed.0));
+            prop_assert!(world.entry.notes.dismissed.contains(old));
+        }
+        let RunStep::Ask(order) = step else { return Ok(()) };
+        prop_assert_eq!(&world.run.status, &RunStatus::Completed);
+        prop_assert_eq!(world.newer, Newer::No);
+        let listed = world.jobs.clone().unwrap_or_default();
+        let passed = |id: &JobId| listed.iter().any(|job| job.id == *id && crate::job::passed(job));
+        let of_chance = |id: &&JobId| world.entry.notes.renewed.contains_key(id);
+        prop_assert!(!order.wanted.iter().filter(of_chance).any(passed));
+        prop_assert_eq!(world.step(), RunStep::Wait(WaitReason::AnswerUnclear));
+    }
+}
 
 /// A job that was interrupted, came back once, and failed again.
 fn exhausted() -> World {
@@ -28,6 +65,34 @@ fn failed_again(id: u64) -> Job {
 type Change = fn(&mut World);
 
 impl World {
+    /// The same after somebody asked for all that may have a chance; these have the policy `false`.
+    fn with_questions(mut self, never: &std::collections::BTreeSet<u64>) -> Self {
+        let settled = |job: &mut TrackedState| {
+            if matches!(job, TrackedState::Settled { .. }) {
+                *job = TrackedState::Settled {
+                    reason: SettleReason::FailedAgain,
+                    at: at(250),
+                };
+            }
+        };
+        let tracked = self.entry.jobs.values_mut();
+        tracked.for_each(|job| settled(&mut job.state));
+        let ids: Vec<JobId> = self.entry.jobs.keys().copied().collect();
+        for id in ids {
+            if let Ok(entry) = requeued(&self.entry, id, self.now) {
+                self.entry = entry;
+            }
+        }
+        for job in self.jobs.iter().flatten() {
+            let policy = match never.contains(&job.id.0) {
+                true => RetryPolicy::Never,
+                false => RetryPolicy::WhenInterrupted,
+            };
+            self.policies.insert(job.id, policy);
+        }
+        self
+    }
+
     fn requeue(&mut self, id: u64) {
         self.entry = requeued(&self.entry, JobId(id), self.now).expect("it may have one");
     }

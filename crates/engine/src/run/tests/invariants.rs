@@ -308,7 +308,7 @@ impl Life {
 }
 
 /// Any facts about a run of up to four jobs, whether or not GitHub could tell them.
-fn any_world() -> impl Strategy<Value = World> {
+pub(super) fn any_world() -> impl Strategy<Value = World> {
     let jobs = prop::collection::vec(any_job(), 4);
     (jobs, any_reruns(), any_run(), 0_i64..60, any::<bool>()).prop_map(
         |(mut jobs, reruns, run, later, has_jobs)| {
