@@ -5,6 +5,10 @@
 use anyhow::{Context, Result, ensure};
 use reprise_model::ids::JobId;
 use reprise_model::job::Conclusion;
+#[cfg(feature = "peers")]
+use reprise_tests::harness::afar::Afar;
+#[cfg(feature = "peers")]
+use reprise_tests::harness::config::Places;
 use reprise_tests::harness::controller::Controller;
 use reprise_tests::harness::foreign::{NAME_PATTERN, interrupt, loses, push, take};
 use reprise_tests::harness::operator::{API, Said, operator, said};
@@ -13,6 +17,10 @@ use serde_json::Value;
 
 /// A stage, its controller, and where that is asked.
 async fn stage() -> Result<(Stage, Controller, String)> {
+    stage_of(Setting::default()).await
+}
+
+async fn stage_of(setting: Setting) -> Result<(Stage, Controller, String)> {
     let setting = Setting {
         variables: vec![
             ("REPRISE__FLEET__ENABLED", "false"),
@@ -20,7 +28,7 @@ async fn stage() -> Result<(Stage, Controller, String)> {
             ("REPRISE__GITHUB__REPOSITORIES", "[\"acme/*\"]"),
         ],
         config: API,
-        ..Setting::default()
+        ..setting
     };
     let stage = Stage::set(setting).await?;
     let mut controller = stage.controller().await?;
@@ -41,7 +49,13 @@ async fn look(stage: &Stage, arguments: &[&str]) -> Result<Said> {
     let config = config.to_str().context("no text")?;
     let all = [arguments, &["--config", config]].concat();
     // Nobody listens there.
-    ask("http://127.0.0.1:9", &all).await
+    let mut command = operator("http://127.0.0.1:9", &all)?;
+    command
+        .env("AWS_ENDPOINT_URL_DYNAMODB", &stage.places().dynamodb_url)
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ACCESS_KEY_ID", "AKIAFAKETESTFAKETEST")
+        .env("AWS_SECRET_ACCESS_KEY", "fake-secret-key-of-the-tests");
+    said(command).await
 }
 
 /// The id of the only job, once the run has this attempt.
@@ -87,9 +101,9 @@ fn lines_of<'a>(told: &'a Value, key: &str) -> Result<Vec<&'a str>> {
     Ok(lines.iter().filter_map(|line| line[key].as_str()).collect())
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_exhausted_job_is_explained_listed_requeued_and_recovers() -> Result<()> {
-    let (stage, mut controller, api) = stage().await?;
+async fn an_exhausted_job_is_explained_listed_requeued_and_recovers(
+    (stage, mut controller, api): (Stage, Controller, String),
+) -> Result<()> {
     let (run, job) = is_exhausted(&stage, &mut controller).await?;
     let address = format!("https://github.com/acme/shop/actions/runs/{run}/job/{job}");
 
@@ -146,6 +160,33 @@ async fn an_exhausted_job_is_explained_listed_requeued_and_recovers() -> Result<
         "{shown:?}"
     );
     controller.is_healthy().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exhausted_job_is_explained_listed_requeued_and_recovers_in_sqlite() -> Result<()> {
+    an_exhausted_job_is_explained_listed_requeued_and_recovers(stage().await?).await
+}
+
+#[cfg(feature = "peers")]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exhausted_job_is_explained_listed_requeued_and_recovers_in_dynamodb() -> Result<()> {
+    let usual = Setting::default();
+    let afar = Afar::start(usual.speed, 20).await?;
+    let elsewhere = afar.places();
+    let places = move |places: &mut Places| {
+        let worlds = places.clone();
+        elsewhere(places);
+        *places = Places {
+            ledger: places.ledger.clone(),
+            dynamodb_url: places.dynamodb_url.clone(),
+            ..worlds
+        };
+    };
+    let stage = stage_of(Setting {
+        places: Box::new(places),
+        ..usual
+    });
+    an_exhausted_job_is_explained_listed_requeued_and_recovers(stage.await?).await
 }
 
 /// By both ways the same, in the order in which it happened.
