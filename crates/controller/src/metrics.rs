@@ -32,6 +32,8 @@ pub struct Metrics {
     breakers_opened: IntCounterVec,
     launch_waits: IntCounterVec,
     told: IntCounterVec,
+    check_runs: IntCounterVec,
+    gates: IntCounterVec,
     asked_again: IntCounterVec,
     job_tags: IntCounterVec,
     stray_runners: IntCounterVec,
@@ -136,6 +138,16 @@ impl Metrics {
             "What GitHub was told of jobs that get no machine, by what and answer.",
             &["what", "answer"],
         )?;
+        let check_runs = counters(
+            "reprise_check_runs_total",
+            "What people were told of runs on their commits, by what for, state and answer.",
+            &["purpose", "state", "answer"],
+        )?;
+        let gates = counters(
+            "reprise_merge_gates_total",
+            "Runs that a merge queue waited for, by what became of it.",
+            &["end"],
+        )?;
         let asked_again = counters(
             "reprise_launched_jobs_asked_about_total",
             "Launched jobs that were asked about, by what was found.",
@@ -227,6 +239,8 @@ impl Metrics {
             breakers_opened,
             launch_waits,
             told,
+            check_runs,
+            gates,
             asked_again,
             job_tags,
             stray_runners,
@@ -364,6 +378,16 @@ impl Metrics {
 
     pub(crate) fn told(&self, what: &str, answer: &str) {
         self.told.with_label_values(&[what, answer]).inc();
+    }
+
+    pub(crate) fn check_run(&self, purpose: &str, state: &str, answer: &str) {
+        self.check_runs
+            .with_label_values(&[purpose, state, answer])
+            .inc();
+    }
+
+    pub(crate) fn gate(&self, end: &str) {
+        self.gates.with_label_values(&[end]).inc();
     }
 
     pub(crate) fn asked_again(&self, reason: &str) {

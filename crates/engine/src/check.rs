@@ -109,8 +109,8 @@ impl Purpose {
     }
 }
 
-/// The record once a job of its run was interrupted and is to be re-run: it leads to a look until the last
-/// word is said. `None` where it does so already. `gated` says whether a merge queue waits for such runs.
+/// The record once a job of its run was interrupted and is to be re-run: it leads to a look. `None` where it
+/// does so already. `gated` says whether a merge queue waits for such runs.
 pub fn interrupted(
     found: Option<&CheckEntry>,
     key: &RunKey,
@@ -121,7 +121,7 @@ pub fn interrupted(
     let gated = gated && is_of_merge_queue(job.head_branch.as_deref());
     match found {
         None => Some(opened(key, &job.head_sha, gated, now)),
-        Some(found) if found.due.is_some() || gate::is_too_late(found) => None,
+        Some(found) if due::is_due(found.due, now) || gate::is_too_late(found) => None,
         Some(found) => Some(reopened(found.clone(), now)),
     }
 }
@@ -149,7 +149,7 @@ pub fn left_alone(
         return None;
     }
     entry.left.insert(job.id, left);
-    Some(due_now(entry, now))
+    Some(reopened(entry, now))
 }
 
 /// The record of a run that a merge queue waits for. `None` where it is its gate already.
@@ -165,6 +165,8 @@ pub fn gate_opened(
         // It is another check run, of another name.
         Some(found) => Some(CheckEntry {
             left: found.left.clone(),
+            due: due_now(found.clone(), now).due,
+            held_until: found.held_until,
             ..opened(key, head, true, now)
         }),
     }
@@ -175,6 +177,47 @@ pub fn gate_opened(
 pub fn woken(entry: &CheckEntry, now: Timestamp) -> Option<CheckEntry> {
     let waits = entry.due.is_some_and(|due| due.at > now);
     waits.then(|| due_now(entry.clone(), now))
+}
+
+/// The record in the hands of whoever goes on with it. Where another one had it and said nothing since, what
+/// GitHub shows is not known any more.
+#[must_use]
+pub fn taken(entry: CheckEntry) -> CheckEntry {
+    if entry.held_until.is_none() {
+        return entry;
+    }
+    CheckEntry {
+        id: None,
+        told: None,
+        held_until: None,
+        ..entry
+    }
+}
+
+/// The record after a turn during which somebody changed it: what was found out is kept, and it is looked at
+/// once more. `None` where another one has it by now.
+pub fn changed_meanwhile(
+    found: &CheckEntry,
+    held_until: Timestamp,
+    after: CheckEntry,
+    now: Timestamp,
+) -> Option<CheckEntry> {
+    if found.held_until != Some(held_until) {
+        return None;
+    }
+    let free = CheckEntry {
+        held_until: None,
+        ..found.clone()
+    };
+    if found.gate.is_some() != after.gate.is_some() {
+        return Some(due_now(free, now));
+    }
+    let both = CheckEntry {
+        left: free.left,
+        held_until: None,
+        ..after
+    };
+    Some(reopened(both, now))
 }
 
 /// Whether people are to be told something new of a run.
@@ -270,18 +313,27 @@ fn opened(key: &RunKey, head: &Sha, gated: bool, now: Timestamp) -> CheckEntry {
         id: None,
         told: None,
         due: Some(Due::now(now)),
+        held_until: None,
     }
 }
 
-/// What was concluded is open again: a retry is due.
+/// What was concluded is open again: its run goes on. A gate whose time was over stays shut.
 fn reopened(mut entry: CheckEntry, now: Timestamp) -> CheckEntry {
-    if let Some(gate) = &mut entry.gate {
-        gate.end = None;
+    let is_too_late = gate::is_too_late(&entry);
+    if let Some(gate) = entry.gate.as_mut().filter(|_| !is_too_late)
+        && gate.end.take().is_some()
+    {
+        gate.opened_at = now;
     }
     due_now(entry, now)
 }
 
+/// Whoever has it learns from its version that it was changed: two that write at the same time would leave
+/// what the slower one wrote.
 fn due_now(entry: CheckEntry, now: Timestamp) -> CheckEntry {
+    if entry.held_until.is_some_and(|until| now < until) {
+        return entry;
+    }
     CheckEntry {
         due: Some(Due::now(now)),
         ..entry

@@ -130,6 +130,10 @@ pub struct CheckEntry {
     pub told: Option<CheckText>,
     /// When to look whether it must say something else; `None` when its last word is said.
     pub due: Option<Due>,
+    /// Until when it is left to whoever may be writing to GitHub. Where that one does not live to say what it
+    /// wrote, GitHub is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_until: Option<Timestamp>,
 }
 
 /// A merge queue waits for this check run.

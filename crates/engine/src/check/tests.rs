@@ -85,6 +85,68 @@ fn a_lost_answer_is_resolved_by_a_read() {
 }
 
 #[test]
+fn what_another_one_may_have_written_is_read() {
+    let ledger = interrupted_jobs(&["build"]);
+    let text = words::text(&known_gate(), Some(&ledger), None);
+    let left_behind = CheckEntry {
+        told: text,
+        held_until: Some(at(30)),
+        ..known_gate()
+    };
+    let taken = taken(left_behind);
+    assert_eq!(
+        (taken.id, &taken.told, taken.held_until),
+        (None, &None, None)
+    );
+    let step = decide(&facts(&taken, &ledger), at(30), MIDDLE, &Rules::default());
+    assert!(matches!(step, CheckStep::ReadChecks(..)), "{step:?}");
+}
+
+#[test]
+fn whoever_has_the_record_is_not_overtaken_and_looks_once_more() {
+    let ledger = interrupted_jobs(&["build"]);
+    let new = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    let held = CheckEntry {
+        due: Some(Due::now(at(30))),
+        held_until: Some(at(30)),
+        ..new.clone()
+    };
+    let changed = woken(&held, at(1)).expect("its version tells");
+    assert_eq!(changed, held, "and nobody else takes it");
+    let facts = CheckFacts {
+        checks: CheckWords::Seen(&[]),
+        ..facts(&new, &ledger)
+    };
+    let (entry, order) = written(decide(&facts, at(2), MIDDLE, &Rules::default()));
+    let after = accepted(entry, &order, Some(CHECK));
+    let merged = changed_meanwhile(&changed, at(30), after.clone(), at(3)).expect("it is its own");
+    assert_eq!(
+        (merged.id, merged.due),
+        (Some(CHECK), Some(Due::now(at(3))))
+    );
+    assert_eq!((merged.told, merged.held_until), (after.told.clone(), None));
+    assert_eq!(changed_meanwhile(&changed, at(29), after, at(3)), None);
+}
+
+#[test]
+fn a_gate_that_is_opened_while_a_report_is_written_is_another_check_run() {
+    let report = interrupted(None, &run_key(), &job(1, "build"), true, at(0)).expect("new");
+    let held = CheckEntry {
+        due: Some(Due::now(at(30))),
+        held_until: Some(at(30)),
+        ..report.clone()
+    };
+    let gate = gate_opened(Some(&held), &run_key(), &held.head, at(1)).expect("a gate");
+    let after = CheckEntry {
+        id: Some(CHECK),
+        ..report
+    };
+    let merged = changed_meanwhile(&gate, at(30), after, at(2)).expect("it is its own");
+    assert!(merged.gate.is_some());
+    assert_eq!((merged.id, merged.due), (None, Some(Due::now(at(2)))));
+}
+
+#[test]
 fn what_becomes_of_interrupted_jobs_is_told_to_the_end() {
     let mut ledger = interrupted_jobs(&["build", "e2e `x`\n[y](z)"]);
     let mut told = vec![shown(&ledger)];
@@ -347,6 +409,23 @@ fn a_retry_that_becomes_due_after_all_shuts_an_open_gate_again() {
         &Rules::default(),
     ));
     assert_eq!(order.text.state, CheckState::InProgress);
+}
+
+#[test]
+fn a_job_that_is_left_alone_in_a_later_attempt_has_its_gate_judged_anew() {
+    let passed = completed(Conclusion::Success);
+    let entry = known_gate();
+    let seen = CheckFacts {
+        run: RunWords::Seen(&passed),
+        ..nothing_known(&entry)
+    };
+    let (after, order) = written(decide(&seen, at(0), MIDDLE, &Rules::default()));
+    let told = accepted(after, &order, None);
+    let (build, reason) = (job(5, "build"), SettleReason::AttemptLimit);
+    let again = left_alone(Some(&told), &run_key(), &build, &reason, true, at(4_000));
+    let again = again.expect("it is new");
+    let gate = again.gate.as_ref().expect("a gate");
+    assert_eq!((gate.opened_at, &gate.end), (at(4_000), &None));
 }
 
 #[test]

@@ -590,6 +590,7 @@ fn checks() -> Vec<(&'static str, Sample)> {
             at: at(300),
             tries: 4,
         }),
+        held_until: Some(at(300)),
         ..check_entry(19_000_000_602)
     };
     let failed = CheckEntry {
@@ -616,6 +617,7 @@ fn check_entry(id: u64) -> CheckEntry {
         id: None,
         told: None,
         due: None,
+        held_until: None,
     }
 }
 

@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_controller::ports::{
     ChangeReply, GitHub, PortError, PortErrorKind, RedeliveryReply, RerunReply,
 };
+use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::{HookAttempt, HookEvent, HookPage, RedeliveryAnswer};
-use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::ending::ChangeAnswer;
 use reprise_model::ids::{
     CheckRunId, DeliveryId, HookAttemptId, HookCursor, JobId, Repository, RunAttempt, RunId, Sha,
 };
@@ -411,20 +412,27 @@ impl GitHub for FakeGitHub {
         Ok(None)
     }
 
-    async fn check_runs(&self, _: &Repository, head: &Sha) -> Result<Vec<CheckRunSeen>, PortError> {
+    async fn check_runs(
+        &self,
+        _: &Repository,
+        head: &Sha,
+        name: &str,
+    ) -> Result<Vec<CheckRunSeen>, PortError> {
         let mut state = self.lock();
         state.requests += pages(state.checks.len());
         state.may_read("list check runs")?;
         if state.may_not_check {
             return Err(failure("list check runs", PortErrorKind::Denied, None));
         }
-        let here = state.checks.iter().filter(|(_, order)| order.head == *head);
+        let here = state
+            .checks
+            .iter()
+            .filter(|(_, order)| order.head == *head && order.name == name);
         Ok(here
             .map(|(id, order)| CheckRunSeen {
                 id: *id,
                 external_id: Some(order.external_id.clone()),
-                title: Some(order.title.clone()),
-                summary: Some(order.summary.clone()),
+                text: Some(order.text.clone()),
             })
             .collect())
     }
@@ -439,12 +447,16 @@ impl GitHub for FakeGitHub {
         state.check_posts += 1;
         state.requests += 1;
         let fault = state.next_changes.pop_front();
+        let next = CheckRunId(900 + u64::from(state.check_posts));
+        let id = known.unwrap_or(next);
         if fault != Some(ChangeFault::Lost) {
-            let next = CheckRunId(900 + u64::from(state.check_posts));
-            state.checks.retain(|(id, _)| Some(*id) != known);
-            state.checks.push((known.unwrap_or(next), order.clone()));
+            state.checks.retain(|(there, _)| *there != id);
+            state.checks.push((id, order.clone()));
         }
-        change_reply(fault)
+        ChangeReply {
+            check_run: fault.is_none().then_some(id),
+            ..change_reply(fault)
+        }
     }
 
     async fn cancel_run(&self, _: &Repository, run: RunId) -> ChangeReply {
@@ -519,6 +531,7 @@ fn started(run: &FakeRun) -> Timestamp {
 
 fn change_reply(fault: Option<ChangeFault>) -> ChangeReply {
     ChangeReply {
+        check_run: None,
         answer: match fault {
             None => ChangeAnswer::Accepted,
             Some(ChangeFault::Lost | ChangeFault::Done) => ChangeAnswer::Unclear,
