@@ -8,6 +8,7 @@
 )]
 
 mod breakers;
+mod checks;
 mod choices;
 mod drains;
 mod ends;

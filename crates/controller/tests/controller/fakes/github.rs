@@ -106,6 +106,15 @@ impl FakeGitHub {
         self.lock().check_posts
     }
 
+    /// A run as it is shown now.
+    pub(crate) fn shown(&self, run: RunId) -> Option<Run> {
+        let state = self.lock();
+        state
+            .runs
+            .contains_key(&run)
+            .then(|| state.show(run).ok())?
+    }
+
     /// The runs that were cancelled.
     pub(crate) fn cancelled(&self) -> Vec<RunId> {
         self.lock().cancelled.clone()
@@ -277,7 +286,9 @@ impl State {
             } else {
                 RunStatus::Completed
             },
-            conclusion: (!fake.active).then_some(Conclusion::Failure),
+            conclusion: (!fake.active).then(|| conclusion(fake)),
+            event: event(fake).to_owned(),
+            head_branch: branch(fake),
             ..a_run(run, started(fake))
         })
     }
@@ -520,6 +531,27 @@ impl GitHub for FakeGitHub {
 
     fn hour_left(&self, _: &str, _: Timestamp) -> Option<u64> {
         Some(4_321)
+    }
+}
+
+fn conclusion(run: &FakeRun) -> Conclusion {
+    let mut jobs = run.attempts.last().into_iter().flatten();
+    if jobs.all(|job| job.conclusion == Some(Conclusion::Success)) {
+        Conclusion::Success
+    } else {
+        Conclusion::Failure
+    }
+}
+
+fn branch(run: &FakeRun) -> Option<String> {
+    let mut jobs = run.attempts.iter().flatten();
+    jobs.find_map(|job| job.head_branch.clone())
+}
+
+fn event(run: &FakeRun) -> &'static str {
+    match branch(run) {
+        Some(branch) if branch.starts_with("gh-readonly-queue/") => "merge_group",
+        Some(_) | None => "push",
     }
 }
 
