@@ -184,8 +184,7 @@ impl<P: Ports> Controller<P> {
 
     /// Whether people are told what becomes of an interrupted job: not where GitHub lets nobody be told.
     fn tells_of(&self, repository: &Repository, job: &Job) -> bool {
-        let gated = check::is_of_merge_queue(job.head_branch.as_deref())
-            && self.is_gated(repository, job.workflow_name.as_deref());
+        let gated = self.is_gated(repository, job.workflow_name.as_deref());
         let reports = self.settings.checks.reports && self.no_checks.at(self.now()).is_none();
         gated || reports
     }

@@ -28,7 +28,7 @@ use crate::mutant;
 use crate::no_machine::CheckWords;
 use crate::rules::Rules;
 
-pub use self::gate::{Hold, is_of_merge_queue};
+pub use self::gate::{Hold, is_gated_event, is_of_merge_queue};
 
 /// Whoever changes a run's record has its check run looked at. This is for those who did not live to do it.
 const LOOK_ANYWAY: SignedDuration = SignedDuration::from_mins(15);
@@ -58,6 +58,8 @@ pub struct CheckFacts<'a> {
     pub run: RunWords<'a>,
     /// The verdict on each unsuccessful job of its attempt that its record does not hold.
     pub verdicts: Option<&'a BTreeMap<JobId, JobVerdict>>,
+    /// Whether people want to read what was interrupted, also where no merge queue waits.
+    pub reports: bool,
     /// Our check runs of that name on the commit.
     pub checks: CheckWords<'a>,
 }
@@ -110,7 +112,7 @@ impl Purpose {
 }
 
 /// The record once a job of its run was interrupted and is to be re-run: it leads to a look. `None` where it
-/// does so already. `gated` says whether a merge queue waits for such runs.
+/// does so already. `gated` says whether a merge queue may wait for it: its workflow is one of those.
 pub fn interrupted(
     found: Option<&CheckEntry>,
     key: &RunKey,
@@ -118,7 +120,6 @@ pub fn interrupted(
     gated: bool,
     now: Timestamp,
 ) -> Option<CheckEntry> {
-    let gated = gated && is_of_merge_queue(job.head_branch.as_deref());
     match found {
         None => Some(opened(key, &job.head_sha, gated, now)),
         Some(found) if due::is_due(found.due, now) || gate::is_too_late(found) => None,
@@ -140,7 +141,6 @@ pub fn left_alone(
         attempt: job.run_attempt,
         reason: reason.clone(),
     };
-    let gated = gated && is_of_merge_queue(job.head_branch.as_deref());
     let mut entry = match found {
         None => opened(key, &job.head_sha, gated, now),
         Some(found) => found.clone(),
@@ -233,7 +233,9 @@ pub fn decide(facts: &CheckFacts<'_>, now: Timestamp, jitter: Jitter, rules: &Ru
         gate::Next::Unseen => return CheckStep::Commit(put_off(entry, now, jitter)),
         gate::Next::Show(hold) => hold,
     };
-    let Some(text) = words::text(&entry, facts.ledger, hold) else {
+    let is_wanted = entry.gate.is_some() || facts.reports;
+    let text = words::text(&entry, facts.ledger, hold).filter(|_| is_wanted);
+    let Some(text) = text else {
         return CheckStep::Commit(CheckEntry { due: None, ..entry });
     };
     if entry.told.as_ref() == Some(&text) {

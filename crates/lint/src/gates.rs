@@ -10,22 +10,14 @@ use crate::workflow::Job;
 use crate::yaml::{Id, Kind, Tree};
 
 /// How a script names the run that it belongs to.
-const OWN_RUN: [&str; 4] = [
-    "github.run_id",
-    "GITHUB_RUN_ID",
-    "context.runId",
-    "github.context.runId",
-];
+const OWN_RUN: [&str; 3] = ["github.run_id", "GITHUB_RUN_ID", "context.runId"];
 
-/// What asks for a re-run, or waits for the end of a run.
-const OF_RUNS: [&str; 7] = [
+/// What asks for a re-run.
+const RERUNS: [&str; 4] = [
     "gh run rerun",
-    "gh run watch",
     "/rerun",
     "reRunWorkflow",
-    "reRunWorkflowFailedJobs",
     "reRunJobForWorkflowRun",
-    "retryWorkflow",
 ];
 
 /// What looks at a run; in a loop it waits.
@@ -143,7 +135,7 @@ fn script_waits(script: &str) -> Option<Why> {
     if script.contains("gh run watch") {
         return Some(Why::Waits);
     }
-    if has(&OF_RUNS) {
+    if has(&RERUNS) {
         return Some(Why::Reruns);
     }
     (has(&LOOKS) && has(&PAUSES)).then_some(Why::Waits)

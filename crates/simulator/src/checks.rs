@@ -51,7 +51,7 @@ async fn unconcluded(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
             runs.push(key.run_id);
         }
     }
-    let gated = universe.look(|world, _| invariants::of_merge_queues(world));
+    let gated = universe.look(|world, _| invariants::with_gates(world));
     let gated = gated.into_iter().filter(|_| universe.mandate.gates);
     runs.extend(gated);
     let untold = universe.look(|world, _| {

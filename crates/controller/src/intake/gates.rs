@@ -1,7 +1,7 @@
 //! Runs that a merge queue waits for: their gates are opened before anything may happen to them.
 //!
-//! Which runs these are, configuration and GitHub's branches of merge groups tell; whether GitHub agrees is
-//! read before anything is shown. A run of no merge queue costs nothing.
+//! Which runs these are, configuration, the run's event and GitHub's branches of merge groups tell; whether
+//! GitHub agrees is read before anything is shown. Any other run costs nothing.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -88,7 +88,7 @@ impl<P: Ports> Controller<P> {
     }
 
     fn has_gate(&self, run: &Run) -> bool {
-        check::is_of_merge_queue(run.head_branch.as_deref())
+        check::is_gated_event(&run.event)
             && self.is_gated(&run.repository, run.workflow_name.as_deref())
     }
 

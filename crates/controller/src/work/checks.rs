@@ -92,6 +92,7 @@ impl<P: Ports> Controller<P> {
                 ledger: ledger.as_ref(),
                 run: read.run(),
                 verdicts: read.verdicts.as_ref(),
+                reports: self.settings.checks.reports,
                 checks: read.checks(),
             };
             let (jitter, rules) = (self.jitter(), &self.settings.rules);

@@ -236,6 +236,17 @@ async fn a_gate_is_opened_by_the_first_event_of_its_run_and_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_push_to_a_repository_with_a_merge_queue_has_a_report_and_no_gate() {
+    let house = House::new();
+    let controller = gated(&house);
+    interrupt(&house);
+    recover(&house).await;
+    told(&house, "re-run and passed").await;
+    assert_eq!(only(&house).name, "Reprise");
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_merge_queue_that_nobody_configured_has_no_gate() {
     let house = House::new();
     let controller = house.start();

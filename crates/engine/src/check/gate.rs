@@ -19,8 +19,9 @@ use crate::rules::Rules;
 /// What GitHub's branches of merge groups begin with.
 const QUEUE_BRANCH: &str = "gh-readonly-queue/";
 
-/// The event of a merge queue's runs.
-const MERGE_GROUP: &str = "merge_group";
+/// The events of the runs that a required check run is wanted of: those of a queue, and those of the pull
+/// requests that want to enter it.
+const GATED: [&str; 2] = ["merge_group", "pull_request"];
 
 /// Why a gate is not concluded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,11 @@ pub(super) enum Next {
 /// Whether a run of this branch may be one of a merge queue. GitHub says so of the run itself.
 pub fn is_of_merge_queue(head_branch: Option<&str>) -> bool {
     head_branch.is_some_and(|branch| branch.starts_with(QUEUE_BRANCH))
+}
+
+/// Whether runs of this event have gates.
+pub fn is_gated_event(event: &str) -> bool {
+    GATED.contains(&event)
 }
 
 /// Whether its time was over: its pull request has left the queue.
@@ -74,7 +80,7 @@ pub(super) fn follow(
                 entry.gate = Some(gate);
                 return Next::Unseen;
             }
-            RunWords::Seen(run) if run.event != MERGE_GROUP => return Next::Show(None),
+            RunWords::Seen(run) if !is_gated_event(&run.event) => return Next::Show(None),
             RunWords::Seen(run) => {
                 entry.head = run.head_sha.clone();
                 gate.workflow = Some(file_of(run));

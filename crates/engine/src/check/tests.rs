@@ -130,7 +130,7 @@ fn whoever_has_the_record_is_not_overtaken_and_looks_once_more() {
 
 #[test]
 fn a_gate_that_is_opened_while_a_report_is_written_is_another_check_run() {
-    let report = interrupted(None, &run_key(), &job(1, "build"), true, at(0)).expect("new");
+    let report = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
     let held = CheckEntry {
         due: Some(Due::now(at(30))),
         held_until: Some(at(30)),
@@ -296,6 +296,35 @@ fn a_run_that_merely_has_such_a_branch_has_no_gate() {
 }
 
 #[test]
+fn a_pull_request_that_wants_to_enter_the_queue_has_a_gate_too() {
+    let entry = gate();
+    let run = Run {
+        event: "pull_request".to_owned(),
+        ..completed(Conclusion::Success)
+    };
+    let facts = CheckFacts {
+        run: RunWords::Seen(&run),
+        ..nothing_known(&entry)
+    };
+    let step = decide(&facts, at(0), MIDDLE, &Rules::default());
+    assert!(matches!(step, CheckStep::ReadChecks(..)), "{step:?}");
+}
+
+#[test]
+fn who_wants_no_reports_reads_none_of_a_run_that_no_queue_waits_for() {
+    let ledger = interrupted_jobs(&["build"]);
+    let entry = interrupted(None, &run_key(), &job(1, "build"), true, at(0)).expect("new");
+    let run = run();
+    let facts = CheckFacts {
+        run: RunWords::Seen(&run),
+        reports: false,
+        ..facts(&entry, &ledger)
+    };
+    let after = committed(decide(&facts, at(0), MIDDLE, &Rules::default()));
+    assert_eq!(after.due, None);
+}
+
+#[test]
 fn a_run_that_github_does_not_show_yet_is_read_again_until_the_limit() {
     let entry = gate();
     let facts = CheckFacts {
@@ -430,8 +459,8 @@ fn a_job_that_is_left_alone_in_a_later_attempt_has_its_gate_judged_anew() {
 
 #[test]
 fn a_gate_is_opened_once_and_takes_the_place_of_a_report() {
-    let report = interrupted(None, &run_key(), &job(1, "build"), true, at(0)).expect("new");
-    assert_eq!(report.gate, None, "its branch is none of a merge queue");
+    let report = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    assert_eq!(report.gate, None);
     let gate = gate_opened(Some(&report), &run_key(), &report.head, at(5)).expect("a gate");
     assert!(gate.gate.is_some());
     assert_eq!(
@@ -553,6 +582,7 @@ fn nothing_known(entry: &CheckEntry) -> CheckFacts<'_> {
         ledger: None,
         run: RunWords::Unread,
         verdicts: None,
+        reports: true,
         checks: CheckWords::Unread,
     }
 }

@@ -58,11 +58,12 @@ pub fn unconcluded(world: &World, id: RunId) -> Option<String> {
     }
 }
 
-/// The runs of merge queues, that are to have gates.
-pub fn of_merge_queues(world: &World) -> Vec<RunId> {
+/// The runs that are to have gates: those of merge queues, and of pull requests that want to enter them.
+pub fn with_gates(world: &World) -> Vec<RunId> {
     let runs = world.github().runs();
-    let queued = runs.filter(|run| run.spec.event == "merge_group");
-    queued.map(|run| run.id).collect()
+    let gated =
+        runs.filter(|run| ["merge_group", "pull_request"].contains(&run.spec.event.as_str()));
+    gated.map(|run| run.id).collect()
 }
 
 fn is_gate(check: &CheckRun) -> bool {

@@ -26,7 +26,7 @@ use std::fmt;
 use crate::scenario::Scenario;
 use crate::world::World;
 
-pub use checks::{of_merge_queues, unconcluded};
+pub use checks::{unconcluded, with_gates};
 pub use ends::{told_twice, untold};
 pub use mandate::Mandate;
 pub use quiet::{QUIET_FOR, is_quiet};
