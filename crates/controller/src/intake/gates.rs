@@ -4,12 +4,13 @@
 //! GitHub agrees is read before anything is shown. Any other run costs nothing.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reprise_engine::check;
 use reprise_model::ids::{Repository, RunId, Sha};
 use reprise_model::job::Job;
 use reprise_model::ledger::RunKey;
+use reprise_model::reason::IgnoreReason;
 use reprise_model::run::Run;
 use tracing::info;
 
@@ -37,13 +38,15 @@ impl Gates {
         known.insert(key);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<RunKey>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<RunKey>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<P: Ports> Controller<P> {
     /// Opens the gate of a queued job's run, where a merge queue waits for it.
+    ///
+    /// What is seldom done is in a box, so that a message that waits has no room for it.
     pub(crate) async fn gate_of_job(
         &self,
         repository: &Repository,
@@ -53,8 +56,7 @@ impl<P: Ports> Controller<P> {
         if check::is_of_merge_queue(job.head_branch.as_deref())
             && self.is_gated(repository, workflow)
         {
-            self.open_gate(repository, job.run_id, &job.head_sha)
-                .await?;
+            Box::pin(self.open_gate(repository, job.run_id, &job.head_sha)).await?;
         }
         Ok(())
     }
@@ -62,22 +64,19 @@ impl<P: Ports> Controller<P> {
     /// The same of a run that was asked for or has begun. Whether it was opened now.
     pub(crate) async fn gate_of_run(&self, run: &Run) -> Result<Outcome, WorkError> {
         let is_new = self.has_gate(run)
-            && self
-                .open_gate(&run.repository, run.id, &run.head_sha)
-                .await?;
+            && Box::pin(self.open_gate(&run.repository, run.id, &run.head_sha)).await?;
         Ok(if is_new {
             Outcome::GateOpened
         } else {
-            Outcome::Ignored(reprise_model::reason::IgnoreReason::NothingToDecide)
+            Outcome::Ignored(IgnoreReason::NothingToDecide)
         })
     }
 
     /// A run has completed: its gate may be concluded, or nobody has heard of it before.
     pub(crate) async fn gate_has_news(&self, run: &Run) -> Result<(), WorkError> {
         if self.has_gate(run) {
-            self.open_gate(&run.repository, run.id, &run.head_sha)
-                .await?;
-            self.look_at_check(&key_of(&run.repository, run.id)).await?;
+            Box::pin(self.open_gate(&run.repository, run.id, &run.head_sha)).await?;
+            Box::pin(self.look_at_check(&key_of(&run.repository, run.id))).await?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ mod ec2_event;
 mod gates;
 mod in_progress;
 mod judge;
+mod letter;
 mod queued;
 mod run_completed;
 pub mod signature;
@@ -18,6 +19,7 @@ mod webhook;
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
 pub(crate) use self::gates::Gates;
+pub(crate) use self::letter::Letter;
 pub(crate) use self::queued::{LedBy, wanted};
 
 /// How a message ended: counted, logged, final.
