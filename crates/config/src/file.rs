@@ -17,6 +17,7 @@ use crate::LogFormat;
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct File {
     pub(crate) github: GitHub,
+    pub(crate) checks: Checks,
     pub(crate) aws: Aws,
     pub(crate) queues: Queues,
     pub(crate) store: StoreSection,
@@ -47,6 +48,15 @@ pub(crate) struct GitHub {
     pub(crate) redeliver_every: Option<SignedDuration>,
     pub(crate) redeliver_within: Option<SignedDuration>,
     pub(crate) redeliver_tries: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Checks {
+    pub(crate) reports: Option<bool>,
+    pub(crate) merge_queue: Vec<String>,
+    pub(crate) merge_queue_workflows: Option<Vec<String>>,
+    pub(crate) merge_queue_limit: Option<SignedDuration>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -11,7 +11,7 @@ pub(crate) const PREFIX: &str = "REPRISE__";
 const NEARLY: &str = "REPRISE_";
 
 /// The sections that are no lists and hold no names of an operator's own, with their keys.
-pub(crate) const KEYS: [(&str, &[&str]); 13] = [
+pub(crate) const KEYS: [(&str, &[&str]); 14] = [
     (
         "github",
         &[
@@ -25,6 +25,15 @@ pub(crate) const KEYS: [(&str, &[&str]); 13] = [
             "redeliver_every",
             "redeliver_within",
             "redeliver_tries",
+        ],
+    ),
+    (
+        "checks",
+        &[
+            "reports",
+            "merge_queue",
+            "merge_queue_workflows",
+            "merge_queue_limit",
         ],
     ),
     ("aws", &["request_rate_percent", "regions"]),

@@ -27,7 +27,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
-pub use settings::{FleetSettings, Place, Settings};
+pub use settings::{CheckSettings, FleetSettings, Place, Settings};
 
 /// A configuration that was read and found good.
 #[derive(Debug)]

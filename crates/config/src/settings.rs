@@ -28,6 +28,40 @@ pub struct Settings {
     pub fleet: Option<FleetSettings>,
     /// How failed webhook deliveries are asked for again; `None` when they are not.
     pub redeliver: Option<RedeliverRules>,
+    /// What people are told on commits.
+    pub checks: CheckSettings,
+}
+
+/// What people are told on commits.
+#[derive(Debug, Clone)]
+pub struct CheckSettings {
+    /// Whether a check run tells of the jobs of a run that were interrupted.
+    pub reports: bool,
+    /// Repositories whose merge queues wait for check runs of ours.
+    pub merge_queues: Vec<WildMatch>,
+    /// The workflows of these for which they do, by `name:`.
+    pub workflows: Vec<WildMatch>,
+}
+
+impl CheckSettings {
+    /// Whether a merge queue of this repository waits for runs of this workflow.
+    pub fn gates(&self, repository: &Repository, workflow: Option<&str>) -> bool {
+        let name = repository.to_string().to_ascii_lowercase();
+        let workflow = workflow.unwrap_or_default();
+        self.merge_queues.iter().any(|one| one.matches(&name))
+            && self.workflows.iter().any(|one| one.matches(workflow))
+    }
+}
+
+/// As where nothing is configured.
+impl Default for CheckSettings {
+    fn default() -> Self {
+        Self {
+            reports: true,
+            merge_queues: Vec::new(),
+            workflows: vec![WildMatch::new("*")],
+        }
+    }
 }
 
 impl Settings {

@@ -14,8 +14,8 @@ use reprise_aws::{
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_github::{GitHubError, GitHubErrorKind};
+use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::HookPage;
-use reprise_model::ending::{CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
     RunId, Sha,
@@ -266,8 +266,9 @@ impl GitHub for reprise_github::GitHub {
         &self,
         repository: &Repository,
         head: &Sha,
+        name: &str,
     ) -> Result<Vec<CheckRunSeen>, PortError> {
-        Self::check_runs(self, repository, head)
+        Self::check_runs(self, repository, head, name)
             .await
             .map_err(|error| github("list check runs", error))
     }
@@ -326,6 +327,7 @@ impl GitHub for reprise_github::GitHub {
 fn changed(reply: reprise_github::ChangeReply) -> ChangeReply {
     ChangeReply {
         answer: reply.answer,
+        check_run: reply.check_run,
         retry_after: reply.retry_after,
         detail: reply.detail,
     }

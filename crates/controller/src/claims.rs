@@ -7,6 +7,7 @@ use std::pin::pin;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::{due, mutant};
+use reprise_model::check::CheckEntry;
 use reprise_model::ledger::{Due, InstanceEntry, LaunchClaim, RunEntry};
 use reprise_store::{Change, Expect, Store, StoreError, Version, Versioned};
 use tracing::warn;
@@ -54,6 +55,13 @@ pub(crate) struct Claimed<R> {
     pub(crate) record: R,
     version: Version,
     deadline: Timestamp,
+}
+
+impl<R> Claimed<R> {
+    /// Until when it is nobody else's.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.deadline
+    }
 }
 
 impl Claimed<InstanceEntry> {
@@ -195,6 +203,44 @@ impl DueRecord for RunEntry {
 
     fn put<P: Ports>(self, controller: &Controller<P>, expect: Expect) -> Change {
         controller.put_run(self, expect)
+    }
+}
+
+impl DueRecord for CheckEntry {
+    fn due(&self) -> Option<Due> {
+        self.due
+    }
+
+    fn due_at(self, due: Due) -> Self {
+        Self {
+            due: Some(due),
+            ..self
+        }
+    }
+
+    /// Whoever changes it meanwhile leaves it to the one who has it.
+    fn claimed(self, now: Timestamp) -> (Self, Timestamp) {
+        let due = due::claimed(self.due.unwrap_or(Due::now(now)), now);
+        let held = Self {
+            due: Some(due),
+            held_until: Some(due.at),
+            ..self
+        };
+        (held, due.at)
+    }
+
+    /// What was written is not known: whoever takes it reads.
+    fn handed_back(self, now: Timestamp) -> Self {
+        let due = due::handed_back(self.due.unwrap_or(Due::now(now)), now);
+        Self {
+            due: Some(due),
+            held_until: Some(now),
+            ..self
+        }
+    }
+
+    fn put<P: Ports>(self, controller: &Controller<P>, expect: Expect) -> Change {
+        controller.put_check(self, expect)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::crowd::Census;
 use crate::denied::Denied;
 use crate::health::Health;
 use crate::images::Images;
+use crate::intake::Gates;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
@@ -75,6 +76,8 @@ pub struct Controller<P: Ports> {
     pub(crate) pace: Pace,
     /// Instances that EC2 took, whose jobs were asked about.
     pub(crate) mourned: Patience,
+    /// The runs whose gates are known to be open.
+    pub(crate) gates: Gates,
     /// Whether GitHub lets us write check runs.
     pub(crate) no_checks: Denied,
     /// Where launches that are alike meet.
@@ -162,6 +165,7 @@ impl<P: Ports> Controller<P> {
             recall: Recall::default(),
             pace: Pace::default(),
             mourned: Patience::default(),
+            gates: Gates::default(),
             no_checks: Denied::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),
             holder,

@@ -11,6 +11,7 @@ mod messages;
 mod pace;
 mod registrar;
 mod retries;
+mod shown;
 
 use prometheus::{Encoder, Registry, TextEncoder};
 
@@ -21,6 +22,7 @@ use self::pace::Pace;
 use self::registrar::Registrar;
 pub use self::registrar::{Described, Kind};
 use self::retries::Retries;
+use self::shown::Shown;
 
 /// The controller's metrics, in a registry of their own.
 #[derive(Debug, Clone)]
@@ -29,6 +31,7 @@ pub struct Metrics {
     described: Vec<Described>,
     messages: Messages,
     retries: Retries,
+    shown: Shown,
     machines: Machines,
     lost: Lost,
     pace: Pace,
@@ -43,6 +46,7 @@ impl Metrics {
         let mut registrar = Registrar::default();
         let messages = Messages::new(&mut registrar)?;
         let retries = Retries::new(&mut registrar)?;
+        let shown = Shown::new(&mut registrar)?;
         let machines = Machines::new(&mut registrar)?;
         let lost = Lost::new(&mut registrar)?;
         let pace = Pace::new(&mut registrar)?;
@@ -52,6 +56,7 @@ impl Metrics {
             described,
             messages,
             retries,
+            shown,
             machines,
             lost,
             pace,

@@ -11,8 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_engine::strays::ListedRunner;
 use reprise_model::breaker::LeftOut;
+use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
-use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::ending::ChangeAnswer;
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
     RunId, RunnerId, RunnerName, Sha,
@@ -216,11 +217,12 @@ pub trait GitHub: Send + Sync {
     fn newer_run(&self, run: &Run)
     -> impl Future<Output = Result<Option<RunId>, PortError>> + Send;
 
-    /// Our check runs on a commit.
+    /// Our check runs of a name on a commit.
     fn check_runs(
         &self,
         repository: &Repository,
         head: &Sha,
+        name: &str,
     ) -> impl Future<Output = Result<Vec<CheckRunSeen>, PortError>> + Send;
 
     /// Makes a check run, or writes over one that is there, with one request.
@@ -280,6 +282,8 @@ pub struct RerunReply {
 pub struct ChangeReply {
     /// The answer.
     pub answer: ChangeAnswer,
+    /// The check run that was written, where the answer tells.
+    pub check_run: Option<CheckRunId>,
     /// How long GitHub asks to wait.
     pub retry_after: Option<SignedDuration>,
     /// What GitHub or the network said, for the log.

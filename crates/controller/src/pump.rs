@@ -393,7 +393,8 @@ impl<P: Ports> Pump<P> {
             | Outcome::LaunchGivenUp
             | Outcome::LaunchRefused(_)
             | Outcome::EvidenceStored
-            | Outcome::Bound => {}
+            | Outcome::Bound
+            | Outcome::GateOpened => {}
             Outcome::Ignored(_) | Outcome::Looking | Outcome::RunDue => {
                 info!(
                     queue,

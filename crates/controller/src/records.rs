@@ -2,17 +2,20 @@
 
 use jiff::SignedDuration;
 use reprise_engine::backoff::after;
-use reprise_engine::{job, run};
+use reprise_engine::{check, job, run};
+use reprise_model::check::CheckEntry;
 use reprise_model::evidence::{Evidence, KEPT_FOR};
 use reprise_model::ids::Repository;
 use reprise_model::instance::Instance;
 use reprise_model::job::Job;
 use reprise_model::ledger::{InstanceEntry, LaunchClaim, RunEntry, RunKey, UnexplainedJob};
+use reprise_model::reason::SettleReason;
 use reprise_store::{Change, Expect, Store, StoreError, Versioned};
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::context::{CLAIM_KEPT, Controller, RUN_KEPT, WorkError};
+use crate::logging::chain;
 use crate::ports::Ports;
 
 /// How often a record is read again before the work is handed back. Each try fails only when
@@ -33,6 +36,30 @@ impl<P: Ports> Controller<P> {
             };
             if self
                 .committed(vec![self.put_run(entry.clone(), expected(&found))])
+                .await?
+            {
+                return Ok(Some(entry));
+            }
+        }
+        Err(StoreError::Conflict {
+            key: key.to_string(),
+        }
+        .into())
+    }
+
+    /// Writes what `change` makes of what GitHub shows of a run; `None` leaves it. What was written.
+    pub(crate) async fn change_check(
+        &self,
+        key: &RunKey,
+        change: impl Fn(Option<&CheckEntry>) -> Option<CheckEntry>,
+    ) -> Result<Option<CheckEntry>, WorkError> {
+        for _ in 0..TRIES {
+            let found = self.store.check(key).await?;
+            let Some(entry) = change(found.as_ref().map(|found| &found.record)) else {
+                return Ok(None);
+            };
+            if self
+                .committed(vec![self.put_check(entry.clone(), expected(&found))])
                 .await?
             {
                 return Ok(Some(entry));
@@ -95,8 +122,8 @@ impl<P: Ports> Controller<P> {
         Ok(entry.and_then(|entry| entry.unexplained))
     }
 
-    /// An interrupted job waits for its run: the evidence, the job and the due read of the run are
-    /// one commit. A job that waits already, or did, changes nothing.
+    /// An interrupted job waits for its run: the evidence, the job, the due read of the run and that people
+    /// are told of it are one commit. A job that waits already, or did, changes nothing.
     pub(crate) async fn await_run(
         &self,
         repository: &Repository,
@@ -111,6 +138,10 @@ impl<P: Ports> Controller<P> {
         for _ in 0..TRIES {
             let run = self.store.run(&key).await?;
             let host = self.store.instance(instance).await?;
+            let told = match self.tells_of(repository, job) {
+                true => Some(self.store.check(&key).await?),
+                false => None,
+            };
             let changes: Vec<Change> = self
                 .put_awaiting(&key, job, instance, evidence, &run)
                 .into_iter()
@@ -120,6 +151,9 @@ impl<P: Ports> Controller<P> {
                 return Ok(());
             }
             let awaits = matches!(changes.first(), Some(Change::PutRun { .. }));
+            let told = told.filter(|_| awaits);
+            let told = told.and_then(|found| self.put_interrupted(&key, job, &found));
+            let changes = changes.into_iter().chain(told).collect();
             if self.committed(changes).await? {
                 if awaits {
                     self.awaits(&key, job, instance, evidence);
@@ -146,6 +180,56 @@ impl<P: Ports> Controller<P> {
         let now = self.clock.now();
         let entry = run::await_job(stored.cloned(), key.clone(), job, instance, evidence, now);
         (stored != Some(&entry)).then(|| self.put_run(entry, expected(found)))
+    }
+
+    /// Whether people are told what becomes of an interrupted job: not where GitHub lets nobody be told.
+    fn tells_of(&self, repository: &Repository, job: &Job) -> bool {
+        let gated = self.is_gated(repository, job.workflow_name.as_deref());
+        let reports = self.settings.checks.reports && self.no_checks.at(self.now()).is_none();
+        gated || reports
+    }
+
+    fn put_interrupted(
+        &self,
+        key: &RunKey,
+        job: &Job,
+        found: &Option<Versioned<CheckEntry>>,
+    ) -> Option<Change> {
+        let stored = found.as_ref().map(|found| &found.record);
+        let gated = self.is_gated(&key.repository, job.workflow_name.as_deref());
+        let entry = check::interrupted(stored, key, job, gated, self.now())?;
+        Some(self.put_check(entry, expected(found)))
+    }
+
+    /// People are told of a job that was interrupted and is not re-run. It is no part of its verdict: where
+    /// it fails, the log says so.
+    pub(crate) async fn tell_left_alone(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        reason: &SettleReason,
+    ) {
+        if !self.tells_of(repository, job) {
+            return;
+        }
+        let key = RunKey {
+            repository: repository.clone(),
+            run_id: job.run_id,
+        };
+        let gated = self.is_gated(repository, job.workflow_name.as_deref());
+        let now = self.now();
+        let told = self.change_check(&key, |found| {
+            check::left_alone(found, &key, job, reason, gated, now)
+        });
+        match told.await {
+            Ok(Some(_)) => self.due.notify_one(),
+            Ok(None) => {}
+            Err(error) => warn!(
+                error = %chain(&error),
+                job.id = %job.id,
+                "nobody is told on its commit that an interrupted job is not re-run"
+            ),
+        }
     }
 
     fn put_awaited(
@@ -192,6 +276,14 @@ impl<P: Ports> Controller<P> {
 
     pub(crate) fn put_run(&self, entry: RunEntry, expect: Expect) -> Change {
         Change::PutRun {
+            entry,
+            expect,
+            expires_at: self.in_future(RUN_KEPT),
+        }
+    }
+
+    pub(crate) fn put_check(&self, entry: CheckEntry, expect: Expect) -> Change {
+        Change::PutCheck {
             entry,
             expect,
             expires_at: self.in_future(RUN_KEPT),

@@ -105,6 +105,12 @@ mutants! {
     EndWithoutWithdrawing = "end-without-withdrawing",
     /// Ends instances whatever stack they belong to.
     IgnoreTheStack = "ignore-the-stack",
+    /// Lets a merge queue go on with a run that has ended, whatever retry is due.
+    OpenTheGateEarly = "open-the-gate-early",
+    /// Makes another check run where the answer to the first was lost.
+    ForgetCheckRuns = "forget-check-runs",
+    /// Tells nobody how an interrupted job ended.
+    ForgetToConclude = "forget-to-conclude",
     /// Believes a runner's name, whatever repository the instance was launched for.
     BelieveTheName = "believe-the-name",
 }

@@ -12,7 +12,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::breaker::LeftOut;
-use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen, Telling, VisibleEnd};
+use reprise_model::check::{CheckRunOrder, CheckRunSeen};
+use reprise_model::ending::{ChangeAnswer, Telling, VisibleEnd};
 use reprise_model::ids::{CheckRunId, JobId, Region, Repository, RunAttempt, RunId, Sha};
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
@@ -412,7 +413,7 @@ fn at_rest(claim: &LaunchClaim) -> LaunchClaim {
 }
 
 fn says(known: &CheckRunSeen, order: &CheckRunOrder) -> bool {
-    known.title.as_ref() == Some(&order.title) && known.summary.as_ref() == Some(&order.summary)
+    known.text.as_ref() == Some(&order.text)
 }
 
 fn of_run(there: &[CheckRunSeen], run: RunId) -> usize {

@@ -34,6 +34,9 @@ pub struct Rules {
     /// took it. The POST may be under way until its request times out (20 s by default), and
     /// GitHub's reads lag some seconds behind what it has taken.
     pub unclear_for: SignedDuration,
+    /// How long a merge queue is kept waiting for a run. GitHub's queues themselves wait for an hour unless
+    /// they are told otherwise.
+    pub merge_gate_limit: SignedDuration,
     /// What part of EC2's documented rates a replica takes, in percent.
     pub ec2_rate_percent: u32,
     /// How many re-runs GitHub allows a run. Past it the call is answered as if it had worked.
@@ -63,6 +66,7 @@ impl Default for Rules {
             max_run_time: SignedDuration::from_hours(7 * 24),
             on_launch_exhausted: OnLaunchExhausted::default(),
             unclear_for: SignedDuration::from_secs(45),
+            merge_gate_limit: SignedDuration::from_mins(60),
             ec2_rate_percent: 100,
             most_reruns: 50,
         }

@@ -1,12 +1,12 @@
-//! Check runs of ours on a commit, and the cancel of a run: how the end of a job that gets no machine is
-//! told.
+//! Check runs of ours on a commit, and the cancel of a run: how people are told what becomes of their jobs.
 //!
 //! Each call sends one request at most. It never fails: what is not known is
 //! [`ChangeAnswer::Unclear`], and the caller reads before it asks again.
 
 use http::StatusCode;
 use jiff::SignedDuration;
-use reprise_model::ending::{CHECK_NAME, ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::check::{CheckRunOrder, CheckRunSeen, CheckState, CheckText};
+use reprise_model::ending::ChangeAnswer;
 use reprise_model::ids::{CheckRunId, Repository, RunId, Sha};
 use reprise_model::reason::{Refusal, RefusalKind};
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,8 @@ use crate::wire::Page;
 pub struct ChangeReply {
     /// What it means.
     pub answer: ChangeAnswer,
+    /// The check run that was written, where its answer tells.
+    pub check_run: Option<CheckRunId>,
     /// How long GitHub wants to be left alone, where it says so.
     pub retry_after: Option<SignedDuration>,
     /// What GitHub or the network said, for the log.
@@ -29,18 +31,19 @@ pub struct ChangeReply {
 }
 
 impl GitHub {
-    /// The App's own check runs on a commit.
+    /// The App's own check runs of a name on a commit.
     pub async fn check_runs(
         &self,
         repository: &Repository,
         head: &Sha,
+        name: &str,
     ) -> Result<Vec<CheckRunSeen>, GitHubError> {
         let operation = format!("list the check runs of {head} of {repository}");
         let path = format!("/repos/{repository}/commits/{head}/check-runs");
         let mut seen = Vec::new();
         for Page { per_page, page } in Page::all() {
             let query = ChecksQuery {
-                check_name: CHECK_NAME,
+                check_name: name,
                 // Of equal names GitHub would show the newest alone.
                 filter: "all",
                 app_id: self.inner.transport.app_id(),
@@ -58,7 +61,7 @@ impl GitHub {
         Ok(seen)
     }
 
-    /// Makes a check run that failed, or makes one that is there say this.
+    /// Makes a check run, or makes one that is there say this.
     pub async fn write_check_run(
         &self,
         repository: &Repository,
@@ -88,7 +91,14 @@ impl GitHub {
                 (patch.await, StatusCode::OK)
             }
         };
-        answered(sent.0, sent.1)
+        let check_run = sent.0.as_ref().ok().and_then(|answer| {
+            let made: WireMade = answer.parse(&operation).ok()?;
+            Some(made.id)
+        });
+        ChangeReply {
+            check_run,
+            ..answered(sent.0, sent.1)
+        }
     }
 
     /// Cancels a run with one POST. One that has completed already is refused, as [`RefusalKind::NotFound`].
@@ -173,6 +183,7 @@ impl ChangeReply {
     fn new(answer: ChangeAnswer, detail: String) -> Self {
         Self {
             answer,
+            check_run: None,
             retry_after: None,
             detail,
         }
@@ -199,7 +210,17 @@ struct WireCheck {
     #[serde(default)]
     external_id: Option<String>,
     #[serde(default)]
+    status: String,
+    #[serde(default)]
+    conclusion: Option<String>,
+    #[serde(default)]
     output: Option<WireOutput>,
+}
+
+/// All that is read of the answer to a write.
+#[derive(Debug, Deserialize)]
+struct WireMade {
+    id: CheckRunId,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -212,13 +233,21 @@ struct WireOutput {
 
 impl WireCheck {
     fn into_seen(self) -> CheckRunSeen {
-        let output = self.output.unwrap_or_default();
+        let text = self.text();
         CheckRunSeen {
             id: self.id,
             external_id: self.external_id,
-            title: output.title,
-            summary: output.summary,
+            text,
         }
+    }
+
+    fn text(&self) -> Option<CheckText> {
+        let output = self.output.as_ref()?;
+        Some(CheckText {
+            state: CheckState::read(&self.status, self.conclusion.as_deref())?,
+            title: output.title.clone()?,
+            summary: output.summary.clone()?,
+        })
     }
 }
 
@@ -230,7 +259,8 @@ struct WireCheckOrder<'a> {
     head_sha: Option<&'a Sha>,
     external_id: &'a str,
     status: &'a str,
-    conclusion: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conclusion: Option<&'a str>,
     output: WireOutputOrder<'a>,
 }
 
@@ -243,14 +273,14 @@ struct WireOutputOrder<'a> {
 impl<'a> WireCheckOrder<'a> {
     fn new(order: &'a CheckRunOrder, is_new: bool) -> Self {
         Self {
-            name: CHECK_NAME,
+            name: &order.name,
             head_sha: is_new.then_some(&order.head),
             external_id: &order.external_id,
-            status: "completed",
-            conclusion: "failure",
+            status: order.text.state.status(),
+            conclusion: order.text.state.conclusion(),
             output: WireOutputOrder {
-                title: &order.title,
-                summary: &order.summary,
+                title: &order.text.title,
+                summary: &order.text.summary,
             },
         }
     }

@@ -12,7 +12,7 @@ use crate::wanted::{self, Wanted, Whose};
 use crate::workflow::{self, Job};
 use crate::world::{self, World, Worlds};
 use crate::yaml::{Broken, Id, Tree};
-use crate::{LARGEST, Source, functions, matrix, words};
+use crate::{LARGEST, Source, functions, gates, matrix, words};
 
 /// A file that was read.
 pub(crate) struct File<'a> {
@@ -50,6 +50,7 @@ impl<'a> File<'a> {
         match &self.content {
             Ok((tree, jobs)) => {
                 looked.order = Order::of(jobs);
+                looked.gates(tree, jobs);
                 looked.jobs(tree, jobs, unknowns);
             }
             Err(broken) => looked.report.add(Found {
@@ -109,6 +110,12 @@ impl<'a> Looked<'a> {
             self.job(job, index, worlds, reading.unknowns);
         }
         self.sharing(unknowns);
+    }
+
+    fn gates(&mut self, tree: &Tree, jobs: &[Job]) {
+        for found in gates::judge(tree, jobs) {
+            self.report.add(found);
+        }
     }
 
     fn job(&mut self, job: &'a Job, index: usize, worlds: Worlds<Asked>, unknowns: &Unknowns) {

@@ -39,6 +39,8 @@ pub enum Code {
     WeakId,
     /// Two jobs that may wait at the same time in one run have the same labels.
     SameInRun,
+    /// A job of a merge queue's run waits for that run to be re-run.
+    GateInRun,
     /// The labels are not ours, and look as if they were meant to be.
     NearMiss,
     /// A label beside ours that the controller refuses unless its configuration allows it.
@@ -51,12 +53,13 @@ pub enum Code {
 
 impl Code {
     /// All of them, the worst first.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::UnreadableWorkflow,
         Self::BadLabel,
         Self::SameInEveryRun,
         Self::WeakId,
         Self::SameInRun,
+        Self::GateInRun,
         Self::NearMiss,
         Self::ForeignLabel,
         Self::NoEffect,
@@ -71,6 +74,7 @@ impl Code {
             Self::SameInEveryRun => "same-in-every-run",
             Self::WeakId => "weak-id",
             Self::SameInRun => "same-in-run",
+            Self::GateInRun => "gate-in-run",
             Self::NearMiss => "near-miss",
             Self::ForeignLabel => "foreign-label",
             Self::NoEffect => "no-effect",
@@ -82,7 +86,7 @@ impl Code {
     pub fn severity(self) -> Severity {
         match self {
             Self::UnreadableWorkflow | Self::BadLabel | Self::SameInEveryRun => Severity::Error,
-            Self::WeakId | Self::SameInRun | Self::NearMiss => Severity::Warning,
+            Self::WeakId | Self::SameInRun | Self::GateInRun | Self::NearMiss => Severity::Warning,
             Self::ForeignLabel | Self::NoEffect | Self::NotChecked => Severity::Note,
         }
     }

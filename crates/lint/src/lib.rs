@@ -1,4 +1,5 @@
-//! What is wrong with the `runs-on` labels of GitHub workflow files, and where.
+//! What is wrong with the `runs-on` labels of GitHub workflow files, and where; and jobs that keep their own run
+//! from being re-run.
 //!
 //! Bytes in, findings out: it reads no file, runs nothing and asks nobody. What is known only when a
 //! workflow runs is never taken for a mistake; a note says what could not be checked.
@@ -12,6 +13,7 @@ mod expression;
 mod file;
 mod finding;
 mod functions;
+mod gates;
 mod matrix;
 mod mistakes;
 mod near_miss;

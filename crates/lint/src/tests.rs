@@ -4,6 +4,7 @@ use super::*;
 
 mod broken;
 mod calls;
+mod gates;
 mod labels;
 mod matrices;
 mod sharing;

@@ -18,6 +18,16 @@ pub(crate) struct Job {
     /// The workflow that it calls, and what it hands in.
     pub(crate) uses: Option<String>,
     pub(crate) with: Option<Id>,
+    /// Its `name:`, where it has one.
+    pub(crate) name: Option<String>,
+    pub(crate) steps: Option<Id>,
+}
+
+impl Job {
+    /// Whether GitHub shows its check run under this name.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name.as_deref().unwrap_or(&self.key) == name
+    }
 }
 
 /// The jobs of a file in their order; nothing where it has none, and so is no workflow.
@@ -48,6 +58,11 @@ fn job(tree: &Tree, key: Id, body: Id) -> Job {
             .and_then(|uses| tree.scalar(uses))
             .map(|uses| uses.text.clone()),
         with: tree.get(body, "with"),
+        name: tree
+            .get(body, "name")
+            .and_then(|name| tree.scalar(name))
+            .map(|name| name.text.clone()),
+        steps: tree.get(body, "steps"),
     }
 }
 

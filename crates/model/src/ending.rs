@@ -5,11 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CheckRunId, Sha};
 use crate::reason::Refusal;
-
-/// What people see a check run of ours by.
-pub const CHECK_NAME: &str = "Reprise";
 
 /// How the end of a launch is made visible. It stands in the launch's claim: it must be told also
 /// where whoever gave up did not live to tell it.
@@ -52,32 +48,6 @@ pub enum Telling {
     Done,
     /// GitHub refused it for good.
     Refused(Refusal),
-}
-
-/// A check run that is wanted: completed, and failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckRunOrder {
-    /// The commit.
-    pub head: Sha,
-    /// By which it is found again.
-    pub external_id: String,
-    /// One line.
-    pub title: String,
-    /// Markdown.
-    pub summary: String,
-}
-
-/// A check run of ours that GitHub has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CheckRunSeen {
-    /// GitHub's number for it.
-    pub id: CheckRunId,
-    /// What it was made with.
-    pub external_id: Option<String>,
-    /// Its line.
-    pub title: Option<String>,
-    /// Its Markdown.
-    pub summary: Option<String>,
 }
 
 /// What became of a request that changes something.

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use reprise_model::ids::RunId;
 use reprise_model::job::Conclusion;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey, TrackedState};
 use reprise_store::{DueKey, Store, StoreError};
@@ -25,8 +26,10 @@ const LONGEST_IN_QUEUE: SignedDuration = SignedDuration::from_hours(24);
 /// When the store cannot be read.
 pub async fn check_at_rest(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
     let ledger = ledger(universe).await?;
+    let unconcluded = unconcluded(universe).await?;
     let mut broken =
         universe.look(|world, _| invariants::check_at_rest(world, universe.mandate, &ledger));
+    broken.extend(unconcluded);
     if universe.mandate.retries_only {
         broken.extend(claimed(universe));
     } else {
@@ -35,6 +38,49 @@ pub async fn check_at_rest(universe: &Universe) -> Result<Vec<Broken>, StoreErro
         broken.extend(shared_instances(universe).await?);
     }
     Ok(broken)
+}
+
+/// 11: runs of which people are not told to the end what became of their interrupted jobs, and gates at which
+/// a merge queue waits for ever.
+async fn unconcluded(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
+    let mut runs = Vec::new();
+    for key in all_runs(universe) {
+        let found = universe.store.run(&key).await?;
+        let is_interrupted = found.is_some_and(|found| !found.record.jobs.is_empty());
+        if is_interrupted {
+            runs.push(key.run_id);
+        }
+    }
+    let gated = universe.look(|world, _| invariants::with_gates(world));
+    let gated = gated.into_iter().filter(|_| universe.mandate.gates);
+    runs.extend(gated);
+    let untold = universe.look(|world, _| {
+        let stuck = |id: &RunId| {
+            let run = world.github().run(*id);
+            run.is_some_and(|run| invariants::is_stuck(world, run))
+        };
+        let ended = runs.into_iter().filter(|run| !stuck(run));
+        let untold = ended.filter_map(|run| invariants::unconcluded(world, run));
+        untold.collect::<Vec<String>>()
+    });
+    let untold = untold.into_iter();
+    Ok(untold
+        .map(|what| Broken {
+            invariant: 11,
+            what,
+        })
+        .collect())
+}
+
+fn all_runs(universe: &Universe) -> Vec<RunKey> {
+    universe.look(|world, _| {
+        let runs = world.github().runs();
+        let key = |run: &reprise_world::github::Run| RunKey {
+            repository: run.spec.repository.clone(),
+            run_id: run.id,
+        };
+        runs.map(key).collect()
+    })
 }
 
 /// 7: what was claimed to be launched where nothing is to be launched.
@@ -70,7 +116,7 @@ fn claims(universe: &Universe) -> impl Iterator<Item = ClaimKey> {
     let written = universe.written().into_iter();
     written.filter_map(|key| match key {
         DueKey::Claim(key) => Some(key),
-        DueKey::Instance(_) | DueKey::Run(_) => None,
+        DueKey::Instance(_) | DueKey::Run(_) | DueKey::Check(_) => None,
     })
 }
 
@@ -141,16 +187,8 @@ fn waited_in_vain(world: &World) -> Vec<ClaimKey> {
 
 /// What the store says of the jobs of all runs.
 async fn ledger(universe: &Universe) -> Result<Ledger, StoreError> {
-    let keys: Vec<RunKey> = universe.look(|world, _| {
-        let runs = world.github().runs();
-        let key = |run: &reprise_world::github::Run| RunKey {
-            repository: run.spec.repository.clone(),
-            run_id: run.id,
-        };
-        runs.map(key).collect()
-    });
     let mut ledger = Ledger::new();
-    for key in keys {
+    for key in all_runs(universe) {
         let Some(found) = universe.store.run(&key).await? else {
             continue;
         };

@@ -261,7 +261,7 @@ const FORGOTTEN: [&str; 3] = ["comes-up", "not-queued", "not-launched"];
 const CHANGES: [&str; 4] = ["accepted", "not-now", "unclear", "refused"];
 
 /// How a message may end, beside being ignored.
-const OUTCOMES: [&str; 12] = [
+const OUTCOMES: [&str; 13] = [
     "unsigned",
     "wrong-signature",
     "unparsable",
@@ -274,6 +274,7 @@ const OUTCOMES: [&str; 12] = [
     "launch-refused",
     "evidence-stored",
     "bound",
+    "gate-opened",
 ];
 
 fn decisions() -> Vec<Row> {
@@ -301,6 +302,8 @@ fn decisions() -> Vec<Row> {
         told("launch-again", &ASKED_AGAIN),
         told("still-queued", &FORGOTTEN),
         told("check-run", &CHANGES),
+        told("told", &CHANGES),
+        told("gate", &["opened", "passed", "failed", "too-late"]),
         told("landed", &["on-spot-after-all"]),
         told("cancel-run", &CHANGES),
         told("launch-left", &["held-by-another"]),

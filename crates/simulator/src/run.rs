@@ -279,6 +279,7 @@ impl<'a> Driver<'a> {
                 .and_then(|found| found.record.due),
             DueKey::Run(key) => store.run(key).await?.and_then(|found| found.record.due),
             DueKey::Claim(key) => store.claim(key).await?.and_then(|found| found.record.due),
+            DueKey::Check(key) => store.check(key).await?.and_then(|found| found.record.due),
         };
         Ok(due.is_some())
     }
@@ -286,7 +287,7 @@ impl<'a> Driver<'a> {
     /// Whether a record waits for a job that GitHub never ends; it is looked at for a month.
     fn is_stuck(&self, key: &DueKey) -> bool {
         let run = match key {
-            DueKey::Run(run) => run.run_id,
+            DueKey::Run(run) | DueKey::Check(run) => run.run_id,
             DueKey::Instance(_) | DueKey::Claim(_) => return false,
         };
         self.universe.look(|world, _| {

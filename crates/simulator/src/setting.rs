@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
-use reprise_config::{FleetSettings, Place, Settings};
+use reprise_config::{CheckSettings, FleetSettings, Place, Settings};
 use reprise_engine::offer::{FleetOffer, Limits, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
@@ -119,6 +119,14 @@ pub fn controller(
             ..fleet(world, held_back)
         }),
         redeliver: Some(REDELIVER),
+        checks: CheckSettings {
+            merge_queues: if mandate.gates {
+                vec![WildMatch::new("*")]
+            } else {
+                Vec::new()
+            },
+            ..CheckSettings::default()
+        },
     }
 }
 

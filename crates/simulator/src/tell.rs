@@ -21,6 +21,12 @@ pub fn tell(tale: &Tale) -> String {
         Tale::RunCompleted { run, conclusion } => {
             format!("{} ends: {}", r(run), conclusion.as_str())
         }
+        Tale::CheckWritten {
+            run,
+            name,
+            state,
+            title,
+        } => format!("{} shows {name}, {}: {title}", r(run), state.as_str()),
         Tale::RunCancelled { run, by } => format!("{} is cancelled by {by}", r(run)),
         Tale::RerunAccepted { run, asked, by } => {
             format!("{} is a re-run of {} for {by}", r(run), a(asked))

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use reprise_model::breaker::Breakers;
+use reprise_model::check::CheckEntry;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
@@ -44,6 +45,10 @@ impl Store for AnyStore {
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Versioned<LaunchClaim>>, StoreError> {
         of_either!(self, store => store.claim(key))
+    }
+
+    async fn check(&self, key: &RunKey) -> Result<Option<Versioned<CheckEntry>>, StoreError> {
+        of_either!(self, store => store.check(key))
     }
 
     async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {

@@ -7,6 +7,7 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use reprise_model::breaker::Breakers;
+use reprise_model::check::CheckEntry;
 use reprise_model::ids::Repository;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
@@ -76,6 +77,15 @@ pub enum Change {
         /// When it may be deleted.
         expires_at: Timestamp,
     },
+    /// Write what GitHub shows of a run.
+    PutCheck {
+        /// The record.
+        entry: CheckEntry,
+        /// What it replaces.
+        expect: Expect,
+        /// When it may be deleted.
+        expires_at: Timestamp,
+    },
     /// Write the breakers of the stack's pools. There is one such record.
     PutBreakers {
         /// The record.
@@ -96,6 +106,8 @@ pub enum DueKey {
     Run(RunKey),
     /// An instance is to be launched.
     Claim(ClaimKey),
+    /// What GitHub shows of a run may have to say something else.
+    Check(RunKey),
 }
 
 /// What is due, and what comes next.
@@ -165,6 +177,12 @@ pub trait Store: Send + Sync + 'static {
         &self,
         key: &ClaimKey,
     ) -> impl Future<Output = Result<Option<Versioned<LaunchClaim>>, StoreError>> + Send;
+
+    /// What GitHub shows of a run.
+    fn check(
+        &self,
+        key: &RunKey,
+    ) -> impl Future<Output = Result<Option<Versioned<CheckEntry>>, StoreError>> + Send;
 
     /// The breakers of the stack's pools.
     fn breakers(

@@ -1,4 +1,4 @@
-//! The four kinds of record as any backend sees them: a key, a few columns, a body.
+//! The five kinds of record as any backend sees them: a key, a few columns, a body.
 //!
 //! The columns are copies for indexes and for people; only the body is believed.
 
@@ -6,6 +6,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use reprise_model::breaker::{BreakerState, Breakers};
+use reprise_model::check::CheckEntry;
 use reprise_model::ids::{AccountId, InstanceId, JobId, Region, Repository, RunId};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{
@@ -26,6 +27,7 @@ pub(crate) enum Kind {
     Run,
     Claim,
     Breakers,
+    Check,
 }
 
 impl Kind {
@@ -35,13 +37,20 @@ impl Kind {
             Self::Run => "run",
             Self::Claim => "claim",
             Self::Breakers => "breakers",
+            Self::Check => "check",
         }
     }
 
     pub(crate) fn parse(word: &str) -> Option<Self> {
-        [Self::Instance, Self::Run, Self::Claim, Self::Breakers]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        [
+            Self::Instance,
+            Self::Run,
+            Self::Claim,
+            Self::Breakers,
+            Self::Check,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
     }
 }
 
@@ -58,6 +67,14 @@ impl RecordKey {
         Self {
             kind: Kind::Breakers,
             text: "spot".to_owned(),
+        }
+    }
+
+    /// That of what GitHub shows of a run: the run's own, of another kind.
+    pub(crate) fn check(key: &RunKey) -> Self {
+        Self {
+            kind: Kind::Check,
+            ..Self::from(key)
         }
     }
 
@@ -126,7 +143,7 @@ pub(crate) struct Columns {
     pub(crate) ended_at: Option<Timestamp>,
 }
 
-/// One of the four records.
+/// One of the five records.
 pub(crate) trait Record: Serialize + DeserializeOwned {
     fn key(&self) -> RecordKey;
     fn columns(&self) -> Columns;
@@ -216,6 +233,25 @@ impl Record for Breakers {
     }
 }
 
+impl Record for CheckEntry {
+    fn key(&self) -> RecordKey {
+        RecordKey::check(&self.key)
+    }
+
+    fn columns(&self) -> Columns {
+        let told = self.told.as_ref();
+        Columns {
+            state: told.map_or("untold", |told| told.state.as_str()),
+            repository: Some(self.key.repository.clone()),
+            run_id: Some(self.key.run_id),
+            job_id: None,
+            instance_id: None,
+            due: self.due,
+            ended_at: None,
+        }
+    }
+}
+
 /// A run stands where the job stands that has the most before it.
 fn run_state(entry: &RunEntry) -> &'static str {
     let rank = |state: &TrackedState| match state {
@@ -289,6 +325,11 @@ impl TryFrom<&Change> for Write {
                 expect,
                 expires_at,
             } => Self::new(claim, *expect, *expires_at),
+            Change::PutCheck {
+                entry,
+                expect,
+                expires_at,
+            } => Self::new(entry, *expect, *expires_at),
             Change::PutBreakers {
                 breakers,
                 expect,

@@ -4,6 +4,7 @@
 //! people is not decided here.
 
 use jiff::Timestamp;
+use reprise_model::check::CheckState;
 use reprise_model::ids::{InstanceId, JobId, Repository, RunAttempt, RunId};
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
@@ -114,6 +115,17 @@ pub enum Tale {
         run: NamedRun,
         /// How.
         conclusion: Conclusion,
+    },
+    /// A check run was written about a run.
+    CheckWritten {
+        /// The run.
+        run: NamedRun,
+        /// The check run's name.
+        name: String,
+        /// Where it stands.
+        state: CheckState,
+        /// Its line.
+        title: String,
     },
     /// A run was cancelled.
     RunCancelled {
@@ -300,6 +312,12 @@ impl World {
                 carried_over,
             },
             HappeningKind::RunCompleted { conclusion } => Tale::RunCompleted { run, conclusion },
+            HappeningKind::CheckWritten { name, state, title } => Tale::CheckWritten {
+                run,
+                name,
+                state,
+                title,
+            },
             HappeningKind::CancelAccepted { by } => Tale::RunCancelled { run, by },
             HappeningKind::RerunAccepted { asked, by } => Tale::RerunAccepted {
                 run,

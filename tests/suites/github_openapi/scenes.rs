@@ -364,6 +364,7 @@ fn check_runs(talk: &mut Talk) -> Result<()> {
     let object = body.as_object_mut().context("it is one")?;
     object.remove("head_sha");
     talk.write(&one, body.clone(), 200)?;
+    check_run_of_a_run(talk, &list, &head.to_string())?;
     talk.write(&format!("{checks}/1"), body.clone(), 404)?;
     body["head_sha"] = json!("0000000000000000000000000000000000000000");
     talk.order(checks, body.clone(), 422)?;
@@ -372,6 +373,40 @@ fn check_runs(talk: &mut Talk) -> Result<()> {
     body["head_sha"] = json!(head);
     talk.order(checks, body, 403)?;
     talk.github.faults_mut().no_checks_read = false;
+    Ok(())
+}
+
+/// One that is opened, concluded, and opened again.
+fn check_run_of_a_run(talk: &mut Talk, list: &str, head: &str) -> Result<()> {
+    let checks = "/repos/acme/shop/check-runs";
+    let mut body = json!({
+        "name": "Reprise merge queue (ci.yml)",
+        "head_sha": head,
+        "external_id": "1",
+        "status": "in_progress",
+        "output": { "title": "The run is waited for", "summary": "" },
+    });
+    let made = talk.order(checks, body.clone(), 201)?;
+    ensure!(made["conclusion"].is_null(), "{made}");
+    let one = format!("{checks}/{}", made["id"]);
+    body.as_object_mut()
+        .context("it is one")?
+        .remove("head_sha");
+    for conclusion in ["success", "neutral", "failure"] {
+        body["status"] = json!("completed");
+        body["conclusion"] = json!(conclusion);
+        let written = talk.write(&one, body.clone(), 200)?;
+        ensure!(written["conclusion"] == conclusion, "{written}");
+    }
+    body["status"] = json!("in_progress");
+    body.as_object_mut()
+        .context("it is one")?
+        .remove("conclusion");
+    let again = talk.write(&one, body, 200)?;
+    ensure!(again["status"] == "in_progress", "{again}");
+    let name = "check_name=Reprise%20merge%20queue%20(ci.yml)";
+    let shown = talk.ask("GET", &format!("{list}?{name}&filter=all"), 200)?;
+    ensure!(shown["total_count"] == 1, "{shown}");
     Ok(())
 }
 

@@ -127,6 +127,9 @@ types = [
   {{ name = "m7a.large", cpu = 2, ram = 8 }},
 ]
 
+[checks]
+merge_queue = ["acme/*"]
+
 [runner]
 table = "{table}"
 role_id = "{role}"

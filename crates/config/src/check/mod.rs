@@ -3,6 +3,7 @@
 mod api;
 mod aws;
 mod breaker;
+mod checks;
 mod fleet;
 mod github;
 mod images;
@@ -50,9 +51,11 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let store = store::store(checker, file.store, region);
     let rules = Rules {
         ec2_rate_percent: rules::ec2_rate(checker, request_rate_percent),
+        merge_gate_limit: checks::merge_queue_limit(checker, &file.checks),
         longest_wait: limits::longest_wait(checker, file.limits.longest_wait),
         ..rules::rules(checker, &file.retry, &file.fleet, file.tags)
     };
+    let checks = checks::checks(checker, &file.checks);
     let sweep_every = rules::sweep_every(checker, &file.retry);
     let limits = limits::limits(checker, file.limits, &regions);
     let images = images::images(checker, file.images);
@@ -88,6 +91,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
             places: regions.iter().map(place).collect(),
             fleet,
             redeliver,
+            checks,
         },
         regions,
     })

@@ -204,6 +204,44 @@ fn what_would_find_nothing_that_was_lost_is_a_mistake_but_may_be_switched_off() 
 }
 
 #[test]
+fn a_merge_queue_of_which_nothing_could_be_told_is_a_mistake() {
+    let checks = |lines: &str| format!("{GOOD}\n[checks]\n{lines}");
+    insta::assert_snapshot!(all_bad(&[
+        &checks("merge_queue = [\"acme shop\"]"),
+        &checks("merge_queue_workflows = [\"CI\"]"),
+        &checks("merge_queue = [\"acme/*\"]\nmerge_queue_workflows = [\"\"]"),
+        &checks("merge_queue_limit = \"4m\""),
+        &checks("merge_queue_limit = \"7h\""),
+        &checks("merge_queue = true"),
+    ]));
+}
+
+#[test]
+fn people_are_told_of_interruptions_and_no_merge_queue_waits_unless_it_is_said() {
+    let shop = "acme/Shop".parse().expect("valid");
+    let usual = good(GOOD, &[]).settings;
+    assert!(usual.checks.reports);
+    assert!(!usual.checks.gates(&shop, Some("CI")));
+    assert_eq!(usual.rules.merge_gate_limit.as_mins(), 60);
+    let changed = [
+        ("REPRISE__CHECKS__REPORTS", "false"),
+        ("REPRISE__CHECKS__MERGE_QUEUE", "[\"acme/shop\"]"),
+        ("REPRISE__CHECKS__MERGE_QUEUE_WORKFLOWS", "[\"C*\"]"),
+        ("REPRISE__CHECKS__MERGE_QUEUE_LIMIT", "90m"),
+    ];
+    let settings = good(GOOD, &changed).settings;
+    assert!(!settings.checks.reports);
+    assert!(settings.checks.gates(&shop, Some("CI")));
+    assert!(!settings.checks.gates(&shop, Some("Docs")));
+    assert!(
+        !settings
+            .checks
+            .gates(&"acme/site".parse().expect("valid"), Some("CI"))
+    );
+    assert_eq!(settings.rules.merge_gate_limit.as_mins(), 90);
+}
+
+#[test]
 fn what_becomes_of_a_job_without_a_machine_is_configured() {
     let changed = [
         ("REPRISE__FLEET__MOST_LAUNCHES", "5"),

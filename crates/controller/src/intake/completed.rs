@@ -91,6 +91,9 @@ impl<P: Ports> Controller<P> {
                 {
                     self.settled(repository, job, &reason, None);
                 }
+                if has_evidence && reason != SettleReason::Succeeded {
+                    Box::pin(self.tell_left_alone(repository, job, &reason)).await;
+                }
                 if reason != SettleReason::Succeeded {
                     self.wake_run(repository, job).await?;
                 }

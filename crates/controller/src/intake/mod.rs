@@ -7,6 +7,7 @@
 pub(crate) mod attempts;
 mod completed;
 mod ec2_event;
+mod gates;
 mod in_progress;
 mod judge;
 mod letter;
@@ -17,6 +18,7 @@ mod webhook;
 
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
+pub(crate) use self::gates::Gates;
 pub(crate) use self::letter::Letter;
 pub(crate) use self::queued::{LedBy, wanted};
 
@@ -53,6 +55,8 @@ pub enum Outcome {
     EvidenceStored,
     /// A runner took a job: its instance was told.
     Bound,
+    /// A merge queue waits for the run from now on.
+    GateOpened,
 }
 
 /// Why a webhook is not believed.
@@ -82,6 +86,7 @@ impl Outcome {
             Self::LaunchRefused(_) => "launch-refused",
             Self::EvidenceStored => "evidence-stored",
             Self::Bound => "bound",
+            Self::GateOpened => "gate-opened",
         }
     }
 }

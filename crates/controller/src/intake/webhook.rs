@@ -23,6 +23,7 @@ impl<P: Ports> Controller<P> {
         match event.action {
             JobAction::Queued => {
                 let (repository, job) = (&event.repository, &event.job);
+                self.gate_of_job(repository, job).await?;
                 Box::pin(self.queued(repository, job, LedBy::Message)).await
             }
             JobAction::Completed => Box::pin(self.completed(&event.repository, &event.job)).await,
@@ -38,11 +39,11 @@ impl<P: Ports> Controller<P> {
     async fn workflow_run(&self, event: WorkflowRunEvent) -> Result<Outcome, WorkError> {
         match event.action {
             RunAction::Completed => {
+                self.gate_has_news(&event.run).await?;
                 Box::pin(self.run_completed(&event.repository, event.run.id)).await
             }
-            RunAction::Requested | RunAction::InProgress | RunAction::Unknown(_) => {
-                Ok(Outcome::Ignored(IgnoreReason::NothingToDecide))
-            }
+            RunAction::Requested | RunAction::InProgress => self.gate_of_run(&event.run).await,
+            RunAction::Unknown(_) => Ok(Outcome::Ignored(IgnoreReason::NothingToDecide)),
         }
     }
 }

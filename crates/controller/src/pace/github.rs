@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::after;
 use reprise_engine::pace::{Cost, Errand, GitHubAnswer, GitHubPace, NotNow};
 use reprise_engine::strays::ListedRunner;
+use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
-use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::ending::ChangeAnswer;
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, RunnerId, Sha,
 };
@@ -199,6 +200,7 @@ impl<'a, P: Ports> InTurn<'a, P> {
                 let error = self.controller.not_asked(operation, not_now);
                 return ChangeReply {
                     answer: ChangeAnswer::NotNow,
+                    check_run: None,
                     retry_after: error.retry_after,
                     detail: error.source.to_string(),
                 };
@@ -369,8 +371,9 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
         &self,
         repository: &Repository,
         head: &Sha,
+        name: &str,
     ) -> Result<Vec<CheckRunSeen>, PortError> {
-        let call = Box::pin(self.controller.github.check_runs(repository, head));
+        let call = Box::pin(self.controller.github.check_runs(repository, head, name));
         let operation = "read the check runs of a commit";
         self.ask(repository.owner(), Cost::READ, operation, call)
             .await

@@ -1,5 +1,5 @@
 //! What is due and has not begun yet: re-runs and looks at instances first, launches after them, and what is
-//! told of jobs that get no machine last.
+//! people are told last.
 //!
 //! Hundreds of launches may be due at once and wait for EC2; nothing of the others waits for them. And
 //! hundreds of jobs may be refused at once: nobody's machine waits until all of that is told. Which of the
@@ -13,6 +13,7 @@ use reprise_store::DueKey;
 pub(super) struct Backlog {
     first: VecDeque<DueKey>,
     launches: VecDeque<DueKey>,
+    checks: VecDeque<DueKey>,
     tellings: VecDeque<DueKey>,
 }
 
@@ -23,24 +24,30 @@ pub(super) struct Places {
     pub(super) launch: bool,
     /// For a telling.
     pub(super) telling: bool,
+    /// For what people are told of a run.
+    pub(super) check: bool,
 }
 
 impl Backlog {
     /// Each in the order given, which is that of the due times. `tellings` are the claims that are known to
     /// be no launches.
     pub(super) fn new(keys: impl IntoIterator<Item = DueKey>, tellings: &BTreeSet<DueKey>) -> Self {
+        let (checks, keys): (VecDeque<DueKey>, VecDeque<DueKey>) =
+            keys.into_iter().partition(is_check);
         let (claims, first): (VecDeque<DueKey>, _) = keys.into_iter().partition(is_launch);
         let is_telling = |key: &DueKey| tellings.contains(key);
         let (tellings, launches) = claims.into_iter().partition(is_telling);
         Self {
             first,
             launches,
+            checks,
             tellings,
         }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_empty() && self.launches.is_empty() && self.tellings.is_empty()
+        let all = [&self.first, &self.launches, &self.checks, &self.tellings];
+        all.iter().all(|queue| queue.is_empty())
     }
 
     /// A claim that was taken for a launch is a telling.
@@ -50,9 +57,14 @@ impl Backlog {
 
     /// What is begun next, where there is a place for it.
     pub(super) fn take(&mut self, places: Places) -> Option<DueKey> {
-        let Places { launch, telling } = places;
+        let Places {
+            launch,
+            telling,
+            check,
+        } = places;
         let first = self.first.pop_front();
         let next = first.or_else(|| self.launches.pop_front_if(|_| launch));
+        let next = next.or_else(|| self.checks.pop_front_if(|_| check));
         next.or_else(|| self.tellings.pop_front_if(|_| telling))
     }
 }
@@ -60,7 +72,14 @@ impl Backlog {
 pub(super) fn is_launch(key: &DueKey) -> bool {
     match key {
         DueKey::Claim(_) => true,
-        DueKey::Run(_) | DueKey::Instance(_) => false,
+        DueKey::Run(_) | DueKey::Instance(_) | DueKey::Check(_) => false,
+    }
+}
+
+pub(super) fn is_check(key: &DueKey) -> bool {
+    match key {
+        DueKey::Check(_) => true,
+        DueKey::Run(_) | DueKey::Instance(_) | DueKey::Claim(_) => false,
     }
 }
 
@@ -88,6 +107,7 @@ mod tests {
     const ALL: Places = Places {
         launch: true,
         telling: true,
+        check: true,
     };
 
     fn backlog(keys: &[DueKey]) -> Backlog {
@@ -106,11 +126,23 @@ mod tests {
     }
 
     #[test]
+    fn what_people_are_told_of_a_run_goes_after_all_machines() {
+        let DueKey::Run(run) = rerun() else {
+            panic!("it is one");
+        };
+        let told = DueKey::Check(run);
+        let mut backlog = backlog(&[launch(9), told.clone(), launch(1), rerun()]);
+        let taken: Vec<DueKey> = std::iter::from_fn(|| backlog.take(ALL)).collect();
+        assert_eq!(taken, [rerun(), launch(1), told, launch(9)]);
+    }
+
+    #[test]
     fn launches_and_tellings_stay_while_none_may_begin() {
         let mut backlog = backlog(&[launch(9), launch(1), rerun()]);
         let none = Places {
             launch: false,
             telling: false,
+            check: false,
         };
         assert_eq!(backlog.take(none), Some(rerun()));
         assert_eq!(backlog.take(none), None);

@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_engine::backoff::after;
 use reprise_engine::look;
 use reprise_engine::pace::Errand;
-use reprise_model::ending::CheckRunSeen;
+use reprise_model::check::CheckRunSeen;
 use reprise_model::ids::{Repository, RunAttempt, RunId};
 use reprise_model::job::Job;
 use reprise_model::ledger::LaunchClaim;

@@ -3,10 +3,11 @@
 //! Everything here may be interrupted anywhere: a record that is claimed is due again at its
 //! deadline, for any replica. A record whose work fails rests, without holding a place that others
 //! could have. Re-runs and looks at instances go before launches, however many of these are due, and
-//! launches before what is told of jobs that get no machine.
+//! launches before what people are told.
 
 mod backlog;
 mod calls;
+mod checks;
 mod desk;
 mod equip;
 mod in_time;
@@ -29,7 +30,7 @@ use reprise_store::{DueKey, DueList, Store, StoreError};
 use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
-use self::backlog::{Backlog, Places, is_launch};
+use self::backlog::{Backlog, Places, is_check, is_launch};
 pub(crate) use self::calls::Calls;
 pub(crate) use self::desk::Desk;
 pub(crate) use self::looks::Looks;
@@ -49,6 +50,9 @@ const LAUNCHES: usize = 24;
 
 /// How many are told of at once at most. Of one run's jobs one is told of at a time anyway.
 const TELLINGS: usize = 4;
+
+/// How many runs people are told of at once at most.
+const CHECKS: usize = 8;
 
 /// How much of what is due is listed: all of it, but for a day on which nobody would list it either.
 const LISTED: usize = 10_000;
@@ -155,6 +159,7 @@ impl<P: Ports> Worker<P> {
         Places {
             launch: launches.len() < LAUNCHES,
             telling: tellings.len() < TELLINGS,
+            check: self.busy.iter().filter(|key| is_check(key)).count() < CHECKS,
         }
     }
 
@@ -259,6 +264,7 @@ impl<P: Ports> Controller<P> {
             DueKey::Claim(claim) => return self.work_on_claim(claim, tells).await,
             DueKey::Instance(instance) => self.look_late(instance).await?,
             DueKey::Run(run) => self.work_on_run(run).await?,
+            DueKey::Check(run) => self.tell_run(run).await?,
         }
         Ok(Done::Work)
     }

@@ -5,16 +5,12 @@
 //! back to a read. Of one run's jobs one is told of at a time, by what was read for all of them
 //! ([`super::looks`]).
 
-use std::sync::Arc;
-
 use reprise_engine::no_machine::{self, Asked, CheckWords, EndStep, JobWords};
 use reprise_engine::pace::Errand;
-use reprise_model::ending::{ChangeAnswer, CheckRunOrder};
-use reprise_model::ids::{CheckRunId, Repository, Sha};
+use reprise_model::check::CHECK_NAME;
 use reprise_model::job::Job;
 use reprise_model::ledger::LaunchClaim;
-use reprise_model::reason::Refusal;
-use tracing::{info, warn};
+use tracing::info;
 
 use super::looks::{Checks, Look, Visitor};
 use crate::claims::Claimed;
@@ -75,7 +71,7 @@ impl<P: Ports> Controller<P> {
             match no_machine::decide(claim, read.job(), read.checks(), self.now()) {
                 EndStep::ReadJob => read.job = Some(self.waiting_job(&look, visitor).await?),
                 EndStep::ReadChecks(head) => {
-                    let reading = self.our_checks(repository, &head);
+                    let reading = self.our_checks(repository, &head, CHECK_NAME);
                     let operation = "read the check runs of a commit";
                     let seen = self.see(&mut checks, visitor, operation, reading);
                     read.checks = Some(seen.await?);
@@ -120,52 +116,6 @@ impl<P: Ports> Controller<P> {
         let jobs = self.jobs_seen(look, visitor, Errand::Read).await?;
         let id = visitor.claim.key.job_id;
         Ok(jobs.and_then(|jobs| jobs.iter().find(|job| job.id == id).cloned()))
-    }
-
-    async fn our_checks(&self, repository: &Repository, head: &Sha) -> Result<Checks, WorkError> {
-        if let Some(refusal) = self.no_checks.at(self.now()) {
-            return Ok(Err(refusal));
-        }
-        match self
-            .github_for(Errand::Read)
-            .check_runs(repository, head)
-            .await
-        {
-            Ok(checks) => Ok(Ok(Arc::new(checks))),
-            Err(error) => match error.refusal() {
-                Some(refusal) => {
-                    self.denied(&refusal);
-                    Ok(Err(refusal))
-                }
-                None => Err(error.into()),
-            },
-        }
-    }
-
-    async fn write_check(
-        &self,
-        repository: &Repository,
-        known: Option<CheckRunId>,
-        order: &CheckRunOrder,
-    ) -> ChangeReply {
-        let reply = self
-            .github_for(Errand::Read)
-            .write_check_run(repository, known, order)
-            .await;
-        if let ChangeAnswer::Refused(refusal) = &reply.answer {
-            self.denied(refusal);
-        }
-        reply
-    }
-
-    fn denied(&self, refusal: &Refusal) {
-        if self.no_checks.note(refusal, self.now()) {
-            warn!(
-                detail = refusal.message,
-                "GitHub lets the App write no check runs: jobs that get no machine say so in this log \
-                 alone; give the App the permission Checks: write"
-            );
-        }
     }
 }
 

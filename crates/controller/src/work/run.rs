@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
 use crate::logging::chain;
+use crate::pace::InTurn;
 use crate::ports::{GitHub, PortError, Ports, RerunReply};
 use crate::together::together;
 
@@ -98,6 +99,8 @@ impl<P: Ports> Controller<P> {
             RunStep::Done => report::done(&entry),
             RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer => {}
         }
+        // After the POST, which waits for nothing.
+        self.retell(&claimed.record, &entry).await;
         Ok(())
     }
 
@@ -148,6 +151,7 @@ impl<P: Ports> Controller<P> {
             .await?;
         if let Some(entry) = answered {
             self.report_changes(asked, &entry).await;
+            self.retell(asked, &entry).await;
         }
         Ok(())
     }
@@ -179,7 +183,9 @@ impl<P: Ports> Controller<P> {
         };
         complain(&claimed.record, &error);
         let entry = run::refused(claimed.record.clone(), refusal, self.now(), self.jitter());
-        self.commit_run(claimed, &entry).await
+        self.commit_run(claimed, &entry).await?;
+        self.retell(&claimed.record, &entry).await;
+        Ok(())
     }
 
     async fn postpone(
@@ -235,20 +241,15 @@ impl<P: Ports> Controller<P> {
     }
 
     /// All jobs of the current attempt, and the verdict on each unsuccessful one that the ledger
-    /// does not know. Their hosts are looked at together: one call to EC2 answers for all.
+    /// does not know.
     async fn read_jobs(&self, entry: &RunEntry, read: &mut Read) -> Result<(), WorkError> {
         let repository = &entry.key.repository;
         let mut attempts = Attempts::new(self.github_for(Errand::Rerun), entry.key.clone());
         let jobs = attempts.jobs(read.run.run_attempt).await?.to_vec();
-        let unknown: Vec<&Job> = jobs
-            .iter()
-            .filter(|job| job.is_unsuccessful() && !entry.jobs.contains_key(&job.id))
-            .collect();
-        let looks = together(unknown.iter().map(|job| self.look(repository, job))).await;
-        for (job, look) in unknown.into_iter().zip(looks) {
-            let verdict = self.conclude(repository, job, look?, &mut attempts).await?;
-            read.verdicts.insert(job.id, verdict);
-        }
+        let is_known = |id| entry.jobs.contains_key(&id);
+        read.verdicts = self
+            .verdicts_on(repository, &jobs, is_known, &mut attempts)
+            .await?;
         if !entry.notes.requeued.is_empty() {
             read.policies = self.present_policies(repository, &jobs);
         }
@@ -268,6 +269,28 @@ impl<P: Ports> Controller<P> {
         };
         let unsuccessful = jobs.iter().filter(|job| job.is_unsuccessful());
         unsuccessful.map(|job| (job.id, policy(job))).collect()
+    }
+
+    /// The verdict on each unsuccessful job that is not known. Their hosts are looked at together: one call
+    /// to EC2 answers for all.
+    pub(super) async fn verdicts_on(
+        &self,
+        repository: &Repository,
+        jobs: &[Job],
+        is_known: impl Fn(JobId) -> bool,
+        attempts: &mut Attempts<InTurn<'_, P>>,
+    ) -> Result<BTreeMap<JobId, JobVerdict>, WorkError> {
+        let unknown: Vec<&Job> = jobs
+            .iter()
+            .filter(|job| job.is_unsuccessful() && !is_known(job.id))
+            .collect();
+        let looks = together(unknown.iter().map(|job| self.look(repository, job))).await;
+        let mut verdicts = BTreeMap::new();
+        for (job, look) in unknown.into_iter().zip(looks) {
+            let verdict = self.conclude(repository, job, look?, attempts).await?;
+            verdicts.insert(job.id, verdict);
+        }
+        Ok(verdicts)
     }
 
     async fn read_causes(

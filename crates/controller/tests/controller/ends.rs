@@ -60,8 +60,14 @@ async fn a_job_that_gets_no_machine_has_a_failed_check_run_that_says_why() {
         .await;
     let checks = house.github.checks();
     assert_eq!(checks.len(), 1);
-    assert_eq!(checks[0].title, "No machine could be launched for build");
-    assert!(checks[0].summary.contains("no answer came"), "{checks:?}");
+    assert_eq!(
+        checks[0].text.title,
+        "No machine could be launched for build"
+    );
+    assert!(
+        checks[0].text.summary.contains("no answer came"),
+        "{checks:?}"
+    );
     assert!(house.github.cancelled().is_empty());
     house.pass(3_600).await;
     assert_eq!(house.github.check_posts(), 1);
@@ -202,7 +208,7 @@ async fn a_job_with_a_bad_label_reads_what_is_wrong_with_it_and_its_run_goes_on(
     house.pass(600).await;
     let checks = house.github.checks();
     assert_eq!(checks.len(), 1);
-    assert!(checks[0].summary.contains("cpu=lots"), "{checks:?}");
+    assert!(checks[0].text.summary.contains("cpu=lots"), "{checks:?}");
     assert!(house.github.cancelled().is_empty());
     assert!(house.cloud.launched().is_empty());
     running.stop().await;

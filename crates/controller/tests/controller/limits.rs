@@ -56,12 +56,13 @@ async fn of_two_thousand_jobs_of_one_run_as_many_as_allowed_get_machines_and_all
     for check in &checks {
         assert!(
             check
+                .text
                 .title
                 .contains("asks for a machine that it cannot have"),
             "{check:?}"
         );
         let why = "limits.instances_per_run is 256";
-        assert!(check.summary.contains(why), "{check:?}");
+        assert!(check.text.summary.contains(why), "{check:?}");
     }
     running.stop().await;
 }
@@ -197,7 +198,7 @@ async fn a_job_that_waits_for_room_for_six_hours_is_given_up_and_told_of() {
     );
     let checks = house.github.checks();
     assert_eq!(checks.len(), 1);
-    assert!(checks[0].summary.contains(why), "{:?}", checks[0]);
+    assert!(checks[0].text.summary.contains(why), "{:?}", checks[0]);
     assert!(running.shows(r#"reprise_launches_total{answer="given-up",capacity="spot"} 1"#));
     running.stop().await;
 }

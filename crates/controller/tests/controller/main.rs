@@ -9,6 +9,7 @@
 
 mod asking;
 mod breakers;
+mod checks;
 mod choices;
 mod drains;
 mod ends;

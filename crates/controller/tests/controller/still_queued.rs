@@ -68,7 +68,7 @@ async fn a_job_whose_runner_never_comes_gets_other_machines_and_ends_visibly() {
     assert_eq!(house.cloud.launched().len(), 3, "as many as may be");
     let checks = house.github.checks();
     assert!(
-        checks[0].summary.contains("3 instances were launched"),
+        checks[0].text.summary.contains("3 instances were launched"),
         "{checks:?}"
     );
     running.stop().await;

@@ -50,8 +50,7 @@ fn seen(order: &CheckRunOrder, id: u64) -> CheckRunSeen {
     CheckRunSeen {
         id: CheckRunId(id),
         external_id: Some(order.external_id.clone()),
-        title: Some(order.title.clone()),
-        summary: Some(order.summary.clone()),
+        text: Some(order.text.clone()),
     }
 }
 
@@ -99,7 +98,7 @@ fn the_job_and_the_check_runs_are_read_before_one_is_made() {
     let order = written(step);
     insta::assert_snapshot!(format!(
         "{}\n{}\n\n{}",
-        order.external_id, order.title, order.summary
+        order.external_id, order.text.title, order.text.summary
     ));
     let done = answer(&claim, Asked::Check, &ChangeAnswer::Accepted);
     assert_eq!((end(&done).check, done.due), (Telling::Done, None));
@@ -124,7 +123,11 @@ fn a_repeat_makes_no_second_check_run_and_a_later_attempt_writes_over_it() {
         panic!("{step:?}");
     };
     assert_eq!(id, CheckRunId(7));
-    assert!(again.summary.contains("attempt 2"), "{}", again.summary);
+    assert!(
+        again.text.summary.contains("attempt 2"),
+        "{}",
+        again.text.summary
+    );
 }
 
 #[test]
@@ -260,11 +263,23 @@ fn accounts_arns_and_markdown_of_strangers_are_not_published() {
     else {
         panic!("it is written");
     };
-    assert!(!order.summary.contains("123456789012"), "{}", order.summary);
-    assert!(!order.summary.contains("c2VjcmV0"), "{}", order.summary);
-    assert!(!order.summary.contains("assumed-role"), "{}", order.summary);
+    assert!(
+        !order.text.summary.contains("123456789012"),
+        "{}",
+        order.text.summary
+    );
+    assert!(
+        !order.text.summary.contains("c2VjcmV0"),
+        "{}",
+        order.text.summary
+    );
+    assert!(
+        !order.text.summary.contains("assumed-role"),
+        "{}",
+        order.text.summary
+    );
     let name = "`'@mona' [x](http://example.com) # big`";
-    assert!(order.summary.contains(name), "{}", order.summary);
+    assert!(order.text.summary.contains(name), "{}", order.text.summary);
 }
 
 #[test]
@@ -279,7 +294,7 @@ fn a_refused_job_reads_what_is_wrong_with_its_labels() {
     assert!(!end(&claim).cancels());
     let words = JobWords::Seen(&job);
     let order = written(decide(&claim, words, CheckWords::Seen(&[]), at(30)));
-    insta::assert_snapshot!(format!("{}\n\n{}", order.title, order.summary));
+    insta::assert_snapshot!(format!("{}\n\n{}", order.text.title, order.text.summary));
     let done = answer(&claim, Asked::Check, &ChangeAnswer::Accepted);
     assert_eq!((end(&done).check, done.due), (Telling::Done, None));
 }

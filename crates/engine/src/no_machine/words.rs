@@ -1,37 +1,29 @@
 //! What a developer reads whose job got no machine.
-//!
-//! The job's name is a stranger's and EC2's words may name the account: both end up on a page that, for a
-//! public repository, everybody may read. So names stand between backticks that they cannot end, and
-//! accounts, ARNs and encoded messages are left out; the controller's log has them.
 
-use reprise_model::ending::CheckRunOrder;
+use reprise_model::check::{CHECK_NAME, CheckRunOrder, CheckState, CheckText};
 use reprise_model::ids::{RunId, Sha};
 use reprise_model::instance::Capacity;
 use reprise_model::ledger::LaunchSpec;
 
 use super::{Unserved, Why};
-
-/// The longest reason: GitHub takes more, and nobody reads it.
-const LONGEST_REASON: usize = 600;
-
-/// The longest name in a title. GitHub has none over 100 characters; a matrix may.
-const LONGEST_NAME: usize = 100;
-
-/// What EC2 says before a text that only its account can decode.
-const ENCODED: &str = "Encoded authorization failure message";
+use crate::public::{code, name, one_line, reason};
 
 /// The check run of a job, on its commit.
 pub(super) fn order(job: &Unserved<'_>, head: Sha) -> CheckRunOrder {
-    let name = shortened(&one_line(job.job_name), LONGEST_NAME);
+    let name = name(job.job_name);
     let title = match job.why {
         Why::GivenUp { .. } => format!("No machine could be launched for {name}"),
         Why::Refused(_) => format!("{name} asks for a machine that it cannot have"),
     };
     CheckRunOrder {
         head,
+        name: CHECK_NAME.to_owned(),
         external_id: format!("{}{}", prefix(job.run_id), one_line(job.job_name)),
-        title,
-        summary: summary(job),
+        text: CheckText {
+            state: CheckState::Failure,
+            title,
+            summary: summary(job),
+        },
     }
 }
 
@@ -83,46 +75,4 @@ fn told(wanted: &LaunchSpec) -> String {
         types.join(", "),
         wanted.region
     )
-}
-
-/// Words without what is not for everybody.
-fn reason(words: &str) -> String {
-    let words = words.split(ENCODED).next().unwrap_or_default();
-    let public: Vec<String> = words.split_whitespace().map(public).collect();
-    code(&shortened(&public.join(" "), LONGEST_REASON))
-}
-
-fn public(word: &str) -> String {
-    if word.contains("arn:") {
-        return "(an ARN)".to_owned();
-    }
-    let is_account = |run: &str| run.len() == 12;
-    let digits = |text: char| !text.is_ascii_digit();
-    let account = word.split(digits).find(|run| is_account(run));
-    match account {
-        Some(account) => word.replace(account, "(an account)"),
-        None => word.to_owned(),
-    }
-}
-
-/// A text as it is, whatever Markdown it would be.
-fn code(text: &str) -> String {
-    let text = one_line(text).replace('`', "'");
-    if text.is_empty() {
-        "nothing".to_owned()
-    } else {
-        format!("`{text}`")
-    }
-}
-
-fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    words.join(" ")
-}
-
-fn shortened(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
-        None => text.to_owned(),
-        Some((end, _)) => format!("{} ...", &text[..end]),
-    }
 }

@@ -1,6 +1,7 @@
 //! Check runs, and the cancel of a run.
 
-use reprise_model::ending::{ChangeAnswer, CheckRunOrder};
+use reprise_model::check::{CheckRunOrder, CheckState, CheckText};
+use reprise_model::ending::ChangeAnswer;
 use reprise_model::ids::{CheckRunId, Sha};
 use reprise_model::reason::RefusalKind;
 
@@ -13,9 +14,13 @@ const CANCEL: &str = "/repos/acme/shop/actions/runs/5/cancel";
 fn order() -> CheckRunOrder {
     CheckRunOrder {
         head: Sha::new("c0ffee"),
+        name: "Reprise".to_owned(),
         external_id: "5/build".to_owned(),
-        title: "No machine".to_owned(),
-        summary: "EC2 has none.".to_owned(),
+        text: CheckText {
+            state: CheckState::Failure,
+            title: "No machine".to_owned(),
+            summary: "EC2 has none.".to_owned(),
+        },
     }
 }
 
@@ -35,13 +40,14 @@ fn kind(reply: &ChangeReply) -> Option<RefusalKind> {
 }
 
 #[tokio::test]
-async fn a_check_run_is_made_completed_and_failed_on_its_commit() {
+async fn a_check_run_is_made_on_its_commit_and_its_number_is_known() {
     let server = installed().await;
     let made = ResponseTemplate::new(201).set_body_json(json!({ "id": 9 }));
     serve(&server, "POST", CHECKS, made).await;
     let github = github(&server);
     let reply = github.write_check_run(&repository(), None, &order()).await;
     assert_eq!(reply.answer, ChangeAnswer::Accepted);
+    assert_eq!(reply.check_run, Some(CheckRunId(9)));
     let sent: Value = received(&server, "POST", CHECKS).await[0]
         .body_json()
         .unwrap();
@@ -76,11 +82,31 @@ async fn one_that_is_there_is_written_over() {
 }
 
 #[tokio::test]
+async fn what_is_still_to_come_has_no_conclusion() {
+    let server = installed().await;
+    let made = ResponseTemplate::new(201).set_body_json(json!({ "id": 9 }));
+    serve(&server, "POST", CHECKS, made).await;
+    let mut order = order();
+    order.text.state = CheckState::InProgress;
+    order.name = "Reprise merge queue (ci.yml)".to_owned();
+    let reply = github(&server)
+        .write_check_run(&repository(), None, &order)
+        .await;
+    assert_eq!(reply.answer, ChangeAnswer::Accepted);
+    let sent: Value = received(&server, "POST", CHECKS).await[0]
+        .body_json()
+        .unwrap();
+    assert_eq!(sent["name"], "Reprise merge queue (ci.yml)");
+    assert_eq!(sent["status"], "in_progress");
+    assert!(sent.get("conclusion").is_none(), "{sent}");
+}
+
+#[tokio::test]
 async fn our_check_runs_of_a_commit_are_listed_by_name_and_app() {
     let server = installed().await;
     let path = "/repos/acme/shop/commits/c0ffee/check-runs";
     let body = json!({ "total_count": 2, "check_runs": [
-        { "id": 9, "external_id": "5/build", "output": { "title": "t", "summary": "s" } },
+        { "id": 9, "external_id": "5/build", "status": "completed", "conclusion": "failure", "output": { "title": "t", "summary": "s" } },
         { "id": 10, "external_id": null, "output": { "title": null, "summary": null } },
     ]});
     serve(
@@ -91,15 +117,14 @@ async fn our_check_runs_of_a_commit_are_listed_by_name_and_app() {
     )
     .await;
     let seen = github(&server)
-        .check_runs(&repository(), &Sha::new("c0ffee"))
+        .check_runs(&repository(), &Sha::new("c0ffee"), "Reprise")
         .await
         .unwrap();
     assert_eq!(seen.len(), 2);
     assert_eq!(seen[0].external_id.as_deref(), Some("5/build"));
-    assert_eq!(
-        (seen[0].id, seen[1].title.as_deref()),
-        (CheckRunId(9), None)
-    );
+    assert_eq!((seen[0].id, seen[1].text.as_ref()), (CheckRunId(9), None));
+    let state = seen[0].text.as_ref().map(|text| text.state);
+    assert_eq!(state, Some(CheckState::Failure));
     let query = received(&server, "GET", path).await[0]
         .url
         .query()

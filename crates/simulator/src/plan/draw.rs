@@ -23,6 +23,9 @@ const ADDRESS_DICE: u64 = 0x61_64_64_72_65_73_73;
 /// And those of what becomes of jobs that get no machine.
 const CANCEL_DICE: u64 = 0x63_61_6e_63_65_6c;
 
+/// And those of whether merge queues wait for us.
+const GATE_DICE: u64 = 0x67_61_74_65_73;
+
 /// Tells the dice of what holds launches back from those of all else.
 const FLEET_DICE: u64 = 0x66_6c_65_65_74;
 
@@ -34,6 +37,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     let mut kind = Kind::draw(&mut dice);
     // By dice of its own, as below.
     kind.mandate.cancels_exhausted = Dice::new(seed ^ CANCEL_DICE).chance(850);
+    kind.mandate.gates = Dice::new(seed ^ GATE_DICE).chance(600);
     let swarm = Swarm::draw(&mut dice);
     let mix = Mix::draw(&mut dice, &swarm, &kind);
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use reprise_controller::ports::{
     ChangeReply, GitHub, PortError, PortErrorKind, RedeliveryReply, RerunReply,
 };
+use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
-use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::ending::ChangeAnswer;
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, Sha,
 };
@@ -236,9 +237,11 @@ impl GitHub for SimGitHub {
         &self,
         repository: &Repository,
         head: &Sha,
+        name: &str,
     ) -> Result<Vec<CheckRunSeen>, PortError> {
         let read = self.read("list check runs", |world, now| {
-            Some(world.github_mut(now).read_check_runs(now, repository, head))
+            let github = world.github_mut(now);
+            Some(github.read_check_runs(now, repository, head, name))
         });
         let may_not = || failure("list check runs", PortErrorKind::Denied, NOT_PERMITTED);
         read.await?.ok_or_else(may_not)
@@ -250,11 +253,16 @@ impl GitHub for SimGitHub {
         known: Option<CheckRunId>,
         order: &CheckRunOrder,
     ) -> ChangeReply {
-        self.change(|world, now| {
+        let mut written = None;
+        let reply = self.change(|world, now| {
             let github = world.github_mut(now);
-            github.write_check_run(now, repository, known, order)
-        })
-        .await
+            let (posted, id) = github.write_check_run(now, repository, known, order);
+            written = id;
+            posted
+        });
+        let reply = reply.await;
+        let check_run = written.filter(|_| reply.answer == ChangeAnswer::Accepted);
+        ChangeReply { check_run, ..reply }
     }
 
     async fn cancel_run(&self, repository: &Repository, run: RunId) -> ChangeReply {
@@ -367,6 +375,7 @@ fn changed(posted: ChangePosted) -> ChangeReply {
 fn change_reply(answer: ChangeAnswer, detail: &str) -> ChangeReply {
     ChangeReply {
         answer,
+        check_run: None,
         retry_after: None,
         detail: detail.to_owned(),
     }

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::breaker::Breakers;
+use reprise_model::check::CheckEntry;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 use reprise_store::{
@@ -116,6 +117,14 @@ impl Store for SimStore {
             .await
     }
 
+    async fn check(&self, key: &RunKey) -> Result<Option<Versioned<CheckEntry>>, StoreError> {
+        self.read(
+            "read what is shown of a run",
+            self.0.universe.store.check(key),
+        )
+        .await
+    }
+
     async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {
         self.read("read the breakers", self.0.universe.store.breakers())
             .await
@@ -181,6 +190,7 @@ fn key_of(change: &Change) -> Option<DueKey> {
         Change::PutInstance { entry, .. } => Some(DueKey::Instance(entry.instance.clone())),
         Change::PutRun { entry, .. } => Some(DueKey::Run(entry.key.clone())),
         Change::PutClaim { claim, .. } => Some(DueKey::Claim(claim.key.clone())),
+        Change::PutCheck { entry, .. } => Some(DueKey::Check(entry.key.clone())),
         Change::PutBreakers { .. } => None,
     }
 }

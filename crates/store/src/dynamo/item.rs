@@ -173,13 +173,8 @@ pub(super) fn due_key(key: &str) -> Option<DueKey> {
         // They hold no work.
         Kind::Breakers => return None,
         Kind::Instance => DueKey::Instance(record::instance(rest)?),
-        Kind::Run => {
-            let (repository, id) = rest.rsplit_once('/')?;
-            DueKey::Run(RunKey {
-                repository: repository.parse().ok()?,
-                run_id: RunId(id.parse().ok()?),
-            })
-        }
+        Kind::Run => DueKey::Run(run_key(rest)?),
+        Kind::Check => DueKey::Check(run_key(rest)?),
         Kind::Claim => {
             let (repository, id) = rest.rsplit_once('/')?;
             DueKey::Claim(ClaimKey {
@@ -187,5 +182,13 @@ pub(super) fn due_key(key: &str) -> Option<DueKey> {
                 job_id: JobId(id.parse().ok()?),
             })
         }
+    })
+}
+
+fn run_key(text: &str) -> Option<RunKey> {
+    let (repository, id) = text.rsplit_once('/')?;
+    Some(RunKey {
+        repository: repository.parse().ok()?,
+        run_id: RunId(id.parse().ok()?),
     })
 }

@@ -9,7 +9,7 @@
 //!
 //! | attribute | type | what it is |
 //! | --- | --- | --- |
-//! | `pk` | S | kind and key: `claim/owner/name/job`, `run/owner/name/run`, `instance/account/region/id`, `breakers/spot` |
+//! | `pk` | S | kind and key: `claim/owner/name/job`, `run/owner/name/run`, `check/owner/name/run`, `instance/account/region/id`, `breakers/spot` |
 //! | `v` | N | version, counts the commits |
 //! | `fmt` | N | how the body is to be read |
 //! | `body` | S | the record as JSON; the one thing that is believed |
@@ -56,6 +56,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use reprise_model::breaker::Breakers;
+use reprise_model::check::CheckEntry;
 use reprise_model::ids::Region;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
@@ -157,6 +158,10 @@ impl Store for DynamoStore {
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Versioned<LaunchClaim>>, StoreError> {
         self.read(&RecordKey::from(key)).await
+    }
+
+    async fn check(&self, key: &RunKey) -> Result<Option<Versioned<CheckEntry>>, StoreError> {
+        self.read(&RecordKey::check(key)).await
     }
 
     async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {

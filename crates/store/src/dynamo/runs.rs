@@ -86,6 +86,6 @@ fn run(entry: &Item, wanted: &RunsWanted) -> Option<RunKey> {
             let is_wanted = repository.is_none_or(|one| *one == key.repository);
             is_wanted.then_some(key)
         }
-        DueKey::Instance(_) | DueKey::Claim(_) => None,
+        DueKey::Instance(_) | DueKey::Claim(_) | DueKey::Check(_) => None,
     }
 }

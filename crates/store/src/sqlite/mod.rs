@@ -15,6 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use reprise_model::breaker::Breakers;
+use reprise_model::check::CheckEntry;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 use rusqlite::Connection;
@@ -110,6 +111,10 @@ impl Store for SqliteStore {
 
     async fn claim(&self, key: &ClaimKey) -> Result<Option<Versioned<LaunchClaim>>, StoreError> {
         self.read(&RecordKey::from(key))
+    }
+
+    async fn check(&self, key: &RunKey) -> Result<Option<Versioned<CheckEntry>>, StoreError> {
+        self.read(&RecordKey::check(key))
     }
 
     async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {

@@ -158,6 +158,10 @@ fn due_key(row: &Row<'_>, kind: &str, key: &str) -> rusqlite::Result<Option<DueK
             let run_id = RunId(run_id);
             DueKey::Run(RunKey { repository, run_id })
         }),
+        Some(Kind::Check) => repository.zip(run_id).map(|(repository, run_id)| {
+            let run_id = RunId(run_id);
+            DueKey::Check(RunKey { repository, run_id })
+        }),
         Some(Kind::Claim) => repository.zip(job_id).map(|(repository, job_id)| {
             let job_id = JobId(job_id);
             DueKey::Claim(ClaimKey { repository, job_id })

@@ -114,6 +114,9 @@ async fn stored(store: &SqliteStore, sample: &Sample) -> Option<Sample> {
         Sample::Claim(claim) => {
             Sample::Claim(store.claim(&claim.key).await.expect("reads")?.record)
         }
+        Sample::Check(entry) => {
+            Sample::Check(store.check(&entry.key).await.expect("reads")?.record)
+        }
     })
 }
 
@@ -122,6 +125,7 @@ fn json(sample: &Sample) -> Value {
         Sample::Instance(entry) => serde_json::to_value(entry),
         Sample::Run(entry) => serde_json::to_value(entry),
         Sample::Claim(claim) => serde_json::to_value(claim),
+        Sample::Check(entry) => serde_json::to_value(entry),
     }
     .expect("JSON")
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::breaker::{Breaker, BreakerState, Breakers, LeftOut, PoolKey, PoolTrouble};
+use reprise_model::check::{CheckEntry, CheckState, CheckText, Gate, GateEnd, LeftJob};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::{
     AccountId, CheckRunId, InstanceId, JobId, Region, RunAttempt, RunId, RunnerId, RunnerName, Sha,
@@ -27,6 +28,7 @@ pub(crate) enum Sample {
     Instance(InstanceEntry),
     Run(RunEntry),
     Claim(LaunchClaim),
+    Check(CheckEntry),
 }
 
 impl Sample {
@@ -51,6 +53,11 @@ impl Sample {
                 expect,
                 expires_at,
             },
+            Self::Check(entry) => Change::PutCheck {
+                entry,
+                expect,
+                expires_at,
+            },
         }
     }
 
@@ -59,6 +66,7 @@ impl Sample {
             Self::Instance(entry) => DueKey::Instance(entry.instance.clone()),
             Self::Run(entry) => DueKey::Run(entry.key.clone()),
             Self::Claim(claim) => DueKey::Claim(claim.key.clone()),
+            Self::Check(entry) => DueKey::Check(entry.key.clone()),
         }
     }
 
@@ -68,6 +76,7 @@ impl Sample {
             Self::Instance(entry) => entry.due = due,
             Self::Run(entry) => entry.due = due,
             Self::Claim(claim) => claim.due = due,
+            Self::Check(entry) => entry.due = due,
         }
         self
     }
@@ -84,9 +93,15 @@ pub(crate) fn every_state() -> Vec<(&'static str, Sample)> {
     let mut samples = instances();
     samples.extend(runs());
     samples.extend(claims());
+    samples.extend(checks());
     samples.push(("claim-chosen", Sample::Claim(chosen())));
     samples.push(("claim-waited", Sample::Claim(waited())));
     samples
+}
+
+/// What GitHub shows of run `id`, with nothing due.
+pub(crate) fn check(id: u64) -> Sample {
+    Sample::Check(check_entry(id))
 }
 
 /// A claim for job `id` that is not due.
@@ -607,6 +622,67 @@ fn waited() -> LaunchClaim {
             ..claim.spec
         },
         ..claim
+    }
+}
+
+fn checks() -> Vec<(&'static str, Sample)> {
+    let text = |state, title: &str| CheckText {
+        state,
+        title: title.to_owned(),
+        summary: "- `build` (attempt 1): it was interrupted, and its policy is retry=false"
+            .to_owned(),
+    };
+    let left = LeftJob {
+        name: "build".to_owned(),
+        attempt: RunAttempt::FIRST,
+        reason: SettleReason::OptedOut,
+    };
+    let told = CheckEntry {
+        left: BTreeMap::from([(JobId(71_000_000_601), left)]),
+        id: Some(CheckRunId(55_000_000_001)),
+        told: Some(text(CheckState::Neutral, "1 job was interrupted")),
+        ..check_entry(19_000_000_601)
+    };
+    let gate = |end| Gate {
+        opened_at: at(0),
+        workflow: Some("ci.yml".to_owned()),
+        end,
+    };
+    let open = CheckEntry {
+        gate: Some(gate(None)),
+        told: Some(text(CheckState::InProgress, "The run is waited for")),
+        due: Some(Due {
+            at: at(300),
+            tries: 4,
+        }),
+        held_until: Some(at(300)),
+        ..check_entry(19_000_000_602)
+    };
+    let failed = CheckEntry {
+        gate: Some(gate(Some(GateEnd::Failed("failure".to_owned())))),
+        told: Some(text(CheckState::Failure, "The run failed")),
+        ..check_entry(19_000_000_603)
+    };
+    vec![
+        ("check-told", Sample::Check(told)),
+        ("check-gate-open", Sample::Check(open)),
+        ("check-gate-failed", Sample::Check(failed)),
+    ]
+}
+
+fn check_entry(id: u64) -> CheckEntry {
+    CheckEntry {
+        key: RunKey {
+            repository: "acme/shop".parse().expect("a repository"),
+            run_id: RunId(id),
+        },
+        head: Sha::new("5c2f3b1d9e8a7f60413c2b5d6e7f8091a2b3c4d5"),
+        gate: None,
+        left: BTreeMap::new(),
+        id: None,
+        told: None,
+        due: None,
+        held_until: None,
     }
 }
 

@@ -46,6 +46,10 @@ async fn everything_is_there_after_the_file_was_closed_and_opened_again() {
                 let found = store.claim(&entry.key).await.expect("reads");
                 assert_eq!(found.map(|f| f.record).as_ref(), Some(entry), "{name}");
             }
+            Sample::Check(entry) => {
+                let found = store.check(&entry.key).await.expect("reads");
+                assert_eq!(found.map(|f| f.record).as_ref(), Some(entry), "{name}");
+            }
         }
     }
 }
@@ -338,7 +342,9 @@ async fn stored_claim(store: &SqliteStore) -> (LaunchClaim, Version) {
 fn claim_of(id: u64) -> LaunchClaim {
     match claim(id) {
         Sample::Claim(claim) => claim,
-        Sample::Instance(_) | Sample::Run(_) => unreachable!("asked for a claim"),
+        Sample::Instance(_) | Sample::Run(_) | Sample::Check(_) => {
+            unreachable!("asked for a claim")
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happened, for the story teller, and what was asked for, for the invariants.
 
 use jiff::Timestamp;
+use reprise_model::check::CheckState;
 use reprise_model::ids::{JobId, Repository, RunAttempt, RunId};
 use reprise_model::job::Conclusion;
 
@@ -55,6 +56,15 @@ pub enum HappeningKind {
     RunCompleted {
         /// How.
         conclusion: Conclusion,
+    },
+    /// The App wrote a check run about the run.
+    CheckWritten {
+        /// Its name.
+        name: String,
+        /// Where it stands.
+        state: CheckState,
+        /// Its line.
+        title: String,
     },
     /// A run was cancelled.
     CancelAccepted {

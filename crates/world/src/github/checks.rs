@@ -1,9 +1,10 @@
 //! Check runs that the App makes on commits, beside those that GitHub makes for jobs.
 
 use jiff::Timestamp;
-use reprise_model::ids::{CheckRunId, Repository, Sha};
+use reprise_model::check::CheckText;
+use reprise_model::ids::{CheckRunId, Repository, RunId, Sha};
 
-use super::GitHub;
+use super::{GitHub, HappeningKind};
 
 /// A check run of the App's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,29 +19,39 @@ pub struct CheckRun {
     pub name: String,
     /// What the App calls it by.
     pub external_id: String,
-    /// Its line.
-    pub title: String,
-    /// Its Markdown.
-    pub summary: String,
+    /// What it says now.
+    pub text: CheckText,
     /// When it was made.
     pub made_at: Timestamp,
     /// When it was last written.
     pub written_at: Timestamp,
 }
 
-/// What is written into a check run: it has completed, and failed.
+/// What is written into a check run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct CheckOrder {
     pub(super) name: String,
     pub(super) external_id: String,
-    pub(super) title: String,
-    pub(super) summary: String,
+    pub(super) text: CheckText,
+}
+
+impl CheckRun {
+    /// The run that it is about, where its external id begins with a run's number.
+    pub fn run(&self) -> Option<RunId> {
+        let number = self.external_id.split('/').next()?;
+        number.parse().ok().map(RunId)
+    }
 }
 
 impl GitHub {
     /// The App's check runs, the oldest first.
     pub fn check_runs(&self) -> impl Iterator<Item = &CheckRun> {
         self.checks.values()
+    }
+
+    /// How often any of them was written.
+    pub fn checks_written(&self) -> u64 {
+        self.checks_written
     }
 
     /// Whether a run of the repository has this commit.
@@ -55,7 +66,7 @@ impl GitHub {
         repository: &Repository,
         head: Sha,
         order: CheckOrder,
-    ) -> &CheckRun {
+    ) -> CheckRun {
         let id = CheckRunId(FIRST + self.checks.len() as u64);
         let check = CheckRun {
             id,
@@ -63,12 +74,13 @@ impl GitHub {
             head,
             name: order.name,
             external_id: order.external_id,
-            title: order.title,
-            summary: order.summary,
+            text: order.text,
             made_at: now,
             written_at: now,
         };
-        self.checks.entry(id).or_insert(check)
+        self.checks.insert(id, check.clone());
+        self.told_of(now, &check);
+        check
     }
 
     pub(super) fn update_check(
@@ -77,15 +89,28 @@ impl GitHub {
         repository: &Repository,
         id: CheckRunId,
         order: CheckOrder,
-    ) -> Option<&CheckRun> {
+    ) -> Option<CheckRun> {
         let known = self.checks.get_mut(&id);
         let check = known.filter(|check| check.repository == *repository)?;
         check.name = order.name;
         check.external_id = order.external_id;
-        check.title = order.title;
-        check.summary = order.summary;
+        check.text = order.text;
         check.written_at = now;
+        let check = check.clone();
+        self.told_of(now, &check);
         Some(check)
+    }
+
+    fn told_of(&mut self, now: Timestamp, check: &CheckRun) {
+        self.checks_written += 1;
+        if let Some(run) = check.run() {
+            let what = HappeningKind::CheckWritten {
+                name: check.name.clone(),
+                state: check.text.state,
+                title: check.text.title.clone(),
+            };
+            self.happened(now, run, what);
+        }
     }
 }
 

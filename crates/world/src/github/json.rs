@@ -136,6 +136,7 @@ impl Wire<'_> {
     pub(super) fn check(self, check: &CheckRun) -> Value {
         let api = self.repository_api(&check.repository);
         let url = format!("{api}/check-runs/{}", check.id);
+        let state = check.text.state;
         let page = self.repository_page(&check.repository);
         json!({
             "id": check.id,
@@ -146,13 +147,13 @@ impl Wire<'_> {
             "html_url": format!("{page}/runs/{}", check.id),
             "details_url": format!("{}/apps/{}", self.0.html_url, self.0.app_slug),
             "name": check.name,
-            "status": "completed",
-            "conclusion": "failure",
+            "status": state.status(),
+            "conclusion": state.conclusion(),
             "started_at": seconds(check.made_at),
-            "completed_at": seconds(check.written_at),
+            "completed_at": state.is_concluded().then(|| seconds(check.written_at)),
             "output": {
-                "title": check.title,
-                "summary": check.summary,
+                "title": check.text.title,
+                "summary": check.text.summary,
                 "text": null,
                 "annotations_count": 0,
                 "annotations_url": format!("{url}/annotations"),

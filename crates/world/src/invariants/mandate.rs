@@ -15,6 +15,8 @@ pub struct Mandate {
     pub on_demand_retries: OnDemandRetries,
     /// The run of a job that gets no machine is cancelled.
     pub cancels_exhausted: bool,
+    /// Runs of merge queues have gates.
+    pub gates: bool,
 }
 
 impl Mandate {

@@ -6,6 +6,7 @@
 //! at a time. Numbers are those of the project's list of invariants; the ones about a program's own
 //! records (8 and 9) are not judged here.
 
+mod checks;
 mod doubt;
 mod ends;
 mod fleet;
@@ -25,6 +26,7 @@ use std::fmt;
 use crate::scenario::Scenario;
 use crate::world::World;
 
+pub use checks::{unconcluded, with_gates};
 pub use ends::{told_twice, untold};
 pub use mandate::Mandate;
 pub use quiet::{QUIET_FOR, is_quiet};
@@ -60,6 +62,7 @@ pub fn check(world: &World, scenario: &Scenario) -> Vec<Broken> {
         (5, reruns::never_without_reading_in_between(world)),
         (6, fleet::only_ours_and_idle_are_terminated(world, 0)),
         (7, fleet::nothing_outlives_its_job(world)),
+        (11, checks::opened_early(world)),
     ];
     told(invariants).collect()
 }

@@ -1,3 +1,5 @@
+mod gates;
+
 use jiff::SignedDuration;
 use reprise_model::ids::{Repository, RunId};
 use reprise_model::instance::Capacity;

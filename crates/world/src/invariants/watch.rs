@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use reprise_model::ids::InstanceId;
 
-use super::{Broken, Mandate, ends, fleet, reruns, told};
+use super::{Broken, Mandate, checks, ends, fleet, reruns, told};
 use crate::world::World;
 
 /// How far a world was judged.
@@ -16,6 +16,7 @@ pub struct Watch {
     mutations: usize,
     terminations: usize,
     launches: usize,
+    checks_written: u64,
     reads: reruns::Reads,
     /// The instances that were launched for queued jobs that are alike.
     launched: BTreeMap<fleet::Alike, Vec<InstanceId>>,
@@ -30,11 +31,16 @@ impl Watch {
         }
     }
 
-    /// Everything that is wrong with what happened since the last look (1, 2, 3, 5, 6, and that the
-    /// launches of a job are bounded, of 7).
+    /// Everything that is wrong with what happened since the last look (1, 2, 3, 5, 6, 11, and that
+    /// the launches of a job are bounded, of 7).
     pub fn look(&mut self, world: &World) -> Vec<Broken> {
         let mut broken = self.look_at_mutations(world);
         broken.extend(self.look_at_launches(world));
+        let written = world.github().checks_written();
+        if self.checks_written < written {
+            self.checks_written = written;
+            broken.extend(told([(11, checks::opened_early(world))]));
+        }
         let from = self.terminations;
         self.terminations = world.terminations().len();
         if from < self.terminations {

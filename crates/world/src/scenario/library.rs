@@ -16,7 +16,7 @@ use crate::fate::{Fate, Stroke};
 use crate::github::{JobSpec, RunSpec};
 use crate::machine::WhenTaken;
 
-pub(super) const SCENARIOS: [Listed; 9] = [
+pub(super) const SCENARIOS: [Listed; 10] = [
     Listed {
         name: "all",
         about: "the next four side by side, in four repositories",
@@ -56,6 +56,11 @@ pub(super) const SCENARIOS: [Listed; 9] = [
         name: "superseded",
         about: "while an interrupted job waits, a newer run of its branch begins: the older stays as it is",
         runs: superseded,
+    },
+    Listed {
+        name: "merge-queue",
+        about: "a job of a merge queue loses its instance; the queue waits at its gate until it has come back",
+        runs: || vec![merge_queue()],
     },
     Listed {
         name: "host-died",
@@ -188,6 +193,21 @@ fn superseded() -> Vec<PlannedRun> {
         .ends(1, Conclusion::Success);
     newer.starts_after = seconds(120);
     vec![older, newer]
+}
+
+fn merge_queue() -> PlannedRun {
+    let mut run = Plan::new("acme/checkout", "ci", "Merge pull request #7")
+        .job(on_spot("unit"), [passes(40)], JobExpectation::Passes)
+        .job(
+            on_spot("e2e"),
+            [interrupted_after(30), passes(60)],
+            JobExpectation::Recovers,
+        )
+        .ends(2, Conclusion::Success);
+    let commit = run.spec.head_sha.as_str();
+    run.spec.head_branch = Some(format!("gh-readonly-queue/main/pr-7-{commit}"));
+    run.spec.event = "merge_group".to_owned();
+    run
 }
 
 fn host_died() -> PlannedRun {

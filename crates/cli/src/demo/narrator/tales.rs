@@ -30,6 +30,16 @@ impl Narrator {
                 run_text(run),
                 conclusion.as_str()
             )),
+            Tale::CheckWritten {
+                run,
+                name,
+                state,
+                title,
+            } => github(format!(
+                "shows {name} on the commit of run {}, {}: {title}",
+                run.id,
+                state.as_str()
+            )),
             Tale::RunCancelled { run, by } => {
                 github(format!("{} is cancelled by {by}", run_text(run)))
             }
@@ -119,6 +129,7 @@ impl Narrator {
             }
             Tale::RunStarted { .. }
             | Tale::RunCompleted { .. }
+            | Tale::CheckWritten { .. }
             | Tale::RunCancelled { .. }
             | Tale::RerunAccepted { .. }
             | Tale::RerunRefused { .. }

@@ -8,8 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_controller::ports::{
     ChangeReply, GitHub, PortError, PortErrorKind, RedeliveryReply, RerunReply,
 };
+use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::{HookAttempt, HookEvent, HookPage, RedeliveryAnswer};
-use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::ending::ChangeAnswer;
 use reprise_model::ids::{
     CheckRunId, DeliveryId, HookAttemptId, HookCursor, JobId, Repository, RunAttempt, RunId, Sha,
 };
@@ -103,6 +104,15 @@ impl FakeGitHub {
     /// How often a check run was to be written, whatever became of it.
     pub(crate) fn check_posts(&self) -> u32 {
         self.lock().check_posts
+    }
+
+    /// A run as it is shown now.
+    pub(crate) fn shown(&self, run: RunId) -> Option<Run> {
+        let state = self.lock();
+        state
+            .runs
+            .contains_key(&run)
+            .then(|| state.show(run).ok())?
     }
 
     /// The runs that were cancelled.
@@ -276,7 +286,9 @@ impl State {
             } else {
                 RunStatus::Completed
             },
-            conclusion: (!fake.active).then_some(Conclusion::Failure),
+            conclusion: (!fake.active).then(|| conclusion(fake)),
+            event: event(fake).to_owned(),
+            head_branch: branch(fake),
             ..a_run(run, started(fake))
         })
     }
@@ -411,20 +423,27 @@ impl GitHub for FakeGitHub {
         Ok(None)
     }
 
-    async fn check_runs(&self, _: &Repository, head: &Sha) -> Result<Vec<CheckRunSeen>, PortError> {
+    async fn check_runs(
+        &self,
+        _: &Repository,
+        head: &Sha,
+        name: &str,
+    ) -> Result<Vec<CheckRunSeen>, PortError> {
         let mut state = self.lock();
         state.requests += pages(state.checks.len());
         state.may_read("list check runs")?;
         if state.may_not_check {
             return Err(failure("list check runs", PortErrorKind::Denied, None));
         }
-        let here = state.checks.iter().filter(|(_, order)| order.head == *head);
+        let here = state
+            .checks
+            .iter()
+            .filter(|(_, order)| order.head == *head && order.name == name);
         Ok(here
             .map(|(id, order)| CheckRunSeen {
                 id: *id,
                 external_id: Some(order.external_id.clone()),
-                title: Some(order.title.clone()),
-                summary: Some(order.summary.clone()),
+                text: Some(order.text.clone()),
             })
             .collect())
     }
@@ -439,12 +458,16 @@ impl GitHub for FakeGitHub {
         state.check_posts += 1;
         state.requests += 1;
         let fault = state.next_changes.pop_front();
+        let next = CheckRunId(900 + u64::from(state.check_posts));
+        let id = known.unwrap_or(next);
         if fault != Some(ChangeFault::Lost) {
-            let next = CheckRunId(900 + u64::from(state.check_posts));
-            state.checks.retain(|(id, _)| Some(*id) != known);
-            state.checks.push((known.unwrap_or(next), order.clone()));
+            state.checks.retain(|(there, _)| *there != id);
+            state.checks.push((id, order.clone()));
         }
-        change_reply(fault)
+        ChangeReply {
+            check_run: fault.is_none().then_some(id),
+            ..change_reply(fault)
+        }
     }
 
     async fn cancel_run(&self, _: &Repository, run: RunId) -> ChangeReply {
@@ -511,6 +534,27 @@ impl GitHub for FakeGitHub {
     }
 }
 
+fn conclusion(run: &FakeRun) -> Conclusion {
+    let mut jobs = run.attempts.last().into_iter().flatten();
+    if jobs.all(|job| job.conclusion == Some(Conclusion::Success)) {
+        Conclusion::Success
+    } else {
+        Conclusion::Failure
+    }
+}
+
+fn branch(run: &FakeRun) -> Option<String> {
+    let mut jobs = run.attempts.iter().flatten();
+    jobs.find_map(|job| job.head_branch.clone())
+}
+
+fn event(run: &FakeRun) -> &'static str {
+    match branch(run) {
+        Some(branch) if branch.starts_with("gh-readonly-queue/") => "merge_group",
+        Some(_) | None => "push",
+    }
+}
+
 fn started(run: &FakeRun) -> Timestamp {
     let jobs = run.attempts.last().expect("an attempt");
     let created = jobs.iter().filter_map(|job| job.created_at).min();
@@ -519,6 +563,7 @@ fn started(run: &FakeRun) -> Timestamp {
 
 fn change_reply(fault: Option<ChangeFault>) -> ChangeReply {
     ChangeReply {
+        check_run: None,
         answer: match fault {
             None => ChangeAnswer::Accepted,
             Some(ChangeFault::Lost | ChangeFault::Done) => ChangeAnswer::Unclear,

@@ -15,6 +15,7 @@ use reprise_controller::metrics::Metrics;
 use reprise_controller::ports::Ports;
 use reprise_controller::pump::{Pump, Source};
 use reprise_controller::shutdown::{self, Drain};
+use reprise_model::check::{CheckEntry, CheckState};
 use reprise_model::ec2_event::{self, Ec2Event, Ec2EventKind, InterruptAction};
 use reprise_model::ids::{AccountId, JobId, Region, Repository, RunId};
 use reprise_model::instance::Capacity;
@@ -238,6 +239,36 @@ impl House {
         job
     }
 
+    /// The same in a run of a merge queue, which is announced.
+    pub(crate) fn merge_job_on_spot(&self, id: u64, name: &str) -> Job {
+        self.cloud.add(HOST, Capacity::Spot);
+        let branch = "gh-readonly-queue/main/pr-7-0123abc".to_owned();
+        let job = Job {
+            head_branch: Some(branch),
+            ..running(queued(id, name), HOST, self.now())
+        };
+        self.github.begin(std::slice::from_ref(&job));
+        self.send_run_action(RunAction::Requested, RUN);
+        job
+    }
+
+    /// What GitHub is to show of the only run.
+    pub(crate) async fn check(&self) -> Option<CheckEntry> {
+        let key = RunKey {
+            repository: repository(),
+            run_id: RUN,
+        };
+        let found = self.store.check(&key).await.expect("readable");
+        found.map(|found| found.record)
+    }
+
+    /// Where the only check run stands.
+    pub(crate) fn check_state(&self) -> Option<CheckState> {
+        let checks = self.github.checks();
+        assert!(checks.len() <= 1, "{checks:?}");
+        checks.first().map(|check| check.text.state)
+    }
+
     /// The job ends at GitHub, which says so.
     pub(crate) fn end(&self, job: Job, conclusion: Conclusion) -> Job {
         let job = self.end_silently(job, conclusion);
@@ -273,13 +304,24 @@ impl House {
     }
 
     pub(crate) fn send_run(&self, run: RunId) {
+        self.send_run_action(RunAction::Completed, run);
+    }
+
+    pub(crate) fn send_run_action(&self, action: RunAction, run: RunId) {
+        let shown = self.github.shown(run);
+        let status = match action {
+            RunAction::Completed => RunStatus::Completed,
+            RunAction::Requested | RunAction::InProgress | RunAction::Unknown(_) => {
+                RunStatus::InProgress
+            }
+        };
         let body = workflow_run_body(&WorkflowRunEvent {
-            action: RunAction::Completed,
+            action,
             repository: repository(),
             installation: None,
             run: Run {
-                status: RunStatus::Completed,
-                ..a_run(run, self.now())
+                status,
+                ..shown.unwrap_or_else(|| a_run(run, self.now()))
             },
         });
         self.send_signed("workflow_run", &body);

@@ -1,7 +1,7 @@
 //! Jobs, runs and settings for the tests.
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_config::{FleetSettings, Place, Settings};
+use reprise_config::{CheckSettings, FleetSettings, Place, Settings};
 use reprise_engine::breaker::BreakerRules;
 use reprise_engine::offer::{FleetOffer, Limits, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
@@ -123,6 +123,7 @@ pub(crate) fn settings(with_fleet: bool) -> Settings {
         }],
         fleet: with_fleet.then(fleet),
         redeliver: None,
+        checks: CheckSettings::default(),
     }
 }
 

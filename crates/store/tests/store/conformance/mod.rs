@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_store::{DueKey, Expect, RunsWanted, Store, StoreError, Version, Versioned};
 
 pub(crate) use self::leases::*;
-use crate::samples::{self, Sample, at, claim, ended_run, interrupted, put_breakers, run};
+use crate::samples::{
+    self, Sample, at, check, claim, ended_run, interrupted, put_breakers, run,
+};
 
 /// Hands the names of all rules to another macro, after what it is given for it.
 macro_rules! with_every_rule {
@@ -81,7 +83,7 @@ macro_rules! conformance_of {
 }
 
 pub(crate) async fn a_record_that_was_never_written_is_absent(store: &impl Store) {
-    for sample in [run(1), claim(1), interrupted(1)] {
+    for sample in [run(1), claim(1), interrupted(1), check(1)] {
         assert_eq!(read(store, &sample).await, None);
     }
     assert_eq!(next(store, at(0)).await, None);
@@ -99,7 +101,7 @@ pub(crate) async fn records_of_every_state_come_back_as_they_were(store: &impl S
 }
 
 pub(crate) async fn an_absent_record_is_inserted_only_once(store: &impl Store) {
-    for sample in [run(1), claim(1), interrupted(1)] {
+    for sample in [run(1), claim(1), interrupted(1), check(1)] {
         insert(store, &sample).await;
         let other = sample.clone().due_at(Some(at(5)));
         conflicts(store, &[other.put(Expect::Absent)]).await;
@@ -108,7 +110,7 @@ pub(crate) async fn an_absent_record_is_inserted_only_once(store: &impl Store) {
 }
 
 pub(crate) async fn a_change_counts_the_version_up_and_replaces_the_record(store: &impl Store) {
-    for sample in [run(1), claim(1), interrupted(1)] {
+    for sample in [run(1), claim(1), interrupted(1), check(1)] {
         insert(store, &sample).await;
         let changed = sample.due_at(Some(at(5)));
         let change = changed.put(Expect::At(Version(1)));
@@ -205,7 +207,7 @@ pub(crate) async fn due_records_come_longest_due_first_up_to_the_limit(store: &i
 }
 
 pub(crate) async fn a_record_without_due_is_never_due(store: &impl Store) {
-    for sample in [run(1), claim(1), interrupted(1)] {
+    for sample in [run(1), claim(1), interrupted(1), check(1)] {
         insert(store, &sample).await;
     }
     assert_eq!(due(store, at(1_000_000)).await, []);
@@ -233,7 +235,7 @@ pub(crate) async fn a_change_moves_its_record_in_the_due_order(store: &impl Stor
 }
 
 pub(crate) async fn due_keys_of_every_kind_lead_to_their_records(store: &impl Store) {
-    let samples = [interrupted(1), run(1), claim(1)];
+    let samples = [interrupted(1), run(1), claim(1), check(1)];
     for (seconds, sample) in (0..).zip(&samples) {
         insert(store, &sample.clone().due_at(Some(at(seconds)))).await;
     }
@@ -363,7 +365,7 @@ async fn runs(store: &impl Store, wanted: &RunsWanted, limit: usize) -> (Vec<u64
 }
 
 pub(crate) async fn an_expired_record_is_absent_before_it_is_deleted(store: &impl Store) {
-    for sample in [run(1), claim(1), interrupted(1)] {
+    for sample in [run(1), claim(1), interrupted(1), check(1)] {
         let sample = sample.due_at(Some(at(200)));
         let change = sample.put_until(Expect::Absent, at(100));
         store.commit(vec![change]).await.expect("commits");
@@ -373,7 +375,7 @@ pub(crate) async fn an_expired_record_is_absent_before_it_is_deleted(store: &imp
     assert_eq!(next(store, at(99)).await, Some(at(200)));
 
     due(store, at(100)).await;
-    for sample in [run(1), claim(1), interrupted(1)] {
+    for sample in [run(1), claim(1), interrupted(1), check(1)] {
         assert_eq!(read(store, &sample).await, None);
         conflicts(store, &[sample.put(Expect::At(Version(1)))]).await;
     }
@@ -475,6 +477,7 @@ fn in_odd_case(mut sample: Sample) -> Sample {
     match &mut sample {
         Sample::Run(entry) => entry.key.repository = repository,
         Sample::Claim(claim) => claim.key.repository = repository,
+        Sample::Check(entry) => entry.key.repository = repository,
         Sample::Instance(_) => {}
     }
     sample
@@ -515,5 +518,6 @@ async fn read_key(store: &impl Store, key: &DueKey) -> Option<(Sample, Version)>
         DueKey::Instance(key) => with(store.instance(key).await, Sample::Instance),
         DueKey::Run(key) => with(store.run(key).await, Sample::Run),
         DueKey::Claim(key) => with(store.claim(key).await, Sample::Claim),
+        DueKey::Check(key) => with(store.check(key).await, Sample::Check),
     }
 }

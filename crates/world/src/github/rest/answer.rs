@@ -50,6 +50,11 @@ impl Answer {
         Self::error(StatusCode::NOT_FOUND, "Not Found")
     }
 
+    /// The number of what the answer describes.
+    pub(super) fn id(&self) -> Option<u64> {
+        self.body["id"].as_u64()
+    }
+
     pub(super) fn message(&self) -> &str {
         self.body["message"].as_str().unwrap_or_default()
     }

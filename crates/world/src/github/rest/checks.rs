@@ -2,6 +2,7 @@
 
 use http::{Request, StatusCode};
 use jiff::Timestamp;
+use reprise_model::check::{CheckState, CheckText};
 use reprise_model::ids::{CheckRunId, Repository, Sha};
 use serde::Deserialize;
 
@@ -20,8 +21,10 @@ struct Body {
     head_sha: Option<Sha>,
     #[serde(default)]
     external_id: String,
-    status: String,
-    conclusion: String,
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    conclusion: Option<String>,
     output: Output,
 }
 
@@ -29,6 +32,18 @@ struct Body {
 struct Output {
     title: String,
     summary: String,
+}
+
+impl Body {
+    /// A conclusion alone means that it has completed.
+    fn state(&self) -> Option<CheckState> {
+        let given = self.status.as_deref();
+        let status = match self.conclusion {
+            Some(_) => given.unwrap_or("completed"),
+            None => given?,
+        };
+        CheckState::read(status, self.conclusion.as_deref())
+    }
 }
 
 impl GitHub {
@@ -107,23 +122,26 @@ impl GitHub {
             Ok(body) => body,
             Err(error) => return invalid(&format!("Invalid request.\n\n{error}")),
         };
-        if (body.status.as_str(), body.conclusion.as_str()) != ("completed", "failure") {
-            return invalid("Only check runs that have failed are simulated.");
-        }
+        let Some(state) = body.state() else {
+            return invalid("No check run of this status and conclusion is simulated.");
+        };
         let order = CheckOrder {
             name: body.name,
             external_id: body.external_id,
-            title: body.output.title,
-            summary: body.output.summary,
+            text: CheckText {
+                state,
+                title: body.output.title,
+                summary: body.output.summary,
+            },
         };
         let (status, written) = match (known, body.head_sha) {
             (Some(id), _) => match self.update_check(now, repository, id, order) {
-                Some(written) => (StatusCode::OK, written.clone()),
+                Some(written) => (StatusCode::OK, written),
                 None => return Answer::not_found(),
             },
             (None, Some(head)) if self.has_commit(repository, &head) => {
                 let made = self.make_check(now, repository, head, order);
-                (StatusCode::CREATED, made.clone())
+                (StatusCode::CREATED, made)
             }
             (None, Some(head)) => return invalid(&format!("No commit found for SHA: {head}")),
             (None, None) => return invalid("Invalid request.\n\n\"head_sha\" wasn't supplied."),

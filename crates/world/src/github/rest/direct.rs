@@ -6,8 +6,8 @@
 
 use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::check::{CheckRunOrder, CheckRunSeen, CheckText};
 use reprise_model::delivery::{HookAttempt, HookPage};
-use reprise_model::ending::{CHECK_NAME, CheckRunOrder, CheckRunSeen};
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, Sha,
 };
@@ -157,45 +157,56 @@ impl GitHub {
         Some(runs.map(|run| client_run(run, run.current())).collect())
     }
 
-    /// All pages of `GET .../commits/{ref}/check-runs`; `None` where the App may not read them.
+    /// All pages of `GET .../commits/{ref}/check-runs?check_name=`; `None` where the App may not read them.
     pub fn read_check_runs(
         &mut self,
         now: Timestamp,
         repository: &Repository,
         head: &Sha,
+        name: &str,
     ) -> Option<Vec<CheckRunSeen>> {
         self.advance(now);
         let seen = |check: &CheckRun| CheckRunSeen {
             id: check.id,
             external_id: Some(check.external_id.clone()),
-            title: Some(check.title.clone()),
-            summary: Some(check.summary.clone()),
+            text: Some(check.text.clone()),
         };
+        let asked = |check: &&CheckRun| check.name == name;
         let may = !self.faults.no_checks_read && !self.is_gone(repository);
-        may.then(|| self.checks_on(repository, head).map(seen).collect())
+        may.then(|| {
+            let here = self.checks_on(repository, head);
+            here.filter(asked).map(seen).collect()
+        })
     }
 
-    /// `POST .../check-runs`, or `PATCH .../check-runs/{id}` where one is known.
+    /// `POST .../check-runs`, or `PATCH .../check-runs/{id}` where one is known; and the number that the
+    /// answer tells.
     pub fn write_check_run(
         &mut self,
         now: Timestamp,
         repository: &Repository,
         known: Option<CheckRunId>,
         order: &CheckRunOrder,
-    ) -> ChangePosted {
+    ) -> (ChangePosted, Option<CheckRunId>) {
         self.advance(now);
+        let CheckText {
+            state,
+            title,
+            summary,
+        } = &order.text;
         let body = json!({
-            "name": CHECK_NAME,
+            "name": order.name,
             "head_sha": order.head,
             "external_id": order.external_id,
-            "status": "completed",
-            "conclusion": "failure",
-            "output": { "title": order.title, "summary": order.summary },
+            "status": state.status(),
+            "conclusion": state.conclusion(),
+            "output": { "title": title, "summary": summary },
         });
         let call = known.map_or(CheckCall::Make, CheckCall::Update);
         let request = http::Request::new(body.to_string().into_bytes());
         let answer = self.check_call(now, repository, &call, &request);
-        ChangePosted::of(answer.status)
+        let made = answer.id().map(CheckRunId);
+        (ChangePosted::of(answer.status), made)
     }
 
     /// `POST .../runs/{id}/cancel`.

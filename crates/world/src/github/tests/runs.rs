@@ -205,6 +205,7 @@ fn what_happened_is_told_in_order() {
             HappeningKind::JobStarted { .. } => "taken",
             HappeningKind::JobCompleted { .. } => "ended",
             HappeningKind::RunCompleted { .. } => "completed",
+            HappeningKind::CheckWritten { .. } => "check written",
             HappeningKind::CancelAccepted { .. }
             | HappeningKind::RerunAccepted { .. }
             | HappeningKind::RerunRefused { .. } => "else",

@@ -1,0 +1,683 @@
+//! What is shown of a run, and when a merge queue may go on.
+
+use reprise_model::check::{CheckState, GateEnd};
+use reprise_model::evidence::EvidenceSource;
+use reprise_model::ids::RunAttempt;
+use reprise_model::job::Conclusion;
+use reprise_model::ledger::{Rerun, RerunAnswer, RerunOrder, RerunTarget, TrackedState};
+use reprise_model::run::RunStatus;
+
+use super::*;
+use crate::run as run_table;
+use crate::samples::{at, evidence, instance, job, run, run_key, secs};
+
+const MIDDLE: Jitter = Jitter(0.5);
+const CHECK: CheckRunId = CheckRunId(77);
+
+#[test]
+fn the_check_runs_of_the_commit_are_read_before_one_is_made_and_its_number_is_kept() {
+    let ledger = interrupted_jobs(&["build"]);
+    let entry = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    let facts = facts(&entry, &ledger);
+    let step = decide(&facts, at(0), MIDDLE, &Rules::default());
+    assert_eq!(
+        step,
+        CheckStep::ReadChecks(entry.head.clone(), "Reprise".to_owned())
+    );
+    let facts = CheckFacts {
+        checks: CheckWords::Seen(&[]),
+        ..facts
+    };
+    let (entry, order) = written(decide(&facts, at(0), MIDDLE, &Rules::default()));
+    assert_eq!(order.external_id, "900");
+    assert_eq!(order.text.state, CheckState::InProgress);
+    let told = accepted(entry, &order, Some(CHECK));
+    assert_eq!(told.id, Some(CHECK));
+    assert_eq!(told.due, Some(Due::now(at(15 * 60))), "looked at anyway");
+}
+
+#[test]
+fn one_that_is_there_already_is_written_over_and_one_that_says_so_is_left() {
+    let ledger = interrupted_jobs(&["build"]);
+    let entry = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    let text = words::text(&entry, Some(&ledger), None).expect("something");
+    let there = |text| {
+        let external_id = Some("900".to_owned());
+        [CheckRunSeen {
+            id: CHECK,
+            external_id,
+            text,
+        }]
+    };
+    let other = there(None);
+    let facts = CheckFacts {
+        checks: CheckWords::Seen(&other),
+        ..facts(&entry, &ledger)
+    };
+    let (after, _) = written(decide(&facts, at(0), MIDDLE, &Rules::default()));
+    assert_eq!(after.id, Some(CHECK), "it is patched");
+    let same = there(Some(text));
+    let facts = CheckFacts {
+        checks: CheckWords::Seen(&same),
+        ..facts
+    };
+    let after = committed(decide(&facts, at(0), MIDDLE, &Rules::default()));
+    assert_eq!(after.id, Some(CHECK));
+}
+
+#[test]
+fn a_lost_answer_is_resolved_by_a_read() {
+    let ledger = interrupted_jobs(&["build"]);
+    let entry = CheckEntry {
+        id: Some(CHECK),
+        ..interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new")
+    };
+    let (entry, order) = written(decide(
+        &facts(&entry, &ledger),
+        at(0),
+        MIDDLE,
+        &Rules::default(),
+    ));
+    let after = reply(entry, &order, &ChangeAnswer::Unclear);
+    assert_eq!(after.due.map(|due| due.at), Some(at(45)));
+    let step = decide(&facts(&after, &ledger), at(45), MIDDLE, &Rules::default());
+    assert!(matches!(step, CheckStep::ReadChecks(..)), "{step:?}");
+}
+
+#[test]
+fn what_another_one_may_have_written_is_read() {
+    let ledger = interrupted_jobs(&["build"]);
+    let text = words::text(&known_gate(), Some(&ledger), None);
+    let left_behind = CheckEntry {
+        told: text,
+        held_until: Some(at(30)),
+        ..known_gate()
+    };
+    let taken = taken(left_behind);
+    assert_eq!(
+        (taken.id, &taken.told, taken.held_until),
+        (None, &None, None)
+    );
+    let step = decide(&facts(&taken, &ledger), at(30), MIDDLE, &Rules::default());
+    assert!(matches!(step, CheckStep::ReadChecks(..)), "{step:?}");
+}
+
+#[test]
+fn whoever_has_the_record_is_not_overtaken_and_looks_once_more() {
+    let ledger = interrupted_jobs(&["build"]);
+    let new = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    let held = CheckEntry {
+        due: Some(Due::now(at(30))),
+        held_until: Some(at(30)),
+        ..new.clone()
+    };
+    let changed = woken(&held, at(1)).expect("its version tells");
+    assert_eq!(changed, held, "and nobody else takes it");
+    let facts = CheckFacts {
+        checks: CheckWords::Seen(&[]),
+        ..facts(&new, &ledger)
+    };
+    let (entry, order) = written(decide(&facts, at(2), MIDDLE, &Rules::default()));
+    let after = accepted(entry, &order, Some(CHECK));
+    let merged = changed_meanwhile(&changed, at(30), after.clone(), at(3)).expect("it is its own");
+    assert_eq!(
+        (merged.id, merged.due),
+        (Some(CHECK), Some(Due::now(at(3))))
+    );
+    assert_eq!((merged.told, merged.held_until), (after.told.clone(), None));
+    assert_eq!(changed_meanwhile(&changed, at(29), after, at(3)), None);
+}
+
+#[test]
+fn a_gate_that_is_opened_while_a_report_is_written_is_another_check_run() {
+    let report = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    let held = CheckEntry {
+        due: Some(Due::now(at(30))),
+        held_until: Some(at(30)),
+        ..report.clone()
+    };
+    let gate = gate_opened(Some(&held), &run_key(), &held.head, at(1)).expect("a gate");
+    let after = CheckEntry {
+        id: Some(CHECK),
+        ..report
+    };
+    let merged = changed_meanwhile(&gate, at(30), after, at(2)).expect("it is its own");
+    assert!(merged.gate.is_some());
+    assert_eq!((merged.id, merged.due), (None, Some(Due::now(at(2)))));
+}
+
+#[test]
+fn what_becomes_of_interrupted_jobs_is_told_to_the_end() {
+    let mut ledger = interrupted_jobs(&["build", "e2e `x`\n[y](z)"]);
+    let mut told = vec![shown(&ledger)];
+    let order = RerunOrder {
+        from: RunAttempt::FIRST,
+        target: RerunTarget::FailedJobs,
+        wanted: vec![JobId(1), JobId(2)],
+        along: Vec::new(),
+        siblings: Vec::new(),
+    };
+    ledger.reruns.push(Rerun {
+        order,
+        decided_at: at(1),
+        answer: RerunAnswer::Accepted,
+        not_before: None,
+    });
+    let asked = || TrackedState::Asked { rerun: 0 };
+    stand(&mut ledger, &[asked(), asked()]);
+    told.push(shown(&ledger));
+    stand(
+        &mut ledger,
+        &[
+            settled(SettleReason::Recovered),
+            settled(SettleReason::FailedAgain),
+        ],
+    );
+    told.push(shown(&ledger));
+    stand(
+        &mut ledger,
+        &[
+            settled(SettleReason::Recovered),
+            settled(SettleReason::Recovered),
+        ],
+    );
+    told.push(shown(&ledger));
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn each_reason_for_which_nothing_is_re_run_is_told_in_plain_words() {
+    let refusals = RefusalKind::ALL.map(|kind| {
+        SettleReason::Refused(Refusal {
+            kind,
+            message: "`no` for arn:aws:iam::123456789012:role/x".to_owned(),
+        })
+    });
+    let reasons = SettleReason::PLAIN.into_iter().chain(refusals);
+    let told = reasons.map(|reason| {
+        let mut ledger = interrupted_jobs(&["build"]);
+        stand(&mut ledger, &[settled(reason)]);
+        shown(&ledger)
+    });
+    insta::assert_snapshot!(told.collect::<Vec<_>>().join("\n"));
+}
+
+#[test]
+fn a_job_that_is_left_alone_is_told_of_once() {
+    let (key, build) = (run_key(), job(1, "build"));
+    let reason = SettleReason::OptedOut;
+    let entry = left_alone(None, &key, &build, &reason, false, at(0)).expect("new");
+    assert_eq!(entry.due, Some(Due::now(at(0))));
+    let again = left_alone(Some(&entry), &key, &build, &reason, false, at(1));
+    assert_eq!(again, None);
+    let text = words::text(&entry, None, None).expect("something");
+    assert_eq!(text.state, CheckState::Neutral);
+    assert!(
+        text.summary.contains("its policy is retry=false"),
+        "{}",
+        text.summary
+    );
+}
+
+#[test]
+fn the_last_word_ends_the_looks_and_another_interruption_begins_them_anew() {
+    let mut ledger = interrupted_jobs(&["build"]);
+    stand(&mut ledger, &[settled(SettleReason::Recovered)]);
+    let build = job(1, "build");
+    let entry = CheckEntry {
+        id: Some(CHECK),
+        ..interrupted(None, &run_key(), &build, false, at(0)).expect("new")
+    };
+    let (entry, order) = written(decide(
+        &facts(&entry, &ledger),
+        at(0),
+        MIDDLE,
+        &Rules::default(),
+    ));
+    let told = accepted(entry, &order, None);
+    assert_eq!((told.due, told.id), (None, Some(CHECK)));
+    assert_eq!(woken(&told, at(1)), None);
+    let again = interrupted(Some(&told), &run_key(), &build, false, at(2)).expect("reopened");
+    assert_eq!(again.due, Some(Due::now(at(2))));
+    assert_eq!(
+        interrupted(Some(&again), &run_key(), &build, false, at(3)),
+        None
+    );
+}
+
+#[test]
+fn without_the_permission_nobody_is_told_and_a_gate_tries_again() {
+    let refusal = Refusal {
+        kind: RefusalKind::MissingPermission,
+        message: "Resource not accessible by integration".to_owned(),
+    };
+    let ledger = interrupted_jobs(&["build"]);
+    let entry = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    let refused = |entry: &CheckEntry, run| {
+        let facts = CheckFacts {
+            checks: CheckWords::Refused(&refusal),
+            run,
+            ..facts(entry, &ledger)
+        };
+        committed(decide(&facts, at(0), MIDDLE, &Rules::default())).due
+    };
+    assert_eq!(refused(&entry, RunWords::Unread), None);
+    let run = merge_run();
+    let due = refused(&gate(), RunWords::Seen(&run));
+    assert_eq!(due.map(|due| due.at), Some(at(600)));
+}
+
+#[test]
+fn a_gate_is_named_by_the_workflows_file_once_github_has_shown_the_run() {
+    let entry = gate();
+    let nothing = nothing_known(&entry);
+    let step = decide(&nothing, at(0), MIDDLE, &Rules::default());
+    assert_eq!(step, CheckStep::ReadRun);
+    let run = completed(Conclusion::Success);
+    let facts = CheckFacts {
+        run: RunWords::Seen(&run),
+        ..nothing
+    };
+    let step = decide(&facts, at(0), MIDDLE, &Rules::default());
+    let name = "Reprise merge queue (ci.yml)".to_owned();
+    assert_eq!(step, CheckStep::ReadChecks(run.head_sha.clone(), name));
+}
+
+#[test]
+fn a_run_that_merely_has_such_a_branch_has_no_gate() {
+    let entry = gate();
+    let run = run();
+    let facts = CheckFacts {
+        run: RunWords::Seen(&run),
+        ..nothing_known(&entry)
+    };
+    let after = committed(decide(&facts, at(0), MIDDLE, &Rules::default()));
+    assert_eq!((after.gate, after.due), (None, None));
+}
+
+#[test]
+fn a_pull_request_that_wants_to_enter_the_queue_has_a_gate_too() {
+    let entry = gate();
+    let run = Run {
+        event: "pull_request".to_owned(),
+        ..completed(Conclusion::Success)
+    };
+    let facts = CheckFacts {
+        run: RunWords::Seen(&run),
+        ..nothing_known(&entry)
+    };
+    let step = decide(&facts, at(0), MIDDLE, &Rules::default());
+    assert!(matches!(step, CheckStep::ReadChecks(..)), "{step:?}");
+}
+
+#[test]
+fn who_wants_no_reports_reads_none_of_a_run_that_no_queue_waits_for() {
+    let ledger = interrupted_jobs(&["build"]);
+    let entry = interrupted(None, &run_key(), &job(1, "build"), true, at(0)).expect("new");
+    let run = run();
+    let facts = CheckFacts {
+        run: RunWords::Seen(&run),
+        reports: false,
+        ..facts(&entry, &ledger)
+    };
+    let after = committed(decide(&facts, at(0), MIDDLE, &Rules::default()));
+    assert_eq!(after.due, None);
+}
+
+#[test]
+fn a_run_that_github_does_not_show_yet_is_read_again_until_the_limit() {
+    let entry = gate();
+    let facts = CheckFacts {
+        run: RunWords::Gone,
+        ..nothing_known(&entry)
+    };
+    let after = committed(decide(&facts, at(0), MIDDLE, &Rules::default()));
+    assert_eq!(after.due.map(|due| due.at), Some(at(10)));
+    let after = committed(decide(&facts, at(3_600), MIDDLE, &Rules::default()));
+    assert_eq!(after.due, None);
+}
+
+#[test]
+fn a_gate_opens_the_way_only_when_the_run_has_passed_and_no_retry_is_due() {
+    let passed = completed(Conclusion::Success);
+    let active = Run {
+        status: RunStatus::InProgress,
+        conclusion: None,
+        ..merge_run()
+    };
+    let mut ledger = interrupted_jobs(&["build"]);
+    assert_eq!(state_of(&active, None, None), CheckState::InProgress);
+    assert_eq!(
+        state_of(&passed, Some(&ledger), None),
+        CheckState::InProgress
+    );
+    stand(&mut ledger, &[settled(SettleReason::Recovered)]);
+    assert_eq!(
+        state_of(&active, Some(&ledger), None),
+        CheckState::InProgress
+    );
+    assert_eq!(state_of(&passed, Some(&ledger), None), CheckState::Success);
+    for word in [Conclusion::Skipped, Conclusion::Neutral] {
+        assert_eq!(state_of(&completed(word), None, None), CheckState::Success);
+    }
+}
+
+#[test]
+fn a_gate_shuts_the_way_only_when_every_job_has_its_verdict() {
+    let failed = completed(Conclusion::Failure);
+    let entry = known_gate();
+    let facts = CheckFacts {
+        run: RunWords::Seen(&failed),
+        ..nothing_known(&entry)
+    };
+    let step = decide(&facts, at(0), MIDDLE, &Rules::default());
+    assert_eq!(step, CheckStep::JudgeJobs);
+    let looking = JobVerdict::LookAgain {
+        at: at(5),
+        until: at(60),
+    };
+    let awaited = JobVerdict::Await {
+        instance: instance(),
+        evidence: vec![evidence(EvidenceSource::Tag, 1)],
+        policy: reprise_model::policy::RetryPolicy::WhenInterrupted,
+    };
+    let final_one = JobVerdict::Settle {
+        reason: SettleReason::NotInterrupted,
+        end: None,
+        ran_on: None,
+        evidence: Vec::new(),
+    };
+    for (verdict, state) in [
+        (looking, CheckState::InProgress),
+        (JobVerdict::ReadEarlier, CheckState::InProgress),
+        (awaited, CheckState::InProgress),
+        (final_one, CheckState::Failure),
+    ] {
+        let verdicts = BTreeMap::from([(JobId(1), verdict)]);
+        assert_eq!(state_of(&failed, None, Some(&verdicts)), state);
+    }
+}
+
+#[test]
+fn a_gate_fails_when_its_time_is_over_whatever_is_due() {
+    let ledger = interrupted_jobs(&["build"]);
+    let entry = known_gate();
+    let facts = facts(&entry, &ledger);
+    let rules = Rules::default();
+    let (_, order) = written(decide(&facts, at(3_599), MIDDLE, &rules));
+    assert_eq!(order.text.state, CheckState::InProgress);
+    let (after, order) = written(decide(&facts, at(3_600), MIDDLE, &rules));
+    assert_eq!(order.text.state, CheckState::Failure);
+    assert_eq!(
+        after.gate.as_ref().and_then(|gate| gate.end.clone()),
+        Some(GateEnd::TooLate)
+    );
+    let told = accepted(after, &order, None);
+    assert_eq!(told.due, None);
+    let late = interrupted(Some(&told), &run_key(), &job(1, "build"), true, at(3_700));
+    assert_eq!(late, None, "its pull request has left the queue");
+}
+
+#[test]
+fn a_retry_that_becomes_due_after_all_shuts_an_open_gate_again() {
+    let passed = completed(Conclusion::Success);
+    let entry = known_gate();
+    let seen = CheckFacts {
+        run: RunWords::Seen(&passed),
+        ..nothing_known(&entry)
+    };
+    let (after, order) = written(decide(&seen, at(0), MIDDLE, &Rules::default()));
+    let told = accepted(after, &order, None);
+    let again = interrupted(Some(&told), &run_key(), &job(1, "build"), true, at(9));
+    let again = again.expect("it is open again");
+    let ledger = interrupted_jobs(&["build"]);
+    let (_, order) = written(decide(
+        &facts(&again, &ledger),
+        at(9),
+        MIDDLE,
+        &Rules::default(),
+    ));
+    assert_eq!(order.text.state, CheckState::InProgress);
+}
+
+#[test]
+fn a_job_that_is_left_alone_in_a_later_attempt_has_its_gate_judged_anew() {
+    let passed = completed(Conclusion::Success);
+    let entry = known_gate();
+    let seen = CheckFacts {
+        run: RunWords::Seen(&passed),
+        ..nothing_known(&entry)
+    };
+    let (after, order) = written(decide(&seen, at(0), MIDDLE, &Rules::default()));
+    let told = accepted(after, &order, None);
+    let (build, reason) = (job(5, "build"), SettleReason::AttemptLimit);
+    let again = left_alone(Some(&told), &run_key(), &build, &reason, true, at(4_000));
+    let again = again.expect("it is new");
+    let gate = again.gate.as_ref().expect("a gate");
+    assert_eq!((gate.opened_at, &gate.end), (at(4_000), &None));
+}
+
+#[test]
+fn a_gate_is_opened_once_and_takes_the_place_of_a_report() {
+    let report = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    assert_eq!(report.gate, None);
+    let gate = gate_opened(Some(&report), &run_key(), &report.head, at(5)).expect("a gate");
+    assert!(gate.gate.is_some());
+    assert_eq!(
+        gate_opened(Some(&gate), &run_key(), &report.head, at(6)),
+        None
+    );
+    let queued = Job {
+        head_branch: Some("gh-readonly-queue/main/pr-7-0123abc".to_owned()),
+        ..job(1, "build")
+    };
+    let at_once = interrupted(None, &run_key(), &queued, true, at(0)).expect("new");
+    assert!(at_once.gate.is_some());
+    let off = interrupted(None, &run_key(), &queued, false, at(0)).expect("new");
+    assert_eq!(off.gate, None);
+}
+
+#[test]
+fn what_a_gate_says_can_be_read() {
+    let mut ledger = interrupted_jobs(&["build"]);
+    let mut told = Vec::new();
+    let passed = completed(Conclusion::Success);
+    let failed = completed(Conclusion::Failure);
+    let settle = BTreeMap::new();
+    let say = |run: &Run, ledger: Option<&RunEntry>, now| {
+        let entry = known_gate();
+        let facts = CheckFacts {
+            run: RunWords::Seen(run),
+            ledger,
+            verdicts: Some(&settle),
+            ..nothing_known(&entry)
+        };
+        read(
+            &written(decide(&facts, at(now), MIDDLE, &Rules::default()))
+                .1
+                .text,
+        )
+    };
+    told.push(say(&passed, Some(&ledger), 0));
+    stand(&mut ledger, &[settled(SettleReason::Recovered)]);
+    told.push(say(&passed, Some(&ledger), 0));
+    told.push(say(&passed, None, 0));
+    told.push(say(&failed, None, 0));
+    told.push(say(&failed, None, 3_600));
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn an_answer_that_may_pass_is_waited_out() {
+    let ledger = interrupted_jobs(&["build"]);
+    let entry = CheckEntry {
+        id: Some(CHECK),
+        ..interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new")
+    };
+    let (entry, order) = written(decide(
+        &facts(&entry, &ledger),
+        at(0),
+        MIDDLE,
+        &Rules::default(),
+    ));
+    let after = answered(
+        entry.clone(),
+        &order,
+        &ChangeAnswer::NotNow,
+        None,
+        Some(secs(120)),
+        (at(0), MIDDLE),
+        &Rules::default(),
+    );
+    assert_eq!(after.due.map(|due| due.at), Some(at(120)));
+    assert_eq!((after.id, after.told), (Some(CHECK), None));
+    let gone = Refusal {
+        kind: RefusalKind::NotFound,
+        message: "Not Found".to_owned(),
+    };
+    assert_eq!(reply(entry, &order, &ChangeAnswer::Refused(gone)).due, None);
+}
+
+#[test]
+fn only_what_people_would_read_otherwise_is_told_anew() {
+    let ledger = interrupted_jobs(&["build"]);
+    let mut later = ledger.clone();
+    later.due = None;
+    assert!(!tells_more(&ledger, &later));
+    stand(&mut later, &[settled(SettleReason::Cancelled)]);
+    assert!(tells_more(&ledger, &later));
+}
+
+fn interrupted_jobs(names: &[&str]) -> RunEntry {
+    let mut entry = None;
+    for (id, name) in (1..).zip(names) {
+        let proof = vec![evidence(EvidenceSource::Tag, 150)];
+        let taken =
+            run_table::await_job(entry, run_key(), &job(id, name), instance(), proof, at(0));
+        entry = Some(taken);
+    }
+    entry.expect("one at least")
+}
+
+fn stand(ledger: &mut RunEntry, states: &[TrackedState]) {
+    for (job, state) in ledger.jobs.values_mut().zip(states) {
+        job.state = state.clone();
+    }
+}
+
+fn settled(reason: SettleReason) -> TrackedState {
+    TrackedState::Settled { reason, at: at(9) }
+}
+
+fn facts<'a>(entry: &'a CheckEntry, ledger: &'a RunEntry) -> CheckFacts<'a> {
+    CheckFacts {
+        ledger: Some(ledger),
+        ..nothing_known(entry)
+    }
+}
+
+fn nothing_known(entry: &CheckEntry) -> CheckFacts<'_> {
+    CheckFacts {
+        entry,
+        ledger: None,
+        run: RunWords::Unread,
+        verdicts: None,
+        reports: true,
+        checks: CheckWords::Unread,
+    }
+}
+
+fn gate() -> CheckEntry {
+    gate_opened(None, &run_key(), &run().head_sha, at(0)).expect("new")
+}
+
+/// A gate whose check run is there.
+fn known_gate() -> CheckEntry {
+    let mut entry = gate();
+    if let Some(gate) = &mut entry.gate {
+        gate.workflow = Some("ci.yml".to_owned());
+    }
+    CheckEntry {
+        id: Some(CHECK),
+        ..entry
+    }
+}
+
+fn merge_run() -> Run {
+    Run {
+        event: "merge_group".to_owned(),
+        head_branch: Some("gh-readonly-queue/main/pr-7-0123abc".to_owned()),
+        ..run()
+    }
+}
+
+fn completed(conclusion: Conclusion) -> Run {
+    Run {
+        conclusion: Some(conclusion),
+        ..merge_run()
+    }
+}
+
+fn state_of(
+    run: &Run,
+    ledger: Option<&RunEntry>,
+    verdicts: Option<&BTreeMap<JobId, JobVerdict>>,
+) -> CheckState {
+    let entry = known_gate();
+    let facts = CheckFacts {
+        run: RunWords::Seen(run),
+        ledger,
+        verdicts,
+        ..nothing_known(&entry)
+    };
+    let (_, order) = written(decide(&facts, at(0), MIDDLE, &Rules::default()));
+    order.text.state
+}
+
+fn written(step: CheckStep) -> (CheckEntry, CheckRunOrder) {
+    let CheckStep::Write(entry, order) = step else {
+        panic!("{step:?}");
+    };
+    (entry, order)
+}
+
+fn committed(step: CheckStep) -> CheckEntry {
+    let CheckStep::Commit(entry) = step else {
+        panic!("{step:?}");
+    };
+    entry
+}
+
+fn accepted(entry: CheckEntry, order: &CheckRunOrder, made: Option<CheckRunId>) -> CheckEntry {
+    let answer = &ChangeAnswer::Accepted;
+    answered(
+        entry,
+        order,
+        answer,
+        made,
+        None,
+        (at(0), MIDDLE),
+        &Rules::default(),
+    )
+}
+
+fn reply(entry: CheckEntry, order: &CheckRunOrder, answer: &ChangeAnswer) -> CheckEntry {
+    answered(
+        entry,
+        order,
+        answer,
+        None,
+        None,
+        (at(0), MIDDLE),
+        &Rules::default(),
+    )
+}
+
+fn shown(ledger: &RunEntry) -> String {
+    let entry = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    read(&words::text(&entry, Some(ledger), None).expect("something"))
+}
+
+fn read(text: &CheckText) -> String {
+    format!("{:?}: {}\n{}\n", text.state, text.title, text.summary)
+}
