@@ -224,6 +224,7 @@ async fn the_list_names_every_scenario_with_what_it_shows() -> Result<()> {
         "matrix",
         "mixed",
         "superseded",
+        "merge-queue",
         "host-died",
     ];
     ensure!(names == wanted, "{told}");

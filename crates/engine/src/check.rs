@@ -67,10 +67,6 @@ pub struct CheckFacts<'a> {
 /// What is to be done about a run's check run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once a due record and taken apart at once"
-)]
 pub enum CheckStep {
     /// Read the run, and decide again.
     ReadRun,
@@ -229,7 +225,8 @@ pub fn tells_more(before: &RunEntry, after: &RunEntry) -> bool {
 pub fn decide(facts: &CheckFacts<'_>, now: Timestamp, jitter: Jitter, rules: &Rules) -> CheckStep {
     let mut entry = facts.entry.clone();
     let hold = match gate::follow(&mut entry, facts, now, rules) {
-        gate::Next::Read(step) => return step,
+        gate::Next::Read(gate::Need::Run) => return CheckStep::ReadRun,
+        gate::Next::Read(gate::Need::Verdicts) => return CheckStep::JudgeJobs,
         gate::Next::Unseen => return CheckStep::Commit(put_off(entry, now, jitter)),
         gate::Next::Show(hold) => hold,
     };

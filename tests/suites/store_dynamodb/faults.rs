@@ -320,6 +320,10 @@ async fn is_stored(store: &DynamoStore, sample: &Sample, version: Version) -> Re
             let found = store.claim(&claim.key).await?;
             found.map(|found| (Sample::Claim(found.record), found.version))
         }
+        Sample::Check(entry) => {
+            let found = store.check(&entry.key).await?;
+            found.map(|found| (Sample::Check(found.record), found.version))
+        }
     };
     ensure!(found == Some((sample.clone(), version)), "{found:?}");
     Ok(())
@@ -328,6 +332,8 @@ async fn is_stored(store: &DynamoStore, sample: &Sample, version: Version) -> Re
 fn claim_of(id: u64) -> LaunchClaim {
     match claim(id) {
         Sample::Claim(claim) => claim,
-        Sample::Instance(_) | Sample::Run(_) => unreachable!("asked for a claim"),
+        Sample::Instance(_) | Sample::Run(_) | Sample::Check(_) => {
+            unreachable!("asked for a claim")
+        }
     }
 }

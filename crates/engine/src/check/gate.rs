@@ -10,7 +10,7 @@ use reprise_model::job::Conclusion;
 use reprise_model::ledger::{RunEntry, TrackedState};
 use reprise_model::run::{Run, RunStatus};
 
-use super::{CheckFacts, CheckStep, RunWords};
+use super::{CheckFacts, RunWords};
 use crate::backoff::after;
 use crate::job::JobVerdict;
 use crate::mutant;
@@ -34,10 +34,19 @@ pub enum Hold {
     JobLooking,
 }
 
+/// What must be read first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// The run.
+    Run,
+    /// The verdicts on its jobs.
+    Verdicts,
+}
+
 /// What follows for what is shown.
 pub(super) enum Next {
     /// Something must be read first.
-    Read(CheckStep),
+    Read(Need),
     /// Which gate it is cannot be known now.
     Unseen,
     /// This; of a gate that is concluded, and of what is none, nothing holds it.
@@ -73,7 +82,7 @@ pub(super) fn follow(
     let is_late = now >= after(gate.opened_at, rules.merge_gate_limit);
     if gate.workflow.is_none() {
         match facts.run {
-            RunWords::Unread => return Next::Read(CheckStep::ReadRun),
+            RunWords::Unread => return Next::Read(Need::Run),
             // Nobody waits for it any more.
             RunWords::Gone if is_late => return Next::Show(None),
             RunWords::Gone => {
@@ -93,14 +102,14 @@ pub(super) fn follow(
     }
     entry.gate = Some(gate);
     match sight {
-        Sight::Read(step) => Next::Read(step),
+        Sight::Read(need) => Next::Read(need),
         Sight::Holds(hold) => Next::Show(Some(hold)),
         Sight::Ended(_) => Next::Show(None),
     }
 }
 
 enum Sight {
-    Read(CheckStep),
+    Read(Need),
     Holds(Hold),
     Ended(GateEnd),
 }
@@ -116,7 +125,7 @@ fn sight(gate: &Gate, facts: &CheckFacts<'_>, is_late: bool) -> Sight {
         return Sight::Holds(Hold::RetryDue);
     }
     let run = match facts.run {
-        RunWords::Unread => return Sight::Read(CheckStep::ReadRun),
+        RunWords::Unread => return Sight::Read(Need::Run),
         RunWords::Gone => return Sight::Holds(Hold::RunActive),
         RunWords::Seen(run) => run,
     };
@@ -128,7 +137,7 @@ fn sight(gate: &Gate, facts: &CheckFacts<'_>, is_late: bool) -> Sight {
         return Sight::Ended(GateEnd::Passed);
     }
     let Some(verdicts) = facts.verdicts else {
-        return Sight::Read(CheckStep::JudgeJobs);
+        return Sight::Read(Need::Verdicts);
     };
     match verdicts.values().find_map(holds) {
         Some(hold) => Sight::Holds(hold),

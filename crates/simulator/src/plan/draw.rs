@@ -35,7 +35,7 @@ const RUNNER_DICE: u64 = 0x72_75_6e_6e_65_72;
 pub(super) fn plan(seed: u64) -> Plan {
     let mut dice = Dice::new(seed);
     let mut kind = Kind::draw(&mut dice);
-    // By dice of its own, as below.
+    // By dice of their own, as below.
     kind.mandate.cancels_exhausted = Dice::new(seed ^ CANCEL_DICE).chance(850);
     kind.mandate.gates = Dice::new(seed ^ GATE_DICE).chance(600);
     let swarm = Swarm::draw(&mut dice);

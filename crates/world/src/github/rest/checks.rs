@@ -62,8 +62,8 @@ impl GitHub {
         }
         match call {
             CheckCall::List(head) => self.checks_of(repository, head, &Query::of(request)),
-            CheckCall::Make => self.faulty_check(now, repository, None, request.body()),
-            CheckCall::Update(id) => self.faulty_check(now, repository, Some(*id), request.body()),
+            CheckCall::Make => self.write_check(now, repository, None, request.body()),
+            CheckCall::Update(id) => self.write_check(now, repository, Some(*id), request.body()),
         }
     }
 
@@ -88,27 +88,6 @@ impl GitHub {
     ) -> impl Iterator<Item = &'a CheckRun> {
         let all = self.checks.values();
         all.filter(move |check| check.repository == *repository && check.head == *head)
-    }
-
-    /// A write, with the faults that are switched on.
-    fn faulty_check(
-        &mut self,
-        now: Timestamp,
-        repository: &Repository,
-        known: Option<CheckRunId>,
-        body: &[u8],
-    ) -> Answer {
-        let broken = Answer::error(StatusCode::INTERNAL_SERVER_ERROR, "Server Error");
-        if self.faults.fail_before_acting > 0 {
-            self.faults.fail_before_acting -= 1;
-            return broken;
-        }
-        let answer = self.write_check(now, repository, known, body);
-        if self.faults.fail_after_acting > 0 {
-            self.faults.fail_after_acting -= 1;
-            return broken;
-        }
-        answer
     }
 
     fn write_check(
