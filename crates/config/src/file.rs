@@ -256,7 +256,7 @@ impl<'de> Visitor<'de> for SecretsVisitor {
     }
 }
 
-/// The words of `retry`; `false` may stand without quotes.
+/// The words of `retry`; `false` and a number may stand without quotes.
 #[derive(Debug)]
 pub(crate) struct PolicyRetry(pub(crate) String);
 
@@ -272,10 +272,14 @@ impl Visitor<'_> for PolicyRetryVisitor {
     type Value = PolicyRetry;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"when-interrupted\" or false")
+        f.write_str("a policy as \"when-interrupted\", a number of re-runs, or false")
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<PolicyRetry, E> {
+        Ok(PolicyRetry(value.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<PolicyRetry, E> {
         Ok(PolicyRetry(value.to_string()))
     }
 

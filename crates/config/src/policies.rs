@@ -40,7 +40,7 @@ pub fn policy_of(rules: &[PolicyRule], repository: &Repository, job: &Job) -> Re
                 .find(|rule| rule.matches(repository, job))
                 .map(|rule| rule.retry)
         })
-        .unwrap_or(RetryPolicy::WhenInterrupted)
+        .unwrap_or(RetryPolicy::USUAL)
 }
 
 #[cfg(test)]
@@ -56,22 +56,28 @@ mod tests {
         let never = [rule("acme/*", "*", "*", RetryPolicy::Never)];
         assert_eq!(
             policy(&never, "runs-on=1/retry=when-interrupted"),
-            RetryPolicy::WhenInterrupted
+            RetryPolicy::USUAL
         );
         assert_eq!(policy(&never, "runs-on=1"), RetryPolicy::Never);
-        assert_eq!(policy(&[], "runs-on=1"), RetryPolicy::WhenInterrupted);
-        assert_eq!(policy(&[], "ubuntu-latest"), RetryPolicy::WhenInterrupted);
+        assert_eq!(policy(&[], "runs-on=1"), RetryPolicy::USUAL);
+        assert_eq!(policy(&[], "ubuntu-latest"), RetryPolicy::USUAL);
     }
 
     #[test]
     fn the_first_entry_that_matches_counts() {
         let rules = [
             rule("acme/shop", "release*", "*", RetryPolicy::Never),
-            rule("acme/shop", "ci", "test*", RetryPolicy::WhenInterrupted),
+            rule("acme/shop", "ci", "test*", RetryPolicy::USUAL),
             rule("*", "*", "*", RetryPolicy::Never),
         ];
-        assert_eq!(policy(&rules, "runs-on=1"), RetryPolicy::WhenInterrupted);
+        assert_eq!(policy(&rules, "runs-on=1"), RetryPolicy::USUAL);
         assert_eq!(policy(&rules[2..], "runs-on=1"), RetryPolicy::Never);
+    }
+
+    #[test]
+    fn a_label_may_say_how_often() {
+        let twice = policy(&[], "runs-on=1/retry=2");
+        assert_eq!(twice.last_retried_execution(), 2);
     }
 
     #[test]

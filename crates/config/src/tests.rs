@@ -172,7 +172,7 @@ fn a_value_of_the_wrong_type_is_told_in_plain_words_and_without_the_value() {
         &format!("{GOOD}\n[retry]\nlook_window = 60"),
         &format!("{GOOD}\n[retry]\nlook_window = \"soon\""),
         &format!("{GOOD}\n[log]\nformat = \"xml\""),
-        &format!("{GOOD}\n[[policy]]\nretry = 2"),
+        &format!("{GOOD}\n[[policy]]\nretry = 2.5"),
     ]));
 }
 
@@ -235,7 +235,10 @@ retry = "when-interrupted"
 retry = "always"
 
 [[policy]]
-retry = true
+retry = 6
+
+[[policy]]
+retry = "when-interrupted:0"
 "#;
     insta::assert_snapshot!(bad(text, &[]));
 }

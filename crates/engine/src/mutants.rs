@@ -81,6 +81,8 @@ mutants! {
     NeedNoEvidence = "need-no-evidence",
     /// Re-runs a job whose label says not to.
     IgnoreOptOut = "ignore-opt-out",
+    /// Re-runs a job however often it was re-run before.
+    IgnoreTheLimit = "ignore-the-limit",
     /// Re-runs jobs of a run that a person cancelled.
     IgnoreCancel = "ignore-cancel",
     /// Re-runs a run although a newer one took its place.

@@ -16,7 +16,7 @@ mod store;
 use std::net::SocketAddr;
 
 use reprise_engine::rules::Rules;
-use reprise_model::policy::RetryPolicy;
+use reprise_model::policy::{NoRetryPolicy, RetryPolicy};
 use wildmatch::WildMatch;
 
 use crate::checker::Checker;
@@ -138,16 +138,13 @@ fn rule(checker: &mut Checker<'_>, number: usize, policy: &file::Policy) -> Opti
 }
 
 fn retry(checker: &mut Checker<'_>, number: usize, word: &str) -> Option<RetryPolicy> {
-    match word {
-        "when-interrupted" => Some(RetryPolicy::WhenInterrupted),
-        "false" => Some(RetryPolicy::Never),
-        other => {
-            let problem = format!(
-                "of [[policy]] number {number} is {}; known are \"when-interrupted\" and false",
-                shown(other)
-            );
-            checker.wrong("policy.retry", problem);
-            None
-        }
-    }
+    let problem = match word.parse() {
+        Ok(policy) => return Some(policy),
+        Err(NoRetryPolicy::Unknown(text)) => format!("is {}", shown(&text)),
+        Err(error @ NoRetryPolicy::Number { .. }) => format!("cannot be read: {error}"),
+    };
+    let known = "known are \"when-interrupted\", \"when-interrupted:2\" and false";
+    let problem = format!("of [[policy]] number {number} {problem}; {known}");
+    checker.wrong("policy.retry", problem);
+    None
 }

@@ -82,10 +82,10 @@ impl Case<'_> {
     }
 
     fn interrupted(&self, instance: Instance, evidence: Vec<Evidence>) -> JobVerdict {
-        let policy = mutant!(IgnoreOptOut => RetryPolicy::WhenInterrupted, self.facts.policy);
+        let policy = mutant!(IgnoreOptOut => RetryPolicy::USUAL, self.facts.policy);
         let refused = if policy == RetryPolicy::Never {
             Some(SettleReason::OptedOut)
-        } else if self.execution_number() > policy.last_retried_execution() {
+        } else if self.is_past_the_limit(policy) {
             Some(SettleReason::AttemptLimit)
         } else {
             None
@@ -103,6 +103,11 @@ impl Case<'_> {
                 policy,
             },
         }
+    }
+
+    fn is_past_the_limit(&self, policy: RetryPolicy) -> bool {
+        mutant!(IgnoreTheLimit => return false);
+        self.execution_number() > policy.last_retried_execution()
     }
 
     fn unexplained(&self) -> JobVerdict {

@@ -42,7 +42,7 @@ impl Look {
             remembered: None,
             earlier: None,
             refusal: None,
-            policy: RetryPolicy::WhenInterrupted,
+            policy: RetryPolicy::USUAL,
             fleet: OURS,
             now: at(NOW),
         }
@@ -94,7 +94,7 @@ fn awaits(evidence: Vec<Evidence>) -> JobVerdict {
     JobVerdict::Await {
         instance: instance(),
         evidence,
-        policy: RetryPolicy::WhenInterrupted,
+        policy: RetryPolicy::USUAL,
     }
 }
 

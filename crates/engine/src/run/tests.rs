@@ -387,7 +387,7 @@ fn awaits() -> JobVerdict {
     JobVerdict::Await {
         instance: instance(),
         evidence: vec![tag()],
-        policy: RetryPolicy::WhenInterrupted,
+        policy: RetryPolicy::USUAL,
     }
 }
 

@@ -355,10 +355,10 @@ pub(super) fn policy(job: &Job) -> Option<RetryPolicy> {
 /// along with others.
 pub(super) fn limit(policy: Option<RetryPolicy>) -> u32 {
     match policy {
-        Some(RetryPolicy::WhenInterrupted | RetryPolicy::Never) | None => {
-            RetryPolicy::WhenInterrupted.last_retried_execution()
-        }
+        Some(policy @ RetryPolicy::WhenInterrupted(_)) => policy,
+        Some(RetryPolicy::Never) | None => RetryPolicy::USUAL,
     }
+    .last_retried_execution()
 }
 
 /// The record in which a job really executed.

@@ -8,7 +8,7 @@ use reprise_model::ids::RunAttempt;
 use reprise_model::instance::Capacity;
 use reprise_model::labels::{JobLabels, LabelErrors, SpotChoice};
 use reprise_model::ledger::CapacityReason;
-use reprise_model::policy::{OnDemandRetries, RetryPolicy};
+use reprise_model::policy::{OnDemandRetries, Reruns, RetryPolicy};
 
 use super::{offer, wish};
 
@@ -56,7 +56,7 @@ impl<'a> Ground<'a> {
 
     fn decide(&self, labels: &JobLabels, attempt: RunAttempt) -> CapacityDecision {
         let spot = labels.machine.spot.unwrap_or_default();
-        let policy = labels.retry.unwrap_or(RetryPolicy::WhenInterrupted);
+        let policy = labels.retry.unwrap_or(RetryPolicy::USUAL);
         // The second attempt of this answer is the one that Reprise asks for by itself.
         let asked_by_us = !attempt.is_first() && policy != RetryPolicy::Never;
         capacity::decide(attempt, spot, policy, asked_by_us, self.mode)
@@ -74,7 +74,7 @@ impl<'a> Ground<'a> {
                     interrupted job is re-run once"
                 .to_owned();
         }
-        policy_words(labels.retry.unwrap_or(RetryPolicy::WhenInterrupted)).to_owned()
+        policy_words(labels.retry.unwrap_or(RetryPolicy::USUAL))
     }
 }
 
@@ -102,13 +102,23 @@ fn capacity_words(decision: CapacityDecision, spot: SpotChoice) -> String {
     }
 }
 
-fn policy_words(policy: RetryPolicy) -> &'static str {
+fn policy_words(policy: RetryPolicy) -> String {
     match policy {
-        RetryPolicy::WhenInterrupted => {
-            "re-run once, by itself, when EC2 takes its spot machine; a job that fails for real is \
-             left alone"
+        RetryPolicy::WhenInterrupted(reruns) => {
+            let often = times(reruns);
+            format!(
+                "re-run {often}, by itself, when EC2 takes its spot machine; a job that fails for \
+                 real is left alone"
+            )
         }
-        RetryPolicy::Never => "never re-run by itself",
+        RetryPolicy::Never => "never re-run by itself".to_owned(),
+    }
+}
+
+fn times(reruns: Reruns) -> String {
+    match reruns {
+        Reruns::ONE => "once".to_owned(),
+        more => format!("at most {} times", more.get()),
     }
 }
 

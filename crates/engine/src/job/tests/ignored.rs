@@ -160,7 +160,7 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         repository_allowed: true,
         host,
         earlier: Earlier::Unread,
-        policy: RetryPolicy::WhenInterrupted,
+        policy: RetryPolicy::USUAL,
         fleet: OURS,
     }
 }
