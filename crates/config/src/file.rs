@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use reprise_model::machine::Architecture;
-use reprise_model::policy::{OnDemandRetries, OnLaunchExhausted};
+use reprise_model::policy::{FailurePolicy, OnDemandRetries, OnLaunchExhausted};
 use secrecy::SecretString;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -159,6 +159,8 @@ pub(crate) struct Retry {
     pub(crate) look_again_after: Option<SignedDuration>,
     pub(crate) on_demand_retries: Option<OnDemandRetries>,
     pub(crate) sweep_every: Option<SignedDuration>,
+    pub(crate) allow: Vec<FailurePolicy>,
+    pub(crate) when_failed_delays: Option<Vec<SignedDuration>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -222,6 +224,7 @@ pub(crate) struct Policy {
     #[serde(default = "anything")]
     pub(crate) job: String,
     pub(crate) retry: PolicyRetry,
+    pub(crate) delays: Option<Vec<SignedDuration>>,
 }
 
 /// A list of secrets, or one secret by itself.

@@ -76,8 +76,8 @@ fn the_example_is_good_and_shows_the_defaults_as_they_are() {
     let example = example("controller.toml", folder.path());
     let config = good(&example, &[]);
     assert_eq!(config.github.webhook_secrets.len(), 1);
-    assert_eq!(config.settings.policies.len(), 2);
-    assert_eq!(config.settings.policies[0].retry, RetryPolicy::Never);
+    assert_eq!(config.settings.policies.rules.len(), 2);
+    assert_eq!(config.settings.policies.rules[0].retry, RetryPolicy::Never);
     let mut shown = String::new();
     for line in example.lines() {
         // Those that are set otherwise above, and those that have no default.
@@ -236,6 +236,14 @@ retry = "always"
 
 [[policy]]
 retry = 6
+
+[[policy]]
+retry = false
+delays = ["1m"]
+
+[[policy]]
+retry = "when-failed"
+delays = ["25h"]
 
 [[policy]]
 retry = "when-interrupted:0"

@@ -46,6 +46,9 @@ impl Reruns {
 pub enum RetryPolicy {
     /// Re-run a job that lost its spot instance, so often.
     WhenInterrupted(Reruns),
+    /// Re-run a job that failed, for whatever reason, in a run that ended as failed, so often. It is
+    /// written with the attempts that the run has at most, one more.
+    WhenFailed(Reruns),
     /// Never re-run.
     Never,
 }
@@ -58,13 +61,41 @@ impl RetryPolicy {
     /// instance twice stays failed. 0 re-runs nothing.
     pub fn last_retried_execution(self) -> u32 {
         match self {
-            Self::WhenInterrupted(reruns) => reruns.get(),
+            Self::WhenInterrupted(reruns) | Self::WhenFailed(reruns) => reruns.get(),
             Self::Never => 0,
         }
     }
 
+    /// Which failures without an interruption it re-runs, if any.
+    pub fn failure(self) -> Option<FailurePolicy> {
+        match self {
+            Self::WhenFailed(_) => Some(FailurePolicy::WhenFailed),
+            Self::WhenInterrupted(_) | Self::Never => None,
+        }
+    }
+
     /// What may be written without a number.
-    pub const WORDS: [&str; 4] = ["when-interrupted", "true", "false", "0"];
+    pub const WORDS: [&str; 5] = ["when-interrupted", "when-failed", "true", "false", "0"];
+}
+
+/// A policy that re-runs failures which no interruption explains: only where configuration says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FailurePolicy {
+    /// Whatever made them fail.
+    WhenFailed,
+}
+
+impl FailurePolicy {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::WhenFailed];
+
+    /// The word of labels and configuration.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WhenFailed => "when-failed",
+        }
+    }
 }
 
 /// As a label says it.
@@ -73,6 +104,7 @@ impl fmt::Display for RetryPolicy {
         match *self {
             Self::USUAL => f.write_str("when-interrupted"),
             Self::WhenInterrupted(reruns) => write!(f, "when-interrupted:{}", reruns.get()),
+            Self::WhenFailed(reruns) => write!(f, "when-failed:{}", attempts(reruns)),
             Self::Never => f.write_str("false"),
         }
     }
@@ -112,6 +144,7 @@ impl FromStr for RetryPolicy {
         match (word, number) {
             ("when-interrupted" | "true", None) => Ok(Self::USUAL),
             ("when-interrupted", Some(number)) => interrupted("when-interrupted", number),
+            ("when-failed", number) => failed(number.unwrap_or("3")).map(Self::WhenFailed),
             ("false" | "0", None) => Ok(Self::Never),
             (number, None) if is_number(number) => interrupted("retry", number),
             (_, _) => Err(NoRetryPolicy::Unknown(text.to_owned())),
@@ -128,6 +161,25 @@ fn interrupted(word: &'static str, number: &str) -> Result<RetryPolicy, NoRetryP
             least: 1,
             most: Reruns::MOST,
         })
+}
+
+/// The number is that of the attempts: those before it are re-run.
+fn failed(number: &str) -> Result<Reruns, NoRetryPolicy> {
+    let count = is_number(number).then(|| number.parse::<u32>().ok());
+    let reruns = count.flatten().and_then(|count| count.checked_sub(1));
+    reruns
+        .and_then(Reruns::new)
+        .ok_or_else(|| NoRetryPolicy::Number {
+            word: FailurePolicy::WhenFailed.as_str(),
+            number: number.to_owned(),
+            least: attempts(Reruns::ONE),
+            most: attempts(Reruns(Reruns::MOST)),
+        })
+}
+
+/// The attempts that come of so many re-runs.
+fn attempts(reruns: Reruns) -> u32 {
+    reruns.get().saturating_add(1)
 }
 
 fn reruns(number: &str) -> Option<Reruns> {
@@ -179,6 +231,9 @@ mod tests {
             ("When-Interrupted:3", times(3), 3),
             ("2", times(2), 2),
             ("5", times(5), 5),
+            ("when-failed", failed(2), 2),
+            ("when-failed:2", failed(1), 1),
+            ("WHEN-FAILED:6", failed(5), 5),
             ("false", RetryPolicy::Never, 0),
             ("0", RetryPolicy::Never, 0),
         ] {
@@ -205,6 +260,12 @@ mod tests {
                 format!("retry takes a number from 1 to 5, and {number:?} is none")
             );
         }
+        for number in ["0", "1", "7", "x"] {
+            assert_eq!(
+                told(&format!("when-failed:{number}")),
+                format!("when-failed takes a number from 2 to 6, and {number:?} is none")
+            );
+        }
         for number in ["", "x", "+2", "1:2"] {
             let text = format!("when-interrupted:{number}");
             assert!(told(&text).contains("takes a number"), "{text}");
@@ -217,6 +278,10 @@ mod tests {
         assert_eq!(stored, "\"when-interrupted:2\"");
         let back: RetryPolicy = serde_json::from_str(&stored).expect("readable");
         assert_eq!(back, times(2));
+    }
+
+    fn failed(count: u32) -> RetryPolicy {
+        RetryPolicy::WhenFailed(Reruns::new(count).expect("within the bounds"))
     }
 
     fn times(count: u32) -> RetryPolicy {

@@ -14,7 +14,7 @@ use reprise_engine::run::WaitReason;
 use reprise_engine::unannounced;
 use reprise_model::breaker::PoolTrouble;
 use reprise_model::evidence::EvidenceSource;
-use reprise_model::ledger::CapacityReason;
+use reprise_model::ledger::{CapacityReason, Why};
 use reprise_model::reason::{EndReason, IgnoreReason, Refusal, RefusalKind, SettleReason};
 
 use crate::agents;
@@ -281,7 +281,8 @@ fn decisions() -> Vec<Row> {
     let answers = ["no-capacity", "throttled", "refused", "unclear"];
     [
         told("settled", &settled),
-        told("awaiting", &["interrupted"]),
+        told("awaiting", &Why::ALL.map(Why::as_str)),
+        told("policy-refused", &["policy-not-allowed"]),
         told("looking", &["no-evidence-yet"]),
         told("evidence", &["interruption-warning"]),
         told("waiting", &WaitReason::ALL.map(WaitReason::as_str)),

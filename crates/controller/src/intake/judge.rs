@@ -96,13 +96,15 @@ impl<P: Ports> Controller<P> {
         found: &Found,
         earlier: Earlier<'_>,
     ) -> JobVerdict {
+        let policy = self.policy_of(repository, job);
         let facts = JobFacts {
             job,
             repository,
             repository_allowed: self.allows(repository),
             host: found.as_host(),
             earlier,
-            policy: self.policy_of(repository, job),
+            policy: policy.retry,
+            delays: policy.delays,
             fleet: self.fleet_rule(),
         };
         job::completed(&facts, &self.settings.rules, self.clock.now())

@@ -1,6 +1,7 @@
 //! The table "A job completed", a test a row.
 
 mod evidence;
+mod failed;
 mod ignored;
 mod invariants;
 mod remember;
@@ -29,6 +30,7 @@ struct Look {
     earlier: Option<Vec<Execution>>,
     refusal: Option<Refusal>,
     policy: RetryPolicy,
+    delays: Vec<SignedDuration>,
     fleet: FleetRule<'static>,
     now: Timestamp,
 }
@@ -43,6 +45,7 @@ impl Look {
             earlier: None,
             refusal: None,
             policy: RetryPolicy::USUAL,
+            delays: Vec::new(),
             fleet: OURS,
             now: at(NOW),
         }
@@ -84,6 +87,7 @@ impl Look {
                 (None, None) => Earlier::Unread,
             },
             policy: self.policy,
+            delays: &self.delays,
             fleet: self.fleet,
         };
         completed(&facts, &Rules::default(), self.now)

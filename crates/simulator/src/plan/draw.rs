@@ -34,11 +34,13 @@ pub(super) fn plan(seed: u64) -> Plan {
     let mut kind = Kind::draw(&mut dice);
     // By dice of its own, as below.
     kind.mandate.cancels_exhausted = Dice::new(seed ^ CANCEL_DICE).chance(850);
+    let mut policy_dice = Dice::new(seed ^ POLICY_DICE);
+    kind.mandate = policies::mandate(&mut policy_dice, kind.mandate);
     let swarm = Swarm::draw(&mut dice);
     let mix = Mix::draw(&mut dice, &swarm, &kind);
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);
     let mut steps = workload::pushes(&mut dice, &kind, &mix);
-    policies::sprinkle(&mut Dice::new(seed ^ POLICY_DICE), &mut steps);
+    policies::sprinkle(&mut policy_dice, &mut steps);
     let stage = stage(&steps, replicas, &kind);
     let mut happenings = stage.happenings(&mut dice, &swarm, &kind);
     // By dice of its own: what else a seed draws stays as it was.

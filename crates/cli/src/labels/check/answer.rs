@@ -63,12 +63,20 @@ impl<'a> Ground<'a> {
     }
 
     fn retry(&self, labels: &JobLabels) -> String {
-        if labels.machine.spot == Some(SpotChoice::Off) {
+        let refused = self
+            .config
+            .zip(labels.retry)
+            .and_then(|(config, said)| config.settings.policies.refused(said));
+        if let Some(refused) = refused {
+            return format!("as if nothing were said: {refused}");
+        }
+        let beyond = labels.retry.and_then(RetryPolicy::failure);
+        if labels.machine.spot == Some(SpotChoice::Off) && beyond.is_none() {
             return "nothing to re-run for: EC2 takes no on-demand machine back".to_owned();
         }
         let configured = self
             .config
-            .is_some_and(|config| !config.settings.policies.is_empty());
+            .is_some_and(|config| !config.settings.policies.rules.is_empty());
         if labels.retry.is_none() && configured {
             return "as the first [[policy]] of the configuration says that fits; if none does, an \
                     interrupted job is re-run once"
@@ -111,6 +119,11 @@ fn policy_words(policy: RetryPolicy) -> String {
                  real is left alone"
             )
         }
+        RetryPolicy::WhenFailed(reruns) => format!(
+            "re-run {}, by itself, when it fails or EC2 takes its spot machine; only where the \
+             configuration allows it (retry.allow)",
+            times(reruns)
+        ),
         RetryPolicy::Never => "never re-run by itself".to_owned(),
     }
 }

@@ -161,6 +161,7 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         host,
         earlier: Earlier::Unread,
         policy: RetryPolicy::USUAL,
+        delays: &[],
         fleet: OURS,
     }
 }

@@ -19,6 +19,16 @@ proptest! {
                 prop_assert!(look.policy != RetryPolicy::Never);
                 prop_assert!(look.repository_allowed);
             }
+            JobVerdict::Retry { policy, end, .. } => {
+                prop_assert!(policy.failure().is_some());
+                prop_assert!(look.job.run_attempt.get() <= policy.last_retried_execution());
+                let conclusion = &look.job.conclusion;
+                prop_assert!(
+                    [Some(Conclusion::Failure), Some(Conclusion::TimedOut)].contains(conclusion)
+                );
+                prop_assert!(look.repository_allowed);
+                prop_assert!(end.is_none() || look.fleet != FleetRule::Foreign);
+            }
             JobVerdict::LookAgain { at, until } => {
                 prop_assert!(look.now < *at && at <= until);
             }
@@ -70,6 +80,7 @@ fn any_look() -> impl Strategy<Value = Look> {
                 earlier,
                 refusal: None,
                 policy,
+                delays: Vec::new(),
                 fleet: if foreign { FleetRule::Foreign } else { OURS },
                 now,
             }
@@ -81,7 +92,7 @@ fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timesta
     (
         prop::bool::weighted(0.9),
         0_u8..5,
-        prop::sample::select(vec!["false", "when-interrupted", "2", "3"])
+        prop::sample::select(vec!["false", "when-interrupted", "2", "3", "when-failed"])
             .prop_map(|word| word.parse().expect("a policy")),
         any::<bool>(),
         any_time(),
