@@ -224,6 +224,7 @@ name_pattern = "^runner-(.*)$"
 [retry]
 look_window = "20m"
 look_again_after = "0s"
+allow = ["when-failed", "when-transient"]
 
 [tags]
 prefix = "aws:reprise-"
@@ -244,6 +245,9 @@ delays = ["1m"]
 [[policy]]
 retry = "when-failed"
 delays = ["25h"]
+
+[[policy]]
+retry = "when-transient"
 
 [[policy]]
 retry = "when-interrupted:0"

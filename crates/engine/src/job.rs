@@ -74,6 +74,17 @@ pub enum FleetRule<'a> {
     },
 }
 
+/// What a failure looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureClass {
+    /// It would pass, or may.
+    Transient,
+    /// It would not.
+    Permanent,
+    /// Nothing tells.
+    Unknown,
+}
+
 /// All that is known when a job has completed.
 #[derive(Debug, Clone, Copy)]
 pub struct JobFacts<'a> {
@@ -91,6 +102,8 @@ pub struct JobFacts<'a> {
     pub policy: RetryPolicy,
     /// How long that waits after the end of the run, attempt by attempt.
     pub delays: &'a [SignedDuration],
+    /// What its steps, annotations and log say of its failure; `None` where they were not read.
+    pub failure: Option<FailureClass>,
     /// Whose machines.
     pub fleet: FleetRule<'a>,
 }
@@ -122,6 +135,8 @@ pub enum JobVerdict {
     },
     /// The earlier executions must be read first ([`earlier_executions`]).
     ReadEarlier,
+    /// What made it fail must be read first ([`JobFacts::failure`]).
+    ReadFailure,
     /// It was interrupted and is to be re-run once its run has completed. Its instance is left to
     /// EC2; [`awaited`] remembers to look whether EC2 took it.
     Await {
@@ -176,9 +191,11 @@ impl JobVerdict {
                 evidence: Vec::new(),
                 pause: *pause,
             }),
-            Self::Ignore(_) | Self::Settle { .. } | Self::LookAgain { .. } | Self::ReadEarlier => {
-                None
-            }
+            Self::Ignore(_)
+            | Self::Settle { .. }
+            | Self::LookAgain { .. }
+            | Self::ReadEarlier
+            | Self::ReadFailure => None,
         }
     }
 }

@@ -116,17 +116,20 @@ pub enum Why {
     Interrupted,
     /// It failed, and its policy re-runs failures.
     Failed,
+    /// It failed for something that looks as if it would pass, and its policy re-runs that.
+    Transient,
 }
 
 impl Why {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Interrupted, Self::Failed];
+    pub const ALL: [Self; 3] = [Self::Interrupted, Self::Failed, Self::Transient];
 
     /// The word for metrics and logs.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Interrupted => "interrupted",
             Self::Failed => "failed",
+            Self::Transient => "transient",
         }
     }
 

@@ -49,6 +49,8 @@ pub enum RetryPolicy {
     /// Re-run a job that failed, for whatever reason, in a run that ended as failed, so often. It is
     /// written with the attempts that the run has at most, one more.
     WhenFailed(Reruns),
+    /// The same of a job whose failure looks as if it would pass.
+    WhenTransient(Reruns),
     /// Never re-run.
     Never,
 }
@@ -61,7 +63,9 @@ impl RetryPolicy {
     /// instance twice stays failed. 0 re-runs nothing.
     pub fn last_retried_execution(self) -> u32 {
         match self {
-            Self::WhenInterrupted(reruns) | Self::WhenFailed(reruns) => reruns.get(),
+            Self::WhenInterrupted(reruns)
+            | Self::WhenFailed(reruns)
+            | Self::WhenTransient(reruns) => reruns.get(),
             Self::Never => 0,
         }
     }
@@ -70,6 +74,7 @@ impl RetryPolicy {
     pub fn failure(self) -> Option<FailurePolicy> {
         match self {
             Self::WhenFailed(_) => Some(FailurePolicy::WhenFailed),
+            Self::WhenTransient(_) => Some(FailurePolicy::WhenTransient),
             Self::WhenInterrupted(_) | Self::Never => None,
         }
     }
@@ -84,16 +89,19 @@ impl RetryPolicy {
 pub enum FailurePolicy {
     /// Whatever made them fail.
     WhenFailed,
+    /// Only what looks as if it would pass.
+    WhenTransient,
 }
 
 impl FailurePolicy {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::WhenFailed];
+    pub const ALL: [Self; 2] = [Self::WhenFailed, Self::WhenTransient];
 
     /// The word of labels and configuration.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WhenFailed => "when-failed",
+            Self::WhenTransient => "when-transient",
         }
     }
 }
@@ -105,6 +113,7 @@ impl fmt::Display for RetryPolicy {
             Self::USUAL => f.write_str("when-interrupted"),
             Self::WhenInterrupted(reruns) => write!(f, "when-interrupted:{}", reruns.get()),
             Self::WhenFailed(reruns) => write!(f, "when-failed:{}", attempts(reruns)),
+            Self::WhenTransient(reruns) => write!(f, "when-transient:{}", attempts(reruns)),
             Self::Never => f.write_str("false"),
         }
     }
@@ -144,7 +153,12 @@ impl FromStr for RetryPolicy {
         match (word, number) {
             ("when-interrupted" | "true", None) => Ok(Self::USUAL),
             ("when-interrupted", Some(number)) => interrupted("when-interrupted", number),
-            ("when-failed", number) => failed(number.unwrap_or("3")).map(Self::WhenFailed),
+            ("when-failed", number) => {
+                before(FailurePolicy::WhenFailed, number.unwrap_or("3")).map(Self::WhenFailed)
+            }
+            ("when-transient", number) => {
+                before(FailurePolicy::WhenTransient, number.unwrap_or("4")).map(Self::WhenTransient)
+            }
             ("false" | "0", None) => Ok(Self::Never),
             (number, None) if is_number(number) => interrupted("retry", number),
             (_, _) => Err(NoRetryPolicy::Unknown(text.to_owned())),
@@ -164,13 +178,13 @@ fn interrupted(word: &'static str, number: &str) -> Result<RetryPolicy, NoRetryP
 }
 
 /// The number is that of the attempts: those before it are re-run.
-fn failed(number: &str) -> Result<Reruns, NoRetryPolicy> {
+fn before(policy: FailurePolicy, number: &str) -> Result<Reruns, NoRetryPolicy> {
     let count = is_number(number).then(|| number.parse::<u32>().ok());
     let reruns = count.flatten().and_then(|count| count.checked_sub(1));
     reruns
         .and_then(Reruns::new)
         .ok_or_else(|| NoRetryPolicy::Number {
-            word: FailurePolicy::WhenFailed.as_str(),
+            word: policy.as_str(),
             number: number.to_owned(),
             least: attempts(Reruns::ONE),
             most: attempts(Reruns(Reruns::MOST)),
@@ -234,6 +248,8 @@ mod tests {
             ("when-failed", failed(2), 2),
             ("when-failed:2", failed(1), 1),
             ("WHEN-FAILED:6", failed(5), 5),
+            ("when-transient", transient(3), 3),
+            ("when-transient:2", transient(1), 1),
             ("false", RetryPolicy::Never, 0),
             ("0", RetryPolicy::Never, 0),
         ] {
@@ -282,6 +298,10 @@ mod tests {
 
     fn failed(count: u32) -> RetryPolicy {
         RetryPolicy::WhenFailed(Reruns::new(count).expect("within the bounds"))
+    }
+
+    fn transient(count: u32) -> RetryPolicy {
+        RetryPolicy::WhenTransient(Reruns::new(count).expect("within the bounds"))
     }
 
     fn times(count: u32) -> RetryPolicy {

@@ -93,6 +93,10 @@ pub enum SettleReason {
     AttemptLimit,
     /// It failed, and its run did not end as failed: its policy re-runs it only then.
     RunNotFailed,
+    /// It failed for something that stays, and its policy re-runs what may pass.
+    PermanentFailure,
+    /// Nothing tells what made it fail, and its policy re-runs what may pass.
+    UnknownFailure,
     /// Somebody else re-ran the run first.
     AlreadyRerun,
     /// A person cancelled the run.
@@ -114,7 +118,7 @@ pub enum SettleReason {
 
 impl SettleReason {
     /// All of them but GitHub's own refusals.
-    pub const PLAIN: [Self; 15] = [
+    pub const PLAIN: [Self; 17] = [
         Self::Succeeded,
         Self::NotSpot,
         Self::NotInterrupted,
@@ -123,6 +127,8 @@ impl SettleReason {
         Self::OptedOut,
         Self::AttemptLimit,
         Self::RunNotFailed,
+        Self::PermanentFailure,
+        Self::UnknownFailure,
         Self::AlreadyRerun,
         Self::Cancelled,
         Self::CancelledUnknown,
@@ -143,6 +149,8 @@ impl SettleReason {
             Self::OptedOut => "opted-out",
             Self::AttemptLimit => "attempt-limit",
             Self::RunNotFailed => "run-not-failed",
+            Self::PermanentFailure => "permanent-failure",
+            Self::UnknownFailure => "unknown-failure",
             Self::AlreadyRerun => "already-rerun",
             Self::Cancelled => "cancelled",
             Self::CancelledUnknown => "cancelled-unknown",
@@ -169,6 +177,12 @@ impl fmt::Display for SettleReason {
             Self::AttemptLimit => "it was already re-run as often as its policy allows",
             Self::RunNotFailed => {
                 "it failed, and its policy re-runs that only in a run that ended as failed"
+            }
+            Self::PermanentFailure => {
+                "it failed for something that stays, and its policy re-runs only what may pass"
+            }
+            Self::UnknownFailure => {
+                "nothing tells what made it fail, and its policy re-runs only what may pass"
             }
             Self::AlreadyRerun => "the run was re-run by somebody else",
             Self::Cancelled => "a person cancelled the run",
@@ -361,18 +375,20 @@ mod tests {
                 SettleReason::OptedOut => Some(5),
                 SettleReason::AttemptLimit => Some(6),
                 SettleReason::RunNotFailed => Some(7),
-                SettleReason::AlreadyRerun => Some(8),
-                SettleReason::Cancelled => Some(9),
-                SettleReason::CancelledUnknown => Some(10),
-                SettleReason::Superseded => Some(11),
-                SettleReason::NeverCompleted => Some(12),
-                SettleReason::Recovered => Some(13),
-                SettleReason::FailedAgain => Some(14),
+                SettleReason::PermanentFailure => Some(8),
+                SettleReason::UnknownFailure => Some(9),
+                SettleReason::AlreadyRerun => Some(10),
+                SettleReason::Cancelled => Some(11),
+                SettleReason::CancelledUnknown => Some(12),
+                SettleReason::Superseded => Some(13),
+                SettleReason::NeverCompleted => Some(14),
+                SettleReason::Recovered => Some(15),
+                SettleReason::FailedAgain => Some(16),
                 SettleReason::Refused(_) => None,
             }
         };
         let places: Vec<_> = SettleReason::PLAIN.iter().map(place).collect();
-        assert_eq!(places, (0..15).map(Some).collect::<Vec<_>>());
+        assert_eq!(places, (0..17).map(Some).collect::<Vec<_>>());
     }
 
     #[test]

@@ -129,11 +129,12 @@ fn policies(mandate: Mandate) -> Policies {
     let delays = [15, 60].map(SignedDuration::from_secs).to_vec();
     Policies {
         rules: mandate.policy_of_workflow.map(rule).into_iter().collect(),
-        allowed: FailurePolicy::ALL
+        allowed: mandate
+            .labels_may_name_failures
+            .then_some(FailurePolicy::WhenFailed)
             .into_iter()
-            .filter(|_| mandate.labels_may_name_failures)
             .collect(),
-        delays: FailurePolicy::ALL.map(|kind| (kind, delays.clone())).into(),
+        delays: [(FailurePolicy::WhenFailed, delays)].into(),
     }
 }
 

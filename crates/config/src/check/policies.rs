@@ -1,6 +1,6 @@
 //! What is to come back, and how often: `[[policy]]`, and what `[retry]` says of policies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use reprise_model::policy::{FailurePolicy, NoRetryPolicy, RetryPolicy};
@@ -30,9 +30,25 @@ pub(super) fn policies(
         rules: numbered
             .filter_map(|(number, policy)| rule(checker, number, policy))
             .collect(),
-        allowed: std::mem::take(&mut retry.allow).into_iter().collect(),
+        allowed: allowed(checker, std::mem::take(&mut retry.allow)),
         delays: BTreeMap::from([(FailurePolicy::WhenFailed, failed)]),
     }
+}
+
+/// What there is a word for and nothing yet that carries it out.
+fn is_missing(kind: FailurePolicy) -> bool {
+    match kind {
+        FailurePolicy::WhenFailed => false,
+        FailurePolicy::WhenTransient => true,
+    }
+}
+
+fn allowed(checker: &mut Checker<'_>, named: Vec<FailurePolicy>) -> BTreeSet<FailurePolicy> {
+    for kind in named.iter().copied().filter(|kind| is_missing(*kind)) {
+        let problem = format!("has {:?}, which is not available", kind.as_str());
+        checker.wrong("retry.allow", problem);
+    }
+    named.into_iter().collect()
 }
 
 fn delays(checker: &mut Checker<'_>, key: &str, of: &str, delays: &[SignedDuration]) {
@@ -84,7 +100,10 @@ fn rule(checker: &mut Checker<'_>, number: usize, policy: file::Policy) -> Optio
 }
 
 fn retry(checker: &mut Checker<'_>, number: usize, word: &str) -> Option<RetryPolicy> {
-    let problem = match word.parse() {
+    let problem = match word.parse::<RetryPolicy>() {
+        Ok(policy) if policy.failure().is_some_and(is_missing) => {
+            format!("is {policy}, which is not available")
+        }
         Ok(policy) => return Some(policy),
         Err(NoRetryPolicy::Unknown(text)) => format!("is {}", shown(&text)),
         Err(error @ NoRetryPolicy::Number { .. }) => format!("cannot be read: {error}"),

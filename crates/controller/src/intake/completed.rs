@@ -130,7 +130,9 @@ impl<P: Ports> Controller<P> {
                 Ok(Outcome::Awaiting)
             }
             // Nothing to carry out yet: whoever asked looks again.
-            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => Ok(Outcome::Looking),
+            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier | JobVerdict::ReadFailure => {
+                Ok(Outcome::Looking)
+            }
         }
     }
 

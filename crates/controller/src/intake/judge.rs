@@ -105,6 +105,7 @@ impl<P: Ports> Controller<P> {
             earlier,
             policy: policy.retry,
             delays: policy.delays,
+            failure: None,
             fleet: self.fleet_rule(),
         };
         job::completed(&facts, &self.settings.rules, self.clock.now())

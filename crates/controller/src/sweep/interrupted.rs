@@ -129,7 +129,8 @@ impl<P: Ports> Controller<P> {
             | JobVerdict::Settle { .. }
             | JobVerdict::Await { .. }
             | JobVerdict::LookAgain { .. }
-            | JobVerdict::ReadEarlier => true,
+            | JobVerdict::ReadEarlier
+            | JobVerdict::ReadFailure => true,
         };
         let outcome = self.carry_out(&key.repository, job, verdict).await?;
         if outcome == Outcome::Looking || !has_evidence {

@@ -80,9 +80,10 @@ impl<P: Ports> Controller<P> {
             JobVerdict::Settle { .. } | JobVerdict::Await { .. } | JobVerdict::Retry { .. } => {
                 self.carry_out(repository, job, verdict).await.map(|_| true)
             }
-            JobVerdict::Ignore(_) | JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => {
-                Ok(false)
-            }
+            JobVerdict::Ignore(_)
+            | JobVerdict::LookAgain { .. }
+            | JobVerdict::ReadEarlier
+            | JobVerdict::ReadFailure => Ok(false),
         }
     }
 

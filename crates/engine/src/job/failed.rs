@@ -9,7 +9,7 @@ use reprise_model::ledger::Why;
 use reprise_model::policy::{FailurePolicy, RetryPolicy};
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
-use super::{Earlier, JobFacts, JobVerdict, settled};
+use super::{Earlier, FailureClass, JobFacts, JobVerdict, settled};
 use crate::backoff::pause_before;
 use crate::mutant;
 
@@ -43,6 +43,7 @@ pub(super) fn instead(facts: &JobFacts<'_>, verdict: JobVerdict) -> JobVerdict {
         | JobVerdict::Settle { .. }
         | JobVerdict::LookAgain { .. }
         | JobVerdict::ReadEarlier
+        | JobVerdict::ReadFailure
         | JobVerdict::Await { .. }
         | JobVerdict::Retry { .. }) => other,
     }
@@ -73,10 +74,19 @@ fn explained_by_nothing(
     if attempt > policy.last_retried_execution() {
         return settled(SettleReason::AttemptLimit, end, ran_on);
     }
+    let why = match (kind, facts.failure) {
+        (FailurePolicy::WhenFailed, _) => Why::Failed,
+        (FailurePolicy::WhenTransient, Some(FailureClass::Transient)) => Why::Transient,
+        (FailurePolicy::WhenTransient, Some(FailureClass::Permanent)) => {
+            return settled(SettleReason::PermanentFailure, end, ran_on);
+        }
+        (FailurePolicy::WhenTransient, Some(FailureClass::Unknown)) => {
+            return settled(SettleReason::UnknownFailure, end, ran_on);
+        }
+        (FailurePolicy::WhenTransient, None) => return JobVerdict::ReadFailure,
+    };
     JobVerdict::Retry {
-        why: match kind {
-            FailurePolicy::WhenFailed => Why::Failed,
-        },
+        why,
         policy,
         pause: pause_before(facts.delays, attempt),
         end,

@@ -88,6 +88,7 @@ impl Look {
             },
             policy: self.policy,
             delays: &self.delays,
+            failure: None,
             fleet: self.fleet,
         };
         completed(&facts, &Rules::default(), self.now)

@@ -108,6 +108,7 @@ fn is_settled_as_interrupted(facts: &RunFacts<'_>, id: JobId) -> bool {
             JobVerdict::Ignore(_)
             | JobVerdict::LookAgain { .. }
             | JobVerdict::ReadEarlier
+            | JobVerdict::ReadFailure
             | JobVerdict::Await { .. }
             | JobVerdict::Retry { .. },
         )

@@ -113,6 +113,7 @@ fn was_interrupted(facts: &RunFacts<'_>, id: JobId) -> bool {
                 JobVerdict::Ignore(_)
                 | JobVerdict::LookAgain { .. }
                 | JobVerdict::ReadEarlier
+                | JobVerdict::ReadFailure
                 | JobVerdict::Retry { .. },
             )
             | None => false,

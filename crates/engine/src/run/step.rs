@@ -372,7 +372,9 @@ fn is_looking(facts: &RunFacts<'_>, jobs: &[Job]) -> bool {
     jobs.iter()
         .filter_map(|job| facts.verdicts.get(&job.id))
         .any(|verdict| match verdict {
-            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => true,
+            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier | JobVerdict::ReadFailure => {
+                true
+            }
             JobVerdict::Ignore(_)
             | JobVerdict::Settle { .. }
             | JobVerdict::Await { .. }
@@ -387,6 +389,7 @@ fn next_look(facts: &RunFacts<'_>, now: Timestamp) -> Option<Timestamp> {
         JobVerdict::Ignore(_)
         | JobVerdict::Settle { .. }
         | JobVerdict::ReadEarlier
+        | JobVerdict::ReadFailure
         | JobVerdict::Await { .. }
         | JobVerdict::Retry { .. } => None,
     });

@@ -394,7 +394,9 @@ pub(super) fn failed(job: &Job) -> bool {
 /// along with others.
 pub(super) fn limit(policy: RetryPolicy) -> u32 {
     match policy {
-        RetryPolicy::WhenInterrupted(_) | RetryPolicy::WhenFailed(_) => policy,
+        RetryPolicy::WhenInterrupted(_)
+        | RetryPolicy::WhenFailed(_)
+        | RetryPolicy::WhenTransient(_) => policy,
         RetryPolicy::Never => RetryPolicy::USUAL,
     }
     .last_retried_execution()

@@ -263,6 +263,8 @@ impl Case<'_> {
             | SettleReason::NotInterrupted
             | SettleReason::EvidenceExpired
             | SettleReason::OptedOut
+            | SettleReason::PermanentFailure
+            | SettleReason::UnknownFailure
             | SettleReason::AttemptLimit
             | SettleReason::NeverCompleted => false,
         }

@@ -124,6 +124,9 @@ fn policy_words(policy: RetryPolicy) -> String {
              configuration allows it (retry.allow)",
             times(reruns)
         ),
+        RetryPolicy::WhenTransient(_) => {
+            "as if nothing were said: when-transient is not available".to_owned()
+        }
         RetryPolicy::Never => "never re-run by itself".to_owned(),
     }
 }

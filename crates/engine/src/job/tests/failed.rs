@@ -84,6 +84,42 @@ fn failures_are_re_run_while_the_run_has_had_fewer_attempts_than_the_policy_name
 }
 
 #[test]
+fn what_may_pass_is_told_by_what_made_it_fail_once_that_was_read() {
+    let (job, repository) = (job(1, "build"), repository());
+    let policy: RetryPolicy = "when-transient:3".parse().expect("a policy");
+    let judged = |number: u32, failure| {
+        let job = Job {
+            run_attempt: attempt(number),
+            ..job.clone()
+        };
+        let facts = JobFacts {
+            policy,
+            earlier: Earlier::Read(&[]),
+            failure,
+            ..facts(&job, &repository, Host::NotNamed)
+        };
+        completed(&facts, &Rules::default(), at(NOW))
+    };
+    assert_eq!(judged(1, None), JobVerdict::ReadFailure);
+    let again = JobVerdict::Retry {
+        why: Why::Transient,
+        policy,
+        pause: secs(0),
+        end: None,
+        ran_on: None,
+    };
+    assert_eq!(judged(2, Some(FailureClass::Transient)), again);
+    for (number, failure, reason) in [
+        (1, FailureClass::Permanent, SettleReason::PermanentFailure),
+        (1, FailureClass::Unknown, SettleReason::UnknownFailure),
+        (3, FailureClass::Transient, SettleReason::AttemptLimit),
+    ] {
+        let over = settled(reason, None, None);
+        assert_eq!(judged(number, Some(failure)), over);
+    }
+}
+
+#[test]
 fn the_pause_is_the_one_of_the_attempt() {
     let mut look = Look::at(view());
     look.policy = when_failed();
@@ -152,6 +188,7 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         earlier: Earlier::Unread,
         policy: when_failed(),
         delays: &[],
+        failure: None,
         fleet: OURS,
     }
 }

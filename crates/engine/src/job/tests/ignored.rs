@@ -162,6 +162,7 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         earlier: Earlier::Unread,
         policy: RetryPolicy::USUAL,
         delays: &[],
+        failure: None,
         fleet: OURS,
     }
 }

@@ -1,6 +1,7 @@
 //! What holds for any facts about a completed job at all.
 
 use proptest::prelude::*;
+use reprise_model::policy::FailurePolicy;
 
 use super::*;
 
@@ -44,6 +45,9 @@ proptest! {
             }
             JobVerdict::ReadEarlier => prop_assert!(look.earlier.is_none()),
             JobVerdict::Ignore(_) => {}
+            JobVerdict::ReadFailure => {
+                prop_assert_eq!(look.policy.failure(), Some(FailurePolicy::WhenTransient));
+            }
         }
     }
 
@@ -92,8 +96,15 @@ fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timesta
     (
         prop::bool::weighted(0.9),
         0_u8..5,
-        prop::sample::select(vec!["false", "when-interrupted", "2", "3", "when-failed"])
-            .prop_map(|word| word.parse().expect("a policy")),
+        prop::sample::select(vec![
+            "false",
+            "when-interrupted",
+            "2",
+            "3",
+            "when-failed",
+            "when-transient",
+        ])
+        .prop_map(|word| word.parse().expect("a policy")),
         any::<bool>(),
         any_time(),
     )
