@@ -184,10 +184,12 @@ pub(crate) struct Limits {
     pub(crate) volume: Option<u32>,
     pub(crate) iops: Option<u32>,
     pub(crate) image_owners: Vec<String>,
+    pub(crate) labels: Vec<String>,
     pub(crate) regions: Option<Vec<String>>,
     pub(crate) instances: Option<u32>,
     pub(crate) instances_per_repository: Option<u32>,
     pub(crate) instances_per_run: Option<u32>,
+    pub(crate) longest_wait: Option<SignedDuration>,
 }
 
 /// The keys of labels that say a part of a machine.

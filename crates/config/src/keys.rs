@@ -101,10 +101,12 @@ pub(crate) const KEYS: [(&str, &[&str]); 12] = [
             "volume",
             "iops",
             "image_owners",
+            "labels",
             "regions",
             "instances",
             "instances_per_repository",
             "instances_per_run",
+            "longest_wait",
         ],
     ),
 ];

@@ -99,17 +99,15 @@ impl<P: Ports> Controller<P> {
             return Ok(Seat::Taken(self.take_seat(&mut crowd, party)));
         };
         // What EC2 launched for it already, it does not launch again.
-        if crowd.serves(claim) {
+        if crowd.serves(claim, self.now()) {
             return Ok(Seat::Taken(self.take_seat(&mut crowd, party)));
         }
         let (limits, counts) = (&fleet.offer.limits.instances, crowd.counts(&party));
-        Ok(
-            match room(limits, &counts, claim.waited, self.now(), jitter) {
-                Room::Launch => Seat::Taken(self.take_seat(&mut crowd, party)),
-                Room::Wait { full, due } => Seat::Wait { full, due },
-                Room::Refuse(refusal) => Seat::Refused(refusal),
-            },
-        )
+        Ok(match room(limits, &counts, claim, self.now(), jitter) {
+            Room::Launch => Seat::Taken(self.take_seat(&mut crowd, party)),
+            Room::Wait { full, due } => Seat::Wait { full, due },
+            Room::Refuse(refusal) => Seat::Refused(refusal),
+        })
     }
 
     /// Takes in a list that was asked for at `at`.
@@ -117,6 +115,11 @@ impl<P: Ports> Controller<P> {
         let tags = &self.settings.rules.tags;
         self.census.lock().list(region, views, tags, at);
         self.recall.list(region, views, at);
+    }
+
+    /// The instance of a claim is gone: what takes its place does not wait for it.
+    pub(crate) fn instance_gone(&self, instance: &InstanceId) {
+        self.census.lock().ended(instance);
     }
 
     /// There is no room for a claim's instance now.

@@ -303,13 +303,17 @@ pub trait Runners: Send + Sync + 'static {
         order: &RunnerOrder,
     ) -> impl Future<Output = Result<MadeRunner, RunnerTrouble>> + Send;
 
-    /// Leaves a runner's configuration for its instance, in the place of an earlier one.
+    /// Leaves a runner's configuration for its instance, in the place of an earlier one. It may wait a
+    /// moment for others to share its call.
     fn hand_over(
         &self,
         order: &RunnerOrder,
         made: &MadeRunner,
         expires_at: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// From now on none waits for others.
+    fn hurry(&self);
 
     /// Takes a runner that will never start out of GitHub.
     fn remove(
@@ -370,10 +374,9 @@ pub struct MadeRunner {
 /// Why there is no runner.
 #[derive(Debug)]
 pub enum RunnerTrouble {
-    /// The name is taken, or it is not known whether the runner was made: another name leaves both
-    /// behind.
-    NameLost(PortError),
-    /// It was not made, and another name changes nothing.
+    /// The name is taken: another one will do.
+    NameTaken(PortError),
+    /// It was not made, or nobody knows whether it was: later, and by another name.
     NotMade(PortError),
 }
 
@@ -392,6 +395,10 @@ impl Runners for NoRunners {
         _: &MadeRunner,
         _: Timestamp,
     ) -> Result<(), PortError> {
+        match *self {}
+    }
+
+    fn hurry(&self) {
         match *self {}
     }
 

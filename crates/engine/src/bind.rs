@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use reprise_model::ids::{InstanceId, Region};
-use reprise_model::instance::Capacity;
+use reprise_model::ids::{InstanceId, Region, StackName};
+use reprise_model::instance::{Capacity, InstanceView};
 use reprise_model::job::Job;
 use reprise_model::labels::JobLabels;
 use reprise_model::ledger::{CapacityReason, ClaimState, LaunchClaim};
@@ -40,6 +40,12 @@ pub fn tags(job: &Job, keys: &TagKeys) -> BTreeMap<String, String> {
     std::iter::once(id).chain(started).collect()
 }
 
+/// Whether an instance is one of the stack: a runner may bear the name of any.
+pub fn is_of_stack(view: &InstanceView, keys: &TagKeys, stack: &StackName) -> bool {
+    let tag = view.tags.get(&keys.stack());
+    tag.is_some_and(|tag| tag == stack.as_str())
+}
+
 /// Whether a job of a later attempt is where it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
@@ -58,7 +64,7 @@ pub fn landed(on: &InstanceId, claim: Option<&LaunchClaim>, seen: Option<Capacit
     let Some(claim) = claim else {
         return Landed::Right;
     };
-    if claim.why == CapacityReason::LaterAttemptMayUseSpot {
+    if claim.decided() == CapacityReason::LaterAttemptMayUseSpot {
         return Landed::Right;
     }
     let own = match &claim.state {
@@ -78,7 +84,7 @@ mod tests {
     use reprise_model::labels;
 
     use super::*;
-    use crate::samples::{at, claim, instance, job};
+    use crate::samples::{STACK, at, claim, instance, job, view};
 
     fn other() -> InstanceId {
         "i-0fedcba9876543210".parse().expect("an id")
@@ -106,6 +112,20 @@ mod tests {
         assert_eq!(tags["runs-on-workflow-job-id"], "77");
         assert_eq!(tags["runs-on-workflow-job-started"], at(0).to_string());
         assert_eq!(tags.len(), 2);
+    }
+
+    #[test]
+    fn only_an_instance_with_the_stacks_tag_is_told_anything() {
+        let (keys, stack) = (TagKeys::default(), StackName::new(STACK));
+        assert!(is_of_stack(&view(), &keys, &stack));
+        for tag in [None, Some("another"), Some("")] {
+            let mut view = view();
+            view.tags = tag
+                .map(|tag| (keys.stack(), tag.to_owned()))
+                .into_iter()
+                .collect();
+            assert!(!is_of_stack(&view, &keys, &stack), "{tag:?}");
+        }
     }
 
     #[test]
@@ -146,6 +166,19 @@ mod tests {
             ..claim()
         };
         assert_eq!(landed(&instance().id, Some(&may), None), Landed::Right);
+    }
+
+    #[test]
+    fn one_that_may_use_spot_is_right_there_also_after_a_shortage_of_it() {
+        for why in [CapacityReason::NoSpotCapacity, CapacityReason::BreakerOpen] {
+            let claim = LaunchClaim {
+                why,
+                first_why: Some(CapacityReason::LaterAttemptMayUseSpot),
+                ..of_later_attempt()
+            };
+            let spot = Some(Capacity::Spot);
+            assert_eq!(landed(&other(), Some(&claim), spot), Landed::Right);
+        }
     }
 
     #[test]

@@ -13,9 +13,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{InstanceId, Region, Repository, RunId};
 use reprise_model::instance::{InstanceState, InstanceView};
+use reprise_model::launch::Asked;
 use reprise_model::ledger::LaunchClaim;
 use reprise_model::tags::TagKeys;
 
+use crate::launch;
 use crate::room::{InstanceCounts, InstanceLimits};
 
 /// A list as young as this tells who is there. Shorter, and a full stack would be listed for every job
@@ -74,8 +76,8 @@ struct List {
     all: u32,
     by_repository: BTreeMap<String, u32>,
     by_run: BTreeMap<Party, u32>,
-    /// The repository and the launch that instances are tagged with.
-    launches: BTreeSet<(String, String)>,
+    /// The repository and the request that instances are tagged with.
+    requests: BTreeSet<(String, String)>,
 }
 
 /// A launch of this replica's that no list shows yet.
@@ -134,13 +136,18 @@ impl Crowd {
         }
     }
 
-    /// Whether EC2 lists an instance that was launched for this claim, so that asking for it once more
-    /// makes no other.
-    pub fn serves(&self, claim: &LaunchClaim) -> bool {
-        let repository = lower(&claim.key.repository.to_string());
-        let launch = (repository, claim.leader().to_string());
-        let mut lists = self.listed.values();
-        lists.any(|list| list.launches.contains(&launch))
+    /// Whether EC2 lists an instance that the request of this claim brought, so that asking for it once
+    /// more makes no other. One whose next request was never made has none, whatever those before brought;
+    /// and who shares a request hears the same answer again, whether it has a place for it or not.
+    pub fn serves(&self, claim: &LaunchClaim, now: Timestamp) -> bool {
+        match &claim.asked {
+            Asked::NotYet => false,
+            // What was committed last is spot: on-demand takes its place without a commit in between.
+            Asked::Alone | Asked::Together(_) => {
+                let after = launch::after_spot(claim, now);
+                self.lists(claim) || after.is_some_and(|claim| self.lists(&claim))
+            }
+        }
     }
 
     /// One more is about to be launched.
@@ -159,9 +166,24 @@ impl Crowd {
         }
     }
 
+    /// An instance is gone. EC2's lists tell of its end themselves, and not of one that they never showed.
+    pub fn ended(&mut self, instance: &InstanceId) {
+        self.ours.retain(|_, one| match &one.launched {
+            Some((id, _)) => id != instance,
+            None => true,
+        });
+    }
+
     /// It was not launched, as far as anybody knows.
     pub fn leave(&mut self, ticket: Ticket) {
         self.ours.remove(&ticket);
+    }
+
+    fn lists(&self, claim: &LaunchClaim) -> bool {
+        let repository = lower(&claim.key.repository.to_string());
+        let request = (repository, claim.request());
+        let mut lists = self.listed.values();
+        lists.any(|list| list.requests.contains(&request))
     }
 
     fn has_much_room(&self, party: &Party, limits: &InstanceLimits) -> bool {
@@ -206,7 +228,7 @@ impl List {
             all: 0,
             by_repository: BTreeMap::new(),
             by_run: BTreeMap::new(),
-            launches: BTreeSet::new(),
+            requests: BTreeSet::new(),
         };
         for view in views.iter().filter(|view| is_there(view.state)) {
             list.add(view, tags);
@@ -221,8 +243,8 @@ impl List {
             return;
         };
         *self.by_repository.entry(repository.clone()).or_default() += 1;
-        if let Some(launch) = view.tags.get(&tags.launch()) {
-            self.launches.insert((repository.clone(), launch.clone()));
+        if let Some(request) = view.tags.get(&tags.request()) {
+            self.requests.insert((repository.clone(), request.clone()));
         }
         let run = view.tags.get(&tags.run()).and_then(|run| run.parse().ok());
         if let Some(run) = run {

@@ -84,6 +84,7 @@ fn instance_of(answer: &FleetAnswer, place: u32) -> Option<&Launched> {
 /// pools that cannot serve beside it.
 fn not_enough(answer: &FleetAnswer) -> LaunchAnswer {
     let any = |is: fn(LaunchFault) -> bool| answer.shortfall.iter().any(|pool| is(pool.fault));
+    let served = u32::try_from(answer.launched.len()).unwrap_or(u32::MAX);
     if any(LaunchFault::is_passing) {
         LaunchAnswer::Throttled
     } else if any(LaunchFault::is_shortage) && !any(LaunchFault::needs_operator) {
@@ -94,13 +95,29 @@ fn not_enough(answer: &FleetAnswer) -> LaunchAnswer {
             .collect();
         LaunchAnswer::NoCapacity {
             codes: codes.into_iter().collect(),
-            served: u32::try_from(answer.launched.len()).unwrap_or(u32::MAX),
+            served,
         }
     } else {
         LaunchAnswer::Refused {
+            fault: worst(answer),
             message: refusal(answer),
+            served,
         }
     }
+}
+
+/// What an operator must look at first: what no capacity of another kind would help against.
+fn worst(answer: &FleetAnswer) -> LaunchFault {
+    let faults = [
+        LaunchFault::Authorisation,
+        LaunchFault::Request,
+        LaunchFault::Quota,
+    ];
+    let has = |fault: &LaunchFault| answer.shortfall.iter().any(|pool| pool.fault == *fault);
+    faults
+        .into_iter()
+        .find(has)
+        .unwrap_or(LaunchFault::Unusable)
 }
 
 fn refusal(answer: &FleetAnswer) -> String {
@@ -127,7 +144,11 @@ fn nothing_answered(failure: &FleetFailure) -> LaunchAnswer {
         LaunchFault::Unusable
         | LaunchFault::Quota
         | LaunchFault::Authorisation
-        | LaunchFault::Request => LaunchAnswer::Refused { message },
+        | LaunchFault::Request => LaunchAnswer::Refused {
+            fault: failure.fault,
+            message,
+            served: 0,
+        },
     }
 }
 

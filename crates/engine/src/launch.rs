@@ -5,16 +5,18 @@
 //! due time, where the answer is not final; where no message was, it is due from the beginning
 //! ([`unled`]). Capacity moves one way only: from spot to on-demand.
 
+mod in_time;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::breaker::LeftOut;
-use reprise_model::ids::Repository;
+use reprise_model::ids::{InstanceId, Repository};
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Job, JobStatus};
-use reprise_model::labels::{JobLabels, LabelErrors};
-use reprise_model::launch::Asked;
+use reprise_model::labels::{self, JobLabels, LabelErrors};
+use reprise_model::launch::{Asked, LaunchFault};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, LaunchAnswer, LaunchClaim, LaunchSpec,
 };
@@ -22,6 +24,8 @@ use reprise_model::machine_refusal::MachineRefusal;
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 
+pub use self::in_time::{InTime, InTimeFacts, in_time};
+pub use self::waiting::{may_be_over, outlived, seen_queued, without_room};
 use crate::backoff::{Jitter, after, launch_step};
 use crate::breaker::{self, Pools};
 use crate::capacity::CapacityDecision;
@@ -92,12 +96,13 @@ pub fn queued(facts: &QueuedFacts<'_>, rules: &Rules, now: Timestamp) -> QueuedV
     if let Some(claim) = facts.claim {
         return claimed_before(claim, now);
     }
+    // Another installation hears of the same job, and it is that one's, with all its mistakes.
+    let env = labels::env_of(&facts.job.labels);
+    if !fleet.environment.serves(env.as_ref()) {
+        return QueuedVerdict::Ignore(IgnoreReason::NotForUs);
+    }
     match facts.labels {
         Ok(None) => QueuedVerdict::Ignore(IgnoreReason::NotForUs),
-        // Another installation hears of the same job, and it is that one's.
-        Ok(Some(labels)) if !fleet.environment.serves(labels.env.as_ref()) => {
-            QueuedVerdict::Ignore(IgnoreReason::NotForUs)
-        }
         Ok(Some(labels)) => match claim(facts, labels, fleet, rules, now) {
             Ok(claim) => QueuedVerdict::Launch(claim),
             Err(instead) => *instead,
@@ -146,6 +151,7 @@ pub fn answered(
     }
     let claim = LaunchClaim {
         held_until: None,
+        full_since: None,
         ..claim
     };
     let retry = Retry { now, jitter, rules };
@@ -159,10 +165,17 @@ pub fn answered(
             fallen_back(claim, served, now)
         }
         LaunchAnswer::NoCapacity { codes, .. } => retry.after_a_no(claim, no_capacity(&codes)),
-        LaunchAnswer::Refused { message } => retry.after_a_no(claim, message),
+        // The quota of spot is not that of on-demand.
+        LaunchAnswer::Refused {
+            fault: LaunchFault::Quota,
+            served,
+            ..
+        } if may_fall_back(&claim) => fallen_back(claim, served, now),
+        LaunchAnswer::Refused { message, .. } => retry.after_a_no(claim, message),
         // A pool throttled within an answered request: the same client token would bring the same
         // answer again. A throttle of the whole call answers nothing and is unclear.
         LaunchAnswer::Throttled => retry.after_a_no(claim, THROTTLED.to_owned()),
+        LaunchAnswer::TooLate { instance } => retry.after_a_loss(claim, too_late(&instance)),
         LaunchAnswer::Unclear { message } => retry.of_the_same(claim, message),
     }
 }
@@ -192,6 +205,11 @@ pub fn goes_on(claim: &LaunchClaim, now: Timestamp) -> bool {
 /// The last words of a launch that EC2 kept throttling.
 const THROTTLED: &str = "EC2 kept throttling the request";
 
+/// The last words of a launch whose instances GitHub let wait for their runners.
+fn too_late(instance: &InstanceId) -> String {
+    format!("GitHub gave no runner for {instance} for as long as that waited")
+}
+
 /// The claim of a job that was found without a message: as nothing else leads to it, it is due.
 #[must_use]
 pub fn unled(claim: LaunchClaim, now: Timestamp) -> LaunchClaim {
@@ -218,41 +236,6 @@ pub fn withdrawn(claim: LaunchClaim) -> LaunchClaim {
             ..claim
         },
     }
-}
-
-/// The claim of a job for which there is no room among the instances: it is due then, and its tries
-/// at EC2 stay what they were.
-#[must_use]
-pub fn without_room(claim: LaunchClaim, until: Timestamp) -> LaunchClaim {
-    let tries = tries(&claim);
-    LaunchClaim {
-        due: Some(Due { at: until, tries }),
-        held_until: None,
-        waited: claim.waited.saturating_add(1),
-        ..claim
-    }
-}
-
-/// Whether GitHub is to be asked about a claim's job before EC2 is: one that waited for room may have
-/// ended meanwhile.
-pub fn may_be_over(claim: &LaunchClaim) -> bool {
-    claim.waited > 0
-}
-
-/// The claim of a job that GitHub's list of its attempt shows to be over: there is nothing to launch
-/// for.
-#[must_use]
-pub fn outlived(claim: &LaunchClaim, jobs: &[Job]) -> Option<LaunchClaim> {
-    let mut jobs = jobs.iter().filter(|job| job.id == claim.key.job_id);
-    let is_over = jobs.any(|job| job.status == JobStatus::Completed);
-    is_over.then(|| LaunchClaim {
-        state: ClaimState::GivenUp {
-            why: "the job ended before there was room for its machine".to_owned(),
-        },
-        due: None,
-        held_until: None,
-        ..claim.clone()
-    })
 }
 
 /// The claim of a job that may have no instance after all.
@@ -290,15 +273,21 @@ impl Retry<'_> {
         )
     }
 
+    /// The same, after a machine that was of no use: so many are launched for a job, and no more.
+    fn after_a_loss(&self, claim: LaunchClaim, last_words: String) -> LaunchClaim {
+        let lost = claim.lost.saturating_add(1);
+        let claim = LaunchClaim { lost, ..claim };
+        if lost >= self.rules.most_launches {
+            return given_up(claim, last_words);
+        }
+        self.after_a_no(claim, last_words)
+    }
+
     fn of_the_same(&self, claim: LaunchClaim, last_words: String) -> LaunchClaim {
         let before = tries(&claim);
         let tries = before.saturating_add(1);
         if tries >= self.rules.launch_tries {
-            return LaunchClaim {
-                state: ClaimState::GivenUp { why: last_words },
-                due: None,
-                ..claim
-            };
+            return given_up(claim, last_words);
         }
         let pause: SignedDuration = launch_step(before, self.jitter);
         LaunchClaim {
@@ -309,6 +298,11 @@ impl Retry<'_> {
             ..claim
         }
     }
+}
+
+/// The claim of the request that follows where spot is refused; `None` where none does.
+pub(crate) fn after_spot(claim: &LaunchClaim, now: Timestamp) -> Option<LaunchClaim> {
+    may_fall_back(claim).then(|| fallen_back(claim.clone(), 0, now))
 }
 
 fn may_fall_back(claim: &LaunchClaim) -> bool {
@@ -329,6 +323,7 @@ fn fallen_back(claim: LaunchClaim, served: u32, now: Timestamp) -> LaunchClaim {
             tries: tries(&claim),
         }),
         generation,
+        first_why: Some(claim.decided()),
         why: CapacityReason::NoSpotCapacity,
         asked: left_over(claim.asked, served),
         spec: LaunchSpec {
@@ -336,6 +331,15 @@ fn fallen_back(claim: LaunchClaim, served: u32, now: Timestamp) -> LaunchClaim {
             may_fall_back: false,
             ..claim.spec
         },
+        ..claim
+    }
+}
+
+fn given_up(claim: LaunchClaim, why: String) -> LaunchClaim {
+    LaunchClaim {
+        state: ClaimState::GivenUp { why },
+        due: None,
+        held_until: None,
         ..claim
     }
 }
@@ -386,11 +390,14 @@ fn claim(
             tags: request.tags,
         },
         why: decision.why,
+        first_why: (wished.why != decision.why).then_some(wished.why),
         generation: 0,
         state: ClaimState::Wanted,
         due: None,
         held_until: None,
         waited: 0,
+        queued_at: Some(job.created_at.unwrap_or(now)),
+        full_since: None,
         lost: 0,
         end: None,
         asked: Asked::NotYet,

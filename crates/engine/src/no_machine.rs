@@ -198,6 +198,7 @@ pub fn refused(
         runner_labels: job.labels.clone(),
         spec: nothing(home),
         why: CapacityReason::FirstAttempt,
+        first_why: None,
         generation: 0,
         state: ClaimState::GivenUp {
             why: refusal.to_string(),
@@ -206,6 +207,8 @@ pub fn refused(
         held_until: None,
         asked: Request::Alone,
         waited: 0,
+        queued_at: None,
+        full_since: None,
         lost: 0,
         end: Some(VisibleEnd {
             check: Telling::Wanted,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use reprise_model::ids::{AccountId, ImageId, Region};
-use reprise_model::labels::{FamilyPattern, MachineWish, Name};
+use reprise_model::labels::{FamilyPattern, LabelPattern, MachineWish, Name};
 use reprise_model::machine::Architecture;
 
 use crate::room::InstanceLimits;
@@ -143,6 +143,8 @@ pub struct Limits {
     pub image_owners: Vec<String>,
     /// Where may be launched; empty allows all regions of the offer.
     pub regions: Vec<Region>,
+    /// Labels that a job may have beside ours and GitHub's own words; empty allows none.
+    pub labels: Vec<LabelPattern>,
     /// The most instances at once.
     pub instances: InstanceLimits,
 }

@@ -7,6 +7,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use reprise_model::ledger::LaunchClaim;
 use reprise_model::machine_refusal::MachineRefusal;
 
 use crate::backoff::{Jitter, after, launch_step};
@@ -101,15 +102,18 @@ pub enum Room {
     Refuse(MachineRefusal),
 }
 
-/// Whether there is room for one more instance, of a job that has waited `tries` times.
+/// Whether there is room for one more instance, that of a claim.
+///
+/// A job that had an instance and lost it keeps its place in its run: what was launched for it may still be
+/// there, taken by another job or never up, and it is not to be refused for that.
 pub fn room(
     limits: &InstanceLimits,
     counts: &InstanceCounts,
-    tries: u32,
+    claim: &LaunchClaim,
     now: Timestamp,
     jitter: Jitter,
 ) -> Room {
-    if counts.run >= limits.run {
+    if counts.run >= limits.run && claim.lost == 0 {
         return Room::Refuse(MachineRefusal::RunIsFull {
             there: counts.run,
             most: limits.run,
@@ -124,7 +128,7 @@ pub fn room(
     };
     Room::Wait {
         full,
-        due: after(now, launch_step(tries, jitter)),
+        due: after(now, launch_step(claim.waited, jitter)),
     }
 }
 
@@ -134,12 +138,12 @@ mod tests {
 
     use super::*;
     use crate::backoff::CAP;
-    use crate::samples::at;
+    use crate::samples::{at, claim};
 
     const MIDDLE: Jitter = Jitter(0.5);
 
     fn asked(limits: &InstanceLimits, counts: &InstanceCounts) -> Room {
-        room(limits, counts, 0, at(0), MIDDLE)
+        room(limits, counts, &claim(), at(0), MIDDLE)
     }
 
     #[test]
@@ -194,6 +198,20 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_lost_its_instance_is_not_refused_for_what_is_left_of_it() {
+        let limits = InstanceLimits::default();
+        let counts = InstanceCounts {
+            stack: 256,
+            repository: 256,
+            run: 256,
+        };
+        assert!(matches!(asked(&limits, &counts), Room::Refuse(_)));
+        let lost_one = LaunchClaim { lost: 1, ..claim() };
+        let again = room(&limits, &counts, &lost_one, at(0), MIDDLE);
+        assert_eq!(again, Room::Launch);
+    }
+
+    #[test]
     fn a_full_repository_waits_while_others_launch() {
         let limits = InstanceLimits::default();
         let counts = InstanceCounts {
@@ -223,7 +241,11 @@ mod tests {
             ..InstanceCounts::default()
         };
         for (tries, seconds) in [(0, 5), (1, 10), (2, 20), (1_000, 300)] {
-            let Room::Wait { due, .. } = room(&limits, &counts, tries, at(0), MIDDLE) else {
+            let claim = LaunchClaim {
+                waited: tries,
+                ..claim()
+            };
+            let Room::Wait { due, .. } = room(&limits, &counts, &claim, at(0), MIDDLE) else {
                 panic!("it waits");
             };
             assert_eq!(due, at(seconds));

@@ -20,9 +20,11 @@ pub struct Rules {
     pub tags: TagKeys,
     /// How often a launch is tried before it is given up.
     pub launch_tries: u32,
-    /// How many instances may be launched for a job over its life: one that never comes up, or that
-    /// another job takes, is replaced so often.
+    /// How many instances may be launched for a job over its life: one that never comes up, that another
+    /// job takes, or that GitHub gave no runner in time, is replaced so often.
     pub most_launches: u32,
+    /// How long a job waits for room among the instances before it is given up.
+    pub longest_wait: SignedDuration,
     /// What follows when a queued job gets no machine.
     pub on_launch_exhausted: OnLaunchExhausted,
     /// How long after a re-run was written down the run is first read to find out whether GitHub
@@ -53,6 +55,8 @@ impl Default for Rules {
             tags: TagKeys::default(),
             launch_tries: 20,
             most_launches: 3,
+            // GitHub ends it after 24 hours, and tells nobody why.
+            longest_wait: SignedDuration::from_hours(6),
             on_launch_exhausted: OnLaunchExhausted::default(),
             unclear_for: SignedDuration::from_secs(45),
             ec2_rate_percent: 100,

@@ -205,6 +205,7 @@ pub(crate) fn claim() -> LaunchClaim {
             tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
+        first_why: None,
         generation: 0,
         state: ClaimState::Launched {
             instance: instance().id,
@@ -213,6 +214,8 @@ pub(crate) fn claim() -> LaunchClaim {
         due: None,
         held_until: None,
         waited: 0,
+        queued_at: None,
+        full_since: None,
         lost: 0,
         end: None,
         asked: Asked::Alone,

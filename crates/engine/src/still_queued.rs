@@ -244,6 +244,7 @@ fn again(claim: &LaunchClaim, why: Why, rules: &Rules, now: Timestamp) -> QueueS
         generation: claim.generation.saturating_add(1),
         asked: Asked::NotYet,
         due: Some(Due::now(now)),
+        queued_at: Some(now),
         ..claim
     };
     QueueStep::Commit(wanted, why)

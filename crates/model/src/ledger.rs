@@ -16,7 +16,7 @@ use crate::evidence::Evidence;
 use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId};
 use crate::instance::{Capacity, Instance};
 use crate::job::{Execution, JobKey};
-use crate::launch::{Asked, Share, SpotStrategy};
+use crate::launch::{Asked, LaunchFault, Share, SpotStrategy};
 use crate::machine::RootVolume;
 use crate::policy::RetryPolicy;
 use crate::reason::{Refusal, SettleReason};
@@ -272,6 +272,9 @@ pub struct LaunchClaim {
     pub spec: LaunchSpec,
     /// Why this capacity.
     pub why: CapacityReason,
+    /// Why the capacity that was decided on at first, where another one took its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_why: Option<CapacityReason>,
     /// Counts the requests of this capacity that differ, so that each has a client token of its own.
     pub generation: u32,
     /// Where it stands.
@@ -285,6 +288,13 @@ pub struct LaunchClaim {
     /// How often it waited because there were as many instances as there may be.
     #[serde(default, skip_serializing_if = "is_none")]
     pub waited: u32,
+    /// When its job was queued, as GitHub said it last before its present request; records of old do not
+    /// tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queued_at: Option<Timestamp>,
+    /// Since when it waits for room; `None` where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub full_since: Option<Timestamp>,
     /// How many instances were launched for it that its job did not get.
     #[serde(default, skip_serializing_if = "is_none")]
     pub lost: u32,
@@ -310,13 +320,25 @@ impl LaunchClaim {
     /// instance that was launched. A shared request's token names the number of instances, too: EC2
     /// refuses a known token with another one.
     pub fn client_token(&self) -> String {
-        let (leader, capacity) = (self.leader(), self.spec.capacity);
+        let request = self.request();
         match self.share() {
-            None => format!("reprise-{leader}-{capacity}-{}", self.generation),
-            Some(Share { generation, of, .. }) => {
-                format!("reprise-{leader}-{capacity}-{generation}-{of}")
-            }
+            None => request,
+            Some(Share { of, .. }) => format!("{request}-{of}"),
         }
+    }
+
+    /// What its request is known by, which its instances are tagged with.
+    pub fn request(&self) -> String {
+        let (leader, capacity) = (self.leader(), self.spec.capacity);
+        let generation = self
+            .share()
+            .map_or(self.generation, |share| share.generation);
+        format!("reprise-{leader}-{capacity}-{generation}")
+    }
+
+    /// Why the capacity that was decided on, whatever took its place.
+    pub fn decided(&self) -> CapacityReason {
+        self.first_why.unwrap_or(self.why)
     }
 
     /// The job in whose name EC2 is asked.
@@ -391,7 +413,7 @@ pub enum CapacityReason {
     LaterAttempt,
     /// A later attempt that configuration lets follow its spot label.
     LaterAttemptMayUseSpot,
-    /// EC2 had no spot capacity.
+    /// EC2 gave no spot capacity: it had none, or the account's spot quota is used up.
     NoSpotCapacity,
     /// The breakers of all spot pools that would do are open.
     BreakerOpen,
@@ -463,8 +485,17 @@ pub enum LaunchAnswer {
     Throttled,
     /// A quota, a permission or an invalid request: an operator must act; tried again later.
     Refused {
+        /// Which of them: what an operator must look at first.
+        fault: LaunchFault,
         /// EC2's code and words.
         message: String,
+        /// How many of those who share the request got an instance.
+        served: u32,
+    },
+    /// An instance was launched, and does not wait for its runner any more.
+    TooLate {
+        /// Which.
+        instance: InstanceId,
     },
     /// No answer came, or one that says nothing: repeat with the same client token.
     Unclear {

@@ -169,6 +169,16 @@ pub enum MachineRefusal {
         /// What is asked for.
         asked: Volume,
     },
+    /// A label beside ours by which others may find runners.
+    #[error(
+        "label {asked:?} says nothing to Reprise and is not allowed by limits.labels; {allowed}"
+    )]
+    Label {
+        /// The label.
+        asked: String,
+        /// What the setting allows.
+        allowed: Known,
+    },
     /// The run has as many instances as a run may have.
     #[error("the run has {there} instances, and limits.instances_per_run is {most}")]
     RunIsFull {
@@ -203,6 +213,7 @@ impl MachineRefusal {
             Self::NotSoldAsSpot { .. } => "not-sold-as-spot",
             Self::NoTypeFits { .. } => "no-type-fits",
             Self::NoRootDevice { .. } => "no-root-device",
+            Self::Label { .. } => "label-not-allowed",
             Self::RunIsFull { .. } => "run-is-full",
         }
     }

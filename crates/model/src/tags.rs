@@ -51,6 +51,12 @@ impl TagKeys {
         self.key("launch-id")
     }
 
+    /// The request that brought the instance: a launch may make several, and only a repeat of the same
+    /// one brings no other instance.
+    pub fn request(&self) -> String {
+        self.key("launch-request")
+    }
+
     /// `spot` or `on-demand`, as asked for.
     pub fn capacity(&self) -> String {
         self.key("capacity")

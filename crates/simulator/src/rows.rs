@@ -293,7 +293,7 @@ fn decisions() -> Vec<Row> {
     let capacity = CapacityReason::ALL.map(CapacityReason::as_str);
     let reruns = ["one-interrupted", "all-interrupted", "mixed", "left-behind"];
     let [opened, held, closed] = Turned::WORDS;
-    let answers = ["no-capacity", "throttled", "refused", "unclear"];
+    let answers = ["no-capacity", "throttled", "quota", "unclear"];
     [
         told("settled", &settled),
         told("awaiting", &Why::ALL.map(Why::as_str)),
@@ -317,7 +317,7 @@ fn decisions() -> Vec<Row> {
         told("launch-left", &["held-by-another"]),
         told("launch-shared", &["leads", "follows"]),
         told("launch-waits", &Full::ALL.map(Full::as_str)),
-        told("launch-withdrawn", &["job-ended"]),
+        told("launch-withdrawn", &["not-queued"]),
         told(opened, &PoolTrouble::ALL.map(PoolTrouble::as_str)),
         told(held, &PoolTrouble::ALL.map(PoolTrouble::as_str)),
         told(closed, &["tried"]),

@@ -45,7 +45,7 @@ pub enum Expect {
     At(Version),
 }
 
-/// One record to write, on condition, or the condition alone.
+/// One record to write, on condition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Write what is known of an instance; forgotten at `expires_at`.
@@ -84,14 +84,6 @@ pub enum Change {
         /// When it may be deleted.
         expires_at: Timestamp,
     },
-    /// Write nothing, and let the commit conflict unless the lease is still held with this fence.
-    /// Its time is not looked at: a holder that is late and whom nobody has replaced harms nobody.
-    Guard {
-        /// Which lease.
-        lease: LeaseName,
-        /// What [`take_lease`](Store::take_lease) gave for it.
-        fence: Fence,
-    },
 }
 
 /// A record that is due.
@@ -128,9 +120,8 @@ pub struct DueList {
 /// **Keys.** Repositories are the same in upper and lower case.
 ///
 /// **Leases.** A lease is held by one holder until a time, which the callers' clocks judge: they must
-/// agree better than the lease is long. A commit that no record's version protects can take a
-/// [`Change::Guard`] along, which needs no clock at all; the sweep's commits are protected by versions
-/// (docs/adr/0009).
+/// agree better than the lease is long. No commit depends on one: what its holder commits is protected by
+/// the versions of the records, as everybody's is (docs/adr/0009).
 ///
 /// **Formats.** A record that an earlier version wrote is upgraded as it is read. One that a later
 /// version wrote is refused with [`StoreError::NewerRecord`].

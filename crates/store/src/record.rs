@@ -17,7 +17,6 @@ use serde::de::DeserializeOwned;
 use crate::StoreError;
 use crate::contract::{Change, Expect};
 use crate::format;
-use crate::lease::{Fence, LeaseName};
 
 /// Which kind of record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,27 +224,7 @@ fn run_state(entry: &RunEntry) -> &'static str {
         .map_or("settled", |(_, word)| word)
 }
 
-/// A change as a backend carries it out.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a commit holds one or two, and each is carried out and dropped at once"
-)]
-pub(crate) enum Step {
-    Write(Write),
-    Guard { lease: LeaseName, fence: Fence },
-}
-
-impl Step {
-    /// How a conflict names what it is about.
-    pub(crate) fn key(&self) -> String {
-        match self {
-            Self::Write(write) => write.key.to_string(),
-            Self::Guard { lease, .. } => format!("lease {lease}"),
-        }
-    }
-}
-
-/// A write in the form that every kind shares.
+/// A change as a backend carries it out: a write in the form that every kind shares.
 pub(crate) struct Write {
     pub(crate) key: RecordKey,
     pub(crate) expect: Expect,
@@ -270,36 +249,31 @@ impl Write {
     }
 }
 
-impl TryFrom<&Change> for Step {
+impl TryFrom<&Change> for Write {
     type Error = StoreError;
 
     fn try_from(change: &Change) -> Result<Self, StoreError> {
-        let write = match change {
+        match change {
             Change::PutInstance {
                 entry,
                 expect,
                 expires_at,
-            } => Write::new(entry, *expect, *expires_at),
+            } => Self::new(entry, *expect, *expires_at),
             Change::PutRun {
                 entry,
                 expect,
                 expires_at,
-            } => Write::new(entry, *expect, *expires_at),
+            } => Self::new(entry, *expect, *expires_at),
             Change::PutClaim {
                 claim,
                 expect,
                 expires_at,
-            } => Write::new(claim, *expect, *expires_at),
+            } => Self::new(claim, *expect, *expires_at),
             Change::PutBreakers {
                 breakers,
                 expect,
                 expires_at,
-            } => Write::new(breakers, *expect, *expires_at),
-            Change::Guard { lease, fence } => {
-                let (lease, fence) = (*lease, *fence);
-                return Ok(Self::Guard { lease, fence });
-            }
-        };
-        write.map(Self::Write)
+            } => Self::new(breakers, *expect, *expires_at),
+        }
     }
 }

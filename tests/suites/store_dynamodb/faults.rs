@@ -127,8 +127,6 @@ async fn a_lost_answer_about_a_lease_is_found_out(place: &Place, faults: &Faults
         lose_an_answer(faults).await?;
         ensure!(take(holder, now + 1).await? == Some(fence));
         is_lost_once(faults).await?;
-        let lease = LeaseName::Sweep;
-        store.commit(vec![Change::Guard { lease, fence }]).await?;
     }
     Ok(())
 }

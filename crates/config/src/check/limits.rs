@@ -1,10 +1,12 @@
 //! `[limits]`: what strangers' labels may ask for. The defaults are safe: what costs much, or runs
 //! somebody else's image, takes an operator's word.
 
+use jiff::SignedDuration;
 use reprise_engine::offer::Limits;
 use reprise_engine::room::InstanceLimits;
+use reprise_engine::rules::Rules;
 use reprise_model::ids::Region;
-use reprise_model::labels::FamilyPattern;
+use reprise_model::labels::{FamilyPattern, LabelPattern};
 
 use crate::RegionConfig;
 use crate::checker::Checker;
@@ -22,6 +24,9 @@ const VOLUME: u32 = 500;
 
 /// What a gp3 volume took at most when it came; an io2 of 256,000 costs thousands of dollars a month.
 const IOPS: u32 = 16_000;
+
+/// A job that has no runner by then is ended by GitHub.
+const GITHUB_WAITS: SignedDuration = SignedDuration::from_hours(24);
 
 pub(super) fn limits(
     checker: &mut Checker<'_>,
@@ -52,8 +57,24 @@ pub(super) fn limits(
         iops: Some(number(checker, "iops", section.iops, IOPS)),
         image_owners: owners(checker, section.image_owners),
         regions: allowed(checker, section.regions, regions),
+        labels: labels(checker, &section.labels),
         instances,
     }
+}
+
+/// How long a job waits for room.
+pub(super) fn longest_wait(
+    checker: &mut Checker<'_>,
+    given: Option<SignedDuration>,
+) -> SignedDuration {
+    let wait = given.unwrap_or(Rules::default().longest_wait);
+    if !wait.is_positive() || wait > GITHUB_WAITS {
+        let problem = format!(
+            "must be longer than nothing and not than {GITHUB_WAITS:#}, when GitHub ends the job"
+        );
+        checker.wrong("limits.longest_wait", problem);
+    }
+    wait
 }
 
 fn number(checker: &mut Checker<'_>, key: &str, value: Option<u32>, default: u32) -> u32 {
@@ -78,6 +99,15 @@ fn families(checker: &mut Checker<'_>, families: Option<Vec<String>>) -> Vec<Fam
     read.filter_map(|family| {
         let family = family.map_err(|error| format!("holds a mistake: {error}"));
         checker.good("limits.families", family)
+    })
+    .collect()
+}
+
+fn labels(checker: &mut Checker<'_>, labels: &[String]) -> Vec<LabelPattern> {
+    let read = labels.iter().map(|text| text.parse());
+    read.filter_map(|label: Result<LabelPattern, _>| {
+        let label = label.map_err(|error| format!("holds a mistake: {error}"));
+        checker.good("limits.labels", label)
     })
     .collect()
 }

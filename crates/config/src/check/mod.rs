@@ -47,6 +47,7 @@ fn build(checker: &mut Checker<'_>, mut file: File) -> Option<Config> {
     let store = store::store(checker, file.store, region);
     let rules = Rules {
         ec2_rate_percent: rules::ec2_rate(checker, request_rate_percent),
+        longest_wait: limits::longest_wait(checker, file.limits.longest_wait),
         ..rules::rules(checker, &file.retry, &file.fleet, file.tags)
     };
     let sweep_every = rules::sweep_every(checker, &file.retry);

@@ -14,6 +14,7 @@ const CHOICES: &str = r#"
 [limits]
 families = ["c7", "g5.*"]
 image_owners = ["self", "123456789012"]
+labels = ["gpu", "team-*"]
 instances_per_run = 20
 
 [runners.gpu]
@@ -71,12 +72,22 @@ fn the_limits_are_safe_where_nothing_is_said() {
         iops,
         image_owners,
         regions,
+        labels,
         instances,
     } = fleet(GOOD).offer.limits;
     assert_eq!((cpu, ram), (Some(64), Some(256)));
     assert_eq!((volume, iops), (Some(500), Some(16_000)));
     assert!(families.is_empty() && image_owners.is_empty() && regions.is_empty());
+    assert!(labels.is_empty());
     assert_eq!(instances, InstanceLimits::default());
+}
+
+#[test]
+fn a_job_waits_for_room_for_six_hours_or_as_long_as_is_said() {
+    let wait = |text: &str| good(text, &[]).settings.rules.longest_wait;
+    assert_eq!(wait(GOOD), SignedDuration::from_hours(6));
+    let said = also("[limits]\nlongest_wait = \"90m\"");
+    assert_eq!(wait(&said), SignedDuration::from_mins(90));
 }
 
 #[test]
@@ -126,7 +137,8 @@ fn limits_that_allow_nothing_are_mistakes() {
     insta::assert_snapshot!(all_bad(&[
         &also("[limits]\ncpu = 0\ninstances = 0\nfamilies = []\nregions = []"),
         &also("[limits]\nfamilies = [\"c7 a\"]\nregions = [\"eu-west-2\"]"),
-        &also("[limits]\nimage_owners = [\"amazn\", \"12345\"]"),
+        &also("[limits]\nimage_owners = [\"amazn\", \"12345\"]\nlabels = [\"gpu \"]"),
+        &also("[limits]\nlongest_wait = \"25h\""),
         &also("[limits]\ncpu = 1\nram = 2"),
         &also("[limits]\ninstance = 3"),
         &also("[limits]\nrepositories = [\"acme/*\"]"),

@@ -1,7 +1,9 @@
 //! A runner took a job: its instance is told, and a job of a later attempt that landed on spot is counted.
 //!
-//! Best effort, all of it: what cannot be done now is left, and the message is over either way.
+//! Best effort, all of it: what cannot be done now is left, and the message is over either way. A runner's
+//! name is anybody's words: an instance is tagged only once EC2 has shown it with the stack's tag.
 
+use reprise_config::FleetSettings;
 use reprise_engine::bind::{self, Landed};
 use reprise_engine::pace::Ec2Action;
 use reprise_model::ids::{Region, Repository};
@@ -17,7 +19,7 @@ use tracing::{debug, warn};
 use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
 use crate::logging::chain;
-use crate::ports::{Cloud, Ports};
+use crate::ports::{Cloud, PortError, Ports};
 
 impl<P: Ports> Controller<P> {
     /// Deals with a job that a runner took.
@@ -42,14 +44,29 @@ impl<P: Ports> Controller<P> {
             debug!(error = %chain(&error), job.id = %job.id, "nobody knows on what a job landed");
         }
         if fleet.tag_jobs {
-            self.tag_with_job(job, &named, region).await;
+            self.tag_with_job(fleet, job, &named, region).await;
         }
         Outcome::Bound
     }
 
     /// The tags are the first to be left out where EC2 has no room: the next call that changes anything
     /// there may be an agent's that tells of an interruption.
-    async fn tag_with_job(&self, job: &Job, named: &NamedInstance, region: &Region) {
+    async fn tag_with_job(
+        &self,
+        fleet: &FleetSettings,
+        job: &Job,
+        named: &NamedInstance,
+        region: &Region,
+    ) {
+        // In a box, as it may ask EC2.
+        match Box::pin(self.is_of_stack(fleet, named, region)).await {
+            Ok(true) => {}
+            Ok(false) => return self.metrics.job_tagged("not-ours"),
+            Err(error) => {
+                debug!(error = %chain(&error), instance.id = %named.id, "whose an instance is is not known");
+                return self.metrics.job_tagged("failed");
+            }
+        }
         if !self.try_take(region, Ec2Action::BindTags) {
             return self.metrics.job_tagged("left-out");
         }
@@ -68,6 +85,24 @@ impl<P: Ports> Controller<P> {
                 "an instance does not tell its job; nothing depends on it"
             );
         }
+    }
+
+    /// Whether EC2 shows the instance as one of the stack: in its last list, or by itself.
+    async fn is_of_stack(
+        &self,
+        fleet: &FleetSettings,
+        named: &NamedInstance,
+        region: &Region,
+    ) -> Result<bool, PortError> {
+        let view = match self.recall(region, &named.id).await {
+            Some(view) => Some(view),
+            None => match self.cloud.look(region, &named.id).await? {
+                InstanceSight::Seen(view) => Some(view),
+                InstanceSight::Absent => None,
+            },
+        };
+        let keys = &self.settings.rules.tags;
+        Ok(view.is_some_and(|view| bind::is_of_stack(&view, keys, &fleet.stack)))
     }
 
     async fn see_where(

@@ -1,8 +1,6 @@
 //! A job waits for a machine.
 
-use jiff::Timestamp;
 use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
-use reprise_engine::room::Full;
 use reprise_engine::select::Ec2Facts;
 use reprise_engine::{no_machine, run};
 use reprise_model::ids::Repository;
@@ -92,7 +90,11 @@ impl<P: Ports> Controller<P> {
                     self.asks_pools(&claim.spec);
                     let launched = match led_by {
                         LedBy::Message => self.launch_at_once(job, claim, expect).await,
-                        LedBy::DueTime => self.launch_when_due(claim, expect).await.map(Some),
+                        // It was found in what GitHub lists now.
+                        LedBy::DueTime => {
+                            let claim = launch::seen_queued(claim, self.now());
+                            self.launch_when_due(claim, expect).await.map(Some)
+                        }
                     };
                     match launched {
                         Ok(Some(outcome)) => return Ok(outcome),
@@ -130,11 +132,16 @@ impl<P: Ports> Controller<P> {
         claim: LaunchClaim,
         expect: Expect,
     ) -> Result<Option<Outcome>, WorkError> {
+        // GitHub is asked first, which takes as many tries as it takes: no message waits for that.
+        if launch::may_be_over(&claim, self.now()) {
+            return self.launch_when_due(claim, expect).await.map(Some);
+        }
         let seat = match self.seat(&claim).await? {
             Seat::Taken(seat) => seat,
             Seat::Wait { full, due } => {
-                let waits = self.launch_when_there_is_room(claim, expect, full, due);
-                return waits.await.map(Some);
+                let claim = self.wait_for_room(claim, expect, full, due).await?;
+                told_claimed(&claim, expect);
+                return Ok(Some(Outcome::LaunchDue));
             }
             Seat::Refused(refusal) => {
                 return self.turn_away(job, claim, expect, refusal).await;
@@ -178,22 +185,6 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    /// Claims, and lets whoever finds what is due go on when there may be room.
-    async fn launch_when_there_is_room(
-        &self,
-        claim: LaunchClaim,
-        expect: Expect,
-        full: Full,
-        due: Timestamp,
-    ) -> Result<Outcome, WorkError> {
-        let claim = launch::without_room(claim, due);
-        let put = self.put_claim(claim.clone(), expect);
-        self.store.commit(vec![put]).await?;
-        told_claimed(&claim, expect);
-        self.told_full(&claim, full);
-        Ok(Outcome::LaunchDue)
-    }
-
     /// There will be no instance, which is told of. `None` when somebody else was faster.
     async fn turn_away(
         &self,
@@ -234,13 +225,31 @@ impl<P: Ports> Controller<P> {
 
 fn told_claimed(claim: &LaunchClaim, expect: Expect) {
     match expect {
-        Expect::Absent => wanted(claim),
+        Expect::Absent => waits(claim),
         Expect::At(_) => taken_over(claim),
     }
 }
 
-/// Tells that a claim was written.
+/// Tells that a claim was written whose machine is asked for at once. What EC2 answers is told for
+/// people.
 pub(crate) fn wanted(claim: &LaunchClaim) {
+    debug!(
+        target: "reprise::decision",
+        decision = "launch",
+        repository = %claim.key.repository,
+        run.id = %claim.run_id,
+        run.attempt = %claim.attempt,
+        job.id = %claim.key.job_id,
+        job.name = claim.job_name,
+        runner.labels = claim.runner_labels.join(" "),
+        capacity = %claim.spec.capacity,
+        reason = claim.why.as_str(),
+        "a machine is asked for, for a queued job"
+    );
+}
+
+/// Tells that a claim was written whose machine is asked for later.
+fn waits(claim: &LaunchClaim) {
     info!(
         target: "reprise::decision",
         decision = "launch",

@@ -75,7 +75,7 @@ impl<P: Ports> Controller<P> {
         let made = Box::pin(runners.make(order)).await;
         turn.ended(match &made {
             Ok(_) => GitHubAnswer::Answered,
-            Err(RunnerTrouble::NameLost(error) | RunnerTrouble::NotMade(error)) => of_error(error),
+            Err(RunnerTrouble::NameTaken(error) | RunnerTrouble::NotMade(error)) => of_error(error),
         });
         made
     }

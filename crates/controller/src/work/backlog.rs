@@ -1,8 +1,11 @@
-//! What is due and has not begun yet: re-runs and looks at instances first, launches after them.
+//! What is due and has not begun yet: re-runs and looks at instances first, launches after them, and what is
+//! told of jobs that get no machine last.
 //!
-//! Hundreds of launches may be due at once and wait for EC2; nothing of the others waits for them.
+//! Hundreds of launches may be due at once and wait for EC2; nothing of the others waits for them. And
+//! hundreds of jobs may be refused at once: nobody's machine waits until all of that is told. Which of the
+//! two a claim is due for, only its record says; so each counts as a launch until that was read once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use reprise_store::DueKey;
 
@@ -10,25 +13,47 @@ use reprise_store::DueKey;
 pub(super) struct Backlog {
     first: VecDeque<DueKey>,
     launches: VecDeque<DueKey>,
+    tellings: VecDeque<DueKey>,
+}
+
+/// For what there is a place.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Places {
+    /// For a launch.
+    pub(super) launch: bool,
+    /// For a telling.
+    pub(super) telling: bool,
 }
 
 impl Backlog {
-    /// Each in the order given, which is that of the due times.
-    pub(super) fn new(keys: impl IntoIterator<Item = DueKey>) -> Self {
-        let (launches, first) = keys.into_iter().partition(is_launch);
-        Self { first, launches }
+    /// Each in the order given, which is that of the due times. `tellings` are the claims that are known to
+    /// be no launches.
+    pub(super) fn new(keys: impl IntoIterator<Item = DueKey>, tellings: &BTreeSet<DueKey>) -> Self {
+        let (claims, first): (VecDeque<DueKey>, _) = keys.into_iter().partition(is_launch);
+        let is_telling = |key: &DueKey| tellings.contains(key);
+        let (tellings, launches) = claims.into_iter().partition(is_telling);
+        Self {
+            first,
+            launches,
+            tellings,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_empty() && self.launches.is_empty()
+        self.first.is_empty() && self.launches.is_empty() && self.tellings.is_empty()
     }
 
-    /// What is begun next, where there is a place: a launch only where one may have it.
-    pub(super) fn take(&mut self, may_launch: bool) -> Option<DueKey> {
-        match self.first.pop_front() {
-            None if may_launch => self.launches.pop_front(),
-            first => first,
-        }
+    /// A claim that was taken for a launch is a telling.
+    pub(super) fn tells(&mut self, key: DueKey) {
+        self.tellings.push_back(key);
+    }
+
+    /// What is begun next, where there is a place for it.
+    pub(super) fn take(&mut self, places: Places) -> Option<DueKey> {
+        let Places { launch, telling } = places;
+        let first = self.first.pop_front();
+        let next = first.or_else(|| self.launches.pop_front_if(|_| launch));
+        next.or_else(|| self.tellings.pop_front_if(|_| telling))
     }
 }
 
@@ -60,19 +85,41 @@ mod tests {
         })
     }
 
+    const ALL: Places = Places {
+        launch: true,
+        telling: true,
+    };
+
+    fn backlog(keys: &[DueKey]) -> Backlog {
+        Backlog::new(keys.iter().cloned(), &BTreeSet::from([launch(9)]))
+    }
+
     #[test]
-    fn a_re_run_goes_before_all_launches_and_they_go_in_their_order() {
-        let mut backlog = Backlog::new([launch(1), launch(2), rerun(), launch(3)]);
-        let taken: Vec<DueKey> = std::iter::from_fn(|| backlog.take(true)).collect();
-        assert_eq!(taken, [rerun(), launch(1), launch(2), launch(3)]);
+    fn a_re_run_goes_before_all_launches_and_these_before_what_is_told() {
+        let mut backlog = backlog(&[launch(9), launch(1), launch(2), rerun(), launch(3)]);
+        backlog.tells(launch(8));
+        let taken: Vec<DueKey> = std::iter::from_fn(|| backlog.take(ALL)).collect();
+        let last = [launch(9), launch(8)];
+        assert_eq!(taken[..4], [rerun(), launch(1), launch(2), launch(3)]);
+        assert_eq!(taken[4..], last);
         assert!(backlog.is_empty());
     }
 
     #[test]
-    fn launches_stay_while_none_may_begin() {
-        let mut backlog = Backlog::new([launch(1), rerun()]);
-        assert_eq!(backlog.take(false), Some(rerun()));
-        assert_eq!(backlog.take(false), None);
-        assert_eq!(backlog.take(true), Some(launch(1)));
+    fn launches_and_tellings_stay_while_none_may_begin() {
+        let mut backlog = backlog(&[launch(9), launch(1), rerun()]);
+        let none = Places {
+            launch: false,
+            telling: false,
+        };
+        assert_eq!(backlog.take(none), Some(rerun()));
+        assert_eq!(backlog.take(none), None);
+        let telling = Places {
+            telling: true,
+            ..none
+        };
+        assert_eq!(backlog.take(telling), Some(launch(9)));
+        assert_eq!(backlog.take(telling), None);
+        assert_eq!(backlog.take(ALL), Some(launch(1)));
     }
 }

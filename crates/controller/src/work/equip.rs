@@ -11,18 +11,35 @@ use reprise_engine::backoff::after;
 use reprise_model::ids::{InstanceId, RunnerName};
 use reprise_model::ledger::{LaunchAnswer, LaunchClaim};
 use reprise_model::runner_row::{LIVES_FOR, runner_name};
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::context::Controller;
 use crate::logging::chain;
 use crate::pace::PutOff;
 use crate::ports::{MadeRunner, PortError, Ports, RunnerOrder, RunnerTrouble, Runners};
 
-/// How many names are tried in a row. The first is lost with an answer, hardly ever the second too.
+/// How many names are tried in a row where GitHub says that one is taken: hardly ever the second too.
 const NAMES: u32 = 3;
 
 /// When to come again where GitHub is busy and names no time.
-const BUSY: SignedDuration = SignedDuration::from_secs(60);
+pub(super) const BUSY: SignedDuration = SignedDuration::from_secs(60);
+
+/// EC2's answer, and the runner whose configuration waits for the instance.
+pub(super) struct Equipped {
+    pub(super) answer: LaunchAnswer,
+    /// `None` where there is no instance, or it brings its runner along.
+    pub(super) runner: Option<RunnerName>,
+}
+
+impl Equipped {
+    /// What gets no runner here.
+    pub(super) fn without_runner(answer: LaunchAnswer) -> Self {
+        Self {
+            answer,
+            runner: None,
+        }
+    }
+}
 
 impl<P: Ports> Controller<P> {
     /// EC2's answer, once the instance has what its runner starts with.
@@ -33,22 +50,22 @@ impl<P: Ports> Controller<P> {
         &self,
         claim: &LaunchClaim,
         answer: LaunchAnswer,
-    ) -> Result<LaunchAnswer, PutOff> {
+    ) -> Result<Equipped, PutOff> {
         let (Some(runners), LaunchAnswer::Launched { instance, .. }) = (&self.runners, &answer)
         else {
-            return Ok(answer);
+            return Ok(Equipped::without_runner(answer));
         };
         match self.equip(runners, claim, instance).await {
-            Ok(runner) => {
-                handed_over(claim, instance, &runner);
-                Ok(answer)
-            }
+            Ok(runner) => Ok(Equipped {
+                answer,
+                runner: Some(runner),
+            }),
             Err(error) if error.is_throttled() => Err(PutOff {
                 until: after(self.now(), error.retry_after.unwrap_or(BUSY)),
             }),
-            Err(error) => Ok(LaunchAnswer::Unclear {
+            Err(error) => Ok(Equipped::without_runner(LaunchAnswer::Unclear {
                 message: format!("{instance} has no runner: {}", chain(&error)),
-            }),
+            })),
         }
     }
 
@@ -72,11 +89,11 @@ impl<P: Ports> Controller<P> {
                     self.hand_over(runners, &order, &made).await?;
                     return Ok(order.name);
                 }
-                Err(RunnerTrouble::NameLost(error)) if names < NAMES => {
-                    debug!(runner.name = %order.name, error = %chain(&error), "a runner's name is lost");
+                Err(RunnerTrouble::NameTaken(error)) if names < NAMES => {
+                    debug!(runner.name = %order.name, error = %chain(&error), "a runner's name is taken");
                     names += 1;
                 }
-                Err(RunnerTrouble::NameLost(error) | RunnerTrouble::NotMade(error)) => {
+                Err(RunnerTrouble::NameTaken(error) | RunnerTrouble::NotMade(error)) => {
                     return Err(error);
                 }
             }
@@ -98,20 +115,4 @@ impl<P: Ports> Controller<P> {
         }
         handed_over
     }
-}
-
-fn handed_over(claim: &LaunchClaim, instance: &InstanceId, runner: &RunnerName) {
-    info!(
-        target: "reprise::decision",
-        decision = "runner-handed-over",
-        repository = %claim.key.repository,
-        run.id = %claim.run_id,
-        run.attempt = %claim.attempt,
-        job.id = %claim.key.job_id,
-        job.name = claim.job_name,
-        instance.id = %instance,
-        runner.name = %runner,
-        reason = "launched",
-        "a runner's configuration waits for its instance"
-    );
 }

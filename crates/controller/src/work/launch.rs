@@ -8,42 +8,54 @@ use jiff::Timestamp;
 use reprise_config::FleetSettings;
 use reprise_engine::backoff::Jitter;
 use reprise_engine::pace::Errand;
+use reprise_engine::room::Full;
 use reprise_engine::{due, fleet, launch, mutant, no_machine};
 use reprise_model::breaker::LeftOut;
+use reprise_model::ids::RunnerName;
 use reprise_model::instance::Capacity;
 use reprise_model::job::Job;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
 use reprise_store::{Expect, Store, Versioned};
 use tracing::{debug, info, warn};
 
+use super::Done;
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::crowd::Seat;
 use crate::intake::LedBy;
 use crate::pace::PutOff;
 use crate::ports::{LaunchOrder, Ports};
+use crate::work::equip::Equipped;
 
 impl<P: Ports> Controller<P> {
     /// A claim that is due: a launch that was tried in vain, one that brought an instance whose job may
-    /// still wait, or one that was given up and is to be told of.
-    pub(super) async fn launch_again(&self, key: &ClaimKey) -> Result<(), WorkError> {
+    /// still wait, or one that was given up and is to be told of. That is done where it was `tells` that
+    /// was wanted: it has places of its own.
+    pub(super) async fn work_on_claim(
+        &self,
+        key: &ClaimKey,
+        tells: bool,
+    ) -> Result<Done, WorkError> {
         let found = self.store.claim(key).await?;
         let now = self.now();
         let Some(found) = found.filter(|found| due::is_due(found.record.due, now)) else {
-            return Ok(());
+            return Ok(Done::Work);
         };
-        if found.record.state == ClaimState::Wanted {
-            return self.launch_due(found).await;
-        }
-        let Some(claimed) = self.claim_due(Some(found)).await? else {
-            return Ok(());
-        };
-        match claimed.record.state {
-            ClaimState::GivenUp { .. } => self.tell_end(claimed).await,
-            ClaimState::Wanted | ClaimState::Launched { .. } => {
-                self.ask_whether_it_waits(claimed).await
+        match found.record.state {
+            ClaimState::GivenUp { .. } if !tells => return Ok(Done::Nothing),
+            ClaimState::Wanted => self.launch_due(found).await?,
+            ClaimState::GivenUp { .. } => {
+                if let Some(claimed) = self.claim_due(Some(found)).await? {
+                    self.tell_end(claimed).await?;
+                }
+            }
+            ClaimState::Launched { .. } => {
+                if let Some(claimed) = self.claim_due(Some(found)).await? {
+                    self.ask_whether_it_waits(claimed).await?;
+                }
             }
         }
+        Ok(Done::Work)
     }
 
     /// Launches what is due, if there is room.
@@ -53,10 +65,7 @@ impl<P: Ports> Controller<P> {
         let seat = match self.seat(&record).await? {
             Seat::Taken(seat) => seat,
             Seat::Wait { full, due } => {
-                let claim = launch::without_room(record, due);
-                let put = self.put_claim(claim.clone(), expect);
-                self.store.commit(vec![put]).await?;
-                self.told_full(&claim, full);
+                self.wait_for_room(record, expect, full, due).await?;
                 return Ok(());
             }
             Seat::Refused(refusal) => {
@@ -82,12 +91,32 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    /// The end of a claim whose job has ended while it waited for room, and the jobs of its attempt.
+    /// Writes that a claim waits for room, or that it has for too long, which is the answer.
+    pub(crate) async fn wait_for_room(
+        &self,
+        claim: LaunchClaim,
+        expect: Expect,
+        full: Full,
+        due: Timestamp,
+    ) -> Result<LaunchClaim, WorkError> {
+        let (now, rules) = (self.now(), &self.settings.rules);
+        let claim = launch::without_room(claim, full, due, now, rules);
+        let claim = no_machine::ended(claim, rules, now);
+        let put = self.put_claim(claim.clone(), expect);
+        self.store.commit(vec![put]).await?;
+        match claim.state {
+            ClaimState::GivenUp { .. } => self.told_given_up(&claim),
+            ClaimState::Wanted | ClaimState::Launched { .. } => self.told_full(&claim, full),
+        }
+        Ok(claim)
+    }
+
+    /// The end of a claim whose job does not wait any more, and the jobs of its attempt.
     async fn outlived(
         &self,
         claim: &LaunchClaim,
     ) -> Result<Option<(LaunchClaim, Arc<Vec<Job>>)>, WorkError> {
-        if !launch::may_be_over(claim) {
+        if !launch::may_be_over(claim, self.now()) {
             return Ok(None);
         }
         // Whoever cannot be shown its job may have it all the same.
@@ -157,14 +186,16 @@ impl<P: Ports> Controller<P> {
         let answer = fleet::for_place(outcome, claim.place());
         // What all hear alike they answer alike; what became of an instance is its own affair.
         let (at, jitter) = match &answer {
-            LaunchAnswer::Launched { .. } => (self.now(), self.jitter()),
+            LaunchAnswer::Launched { .. } | LaunchAnswer::TooLate { .. } => {
+                (self.now(), self.jitter())
+            }
             LaunchAnswer::NoCapacity { .. }
             | LaunchAnswer::Throttled
             | LaunchAnswer::Refused { .. }
             | LaunchAnswer::Unclear { .. } => (heard.at, heard.jitter),
         };
-        match self.equipped(&claim, answer).await {
-            Ok(answer) => self.answered(claim, answer, at, jitter),
+        match self.equipped_in_time(&claim, answer).await {
+            Ok(equipped) => self.answered(claim, equipped, at, jitter),
             Err(put_off) => self.launch_later(claim, put_off),
         }
     }
@@ -172,23 +203,27 @@ impl<P: Ports> Controller<P> {
     fn answered(
         &self,
         claim: LaunchClaim,
-        answer: LaunchAnswer,
+        Equipped { answer, runner }: Equipped,
         at: Timestamp,
         jitter: Jitter,
     ) -> LaunchClaim {
         let capacity = claim.spec.capacity.as_str();
         self.metrics.launch(capacity, answer_word(&answer));
-        log_answer(&claim, &answer);
+        log_answer(&claim, &answer, runner.as_ref());
         launch::answered(claim, answer, at, jitter, &self.settings.rules)
     }
 
     /// The claim of a launch that is not to be asked for now.
     fn launch_later(&self, claim: LaunchClaim, PutOff { until }: PutOff) -> LaunchClaim {
-        debug!(
+        info!(
             target: "reprise::decision",
             decision = "launch-put-off",
             reason = "no-turn",
+            repository = %claim.key.repository,
+            run.id = %claim.run_id,
+            run.attempt = %claim.attempt,
             job.id = %claim.key.job_id,
+            job.name = claim.job_name,
             due_at = %until,
             "a machine cannot be had now within the limits of EC2 and GitHub; it is asked for later"
         );
@@ -218,6 +253,7 @@ impl<P: Ports> Controller<P> {
         let ours = [
             (keys.stack(), fleet.stack.to_string()),
             (keys.launch(), claim.leader().to_string()),
+            (keys.request(), claim.request()),
             (keys.repository(), claim.key.repository.to_string()),
             (keys.run(), claim.run_id.to_string()),
             (keys.capacity(), claim.spec.capacity.to_string()),
@@ -254,12 +290,13 @@ fn answer_word(answer: &LaunchAnswer) -> &'static str {
         LaunchAnswer::Launched { .. } => "launched",
         LaunchAnswer::NoCapacity { .. } => "no-capacity",
         LaunchAnswer::Throttled => "throttled",
-        LaunchAnswer::Refused { .. } => "refused",
+        LaunchAnswer::Refused { fault, .. } => fault.as_str(),
+        LaunchAnswer::TooLate { .. } => "too-late",
         LaunchAnswer::Unclear { .. } => "unclear",
     }
 }
 
-fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
+fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer, runner: Option<&RunnerName>) {
     match answer {
         LaunchAnswer::Launched { instance, capacity } => info!(
             target: "reprise::decision",
@@ -270,6 +307,7 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
             job.id = %claim.key.job_id,
             job.name = claim.job_name,
             instance.id = %instance,
+            runner.name = runner.map(tracing::field::display),
             %capacity,
             reason = claim.why.as_str(),
             "an instance is on its way"
@@ -277,6 +315,7 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
         LaunchAnswer::NoCapacity { .. }
         | LaunchAnswer::Throttled
         | LaunchAnswer::Refused { .. }
+        | LaunchAnswer::TooLate { .. }
         | LaunchAnswer::Unclear { .. } => {
             debug!(
                 target: "reprise::decision",
@@ -287,17 +326,23 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
                 "a launch goes on"
             );
             warn!(
-            repository = %claim.key.repository,
-            job.id = %claim.key.job_id,
-            capacity = %claim.spec.capacity,
-            ?answer,
-            "a launch brought no instance"
+                repository = %claim.key.repository,
+                run.id = %claim.run_id,
+                run.attempt = %claim.attempt,
+                job.id = %claim.key.job_id,
+                job.name = claim.job_name,
+                capacity = %claim.spec.capacity,
+                ?answer,
+                "a launch brought no instance"
             );
         }
     }
 }
 
 fn told_outlived(claim: &LaunchClaim) {
+    let ClaimState::GivenUp { why } = &claim.state else {
+        return;
+    };
     info!(
         target: "reprise::decision",
         decision = "launch-withdrawn",
@@ -306,8 +351,9 @@ fn told_outlived(claim: &LaunchClaim) {
         run.attempt = %claim.attempt,
         job.id = %claim.key.job_id,
         job.name = claim.job_name,
-        reason = "job-ended",
-        "a job that waited for room has ended; no machine is launched for it"
+        reason = "not-queued",
+        detail = why,
+        "a job does not wait any more; no machine is launched for it"
     );
 }
 

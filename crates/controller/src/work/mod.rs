@@ -2,12 +2,14 @@
 //!
 //! Everything here may be interrupted anywhere: a record that is claimed is due again at its
 //! deadline, for any replica. A record whose work fails rests, without holding a place that others
-//! could have. Re-runs and looks at instances go before launches, however many of these are due.
+//! could have. Re-runs and looks at instances go before launches, however many of these are due, and
+//! launches before what is told of jobs that get no machine.
 
 mod backlog;
 mod calls;
 mod desk;
 mod equip;
+mod in_time;
 mod late;
 mod launch;
 mod looks;
@@ -27,7 +29,7 @@ use reprise_store::{DueKey, DueList, Store, StoreError};
 use tokio::task::{JoinError, JoinSet};
 use tracing::error;
 
-use self::backlog::{Backlog, is_launch};
+use self::backlog::{Backlog, Places, is_launch};
 pub(crate) use self::calls::Calls;
 pub(crate) use self::desk::Desk;
 pub(crate) use self::looks::Looks;
@@ -44,6 +46,9 @@ const AT_ONCE: usize = 32;
 
 /// How many of them are launches at most: these may wait for EC2, and re-runs do not wait for them.
 const LAUNCHES: usize = 24;
+
+/// How many are told of at once at most. Of one run's jobs one is told of at a time anyway.
+const TELLINGS: usize = 4;
 
 /// How much of what is due is listed: all of it, but for a day on which nobody would list it either.
 const LISTED: usize = 10_000;
@@ -63,6 +68,7 @@ pub async fn run_due<P: Ports>(controller: Arc<Controller<P>>) {
         controller: Arc::clone(&controller),
         tasks: JoinSet::new(),
         busy: BTreeSet::new(),
+        tellings: BTreeSet::new(),
         rests: Rests::default(),
         seen: Seen::default(),
     };
@@ -86,12 +92,23 @@ pub async fn run_due<P: Ports>(controller: Arc<Controller<P>>) {
     }
 }
 
-type Worked = (DueKey, Result<(), WorkError>);
+type Worked = (DueKey, Result<Done, WorkError>);
+
+/// What came of a due record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Done {
+    /// It was worked on.
+    Work,
+    /// Nothing yet: it is no launch, as it was taken for, but the telling of one that comes to nothing.
+    Nothing,
+}
 
 struct Worker<P: Ports> {
     controller: Arc<Controller<P>>,
     tasks: JoinSet<Worked>,
     busy: BTreeSet<DueKey>,
+    /// Those due claims that are known to be no launches.
+    tellings: BTreeSet<DueKey>,
     rests: Rests,
     seen: Seen,
 }
@@ -131,8 +148,14 @@ impl<P: Ports> Worker<P> {
         self.busy.len() < AT_ONCE
     }
 
-    fn may_launch(&self) -> bool {
-        self.busy.iter().filter(|key| is_launch(key)).count() < LAUNCHES
+    fn places(&self) -> Places {
+        let claims = self.busy.iter().filter(|key| is_launch(key));
+        let (tellings, launches): (Vec<_>, Vec<_>) =
+            claims.partition(|key| self.tellings.contains(*key));
+        Places {
+            launch: launches.len() < LAUNCHES,
+            telling: tellings.len() < TELLINGS,
+        }
     }
 
     /// Reads what is due, where there is a place for it and it is time.
@@ -149,10 +172,12 @@ impl<P: Ports> Worker<P> {
             error!(error = %chain(&error), "failed to read what is due");
             DueList::default()
         });
+        let told = keys.iter().filter(|key| self.tellings.contains(*key));
+        self.tellings = told.cloned().collect();
         let idle = |key: &DueKey| !self.busy.contains(key) && !self.rests.holds(key, now);
         self.seen = Seen {
             at: now,
-            backlog: Backlog::new(keys.into_iter().filter(idle)),
+            backlog: Backlog::new(keys.into_iter().filter(idle), &self.tellings),
             next,
             is_stale: false,
         };
@@ -162,7 +187,7 @@ impl<P: Ports> Worker<P> {
     fn begin_due(&mut self) {
         // The end came meanwhile: others begin what is due.
         while self.has_place() && !self.controller.draining.has_begun() {
-            let Some(key) = self.seen.backlog.take(self.may_launch()) else {
+            let Some(key) = self.seen.backlog.take(self.places()) else {
                 return;
             };
             self.busy.insert(key.clone());
@@ -172,8 +197,9 @@ impl<P: Ports> Worker<P> {
 
     fn begin(&mut self, key: DueKey) {
         let controller = Arc::clone(&self.controller);
+        let tells = self.tellings.contains(&key);
         self.tasks.spawn(async move {
-            let worked = match caught(controller.work_on(&key)).await {
+            let worked = match caught(controller.work_on(&key, tells)).await {
                 Ok(worked) => worked,
                 Err(Panicked(words)) => Err(WorkError::Panicked(words)),
             };
@@ -200,7 +226,14 @@ impl<P: Ports> Worker<P> {
         let Ok((key, worked)) = ended else { return };
         self.busy.remove(&key);
         match worked {
-            Ok(()) => self.rests.moved_on(key, self.controller.now()),
+            Ok(Done::Work) => {
+                self.tellings.remove(&key);
+                self.rests.moved_on(key, self.controller.now());
+            }
+            Ok(Done::Nothing) => {
+                self.tellings.insert(key.clone());
+                self.seen.backlog.tells(key);
+            }
             Err(WorkError::Store(StoreError::Conflict { .. })) => {
                 report::lost(&key);
                 self.rests.moved_on(key, self.controller.now());
@@ -221,11 +254,12 @@ impl<P: Ports> Worker<P> {
 }
 
 impl<P: Ports> Controller<P> {
-    async fn work_on(&self, key: &DueKey) -> Result<(), WorkError> {
+    async fn work_on(&self, key: &DueKey, tells: bool) -> Result<Done, WorkError> {
         match key {
-            DueKey::Claim(claim) => self.launch_again(claim).await,
-            DueKey::Instance(instance) => self.look_late(instance).await,
-            DueKey::Run(run) => self.work_on_run(run).await,
+            DueKey::Claim(claim) => return self.work_on_claim(claim, tells).await,
+            DueKey::Instance(instance) => self.look_late(instance).await?,
+            DueKey::Run(run) => self.work_on_run(run).await?,
         }
+        Ok(Done::Work)
     }
 }

@@ -11,7 +11,7 @@ use reprise_engine::still_queued::{self, JobsWords, QueueFacts, QueueStep, Why};
 use reprise_model::ids::InstanceId;
 use reprise_model::instance::InstanceSight;
 use reprise_model::job::Job;
-use reprise_model::ledger::{ClaimKey, LaunchClaim};
+use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim};
 use reprise_store::{Expect, Store, StoreError, Versioned};
 use tracing::{debug, info};
 
@@ -38,6 +38,9 @@ impl<P: Ports> Controller<P> {
         let asking = Box::pin(self.asked_whether_it_waits(&claim));
         let (after, why) = self.while_claimed(&mut claimed, asking).await??;
         self.conclude_claim(&claimed, after.clone()).await?;
+        if let (ClaimState::Launched { instance, .. }, Why::InstanceGone) = (&claim.state, why) {
+            self.instance_gone(instance);
+        }
         self.told_queue(&after, why);
         Ok(())
     }

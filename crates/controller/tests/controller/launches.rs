@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reprise_model::ids::RunAttempt;
 use reprise_model::instance::Capacity;
-use reprise_model::job::{Conclusion, Job};
+use reprise_model::job::{Conclusion, Job, JobStatus};
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim};
 use reprise_model::webhook::JobAction;
 use reprise_store::Store;
@@ -44,6 +44,43 @@ async fn two_replicas_launch_one_machine_for_a_job() {
     for replica in replicas {
         replica.stop().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_late_brings_a_machine_only_where_its_job_still_waits() {
+    for (status, launched) in [
+        (JobStatus::Queued, 1),
+        (JobStatus::InProgress, 0),
+        (JobStatus::Completed, 0),
+    ] {
+        let house = House::new();
+        let running = house.start();
+        let job = queued(1, "build");
+        house.github.begin(&[Job {
+            status: status.clone(),
+            ..job.clone()
+        }]);
+        house.pass(121).await;
+        let before = house.github.requests();
+        house.send_job(JobAction::Queued, &job);
+        house.until_quiet().await;
+        house.pass(30).await;
+        assert_eq!(house.cloud.launched().len(), launched, "{status:?}");
+        assert_eq!(house.github.requests() - before, 1, "{status:?}");
+        running.stop().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_in_time_asks_github_nothing() {
+    let house = House::new();
+    let running = house.start();
+    house.send_job(JobAction::Queued, &queued(1, "build"));
+    house
+        .until("launched", async || is_launched(&house, 1).await)
+        .await;
+    assert_eq!(house.github.requests(), 0);
+    running.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use reprise_model::ending::Telling;
 use reprise_model::ids::{Repository, RunId};
 use reprise_model::instance::{Capacity, InstanceState};
 use reprise_model::job::{Conclusion, Job};
-use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim};
+use reprise_model::ledger::{ClaimKey, ClaimState, Due, LaunchClaim};
 use reprise_model::webhook::JobAction;
 use reprise_store::Store;
 
@@ -174,6 +174,85 @@ async fn a_job_waits_while_the_stack_is_full_and_is_launched_when_a_machine_ends
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_waits_for_room_for_six_hours_is_given_up_and_told_of() {
+    let house = House::new();
+    let limits = InstanceLimits { stack: 1, ..MANY };
+    let running = house.start_with(limited(limits), 100);
+    house
+        .github
+        .begin(&[queued(1, "build"), queued(2, "build")]);
+    send(&house, 1).await;
+    let host = house.cloud.only_launched();
+    let one = crate::fakes::samples::running(queued(1, "build"), &host, house.now());
+    house.github.put(&one);
+    send(&house, 2).await;
+    house.pass(5 * 3_600).await;
+    assert_eq!(state(&house, 2).await, Some(ClaimState::Wanted));
+    house.pass(3_600 + 700).await;
+    let why = "limits.longest_wait";
+    let state = state(&house, 2).await;
+    assert!(
+        matches!(&state, Some(ClaimState::GivenUp { why: words }) if words.contains(why)),
+        "{state:?}"
+    );
+    let checks = house.github.checks();
+    assert_eq!(checks.len(), 1);
+    assert!(checks[0].summary.contains(why), "{:?}", checks[0]);
+    assert!(running.shows(r#"reprise_launches_total{answer="given-up",capacity="spot"} 1"#));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_launch_goes_before_all_that_is_to_be_told_of_refused_jobs() {
+    let house = House::new();
+    let limits = InstanceLimits { run: 1, ..MANY };
+    let running = house.start_with(limited(limits), 100);
+    // Each in a run of its own, whose jobs take long to read.
+    let jobs: Vec<Job> = (1..=40)
+        .map(|run| Job {
+            run_id: RunId(2_000 + run),
+            ..queued(100 + run, "build")
+        })
+        .collect();
+    house.github.reads_take(Duration::from_secs(20));
+    for job in &jobs {
+        let first = Job {
+            id: reprise_model::ids::JobId(job.id.0 + 1_000),
+            ..job.clone()
+        };
+        house.github.begin(&[first.clone(), job.clone()]);
+        house.send_job(JobAction::Queued, &first);
+        house.until_quiet().await;
+        house.send_job(JobAction::Queued, job);
+        house.until_quiet().await;
+    }
+    // All of them are due by then, and none is told of yet but those that were begun.
+    house
+        .until("a telling", async || house.github.jobs_reads() > 0)
+        .await;
+    let wanted = LaunchClaim {
+        key: key(1),
+        run_id: RUN,
+        due: Some(Due::now(house.now())),
+        state: ClaimState::Wanted,
+        queued_at: None,
+        end: None,
+        lost: 0,
+        ..claim_of(&house, 1_101).await
+    };
+    let put = reprise_store::Change::PutClaim {
+        claim: wanted,
+        expect: reprise_store::Expect::Absent,
+        expires_at: jiff::Timestamp::MAX,
+    };
+    house.store.commit(vec![put]).await.expect("commits");
+    house.pass(8).await;
+    assert!(house.github.checks().len() < 10);
+    assert!(is_launched(&house, 1).await);
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_repository_waits_while_another_one_launches() {
     let house = House::new();
     let limits = InstanceLimits {
@@ -287,6 +366,11 @@ async fn what_ends_makes_room_though_ec2_still_shows_it() {
     send(&house, 2).await;
     assert_eq!(house.cloud.launched().len(), 2);
     running.stop().await;
+}
+
+async fn claim_of(house: &House, job: u64) -> LaunchClaim {
+    let found = house.store.claim(&key(job)).await.expect("readable");
+    found.expect("it has one").record
 }
 
 fn named(job: u64) -> String {

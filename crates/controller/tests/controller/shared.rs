@@ -287,6 +287,7 @@ fn a_claim(job: u64) -> LaunchClaim {
             tags: BTreeMap::new(),
         },
         why: CapacityReason::FirstAttempt,
+        first_why: None,
         generation: 0,
         state: ClaimState::Wanted,
         due: None,
@@ -294,6 +295,8 @@ fn a_claim(job: u64) -> LaunchClaim {
         lost: 0,
         end: None,
         waited: 0,
+        queued_at: None,
+        full_since: None,
         asked: Asked::Alone,
     }
 }

@@ -124,7 +124,23 @@ async fn an_instance_is_told_the_job_that_its_runner_took() {
         Some(job.started_at.expect("it has begun").to_string())
     );
     assert_eq!(house.cloud.tag_calls(), 1);
-    assert_eq!(house.cloud.looks(), 0, "nothing else is asked of EC2");
+    assert_eq!(house.cloud.looks(), 0, "EC2's last list shows whose it is");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_of_somebody_else_is_told_nothing_though_a_runner_bears_its_name() {
+    let house = House::new();
+    let running = house.start();
+    house.cloud.add(HOST, Capacity::Spot);
+    house.cloud.remove_tag(HOST, "runs-on-stack-name");
+    house.send_job(
+        JobAction::InProgress,
+        &on(queued(1, "build"), HOST, house.now()),
+    );
+    house.until_quiet().await;
+    assert_eq!(house.cloud.tag_calls(), 0);
+    assert!(running.shows("reprise_job_tags_total{result=\"not-ours\"} 1"));
     running.stop().await;
 }
 

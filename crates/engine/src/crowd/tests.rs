@@ -8,6 +8,7 @@ use reprise_model::ledger::ClaimKey;
 
 use super::*;
 use crate::samples::{at, claim, instance, repository, view};
+use crate::share;
 
 const LIMITS: InstanceLimits = InstanceLimits {
     stack: 100,
@@ -123,12 +124,12 @@ fn all_regions_must_have_been_listed() {
 }
 
 #[test]
-fn a_claim_whose_instance_is_listed_needs_no_room() {
+fn a_claim_whose_request_brought_an_instance_that_is_listed_needs_no_room() {
     let mut crowd = Crowd::default();
     let claim = claim();
-    assert!(!crowd.serves(&claim));
-    crowd.hears(&[tagged(1, "acme/shop", 1)], 0);
-    assert!(crowd.serves(&claim));
+    assert!(!crowd.serves(&claim, at(0)));
+    crowd.hears(&[of_request(1, &claim)], 0);
+    assert!(crowd.serves(&claim, at(0)));
     let other = LaunchClaim {
         key: ClaimKey {
             job_id: JobId(2),
@@ -136,7 +137,60 @@ fn a_claim_whose_instance_is_listed_needs_no_room() {
         },
         ..claim
     };
-    assert!(!crowd.serves(&other));
+    assert!(!crowd.serves(&other, at(0)));
+}
+
+#[test]
+fn a_claim_that_is_launched_for_again_needs_room_beside_its_last_instance() {
+    let mut crowd = Crowd::default();
+    let first = claim();
+    crowd.hears(&[of_request(1, &first)], 0);
+    for asked in [Asked::NotYet, Asked::Alone] {
+        let again = LaunchClaim {
+            generation: 1,
+            asked,
+            ..first.clone()
+        };
+        assert!(!crowd.serves(&again, at(0)), "{again:?}");
+    }
+    let never_asked = LaunchClaim {
+        asked: Asked::NotYet,
+        ..first
+    };
+    assert!(!crowd.serves(&never_asked, at(0)));
+}
+
+#[test]
+fn who_was_left_out_of_a_shared_request_needs_room_for_the_next_one_and_none_for_a_repeat() {
+    let mut crowd = Crowd::default();
+    let leader = share::leading(claim(), vec![JobId(2)]);
+    let led = share::Led::by(&leader).expect("it leads");
+    let follower = share::following(claim(), &led, 1);
+    crowd.hears(&[of_request(1, &leader)], 0);
+    for repeated in [&leader, &follower] {
+        assert!(crowd.serves(repeated, at(0)), "EC2 repeats its answer");
+    }
+    assert!(!crowd.serves(&share::never_asked(leader), at(0)));
+}
+
+#[test]
+fn the_on_demand_instance_of_a_claim_that_still_says_spot_is_its_own() {
+    let mut crowd = Crowd::default();
+    let spot = claim();
+    let on_demand = launch::after_spot(&spot, at(0)).expect("it may fall back");
+    crowd.hears(&[of_request(1, &on_demand)], 0);
+    assert!(crowd.serves(&spot, at(0)));
+}
+
+#[test]
+fn an_instance_that_is_gone_before_any_list_showed_it_counts_no_more() {
+    let mut crowd = Crowd::default();
+    let ticket = crowd.enter(party(1));
+    crowd.launched(ticket, id(1), at(0));
+    crowd.ended(&id(2));
+    assert_eq!(crowd.counts(&party(1)), counts(1, 1, 1));
+    crowd.ended(&id(1));
+    assert_eq!(crowd.counts(&party(1)), counts(0, 0, 0));
 }
 
 impl Crowd {
@@ -181,4 +235,12 @@ fn tagged(number: u8, repository: &str, run: u64) -> InstanceView {
         ]),
         ..view()
     }
+}
+
+/// An instance that the request of a claim brought.
+fn of_request(number: u8, claim: &LaunchClaim) -> InstanceView {
+    let mut view = tagged(number, "acme/shop", 1);
+    view.tags
+        .insert(TagKeys::default().request(), claim.request());
+    view
 }

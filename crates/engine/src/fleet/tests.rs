@@ -65,14 +65,32 @@ fn codes(codes: &[&str]) -> LaunchAnswer {
     }
 }
 
-fn refused(message: &str) -> LaunchAnswer {
+fn refused(fault: LaunchFault, message: &str) -> LaunchAnswer {
     LaunchAnswer::Refused {
+        fault,
         message: message.to_owned(),
+        served: 0,
     }
 }
 
 const SHORT: (LaunchFault, &str) = (LaunchFault::Capacity, "InsufficientInstanceCapacity");
 const UNUSABLE: (LaunchFault, &str) = (LaunchFault::Unusable, "Unsupported");
+
+#[test]
+fn of_several_faults_the_one_that_other_capacity_does_not_help_against_is_told() {
+    let quota = (LaunchFault::Quota, "MaxSpotInstanceCountExceeded");
+    let denied = (LaunchFault::Authorisation, "UnauthorizedOperation");
+    let fault = |faults: &[(LaunchFault, &str)]| match none(faults) {
+        LaunchAnswer::Refused { fault, .. } => Some(fault),
+        LaunchAnswer::Launched { .. }
+        | LaunchAnswer::NoCapacity { .. }
+        | LaunchAnswer::Throttled
+        | LaunchAnswer::TooLate { .. }
+        | LaunchAnswer::Unclear { .. } => None,
+    };
+    assert_eq!(fault(&[quota, SHORT]), Some(LaunchFault::Quota));
+    assert_eq!(fault(&[quota, denied]), Some(LaunchFault::Authorisation));
+}
 
 #[test]
 fn an_instance_counts_whatever_stands_beside_it() {
@@ -123,7 +141,10 @@ fn a_shortage_in_every_pool_is_no_capacity_and_each_code_is_told_once() {
 #[test]
 fn pools_that_cannot_serve_do_not_hide_a_shortage_and_alone_are_for_the_operator() {
     assert_eq!(none(&[UNUSABLE, SHORT]), codes(&[SHORT.1, UNUSABLE.1]));
-    assert_eq!(none(&[UNUSABLE]), refused("Unsupported: words"));
+    assert_eq!(
+        none(&[UNUSABLE]),
+        refused(LaunchFault::Unusable, "Unsupported: words")
+    );
 }
 
 #[test]
@@ -135,9 +156,9 @@ fn what_needs_an_operator_is_no_shortage_even_beside_one() {
         assert!(!fault.is_shortage(), "{fault:?} would open a breaker");
         assert_eq!(
             none(&[(fault, "Zzz"), SHORT]),
-            refused("InsufficientInstanceCapacity: words; Zzz: words")
+            refused(fault, "InsufficientInstanceCapacity: words; Zzz: words")
         );
-        assert_eq!(failed(fault), refused("Code: words"));
+        assert_eq!(failed(fault), refused(fault, "Code: words"));
     }
 }
 
@@ -161,7 +182,7 @@ fn a_whole_call_without_capacity_is_no_capacity() {
 #[test]
 fn a_fleet_with_neither_an_instance_nor_an_error_is_refused_by_name() {
     let words = "EC2 made fleet fleet-1 with neither an instance nor an error";
-    assert_eq!(none(&[]), refused(words));
+    assert_eq!(none(&[]), refused(LaunchFault::Unusable, words));
 }
 
 #[test]

@@ -193,12 +193,24 @@ fn what_labels_choose_stands_in_the_claim() {
 #[test]
 fn a_job_of_another_environment_is_another_installations() {
     for (label, ours) in [("env=production", true), ("env=staging", false)] {
-        let case = Queued {
-            labels: labels(&format!("runs-on=1/{label}")),
-            ..Queued::default()
-        };
+        let case = Queued::labelled(&format!("runs-on=1/{label}"));
         let ignored = case.verdict() == QueuedVerdict::Ignore(IgnoreReason::NotForUs);
         assert_eq!(ignored, !ours, "{label}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_label_of_another_environment_is_another_installations_to_tell() {
+    for mistake in ["cpu=lots", "familly=c7a", "family=p5"] {
+        let staging = Queued::labelled(&format!("runs-on=1/{mistake}/env=staging"));
+        assert_eq!(
+            staging.verdict(),
+            QueuedVerdict::Ignore(IgnoreReason::NotForUs),
+            "{mistake}"
+        );
+        let ours = Queued::labelled(&format!("runs-on=1/{mistake}"));
+        let verdict = ours.verdict();
+        assert!(matches!(verdict, QueuedVerdict::Refuse(_)), "{mistake}");
     }
 }
 
@@ -251,8 +263,48 @@ fn spot_that_ec2_has_not_becomes_on_demand_at_once_under_a_new_token() {
     assert_eq!(claim.spec.capacity, Capacity::OnDemand);
     assert!(!claim.spec.may_fall_back);
     assert_eq!(claim.why, CapacityReason::NoSpotCapacity);
+    assert_eq!(claim.decided(), CapacityReason::FirstAttempt);
     assert_eq!(claim.due.map(|due| due.at), Some(at(0)));
     assert_ne!(claim.client_token(), before.client_token());
+}
+
+#[test]
+fn a_spot_quota_that_is_used_up_becomes_on_demand_at_once_where_it_may() {
+    let claim = answer(spot_claim(), quota());
+    assert_eq!(claim.spec.capacity, Capacity::OnDemand);
+    assert_eq!(claim.due.map(|due| due.at), Some(at(0)));
+    let again = answer(claim.clone(), quota());
+    assert_eq!(again.spec.capacity, Capacity::OnDemand);
+    assert!(
+        again.due.is_some_and(|due| due.at > at(0)),
+        "on-demand has a quota, too"
+    );
+    let spot_alone = LaunchClaim {
+        spec: LaunchSpec {
+            may_fall_back: false,
+            ..spot_claim().spec
+        },
+        ..spot_claim()
+    };
+    assert_eq!(answer(spot_alone, quota()).spec.capacity, Capacity::Spot);
+}
+
+#[test]
+fn an_instance_that_waited_too_long_for_its_runner_is_replaced_under_a_new_token() {
+    let too_late = LaunchAnswer::TooLate {
+        instance: instance().id,
+    };
+    let claim = answer(share::alone(spot_claim()), too_late.clone());
+    assert_eq!((claim.generation, &claim.asked), (1, &Asked::NotYet));
+    assert_eq!(claim.spec.capacity, Capacity::Spot);
+    assert!(claim.due.is_some_and(|due| due.tries == 1));
+    let second = answer(claim, too_late.clone());
+    assert_eq!(second.state, ClaimState::Wanted);
+    let third = answer(second, too_late);
+    assert!(
+        matches!(third.state, ClaimState::GivenUp { .. }),
+        "no fourth one"
+    );
 }
 
 #[test]
@@ -344,7 +396,7 @@ fn a_refusal_is_tried_again_slowly_with_a_new_token() {
     assert_eq!(
         claim.spec.capacity,
         Capacity::Spot,
-        "a quota is no lack of capacity"
+        "a permission is no lack of capacity"
     );
 }
 
@@ -358,7 +410,7 @@ fn a_launch_is_given_up_with_ec2s_last_words_when_its_tries_are_used_up() {
     assert_eq!(
         claim.state,
         ClaimState::GivenUp {
-            why: "VcpuLimitExceeded: ask for more".to_owned()
+            why: "UnauthorizedOperation: you may not".to_owned()
         }
     );
     assert_eq!(claim.due, None);
@@ -430,6 +482,13 @@ impl Default for Queued {
 }
 
 impl Queued {
+    fn labelled(label: &str) -> Self {
+        let mut case = Self::default();
+        case.job.labels = vec![label.to_owned()];
+        case.labels = labels(label);
+        case
+    }
+
     fn verdict(&self) -> QueuedVerdict {
         self.verdict_at(at(0))
     }
@@ -526,7 +585,17 @@ fn no_spot() -> LaunchAnswer {
 
 fn refused() -> LaunchAnswer {
     LaunchAnswer::Refused {
-        message: "VcpuLimitExceeded: ask for more".to_owned(),
+        fault: LaunchFault::Authorisation,
+        message: "UnauthorizedOperation: you may not".to_owned(),
+        served: 0,
+    }
+}
+
+fn quota() -> LaunchAnswer {
+    LaunchAnswer::Refused {
+        fault: LaunchFault::Quota,
+        message: "MaxSpotInstanceCountExceeded: ask for more".to_owned(),
+        served: 0,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use reprise_model::ids::Region;
-use reprise_model::labels::{MachineWish, PredefinedRunner, Range, SpotChoice};
+use reprise_model::labels::{LabelPattern, MachineWish, PredefinedRunner, Range, SpotChoice};
 use reprise_model::launch::SpotStrategy;
 use reprise_model::machine::{Architecture, RootVolume, Volume};
 use reprise_model::machine_refusal::{Known, MachineRefusal};
@@ -39,6 +39,7 @@ impl<'a> Choice<'a> {
 
     pub(super) fn make(&mut self) -> MachineRequest {
         self.within_limits(&self.facts.labels.machine);
+        self.beside_ours(&self.facts.labels.others);
         let asked = self.asked();
         let region = asked.wish.region.clone();
         let region = region.unwrap_or_else(|| self.facts.offer.region.clone());
@@ -83,6 +84,20 @@ impl<'a> Choice<'a> {
             && asked > most
         {
             self.refuse(MachineRefusal::Iops { asked, most });
+        }
+    }
+
+    /// The runner bears all labels of its job, and takes any job that asks for some of them.
+    fn beside_ours(&mut self, others: &[String]) {
+        let allowed = &self.facts.offer.limits.labels;
+        let is_allowed = |label: &&String| {
+            LabelPattern::is_plain(label) || allowed.iter().any(|one| one.matches(label))
+        };
+        for label in others.iter().filter(|label| !is_allowed(label)) {
+            self.refuse(MachineRefusal::Label {
+                asked: label.clone(),
+                allowed: Known::of(allowed),
+            });
         }
     }
 

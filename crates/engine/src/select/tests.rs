@@ -78,6 +78,34 @@ fn a_strangers_ami_is_refused_and_not_even_looked_at_where_nobody_is_trusted() {
 }
 
 #[test]
+fn a_label_by_which_others_find_their_runners_is_refused_unless_it_is_allowed() {
+    let mut case = Case::default();
+    let words = [
+        "runs-on=1",
+        "self-hosted",
+        "Linux",
+        "cpu=2",
+        "deploy-prod",
+        "team-shop",
+    ];
+    let words = words.map(str::to_owned);
+    let Selection::Refused(refusals) = choose_all(&words, &case) else {
+        panic!("its runner would take the jobs of others");
+    };
+    let told: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    let because = "says nothing to Reprise and is not allowed by limits.labels; to be had: none";
+    assert_eq!(
+        told,
+        ["deploy-prod", "team-shop"].map(|word| format!("label {word:?} {because}"))
+    );
+    assert_eq!(refusals.first().as_str(), "label-not-allowed");
+    let allowed = ["Deploy-Prod", "team-*"];
+    case.offer.limits.labels = allowed.map(|word| word.parse().expect("a label")).to_vec();
+    let chosen = choose_all(&words, &case);
+    assert!(matches!(chosen, Selection::Machine(_)), "{chosen:?}");
+}
+
+#[test]
 fn an_ami_is_judged_by_the_owner_that_ec2_tells() {
     let mut case = Case::default();
     case.offer.limits.image_owners = vec!["self".to_owned(), "amazon".to_owned()];
@@ -420,7 +448,11 @@ fn choose(labels: &str, case: &Case) -> Selection {
         "" => "runs-on=1".to_owned(),
         some => format!("runs-on=1/{some}"),
     };
-    let labels = parse(&[labels]).expect("good").expect("ours");
+    choose_all(&[labels], case)
+}
+
+fn choose_all(labels: &[String], case: &Case) -> Selection {
+    let labels = parse(labels).expect("good").expect("ours");
     select(&MachineFacts {
         labels: &labels,
         offer: &case.offer,

@@ -85,7 +85,7 @@ impl fmt::Display for FamilyPattern {
 
 /// Matches the whole text. Each piece between two stars is taken where it first occurs, so the
 /// work grows with the lengths alone, whatever a stranger writes.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(super) fn glob(pattern: &str, text: &str) -> bool {
     let Some((head, tail)) = pattern.split_once('*') else {
         return pattern == text;
     };

@@ -12,6 +12,7 @@
 mod family;
 mod keys;
 mod name;
+mod others;
 mod parse;
 mod runner;
 mod spot;
@@ -28,7 +29,8 @@ use serde::{Deserialize, Serialize};
 pub use self::family::{FamilyPattern, InvalidFamily};
 pub use self::keys::nearest;
 pub use self::name::{InvalidName, Name};
-pub use self::parse::{parse, read_wish, retry_of};
+pub use self::others::{InvalidLabelPattern, LabelPattern};
+pub use self::parse::{env_of, parse, read_wish, retry_of};
 pub use self::runner::PredefinedRunner;
 pub use self::spot::SpotChoice;
 pub use self::wish::{ImageChoice, MachineWish};
@@ -50,6 +52,9 @@ pub struct JobLabels {
     pub machine: MachineWish,
     /// Settings of other fleets that change nothing here, as they were written.
     pub ignored: Vec<String>,
+    /// Labels beside ours that say nothing to us, in whole or in part, as they were written. A runner
+    /// that bears them takes the jobs of others who ask for them.
+    pub others: Vec<String>,
 }
 
 /// An inclusive range of vCPUs or GiB; `cpu=4+16` is 4 to 16. As text it is what a label says.

@@ -4,7 +4,7 @@ use super::keys::{Key, Meaning, Part, honoured, meaning, nearest_key};
 use super::values::{self, did_you_mean, mistake};
 use super::volume::volume;
 use super::word::{Setting, Word, settings};
-use super::{JobLabels, LabelError, LabelErrors, MachineWish, SpotChoice};
+use super::{JobLabels, LabelError, LabelErrors, MachineWish, Name, SpotChoice};
 use crate::launch::SpotStrategy;
 use crate::policy::RetryPolicy;
 
@@ -78,6 +78,18 @@ pub fn retry_of(labels: &[String]) -> Option<RetryPolicy> {
         .map(|setting| values::retry(setting).unwrap_or(RetryPolicy::Never))
 }
 
+/// The environment that the labels name, whatever else is wrong with them; `None` where they name none, or
+/// none that can be understood: its mistake is told where jobs without one are served.
+///
+/// Of several installations that hear of a job, only the one whose it is may speak of its mistakes.
+pub fn env_of(labels: &[String]) -> Option<Name> {
+    let settings = labels.iter().flat_map(|label| settings(label));
+    let named = settings
+        .filter(|setting| setting.value.is_some())
+        .filter(|setting| meaning(setting.key.text) == Some(Meaning::Honoured(Key::Env)));
+    values::name(named.last()?, ENV).ok()
+}
+
 fn is_ours(label: &str) -> bool {
     settings(label)
         .next()
@@ -132,6 +144,9 @@ impl<'a> Reading<'a> {
             return;
         }
         let ours = is_ours(label);
+        if !ours && !label.trim().is_empty() && !settings(label).all(is_for_us) {
+            self.labels.others.push(label.to_owned());
+        }
         for setting in settings(label) {
             if ours || is_setting(setting) {
                 self.setting(setting);
@@ -209,6 +224,16 @@ fn is_setting(setting: Setting<'_>) -> bool {
             Some(Meaning::Honoured(key)) => means_something_bare(key),
             Some(Meaning::Ignored) => true,
             Some(Meaning::Unsupported { .. }) | None => false,
+        }
+}
+
+/// Whether a part of a label beside ours is said to us alone: a setting, and no bare word that may as well
+/// be the name that others have for their runners.
+fn is_for_us(setting: Setting<'_>) -> bool {
+    setting.value.is_some()
+        || match meaning(setting.key.text) {
+            Some(Meaning::Honoured(key)) => means_something_bare(key),
+            Some(Meaning::Ignored | Meaning::Unsupported { .. }) | None => false,
         }
 }
 

@@ -53,6 +53,7 @@ fn full() -> JobLabels {
             tags: tags(&[("purpose", "build"), ("team", "shop")]),
         },
         ignored: Vec::new(),
+        others: Vec::new(),
     }
 }
 
@@ -106,7 +107,11 @@ fn slashes_commas_arrays_and_mixtures_mean_the_same() {
              volume=80GB : GP3, tag = team:shop + purpose:build,",
         ],
     ] {
-        assert_eq!(good(labels), full(), "{labels:?}");
+        let read = JobLabels {
+            others: Vec::new(),
+            ..good(labels)
+        };
+        assert_eq!(read, full(), "{labels:?}");
     }
 }
 
@@ -178,11 +183,58 @@ fn other_peoples_bare_words_beside_our_label_are_left_alone() {
         "",
         "runs-on=1",
     ]);
+    let others = [
+        "self-hosted",
+        "linux",
+        "x64",
+        "image",
+        "runner",
+        "tag",
+        "region",
+    ];
     let alone = JobLabels {
         id: Some("1".to_owned()),
+        others: others.map(str::to_owned).to_vec(),
         ..JobLabels::default()
     };
     assert_eq!(labels, alone);
+}
+
+#[test]
+fn a_label_is_other_peoples_where_any_part_of_it_says_nothing_to_us() {
+    let labels = [
+        "runs-on=1/spot/debug",
+        "cpu=4",
+        "spot",
+        "private,retry",
+        "pool=fast",
+        "debug",
+        "spot/deploy-prod",
+        "deploy-prod,cpu=4",
+        ",",
+        "runs-on=2",
+    ];
+    let others = ["debug", "spot/deploy-prod", "deploy-prod,cpu=4"];
+    assert_eq!(good(&labels).others, others);
+}
+
+#[test]
+fn the_environment_is_read_whatever_else_is_wrong() {
+    for (labels, expected) in [
+        (
+            &["runs-on=1/env=staging/cpu=lots"] as &[&str],
+            Some("staging"),
+        ),
+        (&["runs-on=1/familly=c7a", "env=Staging"], Some("staging")),
+        (&["runs-on=1/env=staging", "env=qa"], Some("qa")),
+        (&["runs-on=1/cpu=lots", "env"], None),
+        (&["runs-on=1/env=a b"], None),
+        (&["runs-on=1"], None),
+    ] {
+        let labels: Vec<String> = labels.iter().map(|&label| label.to_owned()).collect();
+        let read = env_of(&labels);
+        assert_eq!(read, expected.map(name), "{labels:?}");
+    }
 }
 
 #[test]

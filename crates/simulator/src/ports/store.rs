@@ -175,7 +175,7 @@ fn key_of(change: &Change) -> Option<DueKey> {
         Change::PutInstance { entry, .. } => Some(DueKey::Instance(entry.instance.clone())),
         Change::PutRun { entry, .. } => Some(DueKey::Run(entry.key.clone())),
         Change::PutClaim { claim, .. } => Some(DueKey::Claim(claim.key.clone())),
-        Change::PutBreakers { .. } | Change::Guard { .. } => None,
+        Change::PutBreakers { .. } => None,
     }
 }
 

@@ -4,9 +4,9 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{CancellationReason, TransactWriteItem};
 
-use super::{DynamoStore, item, lease};
+use super::{DynamoStore, item};
 use crate::contract::StoreError;
-use crate::record::{Step, Write};
+use crate::record::Write;
 
 const OPERATION: &str = "commit a change";
 
@@ -45,10 +45,10 @@ impl DynamoStore {
         }
     }
 
-    pub(super) async fn commit_together(&self, steps: &[Step]) -> Result<(), StoreError> {
-        let items = steps
+    pub(super) async fn commit_together(&self, writes: &[Write]) -> Result<(), StoreError> {
+        let items = writes
             .iter()
-            .map(|step| self.transact_item(step))
+            .map(|write| self.transact_item(write))
             .collect::<Result<Vec<_>, _>>()?;
         // The SDK draws a client token for the call and sends it again with each repetition.
         let sent = self
@@ -64,23 +64,19 @@ impl DynamoStore {
             let mut reasons = reasons(error);
             reasons.position(|reason| reason.code() == Some(CONDITION_FAILED))
         });
-        match refused.and_then(|place| steps.get(place)) {
-            Some(step) => Err(StoreError::Conflict { key: step.key() }),
+        match refused.and_then(|place| writes.get(place)) {
+            Some(write) => {
+                let key = write.key.to_string();
+                Err(StoreError::Conflict { key })
+            }
             None => Err(self.table.failed(OPERATION, &error)),
         }
     }
 
-    fn transact_item(&self, step: &Step) -> Result<TransactWriteItem, StoreError> {
-        let item = TransactWriteItem::builder();
-        let table = &self.table.name;
-        let built = match step {
-            Step::Write(write) => item::update(table, write, self.now(), &self.mark())
-                .map(|update| item.update(update).build()),
-            Step::Guard { lease, fence } => {
-                lease::guard(table, *lease, *fence).map(|check| item.condition_check(check).build())
-            }
-        };
-        built.map_err(|error| self.table.unbuilt(OPERATION, error))
+    fn transact_item(&self, write: &Write) -> Result<TransactWriteItem, StoreError> {
+        let update = item::update(&self.table.name, write, self.now(), &self.mark())
+            .map_err(|error| self.table.unbuilt(OPERATION, error))?;
+        Ok(TransactWriteItem::builder().update(update).build())
     }
 }
 

@@ -1,11 +1,8 @@
 //! The leases: one conditional write to renew, two to take over.
 
-use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, ReturnValue, ReturnValuesOnConditionCheckFailure,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 
 use super::DynamoStore;
 use super::item::{self, Item, KEY, number, text};
@@ -18,22 +15,6 @@ const FENCE: &str = "fence";
 const UNTIL: &str = "until";
 
 const TAKE: &str = "take a lease";
-
-/// A condition for a commit: nobody has taken or released the lease since the fence was given.
-pub(super) fn guard(
-    table: &str,
-    name: LeaseName,
-    fence: Fence,
-) -> Result<ConditionCheck, BuildError> {
-    ConditionCheck::builder()
-        .table_name(table)
-        .key(KEY, key(name))
-        .condition_expression("#fence = :fence AND attribute_exists(#holder)")
-        .expression_attribute_names("#fence", FENCE)
-        .expression_attribute_names("#holder", HOLDER)
-        .expression_attribute_values(":fence", number(fence.0))
-        .build()
-}
 
 impl DynamoStore {
     /// Renews first: that is what nearly every call is for, and the refusal shows who has it.

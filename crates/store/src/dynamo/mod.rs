@@ -26,7 +26,7 @@
 //!
 //! Items stay below 1 KB for all but the largest runs. A commit of one record is one `UpdateItem`:
 //! one write unit for the item and, when the record is or was due, one for its entry in the index,
-//! two if the due time changed. A commit of several, or with a guard, is one `TransactWriteItems` at
+//! two if the due time changed. A commit of several is one `TransactWriteItems` at
 //! twice the units of each. A refused condition costs one unit, a read of a record one read unit,
 //! a look at what is due and what comes next half of one for each 4 KB. A lease is renewed by one write.
 //!
@@ -59,13 +59,13 @@ use reprise_model::ids::Region;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
-pub(crate) use self::connect::{client, client_as};
+pub(crate) use self::connect::{ATTEMPTS, FIRST_BACKOFF, LONGEST_BACKOFF, client, client_as};
 pub(crate) use self::error::Caller;
 pub use self::error::DynamoError;
 pub(crate) use self::table::check_expiry;
 use crate::contract::{Change, DueList, Store, StoreError, Versioned};
 use crate::lease::{Fence, HolderId, LeaseName};
-use crate::record::{Record, RecordKey, Step};
+use crate::record::{Record, RecordKey, Write};
 use crate::time::{Millis, Seconds};
 
 /// Where the ledger is configured.
@@ -163,13 +163,13 @@ impl Store for DynamoStore {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        let steps = changes
+        let writes = changes
             .iter()
-            .map(Step::try_from)
+            .map(Write::try_from)
             .collect::<Result<Vec<_>, _>>()?;
-        match steps.as_slice() {
+        match writes.as_slice() {
             [] => Ok(()),
-            [Step::Write(write)] => self.commit_one(write).await,
+            [write] => self.commit_one(write).await,
             several => self.commit_together(several).await,
         }
     }

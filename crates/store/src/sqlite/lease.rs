@@ -1,6 +1,6 @@
 //! The leases: one statement each, so that two processes cannot both come first.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::lease::{Fence, HolderId, LeaseName};
 use crate::time::Millis;
@@ -16,9 +16,6 @@ const TAKE: &str = "INSERT INTO leases (name, holder, fence, held_until)
 
 const RELEASE: &str = "UPDATE leases SET holder = NULL
      WHERE name = :name AND holder = :holder AND fence = :fence";
-
-const HELD: &str =
-    "SELECT 1 FROM leases WHERE name = :name AND fence = :fence AND holder IS NOT NULL";
 
 pub(super) fn take(
     connection: &Connection,
@@ -50,15 +47,4 @@ pub(super) fn release(
             ":name": name.as_str(), ":holder": holder.as_str(), ":fence": fence.0.cast_signed(),
         })
         .map(drop)
-}
-
-/// Whether nobody has taken or released the lease since the fence was given.
-pub(super) fn holds(
-    transaction: &Transaction<'_>,
-    name: LeaseName,
-    fence: Fence,
-) -> rusqlite::Result<bool> {
-    transaction
-        .prepare_cached(HELD)?
-        .exists(named_params! { ":name": name.as_str(), ":fence": fence.0.cast_signed() })
 }

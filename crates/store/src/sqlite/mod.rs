@@ -22,7 +22,7 @@ use rusqlite::Connection;
 pub use self::schema::OpenError;
 use crate::contract::{Change, DueList, Store, StoreError, Versioned};
 use crate::lease::{Fence, HolderId, LeaseName};
-use crate::record::{Record, RecordKey, Step};
+use crate::record::{Record, RecordKey, Write};
 use crate::time::Millis;
 
 /// The ledger in a SQLite database.
@@ -108,13 +108,13 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
-        let steps = changes
+        let writes = changes
             .iter()
-            .map(Step::try_from)
+            .map(Write::try_from)
             .collect::<Result<Vec<_>, _>>()?;
         let mut inner = self.lock();
         let time = inner.time;
-        write::all_or_nothing(&mut inner.connection, &steps, time)
+        write::all_or_nothing(&mut inner.connection, &writes, time)
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<DueList, StoreError> {

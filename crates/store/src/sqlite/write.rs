@@ -3,10 +3,10 @@
 use rusqlite::{CachedStatement, Connection, Transaction, TransactionBehavior, named_params};
 use tracing::warn;
 
-use super::{failed_to, lease};
+use super::failed_to;
 use crate::contract::{Expect, StoreError, Version};
 use crate::format::FORMAT;
-use crate::record::{Step, Write};
+use crate::record::Write;
 use crate::time::Millis;
 
 /// A record that has expired counts as absent, so a new one may take its place. It takes the next
@@ -31,16 +31,17 @@ pub(super) const DELETE: &str = "DELETE FROM records WHERE expires_at <= :now";
 /// Dropped without its commit, the transaction undoes what was written before a conflict.
 pub(super) fn all_or_nothing(
     connection: &mut Connection,
-    steps: &[Step],
+    writes: &[Write],
     time: Millis,
 ) -> Result<(), StoreError> {
     let failed = || failed_to("commit a change");
     let transaction = connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(failed())?;
-    for step in steps {
-        if !apply(&transaction, step, time).map_err(failed())? {
-            return Err(StoreError::Conflict { key: step.key() });
+    for write in writes {
+        if put(&transaction, write, time).map_err(failed())? == 0 {
+            let key = write.key.to_string();
+            return Err(StoreError::Conflict { key });
         }
     }
     transaction.commit().map_err(failed())
@@ -68,14 +69,7 @@ pub(super) fn expire(connection: &mut Connection, now: Millis) -> rusqlite::Resu
     Ok(deleted)
 }
 
-/// Whether it found what it expected.
-fn apply(transaction: &Transaction<'_>, step: &Step, time: Millis) -> rusqlite::Result<bool> {
-    match step {
-        Step::Write(write) => Ok(put(transaction, write, time)? > 0),
-        Step::Guard { lease, fence } => lease::holds(transaction, *lease, *fence),
-    }
-}
-
+/// How many records it has written: none where it did not find what it expected.
 fn put(transaction: &Transaction<'_>, write: &Write, time: Millis) -> rusqlite::Result<usize> {
     match write.expect {
         Expect::Absent => {

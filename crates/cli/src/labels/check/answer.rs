@@ -6,7 +6,7 @@ use reprise_config::Config;
 use reprise_engine::capacity::{self, CapacityDecision};
 use reprise_model::ids::RunAttempt;
 use reprise_model::instance::Capacity;
-use reprise_model::labels::{JobLabels, LabelErrors, SpotChoice};
+use reprise_model::labels::{JobLabels, LabelErrors, LabelPattern, SpotChoice};
 use reprise_model::ledger::CapacityReason;
 use reprise_model::policy::{OnDemandRetries, Reruns, RetryPolicy};
 
@@ -47,6 +47,9 @@ impl<'a> Ground<'a> {
             let ignored = labels.ignored.join(", ");
             lines.push(("no effect", format!("{ignored}: settings of other fleets")));
         }
+        if let Some(beside) = beside(labels) {
+            lines.push(("beside", beside));
+        }
         let mut told = String::new();
         for (name, text) in lines {
             writeln!(told, "{name:10} {text}").ok();
@@ -84,6 +87,21 @@ impl<'a> Ground<'a> {
         }
         policy_words(labels.retry.unwrap_or(RetryPolicy::USUAL))
     }
+}
+
+/// What no configuration is needed to say of labels that say nothing to us.
+fn beside(labels: &JobLabels) -> Option<String> {
+    let others = labels.others.iter().map(String::as_str);
+    let others: Vec<&str> = others
+        .filter(|label| !LabelPattern::is_plain(label))
+        .collect();
+    let told = || {
+        format!(
+            "{}: refused unless limits.labels allows it",
+            others.join(", ")
+        )
+    };
+    (!others.is_empty()).then(told)
 }
 
 fn capacity_words(decision: CapacityDecision, spot: SpotChoice) -> String {

@@ -142,3 +142,20 @@ fn what_only_ec2_knows_is_said_to_be_unknown_and_limits_hold_all_the_same() {
         assert_eq!(is, code, "{told}");
     }
 }
+
+#[test]
+fn labels_by_which_others_find_their_runners_are_told_and_refused() {
+    let words = ["runs-on=1", "self-hosted", "deploy-prod"];
+    let beside = "beside     deploy-prod: refused unless limits.labels allows it";
+    assert!(told(&words).0.contains(beside));
+    let config = Config::parse("controller.toml", CONFIG, &BTreeMap::new(), &|_| {
+        Err(ErrorKind::NotFound.into())
+    });
+    let config = config.expect("a good configuration");
+    let (told, code) = answer(&words.map(str::to_owned), &Ground::of(&config));
+    assert!(
+        told.contains("refused: label \"deploy-prod\" says nothing to Reprise"),
+        "{told}"
+    );
+    assert_eq!(code, ExitCode::FAILURE);
+}

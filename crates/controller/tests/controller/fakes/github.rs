@@ -283,7 +283,10 @@ impl State {
 
     fn list(&self, run: RunId, attempt: RunAttempt) -> Result<Vec<Job>, PortError> {
         self.may_read("read the jobs of a run")?;
-        let fake = &self.runs[&run];
+        let Some(fake) = self.runs.get(&run) else {
+            let kind = PortErrorKind::NotFound;
+            return Err(failure("read the jobs of a run", kind, None));
+        };
         let index = usize::try_from(attempt.get()).expect("small") - 1;
         let latest = index + 1 == fake.attempts.len();
         let listed = if latest { fake.listed } else { usize::MAX };

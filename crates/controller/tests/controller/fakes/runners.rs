@@ -16,8 +16,8 @@ use super::{failure, passing};
 /// What goes wrong with one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrong {
-    /// The answer to the order is lost.
-    NameLost,
+    /// GitHub has a runner of that name.
+    NameTaken,
     /// GitHub makes no runner.
     NotMade,
     /// GitHub wants to be left alone for so many seconds.
@@ -36,6 +36,7 @@ struct State {
     made: Vec<RunnerOrder>,
     rows: Vec<(RunnerOrder, Timestamp)>,
     removed: Vec<RunnerId>,
+    is_hurried: bool,
     listed: Vec<ListedRunner>,
 }
 
@@ -58,6 +59,11 @@ impl FakeRunners {
     /// Runners that were taken back.
     pub(crate) fn removed(&self) -> Vec<RunnerId> {
         self.state().removed.clone()
+    }
+
+    /// Whether nothing waits for others any more.
+    pub(crate) fn is_hurried(&self) -> bool {
+        self.state().is_hurried
     }
 
     fn limited(&self) -> Option<SignedDuration> {
@@ -98,9 +104,9 @@ impl Runners for FakeRunners {
             return Err(RunnerTrouble::NotMade(error));
         }
         self.state().made.push(order.clone());
-        match self.hits(&[Wrong::NameLost, Wrong::NotMade]) {
+        match self.hits(&[Wrong::NameTaken, Wrong::NotMade]) {
             Some(Wrong::NotMade) => Err(RunnerTrouble::NotMade(passing("make a runner"))),
-            Some(_) => Err(RunnerTrouble::NameLost(passing("make a runner"))),
+            Some(_) => Err(RunnerTrouble::NameTaken(passing("make a runner"))),
             None => Ok(MadeRunner {
                 id: RunnerId(self.state().made.len() as u64),
                 config: order.name.as_str().into(),
@@ -120,6 +126,10 @@ impl Runners for FakeRunners {
         }
         self.state().rows.push((order.clone(), expires_at));
         Ok(())
+    }
+
+    fn hurry(&self) {
+        self.state().is_hurried = true;
     }
 
     async fn remove(&self, _: &RunnerOrder, made: &MadeRunner) -> Result<(), PortError> {

@@ -1,10 +1,9 @@
-//! The rules of leases and of the guards that fence a late holder off.
+//! The rules of leases, and of the fences that tell a late holder from the present one.
 
 use jiff::Timestamp;
-use reprise_store::{Change, DueList, Expect, Fence, HolderId, LeaseName, Store, Version};
+use reprise_store::{DueList, Fence, HolderId, LeaseName, Store};
 
-use super::{conflicts, read};
-use crate::samples::{at, claim, run};
+use crate::samples::at;
 
 pub(crate) async fn a_lease_has_a_single_owner(store: &impl Store) {
     let fence = take(store, "one", 0, 30).await;
@@ -47,55 +46,9 @@ pub(crate) async fn a_lease_ends_at_its_time_and_not_a_moment_before(store: &imp
     );
 }
 
-pub(crate) async fn a_guard_with_the_fence_of_the_holder_lets_the_commit_through(
-    store: &impl Store,
-) {
-    let fence = take(store, "one", 0, 30).await.expect("is free");
-    let changes = vec![guard(fence), claim(1).put(Expect::Absent)];
-    store.commit(changes).await.expect("commits");
-    assert_eq!(take(store, "one", 10, 40).await, Some(fence));
-    store.commit(vec![guard(fence)]).await.expect("commits");
-    let changes = vec![claim(1).put(Expect::At(Version(1))), guard(fence)];
-    store.commit(changes).await.expect("commits");
-    assert_eq!(read(store, &claim(1)).await, Some((claim(1), Version(2))));
-}
-
-pub(crate) async fn a_guard_with_an_old_fence_conflicts_and_nothing_of_its_commit_is_written(
-    store: &impl Store,
-) {
-    let old = take(store, "one", 0, 30).await.expect("is free");
-    let new = take(store, "other", 30, 60).await.expect("has run out");
-    for late in [
-        [guard(old), claim(1).put(Expect::Absent)],
-        [run(1).put(Expect::Absent), guard(old)],
-    ] {
-        conflicts(store, &late).await;
-    }
-    conflicts(store, &[guard(old)]).await;
-    conflicts(store, &[guard(Fence(new.0 + 1))]).await;
-    assert_eq!(read(store, &claim(1)).await, None);
-    assert_eq!(read(store, &run(1)).await, None);
-}
-
-pub(crate) async fn a_guard_of_a_lease_that_nobody_ever_took_conflicts(store: &impl Store) {
-    for fence in [Fence(0), Fence(1)] {
-        conflicts(store, &[guard(fence), claim(1).put(Expect::Absent)]).await;
-    }
-    assert_eq!(read(store, &claim(1)).await, None);
-}
-
-pub(crate) async fn a_guard_that_conflicts_names_the_lease(store: &impl Store) {
-    let error = store.commit(vec![guard(Fence(7))]).await;
-    assert_eq!(
-        error.expect_err("conflicts").to_string(),
-        "the record lease sweep was changed by somebody else; read it again"
-    );
-}
-
 pub(crate) async fn a_released_lease_is_free_at_once_and_its_fence_is_old(store: &impl Store) {
     let first = take(store, "one", 0, 30).await.expect("is free");
     release(store, "one", first).await;
-    conflicts(store, &[guard(first)]).await;
     let second = take(store, "other", 1, 31).await.expect("was released");
     assert!(second > first);
     release(store, "other", second).await;
@@ -111,7 +64,8 @@ pub(crate) async fn only_its_holder_releases_a_lease(store: &impl Store) {
     release(store, "one", fence).await;
     release(store, "other", old).await;
     assert_eq!(take(store, "one", 31, 61).await, None);
-    store.commit(vec![guard(fence)]).await.expect("is held");
+    let held = take(store, "other", 31, 61).await;
+    assert_eq!(held, Some(fence), "it is held");
 }
 
 pub(crate) async fn of_holders_that_race_for_a_lease_one_wins(store: &impl Store) {
@@ -155,9 +109,4 @@ async fn release(store: &impl Store, who: &str, fence: Fence) {
 
 fn holder(who: &str) -> HolderId {
     HolderId::new(who)
-}
-
-fn guard(fence: Fence) -> Change {
-    let lease = LeaseName::Sweep;
-    Change::Guard { lease, fence }
 }

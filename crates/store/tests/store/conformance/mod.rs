@@ -47,10 +47,6 @@ macro_rules! with_every_rule {
             a_renewal_keeps_the_fence_and_moves_the_end
             a_lease_that_ran_out_is_taken_over_with_a_greater_fence
             a_lease_ends_at_its_time_and_not_a_moment_before
-            a_guard_with_the_fence_of_the_holder_lets_the_commit_through
-            a_guard_with_an_old_fence_conflicts_and_nothing_of_its_commit_is_written
-            a_guard_of_a_lease_that_nobody_ever_took_conflicts
-            a_guard_that_conflicts_names_the_lease
             a_released_lease_is_free_at_once_and_its_fence_is_old
             only_its_holder_releases_a_lease
             of_holders_that_race_for_a_lease_one_wins
