@@ -87,6 +87,8 @@ pub(crate) const KEYS: [(&str, &[&str]); 12] = [
             "look_again_after",
             "on_demand_retries",
             "sweep_every",
+            "allow",
+            "when_failed_delays",
         ],
     ),
     ("tags", &["prefix"]),

@@ -9,7 +9,7 @@ use reprise_model::ids::{AccountId, Region, StackName};
 use reprise_model::runner_name::RunnerNamePattern;
 use wildmatch::WildMatch;
 
-use crate::policies::PolicyRule;
+use crate::policies::Policies;
 
 /// What decisions go by.
 #[derive(Debug)]
@@ -18,8 +18,8 @@ pub struct Settings {
     pub rules: Rules,
     /// Repositories that are served; `*` stands for any text.
     pub repositories: Vec<WildMatch>,
-    /// `[[policy]]`.
-    pub policies: Vec<PolicyRule>,
+    /// `[[policy]]`, and what labels may name.
+    pub policies: Policies,
     /// How a runner's name tells its instance.
     pub runner_name: RunnerNamePattern,
     /// Where instances are looked for, in order.

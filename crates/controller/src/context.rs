@@ -4,12 +4,11 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::Settings;
-use reprise_config::policies::policy_of;
+use reprise_config::policies::Chosen;
 use reprise_engine::backoff::{Jitter, after};
 use reprise_engine::job::FleetRule;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
-use reprise_model::policy::RetryPolicy;
 use reprise_store::{HolderId, StoreError};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
@@ -214,8 +213,8 @@ impl<P: Ports> Controller<P> {
     }
 
     /// The job's policy.
-    pub fn policy_of(&self, repository: &Repository, job: &Job) -> RetryPolicy {
-        policy_of(&self.settings.policies, repository, job)
+    pub fn policy_of(&self, repository: &Repository, job: &Job) -> Chosen<'_> {
+        self.settings.policies.of(repository, job)
     }
 
     /// Whose machines the decisions deal with.

@@ -86,7 +86,7 @@ mod tests {
 
     use super::*;
 
-    const POLICIES: [RetryPolicy; 2] = [RetryPolicy::WhenInterrupted, RetryPolicy::Never];
+    const POLICIES: [RetryPolicy; 2] = [RetryPolicy::USUAL, RetryPolicy::Never];
     const MODES: [OnDemandRetries; 3] = [
         OnDemandRetries::Always,
         OnDemandRetries::UnlessOptedOut,
@@ -128,12 +128,7 @@ mod tests {
         for mode in [OnDemandRetries::Always, OnDemandRetries::UnlessOptedOut] {
             for asked_by_us in [true, false] {
                 assert_eq!(
-                    later(
-                        SpotChoice::default(),
-                        RetryPolicy::WhenInterrupted,
-                        asked_by_us,
-                        mode
-                    ),
+                    later(SpotChoice::default(), RetryPolicy::USUAL, asked_by_us, mode),
                     on_demand(CapacityReason::LaterAttempt)
                 );
             }

@@ -7,6 +7,7 @@
 
 mod case;
 mod earlier;
+mod failed;
 mod outlived;
 mod overdue;
 mod remember;
@@ -16,12 +17,12 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::Repository;
 use reprise_model::instance::{Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Execution, Job, JobStatus};
-use reprise_model::ledger::{HandedOver, InstanceEntry};
+use reprise_model::ledger::{HandedOver, InstanceEntry, Why};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, Refusal, SettleReason};
 
@@ -73,6 +74,17 @@ pub enum FleetRule<'a> {
     },
 }
 
+/// What a failure looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailureClass {
+    /// It would pass, or may.
+    Transient,
+    /// It would not.
+    Permanent,
+    /// Nothing tells.
+    Unknown,
+}
+
 /// All that is known when a job has completed.
 #[derive(Debug, Clone, Copy)]
 pub struct JobFacts<'a> {
@@ -90,6 +102,10 @@ pub struct JobFacts<'a> {
     pub earlier: Earlier<'a>,
     /// Its policy by label, configuration or default.
     pub policy: RetryPolicy,
+    /// How long that waits after the end of the run, attempt by attempt.
+    pub delays: &'a [SignedDuration],
+    /// What its steps, annotations and log say of its failure; `None` where they were not read.
+    pub failure: Option<FailureClass>,
     /// Whose machines.
     pub fleet: FleetRule<'a>,
 }
@@ -121,6 +137,8 @@ pub enum JobVerdict {
     },
     /// The earlier executions must be read first ([`earlier_executions`]).
     ReadEarlier,
+    /// What made it fail must be read first ([`JobFacts::failure`]).
+    ReadFailure,
     /// It was interrupted and is to be re-run once its run has completed. Its instance is left to
     /// EC2; [`awaited`] remembers to look whether EC2 took it.
     Await {
@@ -131,6 +149,72 @@ pub enum JobVerdict {
         /// The policy that allows the re-run.
         policy: RetryPolicy,
     },
+    /// Nothing shows an interruption, and its policy re-runs it all the same, if its run ends as
+    /// failed.
+    Retry {
+        /// What it is to come back for.
+        why: Why,
+        /// The policy that allows the re-run.
+        policy: RetryPolicy,
+        /// How long to wait after the end of the run, give or take.
+        pause: SignedDuration,
+        /// The instance to terminate.
+        end: Option<Instance>,
+        /// Where it ran, when evidence of an interruption may yet come from there.
+        ran_on: Option<Instance>,
+    },
+}
+
+impl JobVerdict {
+    /// On what grounds the job is to come back, if it is.
+    pub fn grounds(&self) -> Option<Grounds> {
+        match self {
+            Self::Await {
+                instance,
+                evidence,
+                policy,
+            } => Some(Grounds {
+                why: Why::Interrupted,
+                policy: *policy,
+                instance: Some(instance.clone()),
+                evidence: evidence.clone(),
+                pause: SignedDuration::ZERO,
+            }),
+            Self::Retry {
+                why,
+                policy,
+                pause,
+                ran_on,
+                ..
+            } => Some(Grounds {
+                why: *why,
+                policy: *policy,
+                instance: ran_on.clone(),
+                evidence: Vec::new(),
+                pause: *pause,
+            }),
+            Self::Ignore(_)
+            | Self::Settle { .. }
+            | Self::LookAgain { .. }
+            | Self::ReadEarlier
+            | Self::ReadFailure => None,
+        }
+    }
+}
+
+/// On what grounds a job is to come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grounds {
+    /// What it is to come back for.
+    pub why: Why,
+    /// The policy that allows the re-run.
+    pub policy: RetryPolicy,
+    /// Where it ran, when evidence of an interruption is or may be known of that.
+    pub instance: Option<Instance>,
+    /// What shows an interruption.
+    pub evidence: Vec<Evidence>,
+    /// How long to wait after the end of the run, give or take.
+    pub pause: SignedDuration,
 }
 
 /// What can be said of a completed job without a look at EC2.
@@ -183,6 +267,10 @@ pub fn asks_for_runner(
 
 /// The table "A job completed": the first row that matches.
 pub fn completed(facts: &JobFacts<'_>, rules: &Rules, now: Timestamp) -> JobVerdict {
+    failed::instead(facts, by_its_host(facts, rules, now))
+}
+
+fn by_its_host(facts: &JobFacts<'_>, rules: &Rules, now: Timestamp) -> JobVerdict {
     if let Some(reason) = ignored_unseen(facts.job, facts.repository_allowed) {
         return JobVerdict::Ignore(reason);
     }

@@ -14,7 +14,7 @@ use reprise_engine::run::WaitReason;
 use reprise_engine::unannounced;
 use reprise_model::breaker::PoolTrouble;
 use reprise_model::evidence::EvidenceSource;
-use reprise_model::ledger::CapacityReason;
+use reprise_model::ledger::{CapacityReason, Why};
 use reprise_model::reason::{EndReason, IgnoreReason, Refusal, RefusalKind, SettleReason};
 
 use crate::agents;
@@ -24,7 +24,22 @@ use crate::ports::FAULTS;
 use crate::post;
 
 /// Rows that cannot be reached yet, or by no simulation, and why.
-const EXCLUDED: [(&str, &str, &str); 19] = [
+const EXCLUDED: [(&str, &str, &str); 22] = [
+    (
+        "decision",
+        "awaiting: transient",
+        "no configuration takes when-transient yet",
+    ),
+    (
+        "decision",
+        "settled: permanent-failure",
+        "no configuration takes when-transient yet",
+    ),
+    (
+        "decision",
+        "settled: unknown-failure",
+        "no configuration takes when-transient yet",
+    ),
     (
         "decision",
         "unannounced: launch-refused",
@@ -286,7 +301,8 @@ fn decisions() -> Vec<Row> {
     let answers = ["no-capacity", "throttled", "quota", "unclear"];
     [
         told("settled", &settled),
-        told("awaiting", &["interrupted"]),
+        told("awaiting", &Why::ALL.map(Why::as_str)),
+        told("policy-refused", &["policy-not-allowed"]),
         told("looking", &["no-evidence-yet"]),
         told("evidence", &["interruption-warning"]),
         told("waiting", &WaitReason::ALL.map(WaitReason::as_str)),

@@ -4,12 +4,13 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
+use reprise_config::policies::{Policies, PolicyRule};
 use reprise_config::{FleetSettings, Place, Settings};
 use reprise_engine::offer::{FleetOffer, Limits, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
-use reprise_model::policy::OnLaunchExhausted;
+use reprise_model::policy::{FailurePolicy, OnLaunchExhausted, RetryPolicy};
 use reprise_model::runner_name::RunnerNamePattern;
 use reprise_world::github::{self, AppKeys, KeyError};
 use reprise_world::invariants::Mandate;
@@ -108,7 +109,7 @@ pub fn controller(
             ..Rules::default()
         },
         repositories: vec![WildMatch::new("acme/*")],
-        policies: Vec::new(),
+        policies: policies(mandate),
         runner_name: RunnerNamePattern::default(),
         places: vec![Place {
             region: world.region.clone(),
@@ -119,6 +120,27 @@ pub fn controller(
             ..fleet(world, held_back)
         }),
         redeliver: Some(REDELIVER),
+    }
+}
+
+/// What is to come back for what, and after how long.
+fn policies(mandate: Mandate) -> Policies {
+    let rule = |(workflow, retry): (&str, RetryPolicy)| PolicyRule {
+        repository: WildMatch::new("*"),
+        workflow: WildMatch::new(workflow),
+        job: WildMatch::new("*"),
+        retry,
+        delays: None,
+    };
+    let delays = [15, 60].map(SignedDuration::from_secs).to_vec();
+    Policies {
+        rules: mandate.policy_of_workflow.map(rule).into_iter().collect(),
+        allowed: mandate
+            .labels_may_name_failures
+            .then_some(FailurePolicy::WhenFailed)
+            .into_iter()
+            .collect(),
+        delays: [(FailurePolicy::WhenFailed, delays)].into(),
     }
 }
 

@@ -45,10 +45,29 @@ impl<P: Ports> Controller<P> {
                 evidence_came_between = true;
                 continue;
             }
+            self.tell_of_policy(repository, job);
             if let Some((key, instance)) = other {
                 self.ask_of_robbed(job, &key, &instance).await?;
             }
             return self.carry_out(repository, job, verdict).await;
+        }
+    }
+
+    /// A label that names what it may not is told of where its job failed.
+    fn tell_of_policy(&self, repository: &Repository, job: &Job) {
+        let refused = self.policy_of(repository, job).refused;
+        if let Some(refused) = refused.filter(|_| job.is_unsuccessful()) {
+            info!(
+                target: "reprise::decision",
+                decision = "policy-refused",
+                reason = refused.as_str(),
+                detail = %refused,
+                repository = %repository,
+                run.id = %job.run_id,
+                job.id = %job.id,
+                job.name,
+                "what a label says of re-runs is not allowed, and counts as if it said nothing"
+            );
         }
     }
 
@@ -103,15 +122,21 @@ impl<P: Ports> Controller<P> {
                 }
                 Ok(Outcome::Settled(reason))
             }
-            JobVerdict::Await {
-                instance, evidence, ..
-            } => {
-                self.await_run(repository, job, &instance, &evidence)
-                    .await?;
+            JobVerdict::Await { .. } => {
+                self.await_run(repository, job, &verdict).await?;
+                Ok(Outcome::Awaiting)
+            }
+            JobVerdict::Retry { ref end, .. } => {
+                self.await_run(repository, job, &verdict).await?;
+                if let Some(instance) = end {
+                    self.end(instance, EndReason::JobEnded).await?;
+                }
                 Ok(Outcome::Awaiting)
             }
             // Nothing to carry out yet: whoever asked looks again.
-            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => Ok(Outcome::Looking),
+            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier | JobVerdict::ReadFailure => {
+                Ok(Outcome::Looking)
+            }
         }
     }
 
@@ -124,11 +149,15 @@ impl<P: Ports> Controller<P> {
         job: &Job,
         verdict: &JobVerdict,
     ) -> Result<bool, WorkError> {
-        let JobVerdict::Settle {
+        let (JobVerdict::Settle {
             reason: SettleReason::NotInterrupted,
             ran_on: Some(instance),
             ..
-        } = verdict
+        }
+        | JobVerdict::Retry {
+            ran_on: Some(instance),
+            ..
+        }) = verdict
         else {
             return Ok(false);
         };

@@ -97,6 +97,7 @@ impl<P: Ports> Controller<P> {
         found: &Found,
         earlier: Earlier<'_>,
     ) -> JobVerdict {
+        let policy = self.policy_of(repository, job);
         let facts = JobFacts {
             job,
             repository,
@@ -104,7 +105,9 @@ impl<P: Ports> Controller<P> {
             host: found.as_host(),
             runner: found.runner(),
             earlier,
-            policy: self.policy_of(repository, job),
+            policy: policy.retry,
+            delays: policy.delays,
+            failure: None,
             fleet: self.fleet_rule(),
         };
         job::completed(&facts, &self.settings.rules, self.clock.now())

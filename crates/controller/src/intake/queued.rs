@@ -54,7 +54,7 @@ impl<P: Ports> Controller<P> {
                     job,
                     repository_allowed: self.allows(repository),
                     labels: &labels,
-                    policy: self.policy_of(repository, job),
+                    policy: self.policy_of(repository, job).retry,
                     asked_by_us,
                     claim: found.as_ref().map(|found| &found.record),
                     fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),

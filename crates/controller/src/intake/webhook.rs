@@ -57,7 +57,7 @@ impl<P: Ports> Controller<P> {
 
     async fn workflow_run(&self, event: WorkflowRunEvent) -> Result<Outcome, WorkError> {
         match event.action {
-            RunAction::Completed => self.run_completed(&event.repository, event.run.id).await,
+            RunAction::Completed => self.run_completed(&event.repository, &event.run).await,
             RunAction::Requested | RunAction::InProgress | RunAction::Unknown(_) => {
                 Ok(Outcome::Ignored(IgnoreReason::NothingToDecide))
             }

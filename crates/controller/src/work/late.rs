@@ -77,12 +77,13 @@ impl<P: Ports> Controller<P> {
                 self.end_if_any(end.as_ref(), EndReason::JobEnded).await?;
                 Ok(false)
             }
-            JobVerdict::Settle { .. } | JobVerdict::Await { .. } => {
+            JobVerdict::Settle { .. } | JobVerdict::Await { .. } | JobVerdict::Retry { .. } => {
                 self.carry_out(repository, job, verdict).await.map(|_| true)
             }
-            JobVerdict::Ignore(_) | JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => {
-                Ok(false)
-            }
+            JobVerdict::Ignore(_)
+            | JobVerdict::LookAgain { .. }
+            | JobVerdict::ReadEarlier
+            | JobVerdict::ReadFailure => Ok(false),
         }
     }
 

@@ -19,6 +19,7 @@ mod launches;
 mod limits;
 mod lost;
 mod paces;
+mod policies;
 mod pumps;
 mod reaps;
 mod recalls;

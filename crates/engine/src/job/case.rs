@@ -32,13 +32,13 @@ impl Case<'_> {
         if self.was_launched_for_another_repository() {
             return JobVerdict::Ignore(IgnoreReason::OtherRepository);
         }
-        if self.is_carried_over() {
+        if self.facts.is_carried_over() {
             return JobVerdict::Ignore(IgnoreReason::CarriedOver);
         }
         if passed(self.facts.job) {
             return self.succeeded();
         }
-        if self.must_read_earlier() {
+        if self.facts.must_read_earlier() {
             return JobVerdict::ReadEarlier;
         }
         if self.ran_on_demand() {
@@ -82,10 +82,10 @@ impl Case<'_> {
     }
 
     fn interrupted(&self, instance: Instance, evidence: Vec<Evidence>) -> JobVerdict {
-        let policy = mutant!(IgnoreOptOut => RetryPolicy::WhenInterrupted, self.facts.policy);
+        let policy = mutant!(IgnoreOptOut => RetryPolicy::USUAL, self.facts.policy);
         let refused = if policy == RetryPolicy::Never {
             Some(SettleReason::OptedOut)
-        } else if self.execution_number() > policy.last_retried_execution() {
+        } else if self.is_past_the_limit(policy) {
             Some(SettleReason::AttemptLimit)
         } else {
             None
@@ -103,6 +103,11 @@ impl Case<'_> {
                 policy,
             },
         }
+    }
+
+    fn is_past_the_limit(&self, policy: RetryPolicy) -> bool {
+        mutant!(IgnoreTheLimit => return false);
+        self.execution_number() > policy.last_retried_execution()
     }
 
     fn unexplained(&self) -> JobVerdict {
@@ -167,38 +172,6 @@ impl Case<'_> {
             })
     }
 
-    fn is_carried_over(&self) -> bool {
-        match self.facts.earlier {
-            Earlier::Read(earlier) => {
-                self.is_later_attempt() && earlier.contains(&self.facts.job.execution())
-            }
-            Earlier::Unread | Earlier::Unreadable(_) => {
-                self.is_later_attempt() && self.ended_before_its_record_was_made()
-            }
-        }
-    }
-
-    /// A carried-over record is made anew with the times of the old execution, so this shows one
-    /// for certain, without a read; the opposite shows nothing.
-    fn ended_before_its_record_was_made(&self) -> bool {
-        let job = self.facts.job;
-        match (job.completed_at, job.created_at) {
-            (Some(completed), Some(created)) => completed < created,
-            (Some(_) | None, _) => false,
-        }
-    }
-
-    fn must_read_earlier(&self) -> bool {
-        match self.facts.earlier {
-            Earlier::Unread => self.is_later_attempt(),
-            Earlier::Read(_) | Earlier::Unreadable(_) => false,
-        }
-    }
-
-    fn is_later_attempt(&self) -> bool {
-        mutant!(TrustCarriedOver => false, !self.facts.job.run_attempt.is_first())
-    }
-
     fn ran_on_demand(&self) -> bool {
         self.seen
             .is_some_and(|view| view.capacity == Capacity::OnDemand)
@@ -207,7 +180,7 @@ impl Case<'_> {
     /// Counted from 1. A record without a runner, as of a job that was skipped, is none.
     fn execution_number(&self) -> u32 {
         let before = match self.facts.earlier {
-            Earlier::Read(earlier) if self.is_later_attempt() => earlier
+            Earlier::Read(earlier) if self.facts.is_later_attempt() => earlier
                 .iter()
                 .filter(|execution| execution.runner_name.is_some())
                 .count(),
@@ -252,5 +225,41 @@ impl Case<'_> {
             }
             (FleetRule::Ours { .. } | FleetRule::Foreign, _) => None,
         }
+    }
+}
+
+impl JobFacts<'_> {
+    /// Whether its record shows an execution of an earlier attempt.
+    pub(super) fn is_carried_over(&self) -> bool {
+        match self.earlier {
+            Earlier::Read(earlier) => {
+                self.is_later_attempt() && earlier.contains(&self.job.execution())
+            }
+            Earlier::Unread | Earlier::Unreadable(_) => {
+                self.is_later_attempt() && self.ended_before_its_record_was_made()
+            }
+        }
+    }
+
+    /// A carried-over record is made anew with the times of the old execution, so this shows one
+    /// for certain, without a read; the opposite shows nothing.
+    fn ended_before_its_record_was_made(&self) -> bool {
+        let job = self.job;
+        match (job.completed_at, job.created_at) {
+            (Some(completed), Some(created)) => completed < created,
+            (Some(_) | None, _) => false,
+        }
+    }
+
+    /// Whether nothing can be told before the earlier attempts are read.
+    pub(super) fn must_read_earlier(&self) -> bool {
+        match self.earlier {
+            Earlier::Unread => self.is_later_attempt(),
+            Earlier::Read(_) | Earlier::Unreadable(_) => false,
+        }
+    }
+
+    fn is_later_attempt(&self) -> bool {
+        mutant!(TrustCarriedOver => false, !self.job.run_attempt.is_first())
     }
 }

@@ -500,7 +500,7 @@ impl Queued {
             job: &self.job,
             repository_allowed: self.repository_allowed,
             labels: &self.labels,
-            policy: RetryPolicy::WhenInterrupted,
+            policy: RetryPolicy::USUAL,
             asked_by_us: false,
             claim: self.claim.as_ref(),
             fleet: self.fleet.as_ref(),

@@ -1,8 +1,9 @@
 //! Which jobs of a completed attempt are to come back, and by which of GitHub's two calls.
 //!
-//! F, the jobs that did not succeed, falls into three: I, the interrupted ones; M, matrix siblings
-//! that fail-fast cancelled because of an interruption; G, real failures. A gate that failed after
-//! the interruption stays in G: it depends on the interrupted job, so either call brings it along.
+//! F, the jobs that did not succeed, falls into three: I, those that are to come back, because they
+//! were interrupted or their policy re-runs failures; M, matrix siblings that fail-fast cancelled
+//! because of one of these; G, all other failures. A gate that failed after one of I stays in G: it
+//! depends on it, so either call brings it along.
 
 use std::collections::BTreeSet;
 
@@ -107,7 +108,9 @@ fn is_settled_as_interrupted(facts: &RunFacts<'_>, id: JobId) -> bool {
             JobVerdict::Ignore(_)
             | JobVerdict::LookAgain { .. }
             | JobVerdict::ReadEarlier
-            | JobVerdict::Await { .. },
+            | JobVerdict::ReadFailure
+            | JobVerdict::Await { .. }
+            | JobVerdict::Retry { .. },
         )
         | None => false,
     }

@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{JobId, RunAttempt};
-use reprise_model::job::{Job, JobStatus, keys_of};
-use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, TrackedState};
+use reprise_model::job::{Conclusion, Job, JobStatus, keys_of};
+use reprise_model::ledger::{
+    Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, TrackedState, Why,
+};
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::{Run, RunStatus};
 
@@ -24,6 +26,13 @@ const BEGINS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 /// What GitHub says of a run past that age.
 const TOO_OLD: &str = "Unable to retry this workflow run because it was created over a month ago";
 
+/// How long after its end a job may be missing in the list of its run's jobs: it is there within
+/// seconds.
+const LISTED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is said of a job past that.
+const NOT_LISTED: &str = "the list of its run's jobs does not have it";
+
 /// The least pause between two looks at a job, whatever its verdict says.
 const LEAST_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
@@ -32,9 +41,13 @@ pub(super) fn next(
     entry: &mut RunEntry,
     facts: &RunFacts<'_>,
     now: Timestamp,
+    jitter: Jitter,
     rules: &Rules,
 ) -> RunStep {
-    if !ledger::has_open(entry) && facts.jobs.is_none() {
+    if ledger::is_new(entry) && facts.run.status != RunStatus::Completed {
+        return RunStep::Wait(WaitReason::RunActive);
+    }
+    if !ledger::has_open(entry) && facts.jobs.is_none() && !ledger::is_new(entry) {
         return RunStep::Done;
     }
     if !resolve_answer(entry, facts.run, now, rules) {
@@ -52,13 +65,19 @@ pub(super) fn next(
         ledger::settle_open(entry, &refusal, now);
     }
     if !ledger::has_open(entry) {
-        return RunStep::Done;
+        return match facts.jobs {
+            None if ledger::is_new(entry) => RunStep::ReadJobs,
+            Some(jobs) if ledger::is_new(entry) && is_looking(facts, jobs) => {
+                RunStep::Wait(WaitReason::JobLooking)
+            }
+            Some(_) | None => RunStep::Done,
+        };
     }
     if let Some(why) = unfinished(entry, facts.run) {
         return RunStep::Wait(why);
     }
     match facts.jobs {
-        Some(jobs) => judge_attempt(entry, facts, jobs, now, rules),
+        Some(jobs) => judge_attempt(entry, facts, jobs, (now, jitter), rules),
         None => RunStep::ReadJobs,
     }
 }
@@ -90,6 +109,7 @@ pub(super) fn schedule(
                     answer_clear_at(entry, rules).or(ledger::held_back_until(entry))
                 }
                 WaitReason::JobLooking => next_look(facts, now),
+                WaitReason::Delayed => ledger::delayed_until(entry),
                 WaitReason::RunActive | WaitReason::RerunActive => None,
             };
             match named.filter(|at| *at > now) {
@@ -127,19 +147,9 @@ fn answer_clear_at(entry: &RunEntry, rules: &Rules) -> Option<Timestamp> {
 /// A job whose event was lost is tracked from the verdict on it.
 fn adopt(entry: &mut RunEntry, facts: &RunFacts<'_>, jobs: &[Job]) {
     for job in jobs {
-        match facts.verdicts.get(&job.id) {
-            Some(JobVerdict::Await {
-                instance, evidence, ..
-            }) => {
-                ledger::track(entry, job, instance.clone(), evidence.clone());
-            }
-            Some(
-                JobVerdict::Ignore(_)
-                | JobVerdict::Settle { .. }
-                | JobVerdict::LookAgain { .. }
-                | JobVerdict::ReadEarlier,
-            )
-            | None => {}
+        let verdict = facts.verdicts.get(&job.id);
+        if let Some(grounds) = verdict.and_then(JobVerdict::grounds) {
+            ledger::track(entry, job, grounds);
         }
     }
 }
@@ -192,7 +202,8 @@ fn follow_attempt(entry: &mut RunEntry, run: &Run, now: Timestamp) {
             });
             let seen_too_late = run
                 .run_started_at
-                .is_some_and(|started| job.evidence.iter().all(|one| one.first_seen_at > started));
+                .is_some_and(|started| job.evidence.iter().all(|one| one.first_seen_at > started))
+                && job.why == Why::Interrupted;
             let state = match ours {
                 Some(rerun) => TrackedState::Asked { rerun },
                 None if seen_too_late => settled(SettleReason::EvidenceTooLate, now),
@@ -227,7 +238,7 @@ fn judge_attempt(
     entry: &mut RunEntry,
     facts: &RunFacts<'_>,
     jobs: &[Job],
-    now: Timestamp,
+    (now, jitter): (Timestamp, Jitter),
     rules: &Rules,
 ) -> RunStep {
     if is_looking(facts, jobs) {
@@ -239,6 +250,10 @@ fn judge_attempt(
     for (rerun, record) in siblings {
         ledger::track_sibling(entry, rerun, record);
     }
+    if facts.run.conclusion != Some(Conclusion::Failure) {
+        ledger::settle_failures(entry, &SettleReason::RunNotFailed, now);
+    }
+    give_up_what_is_not_listed(entry, jobs, now);
     let awaiting: Vec<JobId> = ledger::awaiting(entry).map(|(id, _)| id).collect();
     let mut is_complete = awaiting.iter().all(|id| has_ended(jobs, *id));
     let mut left_behind: Vec<(JobId, JobId)> = Vec::new();
@@ -258,7 +273,7 @@ fn judge_attempt(
         awaiting,
         left_behind,
     };
-    bring_back(entry, facts, jobs, &candidates, now, rules)
+    bring_back(entry, facts, jobs, &candidates, (now, jitter), rules)
 }
 
 fn bring_back(
@@ -266,7 +281,7 @@ fn bring_back(
     facts: &RunFacts<'_>,
     jobs: &[Job],
     candidates: &Candidates,
-    now: Timestamp,
+    (now, jitter): (Timestamp, Jitter),
     rules: &Rules,
 ) -> RunStep {
     let ids = candidates.ids();
@@ -275,6 +290,12 @@ fn bring_back(
     }
     if ledger::held_back_until(entry).is_some_and(|until| now < until) {
         return RunStep::Wait(WaitReason::AnswerUnclear);
+    }
+    if candidates.left_behind.is_empty() {
+        ledger::delay(entry, now, jitter);
+        if ledger::delayed_until(entry).is_some_and(|until| now < until) {
+            return RunStep::Wait(WaitReason::Delayed);
+        }
     }
     match permission(facts, jobs, candidates, rules) {
         Permission::Read(step) => step,
@@ -328,6 +349,20 @@ fn by_one_job(order: RerunOrder) -> RerunOrder {
     }
 }
 
+/// GitHub's lists lag, but not for long: a job that its run's list still lacks is none of that run.
+fn give_up_what_is_not_listed(entry: &mut RunEntry, jobs: &[Job], now: Timestamp) {
+    let is_listed = |id: JobId| jobs.iter().any(|job| job.id == id);
+    let never: Vec<JobId> = ledger::awaiting(entry)
+        .filter(|(id, job)| {
+            let ended_at = job.execution.completed_at;
+            !is_listed(*id) && ended_at.is_some_and(|ended| now > after(ended, LISTED_WITHIN))
+        })
+        .map(|(id, _)| id)
+        .collect();
+    let reason = refusal(RefusalKind::NotFound, NOT_LISTED);
+    ledger::settle(entry, &never, &reason, now);
+}
+
 fn has_ended(jobs: &[Job], id: JobId) -> bool {
     jobs.iter()
         .any(|job| job.id == id && job.status == JobStatus::Completed)
@@ -337,8 +372,13 @@ fn is_looking(facts: &RunFacts<'_>, jobs: &[Job]) -> bool {
     jobs.iter()
         .filter_map(|job| facts.verdicts.get(&job.id))
         .any(|verdict| match verdict {
-            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => true,
-            JobVerdict::Ignore(_) | JobVerdict::Settle { .. } | JobVerdict::Await { .. } => false,
+            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier | JobVerdict::ReadFailure => {
+                true
+            }
+            JobVerdict::Ignore(_)
+            | JobVerdict::Settle { .. }
+            | JobVerdict::Await { .. }
+            | JobVerdict::Retry { .. } => false,
         })
 }
 
@@ -349,7 +389,9 @@ fn next_look(facts: &RunFacts<'_>, now: Timestamp) -> Option<Timestamp> {
         JobVerdict::Ignore(_)
         | JobVerdict::Settle { .. }
         | JobVerdict::ReadEarlier
-        | JobVerdict::Await { .. } => None,
+        | JobVerdict::ReadFailure
+        | JobVerdict::Await { .. }
+        | JobVerdict::Retry { .. } => None,
     });
     looks.min().map(|at| at.max(after(now, LEAST_PAUSE)))
 }

@@ -74,8 +74,12 @@ fn tracked(state: TrackedState) -> TrackedJob {
         },
         attempt: RunAttempt::FIRST,
         execution: job().execution(),
-        instance: instance(),
+        why: Why::Interrupted,
+        policy: None,
+        instance: Some(instance()),
         evidence: vec![evidence()],
+        pause: SignedDuration::ZERO,
+        not_before: None,
         state,
     }
 }

@@ -14,7 +14,7 @@ use reprise_model::launch::{Asked, Share, SpotStrategy};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, HandedOver, InstanceEntry, LaunchClaim, LaunchSpec,
     Rerun, RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, Sibling, TrackedJob,
-    TrackedState, UnexplainedJob,
+    TrackedState, UnexplainedJob, Why,
 };
 use reprise_model::machine::{RootVolume, Volume, VolumeKind};
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
@@ -192,6 +192,10 @@ fn runs() -> Vec<(&'static str, Sample)> {
             ),
         ),
         (
+            "run-failed",
+            run_entry(204, [failed(204)], Vec::new(), due(654, 0)),
+        ),
+        (
             "run-refused",
             run_entry(
                 301,
@@ -344,6 +348,19 @@ fn run_entry(
     }
 }
 
+/// A job that failed on somebody else's machine, and whose policy re-runs that.
+fn failed(run_id: u64) -> TrackedJob {
+    TrackedJob {
+        why: Why::Failed,
+        policy: Some("when-failed:4".parse().expect("a policy")),
+        instance: None,
+        evidence: Vec::new(),
+        pause: SignedDuration::from_secs(30),
+        not_before: Some(at(670)),
+        ..tracked(run_id, 1, TrackedState::Awaiting)
+    }
+}
+
 fn tracked(run_id: u64, attempt: u32, state: TrackedState) -> TrackedJob {
     TrackedJob {
         key: JobKey {
@@ -359,11 +376,15 @@ fn tracked(run_id: u64, attempt: u32, state: TrackedState) -> TrackedJob {
             started_at: Some(at(30)),
             completed_at: Some(at(640)),
         },
-        instance: instance(1),
+        why: Why::Interrupted,
+        policy: None,
+        instance: Some(instance(1)),
         evidence: vec![
             evidence(EvidenceSource::Tag, 600),
             evidence(EvidenceSource::InterruptionWarning, 601),
         ],
+        pause: SignedDuration::ZERO,
+        not_before: None,
         state,
     }
 }

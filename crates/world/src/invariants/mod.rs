@@ -52,8 +52,14 @@ impl fmt::Display for Broken {
 /// else).
 pub fn check(world: &World, scenario: &Scenario) -> Vec<Broken> {
     let invariants = [
-        (1, reruns::never_past_the_limit(world, 0)),
-        (2, reruns::only_of_what_was_interrupted(world, 0)),
+        (
+            1,
+            reruns::never_past_the_limit(world, Mandate::default(), 0),
+        ),
+        (
+            2,
+            reruns::only_as_policies_say(world, Mandate::default(), 0),
+        ),
         (2, ends::cancelled_unasked(world, Mandate::default(), 0)),
         (3, fleet::later_attempts_are_on_demand(world)),
         (4, outcome::runs_end_as_expected(world, scenario)),

@@ -341,7 +341,7 @@ impl World {
         }
     }
 
-    fn steps_of(&self, at: Timestamp, job: JobId, ends: &Conclusion) -> Vec<Step> {
+    pub(super) fn steps_of(&self, at: Timestamp, job: JobId, ends: &Conclusion) -> Vec<Step> {
         let record = self.github.job(job).map(|(_, _, job)| job);
         let started = record.and_then(|job| job.started_at).unwrap_or(at);
         let name = record.map(|job| job.name.as_str()).unwrap_or_default();

@@ -279,6 +279,7 @@ impl House {
             installation: None,
             run: Run {
                 status: RunStatus::Completed,
+                conclusion: Some(Conclusion::Failure),
                 ..a_run(run, self.now())
             },
         });

@@ -1,6 +1,7 @@
 //! Jobs, runs and settings for the tests.
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_config::policies::Policies;
 use reprise_config::{FleetSettings, Place, Settings};
 use reprise_engine::breaker::BreakerRules;
 use reprise_engine::offer::{FleetOffer, Limits, RegionOffer};
@@ -115,7 +116,7 @@ pub(crate) fn settings(with_fleet: bool) -> Settings {
     Settings {
         rules: Rules::default(),
         repositories: vec![WildMatch::new("acme/*")],
-        policies: Vec::new(),
+        policies: Policies::default(),
         runner_name: RunnerNamePattern::default(),
         places: vec![Place {
             region: Region::new(REGION),

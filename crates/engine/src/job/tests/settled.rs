@@ -105,6 +105,31 @@ fn an_interrupted_job_with_retry_false_is_settled_with_its_evidence_and_its_inst
 }
 
 #[test]
+fn an_execution_is_re_run_while_its_number_is_within_the_policys() {
+    for (policy, executed, again) in [
+        ("when-interrupted", 0, true),
+        ("when-interrupted", 1, false),
+        ("1", 1, false),
+        ("2", 1, true),
+        ("when-interrupted:2", 2, false),
+        ("5", 4, true),
+        ("5", 5, false),
+    ] {
+        let mut look = Look::at(tagged(view()));
+        look.policy = policy.parse().expect("a policy");
+        look.job.run_attempt = attempt(executed + 1);
+        let earlier = (0..executed).map(|number| execution_on(&format!("runner-{number}")));
+        look.earlier = Some(earlier.collect());
+        let verdict = look.verdict();
+        let is_again = matches!(verdict, JobVerdict::Await { .. });
+        assert_eq!(is_again, again, "{policy} after {executed}");
+        let limit = SettleReason::AttemptLimit;
+        let is_over = matches!(verdict, JobVerdict::Settle { reason, .. } if reason == limit);
+        assert_eq!(is_over, !again, "{policy} after {executed}");
+    }
+}
+
+#[test]
 fn a_job_that_is_not_re_run_does_not_keep_its_instance_by_a_tag_that_it_set_itself() {
     let mut opted_out = Look::at(tagged(view()));
     opted_out.policy = RetryPolicy::Never;

@@ -1,0 +1,165 @@
+//! Jobs that come back because their policy re-runs failures, without any evidence.
+
+use super::*;
+
+#[test]
+fn a_failed_job_whose_policy_says_so_is_re_run_alone_and_others_stay_failed() {
+    let mut world = World::with(&[job(1, "a"), job(2, "lint")]);
+    world.retry_jobs(&[1], 0);
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
+    let tracked = &world.entry.jobs[&JobId(1)];
+    assert_eq!((tracked.why, tracked.evidence.len()), (Why::Failed, 0));
+    assert_eq!(tracked.policy, Some(when_failed()));
+}
+
+#[test]
+fn several_failed_jobs_come_back_in_one_attempt_with_those_that_were_interrupted() {
+    let mut world = World::with(&[job(1, "a"), job(2, "b"), job(3, "c"), job(4, "lint")]);
+    world.await_jobs(&[2]);
+    world.retry_jobs(&[1, 3], 60);
+    let step = world.go();
+    let all = ask(RerunTarget::FailedJobs, &[1, 2, 3], &["lint"]);
+    assert_eq!(step, all, "what was interrupted does not wait");
+}
+
+#[test]
+fn a_policys_pause_begins_with_the_end_of_the_run_and_is_kept() {
+    let mut world = World::with(&[job(1, "a"), job(2, "b")]);
+    world.retry_jobs(&[1], 30);
+    world.retry_jobs(&[2], 90);
+    world.run.status = RunStatus::InProgress;
+    world.now = at(NOW + 5);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::RunActive));
+    world.run.status = RunStatus::Completed;
+    world.now = at(NOW + 60);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::Delayed));
+    assert_eq!(world.due(), at(NOW + 60 + 90), "for the longest of them");
+    world.entry = woken(world.entry.clone(), at(NOW + 70)).expect("it is open");
+    world.now = at(NOW + 70);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::Delayed));
+    assert_eq!(world.due(), at(NOW + 150), "an event does not cut it short");
+    world.now = at(NOW + 150);
+    let both = ask(RerunTarget::FailedJobs, &[1, 2], &[]);
+    assert_eq!(world.go(), both);
+}
+
+#[test]
+fn failures_are_re_run_only_where_the_run_ended_as_failed() {
+    let mut world = World::with(&[job(1, "a"), cancelled(2, "b")]);
+    world.retry_jobs(&[1], 0);
+    world.run.conclusion = Some(Conclusion::Cancelled);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(1), SettleReason::RunNotFailed);
+}
+
+#[test]
+fn a_persons_cancel_is_final_for_failures_too() {
+    let mut world = World::with(&[job(1, "a"), cancelled(2, "b")]);
+    world.retry_jobs(&[1], 0);
+    world.causes.insert(JobId(2), CancelCause::Person);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(1), SettleReason::Cancelled);
+}
+
+#[test]
+fn the_siblings_that_a_failure_cancelled_come_along() {
+    let sibling = cancelled(2, "test (2)");
+    let mut world = World::with(&[job(1, "test (1)"), sibling.clone()]);
+    world.retry_jobs(&[1], 0);
+    assert_eq!(world.go(), ask_all(&[1], &[], &[&sibling]));
+}
+
+#[test]
+fn a_failed_job_that_somebody_re_ran_meanwhile_is_left_to_them() {
+    let mut world = World::with(&[job(1, "a")]);
+    world.retry_jobs(&[1], 600);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::Delayed));
+    world.next_attempt(vec![again(11, "a")]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(1), SettleReason::AlreadyRerun);
+}
+
+#[test]
+fn evidence_that_comes_late_turns_a_failure_into_an_interruption() {
+    let mut world = World::with(&[job(1, "a"), cancelled(2, "b")]);
+    world.retry_jobs(&[1], 600);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::Delayed));
+    let mut given_up = world.clone();
+    world.await_jobs(&[1]);
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
+    given_up.run.conclusion = Some(Conclusion::Cancelled);
+    given_up.jobs = Some(vec![job(1, "a")]);
+    assert_eq!(given_up.go(), RunStep::Done);
+    given_up.await_jobs(&[1]);
+    assert_eq!(given_up.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
+}
+
+#[test]
+fn a_failed_job_whose_event_was_lost_is_found_beside_another_one() {
+    let mut world = World::with(&[job(1, "a"), job(2, "b")]);
+    world.retry_jobs(&[1], 0);
+    world.verdicts.insert(JobId(2), retried(0));
+    let both = ask(RerunTarget::FailedJobs, &[1, 2], &[]);
+    assert_eq!(world.go(), both);
+}
+
+#[test]
+fn a_failed_run_of_which_nothing_is_known_is_looked_into() {
+    let mut world = World::with(&[job(1, "a"), job(2, "lint")]);
+    world.entry = failed(None, run_key(), at(NOW)).expect("it is new");
+    let jobs = world.jobs.take();
+    world.run.status = RunStatus::InProgress;
+    assert_eq!(world.step(), RunStep::Wait(WaitReason::RunActive));
+    world.run.status = RunStatus::Completed;
+    assert_eq!(world.step(), RunStep::ReadJobs);
+    world.jobs = jobs;
+    let mut nothing_found = world.clone();
+    assert_eq!(nothing_found.go(), RunStep::Done);
+    assert_eq!(nothing_found.entry.due, None);
+    let looking = JobVerdict::LookAgain {
+        at: at(NOW + 5),
+        until: at(NOW + 30),
+    };
+    world.verdicts.insert(JobId(1), looking);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::JobLooking));
+    world.verdicts.insert(JobId(1), retried(0));
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
+    assert_eq!(failed(Some(world.entry), run_key(), at(NOW)), None);
+}
+
+#[test]
+fn a_job_that_its_runs_list_lacks_for_an_hour_is_given_up() {
+    let mut world = World::with(&[job(1, "a"), job(2, "b")]);
+    world.retry_jobs(&[1, 2], 0);
+    world.jobs = Some(vec![job(2, "b")]);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::RunActive));
+    world.now = job(1, "a").completed_at.expect("it ended") + secs(3_601);
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(2)), &[2], &[]));
+    assert!(is_refused(&world.reason(1), RefusalKind::NotFound));
+}
+
+impl World {
+    /// They failed, and their policy waits so many seconds.
+    fn retry_jobs(&mut self, ids: &[u64], pause: i64) {
+        let jobs = self.jobs.clone().unwrap_or_default();
+        for job in jobs.iter().filter(|job| ids.contains(&job.id.0)) {
+            let grounds = retried(pause).grounds().expect("it is to come back");
+            let entry = Some(self.entry.clone());
+            self.entry = await_job(entry, run_key(), job, grounds, self.now);
+        }
+    }
+}
+
+pub(super) fn retried(pause: i64) -> JobVerdict {
+    JobVerdict::Retry {
+        why: Why::Failed,
+        policy: when_failed(),
+        pause: secs(pause),
+        end: None,
+        ran_on: None,
+    }
+}
+
+fn when_failed() -> RetryPolicy {
+    "when-failed".parse().expect("a policy")
+}
