@@ -69,7 +69,7 @@ pub const USUAL: Counts = Counts {
     index_units: 22.0,
     read_units: 204.0,
     query_units: 46.0,
-    claim_bytes: 43_500.0,
+    claim_bytes: 48_500.0,
     evidence_bytes: 1_700.0,
     row_write_units: 122.0,
     row_read_units: 32.0,

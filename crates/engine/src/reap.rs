@@ -45,6 +45,9 @@ const OLD: SignedDuration = SignedDuration::from_hours(6);
 const LEAST_REST: SignedDuration = SignedDuration::from_mins(1);
 const LONGEST_REST: SignedDuration = SignedDuration::from_mins(30);
 
+/// The pause after a question that found no answer: GitHub is not to be asked by every sweep while it is down.
+const AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(2);
+
 /// All that is known of an instance of the stack.
 #[derive(Debug, Clone, Copy)]
 pub struct ReapFacts<'a> {
@@ -329,6 +332,11 @@ fn idle(
 pub fn rests_until(view: &InstanceView, now: Timestamp) -> Timestamp {
     let pause = (age(view, now) / 4).clamp(LEAST_REST, LONGEST_REST);
     after(now, pause)
+}
+
+/// When an instance is asked about again after a question that found no answer.
+pub fn rests_after_failure(now: Timestamp) -> Timestamp {
+    after(now, AFTER_FAILURE)
 }
 
 /// What keeps an instance without any read.

@@ -60,10 +60,12 @@ impl<P: Ports> Controller<P> {
             runner: RunnerWords::Unasked,
         };
         let reaped = self.reap_by(fleet, view, &mut read, sweep).await;
-        // Also where it failed: GitHub is not to be asked by every sweep while it is down. What only waits
-        // for a turn there is decided by the next sweep.
+        // What only waits for a turn at GitHub is decided by the next sweep.
         if read.ledger.is_some() && read.runner != RunnerWords::NotNow {
-            let until = reap::rests_until(view, self.now());
+            let until = match &reaped {
+                Ok(_) => reap::rests_until(view, self.now()),
+                Err(_) => reap::rests_after_failure(self.now()),
+            };
             self.kept.wait_until(&view.instance, until);
         }
         reaped

@@ -64,6 +64,16 @@ impl SimGitHub {
         }
     }
 
+    /// The same for what is done so seldom that the usual rates hardly ever meet it.
+    pub(super) fn fault_of_the_rare(&self) -> Option<Fault> {
+        let universe = &self.0.universe;
+        if universe.rates().github.limited.0 > 0 && universe.throw(|dice| dice.chance(125)) {
+            self.0.fault("github's secondary limit");
+            return Some(Fault::Limited);
+        }
+        self.fault()
+    }
+
     pub(super) async fn read<T>(
         &self,
         operation: &'static str,
@@ -96,7 +106,7 @@ impl SimGitHub {
         let wire = &self.0;
         let crash = wire.begin().await;
         wire.travel(USUAL).await;
-        let reply = match self.fault() {
+        let reply = match self.fault_of_the_rare() {
             None => changed(wire.universe.world(act)),
             Some(Fault::Fails) => change_reply(ChangeAnswer::Unclear, "502 Bad Gateway"),
             Some(Fault::Limited) => ChangeReply {

@@ -20,16 +20,17 @@ const REMOVE: &str = "remove a runner";
 pub struct SimRunners(pub SimGitHub);
 
 impl SimRunners {
-    /// A call that changes something.
+    /// A call that changes something, and what befalls it.
     async fn change<T>(
         &self,
         operation: &'static str,
+        fault: fn(&SimGitHub) -> Option<Fault>,
         act: impl FnOnce() -> T,
     ) -> Result<T, PortError> {
         let wire = &self.0.0;
         let crash = wire.begin().await;
         wire.travel(super::github::USUAL).await;
-        let answer = match self.0.fault() {
+        let answer = match fault(&self.0) {
             None => Ok(act()),
             Some(Fault::Fails) => Err(passing(operation, "502 Bad Gateway")),
             Some(Fault::Limited) => Err(PortError {
@@ -58,7 +59,7 @@ impl SimRunners {
         id: RunnerId,
     ) -> Result<RunnerRemoved, PortError> {
         let universe = &self.0.0.universe;
-        self.change(REMOVE, || {
+        self.change(REMOVE, SimGitHub::fault_of_the_rare, || {
             universe.world(|world, now| world.github_mut(now).delete_runner(now, repository, id))
         })
         .await
@@ -68,7 +69,7 @@ impl SimRunners {
 impl Runners for SimRunners {
     async fn make(&self, order: &RunnerOrder) -> Result<MadeRunner, RunnerTrouble> {
         let universe = &self.0.0.universe;
-        let ordered = self.change(MAKE, || {
+        let ordered = self.change(MAKE, SimGitHub::fault, || {
             universe.world(|world, now| {
                 let github = world.github_mut(now);
                 github.post_runner(now, &order.repository, &order.name, &order.labels)
@@ -96,7 +97,7 @@ impl Runners for SimRunners {
         _: Timestamp,
     ) -> Result<(), PortError> {
         let universe = &self.0.0.universe;
-        self.change(HAND_OVER, || {
+        self.change(HAND_OVER, SimGitHub::fault, || {
             universe.hand_over(
                 &order.instance,
                 String::from_utf8_lossy(&made.config).into(),
