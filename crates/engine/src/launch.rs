@@ -25,6 +25,7 @@ use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 
 pub use self::in_time::{InTime, InTimeFacts, in_time};
+pub(crate) use self::waiting::would_take;
 pub use self::waiting::{may_be_over, outlived, seen_queued, without_room};
 use crate::backoff::{Jitter, after, launch_step};
 use crate::breaker::{self, Pools};

@@ -9,7 +9,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{InstanceId, JobId};
-use reprise_model::instance::{InstanceSight, InstanceState, InstanceView};
+use reprise_model::instance::{InstanceSight, InstanceView};
 use reprise_model::job::{Job, JobStatus};
 use reprise_model::launch::Asked;
 use reprise_model::ledger::{ClaimKey, ClaimState, Due, LaunchClaim};
@@ -219,7 +219,7 @@ pub fn is_left_waiting(by: EndReason) -> bool {
 /// done its job: those are many, and left to the search.
 pub fn died(view: &InstanceView) -> bool {
     let reason = view.state_reason.as_deref();
-    is_over(view.state) && reason.is_some_and(|reason| reason.starts_with("Server."))
+    view.state.is_over() && reason.is_some_and(|reason| reason.starts_with("Server."))
 }
 
 fn again(claim: &LaunchClaim, why: Why, rules: &Rules, now: Timestamp) -> QueueStep {
@@ -280,7 +280,7 @@ fn is_queued(jobs: &[Job], id: JobId) -> bool {
 /// Until when its runner is waited for; `None` when that is over.
 fn comes_up_until(sight: &InstanceSight, claim: &LaunchClaim, now: Timestamp) -> Option<Timestamp> {
     let until = match sight {
-        InstanceSight::Seen(view) if is_over(view.state) => return None,
+        InstanceSight::Seen(view) if view.state.is_over() => return None,
         InstanceSight::Seen(view) => after(view.launched_at?, UP_WITHIN),
         // EC2 may not list it yet; asked once more, it is gone.
         InstanceSight::Absent if tries(claim) == 0 => after(now, LISTED_WITHIN),
@@ -291,19 +291,8 @@ fn comes_up_until(sight: &InstanceSight, claim: &LaunchClaim, now: Timestamp) ->
 
 fn is_gone(sight: &InstanceSight) -> bool {
     match sight {
-        InstanceSight::Seen(view) => is_over(view.state),
+        InstanceSight::Seen(view) => view.state.is_over(),
         InstanceSight::Absent => true,
-    }
-}
-
-/// One that was stopped has lost its runner, too: it takes a job once, at its first boot.
-fn is_over(state: InstanceState) -> bool {
-    match state {
-        InstanceState::ShuttingDown
-        | InstanceState::Terminated
-        | InstanceState::Stopping
-        | InstanceState::Stopped => true,
-        InstanceState::Pending | InstanceState::Running | InstanceState::Unknown => false,
     }
 }
 

@@ -41,6 +41,8 @@ pub enum Code {
     SameInRun,
     /// The labels are not ours, and look as if they were meant to be.
     NearMiss,
+    /// A label beside ours that the controller refuses unless its configuration allows it.
+    ForeignLabel,
     /// A setting of other fleets that changes nothing here.
     NoEffect,
     /// What the labels are is known only when the workflow runs.
@@ -49,13 +51,14 @@ pub enum Code {
 
 impl Code {
     /// All of them, the worst first.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::UnreadableWorkflow,
         Self::BadLabel,
         Self::SameInEveryRun,
         Self::WeakId,
         Self::SameInRun,
         Self::NearMiss,
+        Self::ForeignLabel,
         Self::NoEffect,
         Self::NotChecked,
     ];
@@ -69,6 +72,7 @@ impl Code {
             Self::WeakId => "weak-id",
             Self::SameInRun => "same-in-run",
             Self::NearMiss => "near-miss",
+            Self::ForeignLabel => "foreign-label",
             Self::NoEffect => "no-effect",
             Self::NotChecked => "not-checked",
         }
@@ -79,7 +83,7 @@ impl Code {
         match self {
             Self::UnreadableWorkflow | Self::BadLabel | Self::SameInEveryRun => Severity::Error,
             Self::WeakId | Self::SameInRun | Self::NearMiss => Severity::Warning,
-            Self::NoEffect | Self::NotChecked => Severity::Note,
+            Self::ForeignLabel | Self::NoEffect | Self::NotChecked => Severity::Note,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the grammar has to say of labels of ours.
 
-use reprise_model::labels::{self, LabelError};
+use reprise_model::labels::{self, JobLabels, LabelError, LabelPattern};
+use reprise_model::tags::TagKeys;
 
 use crate::finding::{Code, Place, ShownLabel};
 use crate::value::{Text, Unknowns, is_unknown};
@@ -20,17 +21,89 @@ pub(crate) struct Mistake {
 pub(crate) fn of(wanted: &Wanted, unknowns: &Unknowns) -> Vec<Mistake> {
     match labels::parse(&wanted.readable()) {
         Ok(None) => Vec::new(),
-        Ok(Some(read)) => read
-            .ignored
-            .iter()
-            .filter_map(|setting| without_effect(wanted, unknowns, setting))
-            .collect(),
+        Ok(Some(read)) => of_the_readable(wanted, unknowns, &read),
         Err(errors) => {
             let known = errors.0.iter();
             known
                 .filter_map(|error| mistake(wanted, unknowns, error))
                 .collect()
         }
+    }
+}
+
+/// What stands in labels that can be read, and is refused or changes nothing all the same.
+fn of_the_readable(wanted: &Wanted, unknowns: &Unknowns, read: &JobLabels) -> Vec<Mistake> {
+    let usual = TagKeys::default();
+    let tags = read.machine.tags.keys().filter(|key| usual.reserves(key));
+    let reserved = tags.filter_map(|key| {
+        let what = About {
+            code: Code::BadLabel,
+            text: &format!("tag={key}"),
+            message: format!(
+                "tag={key} is reserved: its key begins as those of Reprise or of AWS do"
+            ),
+            hint: Some("write a key of your own"),
+        };
+        what.found_in(wanted, unknowns)
+    });
+    let foreign = read
+        .others
+        .iter()
+        .filter(|label| !LabelPattern::is_plain(label) && !read.ignored.contains(label));
+    let foreign = foreign.filter_map(|label| foreign_label(wanted, unknowns, label));
+    let ignored = read.ignored.iter().filter_map(|setting| {
+        let key = setting.split('=').next().unwrap_or(setting);
+        let what = About {
+            code: Code::NoEffect,
+            text: setting,
+            message: format!("{key} is a setting of other fleets and changes nothing here"),
+            hint: None,
+        };
+        what.found_in(wanted, unknowns)
+    });
+    reserved.chain(foreign).chain(ignored).collect()
+}
+
+/// A whole label; what is known only when the workflow runs may be any.
+fn foreign_label(wanted: &Wanted, unknowns: &Unknowns, text: &str) -> Option<Mistake> {
+    let readable = wanted.readable();
+    let mut places = readable.iter().zip(&wanted.labels);
+    let (_, label) = places
+        .find(|(readable, label)| *readable == text && !label.string.chars().any(is_unknown))?;
+    Some(Mistake {
+        code: Code::ForeignLabel,
+        place: label.place(0),
+        message: format!(
+            "{text} is no label of Reprise, and its runners bear it only where limits.labels allows it"
+        ),
+        hint: Some("take it out, or ask who runs the controller to allow it".to_owned()),
+        label: shown(label, unknowns, 0),
+    })
+}
+
+/// What is to be said about a text in one of the labels.
+struct About<'a> {
+    code: Code,
+    text: &'a str,
+    message: String,
+    hint: Option<&'static str>,
+}
+
+impl About<'_> {
+    fn found_in(self, wanted: &Wanted, unknowns: &Unknowns) -> Option<Mistake> {
+        let readable = wanted.readable();
+        let mut places = readable.iter().zip(&wanted.labels);
+        let (at, label) = places.find_map(|(readable, label)| {
+            let bytes = readable.find(self.text)?;
+            Some((readable[..bytes].chars().count(), label))
+        })?;
+        Some(Mistake {
+            code: self.code,
+            place: label.place(at),
+            message: self.message,
+            hint: self.hint.map(str::to_owned),
+            label: shown(label, unknowns, at),
+        })
     }
 }
 
@@ -55,23 +128,6 @@ fn mistake(wanted: &Wanted, unknowns: &Unknowns, error: &LabelError) -> Option<M
         place: label.place(at),
         message: error.problem.clone(),
         hint: Some(error.hint.clone()),
-        label: shown(label, unknowns, at),
-    })
-}
-
-fn without_effect(wanted: &Wanted, unknowns: &Unknowns, setting: &str) -> Option<Mistake> {
-    let readable = wanted.readable();
-    let mut places = readable.iter().zip(&wanted.labels);
-    let (at, label) = places.find_map(|(readable, label)| {
-        let bytes = readable.find(setting)?;
-        Some((readable[..bytes].chars().count(), label))
-    })?;
-    let key = setting.split('=').next().unwrap_or(setting);
-    Some(Mistake {
-        code: Code::NoEffect,
-        place: label.place(at),
-        message: format!("{key} is a setting of other fleets and changes nothing here"),
-        hint: None,
         label: shown(label, unknowns, at),
     })
 }

@@ -97,6 +97,15 @@ impl InstanceState {
             Self::Unknown => "unknown",
         }
     }
+
+    /// Whether no job can begin on it any more. One that was stopped has lost its runner, too: it takes a job
+    /// once, at its first boot.
+    pub fn is_over(self) -> bool {
+        match self {
+            Self::ShuttingDown | Self::Terminated | Self::Stopping | Self::Stopped => true,
+            Self::Pending | Self::Running | Self::Unknown => false,
+        }
+    }
 }
 
 /// What EC2 says of an instance.

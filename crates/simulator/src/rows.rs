@@ -298,7 +298,7 @@ fn decisions() -> Vec<Row> {
     let capacity = CapacityReason::ALL.map(CapacityReason::as_str);
     let reruns = ["one-interrupted", "all-interrupted", "mixed", "left-behind"];
     let [opened, held, closed] = Turned::WORDS;
-    let answers = ["no-capacity", "throttled", "quota", "unclear"];
+    let answers = ["no-capacity", "throttled", "quota", "too-late", "unclear"];
     [
         told("settled", &settled),
         told("awaiting", &Why::ALL.map(Why::as_str)),
@@ -328,6 +328,7 @@ fn decisions() -> Vec<Row> {
         told(closed, &["tried"]),
         told("launched", &capacity),
         told("not-launched", &answers),
+        told("launch-too-late", &["waited-for-its-runner"]),
         told("runner-removed", &["machine-gone", "machine-idle", "busy"]),
         told("launch-put-off", &["no-turn"]),
         told("slower", &["throttled", "limited"]),

@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::InstanceId;
-use reprise_model::instance::{Instance, InstanceSight, InstanceState};
+use reprise_model::instance::{Instance, InstanceSight};
 use reprise_model::ledger::LaunchClaim;
 use reprise_model::runner_row::made_for;
 
@@ -64,7 +64,7 @@ pub fn in_time(facts: &InTimeFacts<'_>, now: Timestamp) -> InTime {
         Some(InstanceSight::Absent) => return InTime::Equip,
         Some(InstanceSight::Seen(view)) => view,
     };
-    if is_over(view.state) {
+    if view.state.is_over() {
         return InTime::TooLate(None);
     }
     match view.launched_at {
@@ -87,20 +87,10 @@ fn is_of(runner: &ListedRunner, instance: &InstanceId) -> bool {
     is_there && made_for(&runner.name).as_ref() == Some(instance)
 }
 
-fn is_over(state: InstanceState) -> bool {
-    match state {
-        InstanceState::ShuttingDown
-        | InstanceState::Terminated
-        | InstanceState::Stopping
-        | InstanceState::Stopped => true,
-        InstanceState::Pending | InstanceState::Running | InstanceState::Unknown => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use reprise_model::ids::RunnerId;
-    use reprise_model::instance::InstanceView;
+    use reprise_model::instance::{InstanceState, InstanceView};
     use reprise_model::runner_row::runner_name;
 
     use super::*;

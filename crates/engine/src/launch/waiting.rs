@@ -65,7 +65,8 @@ pub fn seen_queued(claim: LaunchClaim, now: Timestamp) -> LaunchClaim {
 }
 
 /// The claim of a job that GitHub's list of its attempt shows to be over, or to have a runner: there is
-/// nothing to launch for.
+/// nothing to launch for. Unless another job waits that this launch would serve: the one that has a runner
+/// took the machine of somebody like it, who has none now.
 #[must_use]
 pub fn outlived(claim: &LaunchClaim, jobs: &[Job]) -> Option<LaunchClaim> {
     let job = jobs.iter().find(|job| job.id == claim.key.job_id)?;
@@ -78,5 +79,19 @@ pub fn outlived(claim: &LaunchClaim, jobs: &[Job]) -> Option<LaunchClaim> {
         | JobStatus::Pending
         | JobStatus::Unknown(_) => return None,
     };
+    let is_wanted =
+        |other: &Job| other.status == JobStatus::Queued && would_take(other, &claim.runner_labels);
+    if job.runner_name.is_some() && jobs.iter().any(is_wanted) {
+        return None;
+    }
     Some(given_up(claim.clone(), why.to_owned()))
+}
+
+/// Whether the job has no runner, and may take one with these labels: GitHub gives a job to any runner that
+/// has all its labels.
+pub(crate) fn would_take(job: &Job, offered: &[String]) -> bool {
+    let is_offered = |label: &String| offered.iter().any(|one| one.eq_ignore_ascii_case(label));
+    job.status != JobStatus::Completed
+        && job.runner_name.is_none()
+        && job.labels.iter().all(is_offered)
 }

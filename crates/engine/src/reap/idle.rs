@@ -17,6 +17,7 @@ use reprise_model::run::{Run, RunStatus};
 
 use super::{JUST_ENDED, KeepReason, Reap, RunnerWords, doubt, once_withdrawn};
 use crate::backoff::after;
+use crate::launch::would_take;
 use crate::tenant::RunSeen;
 
 /// How long an instance may idle beside a job that waits for it, or in a run that goes on without
@@ -139,7 +140,10 @@ impl<'a> Idle<'a> {
 
     /// A job that waits though a runner for it should long be up shows that this one is not.
     fn beside_those_that_wait(&self) -> Option<Reap> {
-        let mut waiting = self.latest.iter().filter(|job| self.waits(job)).peekable();
+        let waiting = self.latest.iter();
+        let mut waiting = waiting
+            .filter(|job| would_take(job, &self.claim.runner_labels))
+            .peekable();
         waiting.peek()?;
         let is_broken = self.age >= IDLES_FOR && waiting.all(|job| self.waits_for_long(job));
         Some(if is_broken {
@@ -147,16 +151,6 @@ impl<'a> Idle<'a> {
         } else {
             Reap::Keep(KeepReason::JobWaits)
         })
-    }
-
-    /// Whether the job has no runner yet and this one would do: GitHub gives a job to any runner
-    /// that has all its labels.
-    fn waits(&self, job: &Job) -> bool {
-        let offered = &self.claim.runner_labels;
-        let is_offered = |label: &String| offered.iter().any(|one| one.eq_ignore_ascii_case(label));
-        job.status != JobStatus::Completed
-            && job.runner_name.is_none()
-            && job.labels.iter().all(is_offered)
     }
 
     fn waits_for_long(&self, job: &Job) -> bool {

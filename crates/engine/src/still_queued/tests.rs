@@ -1,6 +1,6 @@
 use reprise_model::ending::Telling;
 use reprise_model::ids::RunnerName;
-use reprise_model::instance::Capacity;
+use reprise_model::instance::{Capacity, InstanceState};
 use reprise_model::ledger::LaunchClaim;
 
 use super::*;

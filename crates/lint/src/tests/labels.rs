@@ -141,3 +141,29 @@ jobs:
 ";
     insta::assert_snapshot!(found(text));
 }
+
+#[test]
+fn tags_that_are_reserved_and_labels_by_which_others_find_runners_are_told() {
+    let text = jobs(&[
+        ("forged", "runs-on: runs-on=ID/tag=runs-on-stack-name:other"),
+        (
+            "trusted",
+            "runs-on: ['runs-on=ID', self-hosted, Linux, deploy-prod]",
+        ),
+        ("own", "runs-on: runs-on=ID/tag=team:shop"),
+    ]);
+    let told = found(&text);
+    assert_eq!(
+        told.lines().filter(|line| !line.starts_with(' ')).count(),
+        2,
+        "{told}"
+    );
+    assert!(
+        told.contains("error bad-label forged: tag=runs-on-stack-name is reserved"),
+        "{told}"
+    );
+    assert!(
+        told.contains("note foreign-label trusted: deploy-prod is no label"),
+        "{told}"
+    );
+}

@@ -185,6 +185,7 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         repository,
         repository_allowed: true,
         host,
+        runner: None,
         earlier: Earlier::Unread,
         policy: when_failed(),
         delays: &[],

@@ -116,6 +116,35 @@ fn a_job_that_ended_while_it_waited_for_room_gets_no_machine() {
 }
 
 #[test]
+fn a_job_that_took_the_machine_of_one_like_it_has_its_own_launched_for_that_one() {
+    let waited = no_room(spot_claim(), at(5), at(0));
+    let robber = Job {
+        status: JobStatus::Completed,
+        runner_name: Some(reprise_model::ids::RunnerName::new(
+            "reprise--i-0123456789abcdef0--00000001",
+        )),
+        ..Queued::default().job
+    };
+    let robbed = Job {
+        id: reprise_model::ids::JobId(99),
+        runner_name: None,
+        ..Queued::default().job
+    };
+    assert_eq!(outlived(&waited, &[robber.clone(), robbed.clone()]), None);
+    let other_labels = Job {
+        labels: vec!["gpu".to_owned()],
+        ..robbed.clone()
+    };
+    let never_ran = Job {
+        runner_name: None,
+        ..robber.clone()
+    };
+    for jobs in [[robber, other_labels], [never_ran, robbed]] {
+        assert!(outlived(&waited, &jobs).is_some(), "{jobs:#?}");
+    }
+}
+
+#[test]
 fn github_is_asked_about_a_job_that_nothing_was_heard_of_for_long_or_that_was_tried_in_vain() {
     let mut case = Queued::default();
     case.job.created_at = Some(at(0));
