@@ -247,5 +247,6 @@ pub(crate) fn run() -> Run {
         head_branch: Some("main".to_owned()),
         created_at: at(0),
         run_started_at: Some(at(0)),
+        updated_at: Some(at(250)),
     }
 }

@@ -26,10 +26,6 @@ const BEGINS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 /// What GitHub says of a run past that age.
 const TOO_OLD: &str = "Unable to retry this workflow run because it was created over a month ago";
 
-/// How long after its end a job may be missing in the list of its run's jobs: it is there within
-/// seconds.
-const LISTED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
-
 /// What is said of a job past that.
 const NOT_LISTED: &str = "the list of its run's jobs does not have it";
 
@@ -244,12 +240,14 @@ fn judge_attempt(
     if is_looking(facts, jobs) {
         return RunStep::Wait(WaitReason::JobLooking);
     }
-    let Some(siblings) = watch::siblings_left_behind(entry, facts.run, jobs) else {
+    let is_final = watch::is_final(facts.run, now);
+    let Some(siblings) = watch::siblings_left_behind(entry, facts.run, jobs, is_final) else {
         return RunStep::Wait(WaitReason::RerunActive);
     };
     for (rerun, record) in siblings {
         ledger::track_sibling(entry, rerun, record);
     }
+    name_keys(entry, facts.run, jobs);
     if facts.run.conclusion != Some(Conclusion::Failure) {
         ledger::settle_failures(entry, &SettleReason::RunNotFailed, now);
     }
@@ -259,7 +257,8 @@ fn judge_attempt(
     let mut left_behind: Vec<(JobId, JobId)> = Vec::new();
     for (id, sight) in watch::look(entry, facts.run, jobs) {
         match sight {
-            Sight::Missing => is_complete = false,
+            Sight::NotListed if is_final => ledger::settle(entry, &[id], &not_listed(), now),
+            Sight::NotListed | Sight::NotEnded => is_complete = false,
             Sight::End(reason) => ledger::settle(entry, &[id], &reason, now),
             Sight::LeftBehind(new_id) => left_behind.push((id, new_id)),
         }
@@ -355,12 +354,15 @@ fn give_up_what_is_not_listed(entry: &mut RunEntry, jobs: &[Job], now: Timestamp
     let never: Vec<JobId> = ledger::awaiting(entry)
         .filter(|(id, job)| {
             let ended_at = job.execution.completed_at;
-            !is_listed(*id) && ended_at.is_some_and(|ended| now > after(ended, LISTED_WITHIN))
+            !is_listed(*id) && ended_at.is_some_and(|ended| watch::is_past_listing(ended, now))
         })
         .map(|(id, _)| id)
         .collect();
-    let reason = refusal(RefusalKind::NotFound, NOT_LISTED);
-    ledger::settle(entry, &never, &reason, now);
+    ledger::settle(entry, &never, &not_listed(), now);
+}
+
+fn not_listed() -> SettleReason {
+    refusal(RefusalKind::NotFound, NOT_LISTED)
 }
 
 fn has_ended(jobs: &[Job], id: JobId) -> bool {

@@ -331,6 +331,7 @@ impl World {
         }
         self.run.run_started_at = Some(self.now);
         self.now += secs(600);
+        self.run.updated_at = Some(self.now);
         self.causes = jobs
             .iter()
             .map(|job| (job.id, CancelCause::Unreadable))

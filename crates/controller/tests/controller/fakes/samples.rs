@@ -109,6 +109,7 @@ pub(crate) fn a_run(id: RunId, started: Timestamp) -> Run {
         head_branch: Some("main".to_owned()),
         created_at: started,
         run_started_at: Some(started),
+        updated_at: Some(started),
     }
 }
 

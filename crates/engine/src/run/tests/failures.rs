@@ -138,6 +138,19 @@ fn a_job_that_its_runs_list_lacks_for_an_hour_is_given_up() {
     assert!(is_refused(&world.reason(1), RefusalKind::NotFound));
 }
 
+#[test]
+fn a_job_that_the_next_attempt_does_not_have_is_given_up_after_an_hour() {
+    let mut world = World::with(&[job(1, "a"), job(2, "b")]);
+    world.retry_jobs(&[1], 0);
+    assert!(matches!(world.go(), RunStep::Ask(_)));
+    world.answer(RerunAnswer::Accepted);
+    world.next_attempt(vec![passed(12, "b")]);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::RerunActive));
+    world.now += secs(3_601);
+    assert_eq!(world.go(), RunStep::Done);
+    assert!(is_refused(&world.reason(1), RefusalKind::NotFound));
+}
+
 impl World {
     /// They failed, and their policy waits so many seconds.
     fn retry_jobs(&mut self, ids: &[u64], pause: i64) {

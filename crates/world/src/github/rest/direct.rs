@@ -263,6 +263,7 @@ fn client_run(run: &Run, attempt: &Attempt) -> ClientRun {
         head_branch: run.spec.head_branch.clone(),
         created_at: whole(run.created_at),
         run_started_at: Some(whole(attempt.started_at)),
+        updated_at: Some(whole(attempt.updated_at)),
     }
 }
 
