@@ -28,6 +28,7 @@ pub(crate) struct File {
     pub(crate) tags: Tags,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
+    pub(crate) failures: Failures,
     pub(crate) policy: Vec<Policy>,
     pub(crate) runners: BTreeMap<String, NamedRunner>,
     pub(crate) images: BTreeMap<String, Image>,
@@ -159,6 +160,38 @@ pub(crate) struct Retry {
     pub(crate) look_again_after: Option<SignedDuration>,
     pub(crate) on_demand_retries: Option<OnDemandRetries>,
     pub(crate) sweep_every: Option<SignedDuration>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Failures {
+    pub(crate) transient: Vec<FailurePattern>,
+    pub(crate) permanent: Vec<FailurePattern>,
+    pub(crate) harmless: Vec<FailurePattern>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FailurePattern {
+    pub(crate) patterns: Vec<String>,
+    #[serde(default)]
+    pub(crate) reach: Option<FailureReach>,
+    #[serde(default)]
+    pub(crate) except: Vec<String>,
+    #[serde(default)]
+    pub(crate) unless: Vec<String>,
+    #[serde(default)]
+    pub(crate) note: String,
+    #[serde(default)]
+    pub(crate) examples: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FailureReach {
+    Step,
+    End,
+    Error,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -21,6 +21,7 @@ use wildmatch::WildMatch;
 
 use crate::checker::Checker;
 use crate::error::{Problem, shown};
+use crate::failures;
 use crate::file::{self, File};
 use crate::policies::PolicyRule;
 use crate::{Config, LogFormat, Place, ReadFile, RegionConfig, Settings};
@@ -65,6 +66,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     let enabled = file.fleet.enabled.unwrap_or(true);
     let fleet = fleet::fleet(checker, file.fleet, choices);
     let policies = policies(checker, file.policy);
+    let failures = failures::failures(checker, file.failures);
     let runner_name = runner::name_pattern(checker, file.runner.name_pattern.clone());
     let runners = runner::runners(checker, file.runner, enabled, fleet.as_ref());
     let listen = listen(checker, file.http);
@@ -76,6 +78,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
         log_format: file.log.format.unwrap_or(LogFormat::Json),
         sweep_every,
         runners,
+        failures: failures?,
         settings: Settings {
             rules,
             repositories,
