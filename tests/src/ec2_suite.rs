@@ -41,6 +41,8 @@ pub struct Ec2Place {
     pub account: AccountId,
     /// The region.
     pub region: Region,
+    /// The role that leads into the account, where it is not the asker's own.
+    pub role_arn: Option<String>,
     /// A launch template's name.
     pub launch_template: String,
     /// The id of the same one.
@@ -62,6 +64,23 @@ pub async fn run(place: &Ec2Place) -> Result<()> {
     fleet.serves_the_others_beside_an_unknown_id().await
 }
 
+/// Where a role leads into the account of the instances: they are launched, seen and ended there, and the
+/// asker's own account has none of them.
+pub async fn elsewhere(place: &Ec2Place) -> Result<()> {
+    let fleet = Fleet::of(place).await;
+    let id = fleet
+        .launch(&fleet.request("elsewhere", Capacity::Spot, STACK))
+        .await?;
+    let view = fleet.seen(&id).await?;
+    ensure!(view.instance.account == place.account, "{view:?}");
+    ensure!(fleet.listed(STACK).await? == BTreeSet::from([id.clone()]));
+    let own = fleet.ask("DescribeInstances", &[]).await?;
+    ensure!(!own.contains(id.as_str()), "{id} is the asker's own: {own}");
+    fleet.end(&id).await?;
+    ensure!(fleet.listed(STACK).await?.is_empty(), "{id} lives on");
+    Ok(())
+}
+
 struct Fleet<'a> {
     place: &'a Ec2Place,
     ec2: Ec2,
@@ -73,7 +92,7 @@ impl<'a> Fleet<'a> {
         let settings = RegionSettings {
             region: place.region.clone(),
             account: place.account.clone(),
-            role_arn: None,
+            role_arn: place.role_arn.clone(),
         };
         Self {
             place,

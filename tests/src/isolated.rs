@@ -15,13 +15,14 @@ use tokio::process::Command;
 const PLACE: &str = "REPRISE_TEST_PLACE";
 
 /// Set by operators in their own shells; none of it may leak into a test.
-const FOREIGN: [&str; 7] = [
+const FOREIGN: [&str; 8] = [
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",
     "AWS_SESSION_TOKEN",
     "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_ENDPOINT_URL_EC2",
     "AWS_ENDPOINT_URL_SQS",
+    "AWS_ENDPOINT_URL_STS",
     "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
 ];
 

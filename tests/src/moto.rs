@@ -48,43 +48,78 @@ impl Moto {
 
     /// Makes a launch template and a subnet in each of two zones.
     pub async fn place(&self) -> Result<Ec2Place> {
+        self.place_of(&Owner {
+            account: AccountId::new(ACCOUNT),
+            role_arn: None,
+            key: "AKIAFAKETEST".to_owned(),
+        })
+        .await
+    }
+
+    /// The same in an account into which a role leads.
+    pub async fn place_elsewhere(&self, account: &str) -> Result<Ec2Place> {
+        let role_arn = format!("arn:aws:iam::{account}:role/reprise");
+        let key = raw_aws::assume_role(&self.url(), self.region.as_str(), &role_arn).await?;
+        self.place_of(&Owner {
+            account: AccountId::new(account),
+            role_arn: Some(role_arn),
+            key,
+        })
+        .await
+    }
+
+    async fn place_of(&self, owner: &Owner) -> Result<Ec2Place> {
         let data = [
             ("LaunchTemplateName", TEMPLATE),
             ("LaunchTemplateData.ImageId", "ami-0123456789abcdef0"),
             ("LaunchTemplateData.InstanceType", "m7i.large"),
         ];
-        let made = self.ask("CreateLaunchTemplate", &data).await?;
+        let made = self.ask(owner, "CreateLaunchTemplate", &data).await?;
         let vpc = self
-            .ask("CreateVpc", &[("CidrBlock", "10.0.0.0/16")])
+            .ask(owner, "CreateVpc", &[("CidrBlock", "10.0.0.0/16")])
             .await?;
         let vpc = raw_aws::element(&vpc, "vpcId")?;
         let subnets = vec![
-            self.subnet(vpc, "a", "10.0.0.0/20").await?,
-            self.subnet(vpc, "b", "10.0.16.0/20").await?,
+            self.subnet(owner, vpc, "a", "10.0.0.0/20").await?,
+            self.subnet(owner, vpc, "b", "10.0.16.0/20").await?,
         ];
         Ok(Ec2Place {
             endpoint: self.url(),
-            account: AccountId::new(ACCOUNT),
+            account: owner.account.clone(),
             region: self.region.clone(),
+            role_arn: owner.role_arn.clone(),
             launch_template: TEMPLATE.to_owned(),
             launch_template_id: raw_aws::element(&made, "launchTemplateId")?.to_owned(),
             subnets,
         })
     }
 
-    async fn subnet(&self, vpc: &str, zone: &str, block: &str) -> Result<String> {
+    async fn subnet(&self, owner: &Owner, vpc: &str, zone: &str, block: &str) -> Result<String> {
         let zone = format!("{}{zone}", self.region);
         let asked = [
             ("VpcId", vpc),
             ("CidrBlock", block),
             ("AvailabilityZone", zone.as_str()),
         ];
-        let made = self.ask("CreateSubnet", &asked).await?;
+        let made = self.ask(owner, "CreateSubnet", &asked).await?;
         let id = raw_aws::element(&made, "subnetId").context("no subnet was made")?;
         Ok(id.to_owned())
     }
 
-    async fn ask(&self, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
-        raw_aws::ec2(&self.url(), self.region.as_str(), action, parameters).await
+    async fn ask(
+        &self,
+        owner: &Owner,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String> {
+        let (url, region) = (self.url(), self.region.as_str());
+        raw_aws::ec2_as(&owner.key, &url, region, action, parameters).await
     }
+}
+
+/// Whose things are made.
+struct Owner {
+    account: AccountId,
+    role_arn: Option<String>,
+    key: String,
 }

@@ -7,8 +7,12 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// EC2's version of its Query protocol, unchanged since 2016.
-const EC2_VERSION: &str = "2016-11-15";
+/// EC2 and STS by their names in signatures, with the versions of their Query protocols.
+const EC2: (&str, &str) = ("ec2", "2016-11-15");
+const STS: (&str, &str) = ("sts", "2011-06-15");
+
+/// Who asks, unless it is said.
+const KEY: &str = "AKIAFAKETEST";
 
 /// An action of EC2; answers the XML.
 pub async fn ec2(
@@ -17,10 +21,38 @@ pub async fn ec2(
     action: &str,
     parameters: &[(&str, &str)],
 ) -> Result<String> {
-    let mut form = vec![("Action", action), ("Version", EC2_VERSION)];
+    ec2_as(KEY, endpoint, region, action, parameters).await
+}
+
+/// The same by the owner of this access key.
+pub async fn ec2_as(
+    key: &str,
+    endpoint: &str,
+    region: &str,
+    action: &str,
+    parameters: &[(&str, &str)],
+) -> Result<String> {
+    query(key, (endpoint, region), EC2, action, parameters).await
+}
+
+/// Takes a role on; answers the access key that comes with it.
+pub async fn assume_role(endpoint: &str, region: &str, role_arn: &str) -> Result<String> {
+    let role = [("RoleArn", role_arn), ("RoleSessionName", "test")];
+    let answer = query(KEY, (endpoint, region), STS, "AssumeRole", &role).await?;
+    Ok(element(&answer, "AccessKeyId")?.to_owned())
+}
+
+async fn query(
+    key: &str,
+    (endpoint, region): (&str, &str),
+    (service, version): (&str, &str),
+    action: &str,
+    parameters: &[(&str, &str)],
+) -> Result<String> {
+    let mut form = vec![("Action", action), ("Version", version)];
     form.extend(parameters);
     let request = Request::post(endpoint)
-        .header("authorization", authorization(region, "ec2"))
+        .header("authorization", authorization(key, region, service))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(serde_urlencoded::to_string(form)?)?;
     sent(action, request).await
@@ -62,7 +94,7 @@ async fn json(
     body: &Value,
 ) -> Result<Value> {
     let request = Request::post(endpoint)
-        .header("authorization", authorization(region, service))
+        .header("authorization", authorization(KEY, region, service))
         .header("content-type", "application/x-amz-json-1.0")
         .header("x-amz-target", format!("{target}.{action}"))
         .body(body.to_string())?;
@@ -71,10 +103,10 @@ async fn json(
 }
 
 /// Says who asks for which service. None of the servers knows the secret, so none checks it.
-fn authorization(region: &str, service: &str) -> String {
+fn authorization(key: &str, region: &str, service: &str) -> String {
     let signature = "0".repeat(64);
     format!(
-        "AWS4-HMAC-SHA256 Credential=AKIAFAKETEST/20260101/{region}/{service}/aws4_request, \
+        "AWS4-HMAC-SHA256 Credential={key}/20260101/{region}/{service}/aws4_request, \
          SignedHeaders=host, Signature={signature}"
     )
 }

@@ -39,7 +39,7 @@ pub struct RunnerPlace {
 
 /// Everything, on an empty table.
 pub async fn run(place: &RunnerPlace) -> Result<()> {
-    let table = RunnerTable::connect(&place.table, &place.region).await?;
+    let table = RunnerTable::connect(&place.table, &place.region, None).await?;
     let (reader, request) = (place.reader(&place.table)?, place.request());
     ensure!(
         reader.read(&request).await?.is_none(),
@@ -64,7 +64,7 @@ pub async fn run(place: &RunnerPlace) -> Result<()> {
 }
 
 async fn what_is_not_there(place: &RunnerPlace) -> Result<()> {
-    let missing = RunnerTable::connect("nowhere", &place.region).await;
+    let missing = RunnerTable::connect("nowhere", &place.region, None).await;
     let error = missing.err().context("there is no such table")?;
     let words = std::error::Error::source(&error).map(ToString::to_string);
     let words = words.unwrap_or_default();

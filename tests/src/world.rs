@@ -46,6 +46,7 @@ pub fn ec2_place(world: &RunningWorld) -> Ec2Place {
             endpoint: world.aws_url().to_owned(),
             account: settings.account.clone(),
             region: settings.region.clone(),
+            role_arn: None,
             launch_template: TEMPLATE.to_owned(),
             launch_template_id,
             subnets: settings.subnets.keys().cloned().collect(),

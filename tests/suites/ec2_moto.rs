@@ -16,6 +16,18 @@ async fn the_fleet_works_on_moto() -> Result<()> {
     isolated::run_again("the_fleet_works_on_moto", &moto.url(), &place).await
 }
 
+/// moto gives each account instances of its own, and the credentials of a role lead into the role's.
+#[tokio::test]
+async fn a_regions_role_is_taken_on_and_leads_into_its_account() -> Result<()> {
+    if let Some(place) = isolated::place::<Ec2Place>()? {
+        return ec2_suite::elsewhere(&place).await;
+    }
+    let moto = Moto::start().await?;
+    let place = moto.place_elsewhere("210987654321").await?;
+    let test = "a_regions_role_is_taken_on_and_leads_into_its_account";
+    isolated::run_again(test, &moto.url(), &place).await
+}
+
 /// moto keeps EC2's own answer to DescribeInstanceTypes.
 #[tokio::test]
 async fn the_simulated_ec2s_instance_types_are_real_ones() -> Result<()> {

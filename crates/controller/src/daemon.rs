@@ -97,10 +97,10 @@ async fn connect<C: Clock>(
     seed: u64,
 ) -> Result<Controller<Real<C>>> {
     let store = open_store(&config.store).await?;
-    let regions: Vec<RegionSettings> = config.regions.into_iter().map(region).collect();
+    let regions: Vec<RegionSettings> = config.regions.iter().map(region).collect();
     let cloud = Ec2::connect(&regions).await;
     let github = connect_github(config.github)?;
-    let runners = connect_runners(config.runners, &github).await?;
+    let runners = connect_runners(config.runners, &config.regions, &github).await?;
     let metrics = Metrics::new().context("failed to register the metrics")?;
     Ok(Controller::new(
         clock,
@@ -117,6 +117,7 @@ async fn connect<C: Clock>(
 
 async fn connect_runners(
     config: Option<RunnersConfig>,
+    roles: &[RegionConfig],
     github: &reprise_github::GitHub,
 ) -> Result<Option<RunnerDesk>> {
     let Some(config) = config else {
@@ -125,7 +126,10 @@ async fn connect_runners(
     let mut tables = BTreeMap::new();
     for region in &config.regions {
         let name = &config.table;
-        let table = RunnerTable::connect(name, region).await.with_context(|| {
+        let role = roles.iter().find(|one| one.region == *region);
+        let role = role.and_then(|one| one.role_arn.as_deref());
+        let table = RunnerTable::connect(name, region, role).await;
+        let table = table.with_context(|| {
             format!("failed to open the table {name} in {region}; see runner.table")
         })?;
         tables.insert(region.clone(), table);
@@ -156,11 +160,11 @@ async fn open_store(config: &StoreConfig) -> Result<AnyStore> {
     }
 }
 
-fn region(config: RegionConfig) -> RegionSettings {
+fn region(config: &RegionConfig) -> RegionSettings {
     RegionSettings {
-        region: config.region,
-        account: config.account,
-        role_arn: config.role_arn,
+        region: config.region.clone(),
+        account: config.account.clone(),
+        role_arn: config.role_arn.clone(),
     }
 }
 

@@ -204,6 +204,18 @@ impl<P: Ports> Pump<P> {
                 self.controller.metrics.message(source, "handed-back");
                 self.hide(&message, SignedDuration::ZERO).await;
             }
+            Err(WorkError::Port(error)) if error.is_throttled() => {
+                self.controller.metrics.message(source, "put-off");
+                // A limit is told by whoever keeps it; thousands of messages may meet the same one.
+                debug!(
+                    error = %chain(&error),
+                    queue = source,
+                    message.id = message.id,
+                    webhook.delivery = delivery(&message),
+                    "a message waits for its turn"
+                );
+                self.hand_back(&message, error.retry_after).await;
+            }
             Err(error @ (WorkError::Port(_) | WorkError::Store(_) | WorkError::Panicked(_))) => {
                 self.controller.metrics.message(source, "failed");
                 error!(

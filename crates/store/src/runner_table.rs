@@ -40,9 +40,17 @@ pub struct RunnerRow<'a> {
 impl RunnerTable {
     /// Connects to the table, and checks that it is there and that its rows do not last for ever.
     ///
-    /// Endpoint and credentials come from where every AWS program takes them.
-    pub async fn connect(table: &str, region: &Region) -> Result<Self, StoreError> {
-        let client = dynamo::client(region).await;
+    /// Endpoint and credentials come from where every AWS program takes them; with a role, these are
+    /// used to take it on.
+    pub async fn connect(
+        table: &str,
+        region: &Region,
+        role_arn: Option<&str>,
+    ) -> Result<Self, StoreError> {
+        let client = match role_arn {
+            Some(role_arn) => dynamo::client_as(region, role_arn).await,
+            None => dynamo::client(region).await,
+        };
         let table = Caller::new(table, region, SECTION);
         dynamo::check_expiry(&client, &table).await?;
         Ok(Self { client, table })

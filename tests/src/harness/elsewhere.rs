@@ -85,6 +85,11 @@ impl Bridge {
         Ok((bridge, change))
     }
 
+    /// moto's endpoint.
+    pub fn ec2_url(&self) -> String {
+        self.moto.url()
+    }
+
     /// Carries over what has happened since the last step.
     pub async fn step(&mut self, stage: &Stage) -> Result<()> {
         for outgoing in stage.with(|world, _| world.take_outgoing()) {

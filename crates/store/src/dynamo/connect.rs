@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::SharedCredentialsProvider;
 use aws_sdk_dynamodb::config::interceptors::InterceptorContext;
 use aws_sdk_dynamodb::config::retry::{ClassifyRetry, RetryAction};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
@@ -34,7 +36,34 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
+/// The session name that CloudTrail shows for an assumed role.
+const ROLE_SESSION: &str = "reprise";
+
 pub(crate) async fn client(region: &Region) -> Client {
+    of(&shared(region).await)
+}
+
+/// The same with this role instead of the program's own credentials.
+pub(crate) async fn client_as(region: &Region, role_arn: &str) -> Client {
+    let own = shared(region).await;
+    let role = AssumeRoleProvider::builder(role_arn)
+        .session_name(ROLE_SESSION)
+        .region(aws_config::Region::new(region.as_str().to_owned()))
+        .configure(&own)
+        .build()
+        .await;
+    let role = SharedCredentialsProvider::new(role);
+    of(&own.into_builder().credentials_provider(role).build())
+}
+
+fn of(shared: &SdkConfig) -> Client {
+    let config = aws_sdk_dynamodb::config::Builder::from(shared)
+        .retry_classifier(Collisions)
+        .build();
+    Client::from_conf(config)
+}
+
+async fn shared(region: &Region) -> SdkConfig {
     let retries = RetryConfig::standard()
         .with_max_attempts(ATTEMPTS)
         .with_initial_backoff(FIRST_BACKOFF)
@@ -45,18 +74,14 @@ pub(crate) async fn client(region: &Region) -> Client {
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
-    let shared = aws_config::defaults(BehaviorVersion::latest())
+    aws_config::defaults(BehaviorVersion::latest())
         .region(aws_config::Region::new(region.as_str().to_owned()))
         .retry_config(retries)
         .timeout_config(timeouts)
         // Bodies are small, and the time-outs above bound each call anyway.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .load()
-        .await;
-    let config = aws_sdk_dynamodb::config::Builder::from(&shared)
-        .retry_classifier(Collisions)
-        .build();
-    Client::from_conf(config)
+        .await
 }
 
 /// Two writes of one item at the same moment, one of them in a transaction: DynamoDB refuses one
