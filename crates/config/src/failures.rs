@@ -2,6 +2,7 @@
 //!
 //! Both are written in the same form. What counts where, and what wins, `reprise_engine::failure` says.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 use reprise_engine::failure::{
@@ -20,7 +21,6 @@ mod tests;
 const BUILT_IN: &str = include_str!("failures/table.toml");
 
 /// The tables by which failures are judged.
-#[derive(Debug)]
 pub struct Failures {
     configured: Option<Table>,
     built_in: &'static Table,
@@ -33,6 +33,14 @@ impl Failures {
             configured: self.configured.as_ref(),
             built_in: self.built_in,
         }
+    }
+}
+
+impl fmt::Debug for Failures {
+    /// The operator's rules alone: the built-in ones are the same everywhere.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rules = self.configured.iter().flat_map(Table::rules);
+        f.debug_list().entries(rules).finish()
     }
 }
 
@@ -54,7 +62,7 @@ pub fn built_in() -> Result<&'static Table, String> {
 
 pub(crate) fn failures(checker: &mut Checker<'_>, section: file::Failures) -> Option<Failures> {
     let built_in = checker.good(
-        "failures",
+        "failures.*",
         built_in().map_err(|problem| {
             format!("cannot be read, as the built-in table is wrong: {problem}")
         }),
@@ -113,11 +121,11 @@ fn wrong(checker: &mut Checker<'_>, places: &[Place], error: &TableError) {
             checker.wrong(&format!("failures.{list}"), problem);
         }
         TableError::TooMany => checker.wrong(
-            "failures",
+            "failures.*",
             format!("has {} entries; write {MOST_RULES} at most", places.len()),
         ),
         TableError::TooLarge => checker.wrong(
-            "failures",
+            "failures.*",
             "takes too much memory with all its patterns together; leave repetitions like {1,1000} out",
         ),
     }

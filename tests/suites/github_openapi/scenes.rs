@@ -289,7 +289,9 @@ fn a_host_is_lost(talk: &mut Talk) -> Result<()> {
 
 /// Logs are there once a job has ended, for as long as they are kept.
 fn logs(talk: &mut Talk) -> Result<()> {
-    let spec = spec(vec![job("build").fails_with("Build", "no space left on device")])?;
+    let spec = spec(vec![
+        job("build").fails_with("Build", "no space left on device"),
+    ])?;
     talk.push(spec);
     let build = talk.take()?;
     let path = format!("{ACTIONS}/jobs/{build}/logs");
