@@ -52,7 +52,7 @@ impl GitHub {
     }
 
     /// Answers a request to the store; `None` for one that is not meant for it.
-    pub(super) fn from_store(
+    pub(super) fn store_answer(
         &self,
         now: Timestamp,
         request: &Request<Vec<u8>>,

@@ -28,7 +28,7 @@ impl GitHub {
     /// Answers one REST request, after everything that GitHub did by itself until `now`.
     pub fn handle(&mut self, now: Timestamp, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         self.advance(now);
-        if let Some(answer) = self.from_store(now, request) {
+        if let Some(answer) = self.store_answer(now, request) {
             return answer;
         }
         let route = Route::of(request.method(), request.uri().path());
