@@ -36,6 +36,12 @@ pub struct Counts {
     pub claim_bytes: f64,
     /// Bytes of evidence and of the runs' records.
     pub evidence_bytes: f64,
+    /// Units of runners' configurations written, each once.
+    pub row_write_units: f64,
+    /// Units of instances' looks for theirs.
+    pub row_read_units: f64,
+    /// Bytes of these configurations with the rest of their rows.
+    pub row_bytes: f64,
 }
 
 /// What a replica does in an hour in which nothing happens.
@@ -55,16 +61,19 @@ pub const USUAL: Counts = Counts {
     webhooks: 247.0,
     ec2_events: 1.0,
     receives: 246.0,
-    deletes: 74.0,
+    deletes: 33.0,
     hidden: 12.0,
-    log_lines: 258.0,
-    log_bytes: 84_000.0,
-    write_units: 150.0,
-    index_units: 24.0,
-    read_units: 150.0,
-    query_units: 50.0,
-    claim_bytes: 41_000.0,
+    log_lines: 134.0,
+    log_bytes: 48_000.0,
+    write_units: 147.0,
+    index_units: 22.0,
+    read_units: 204.0,
+    query_units: 46.0,
+    claim_bytes: 43_500.0,
     evidence_bytes: 1_700.0,
+    row_write_units: 122.0,
+    row_read_units: 32.0,
+    row_bytes: 115_000.0,
 };
 
 /// An idle hour, measured likewise.
@@ -133,8 +142,10 @@ mod price {
     pub(super) const READ_UNITS: f64 = 0.125;
     /// A GB in a table for a month.
     pub(super) const TABLE: f64 = 0.25;
-    /// A GB of logs taken in.
-    pub(super) const LOGS_IN: f64 = 0.5;
+    /// A GB of logs taken in, by a log group of the class Infrequent Access.
+    pub(super) const LOGS_IN: f64 = 0.25;
+    /// The same by one of the class Standard.
+    pub(super) const LOGS_IN_STANDARD: f64 = 0.5;
     /// A GB of logs kept for a month.
     pub(super) const LOGS_KEPT: f64 = 0.03;
     /// A secret for a month.
@@ -164,9 +175,11 @@ const LINE_OVERHEAD: f64 = 26.0;
 /// What DynamoDB adds to each item.
 const ITEM_OVERHEAD: f64 = 100.0;
 
-/// Days for which a claim is kept, for which evidence is, and days of a month.
+/// Days for which a claim is kept, for which evidence is, and days of a month. A runner's row is of use for
+/// an hour; DynamoDB takes some days to delete what has expired.
 const CLAIM_DAYS: f64 = 7.0;
 const EVIDENCE_DAYS: f64 = 35.0;
+const ROW_DAYS: f64 = 2.0;
 const MONTH_DAYS: f64 = 30.0;
 
 /// A line of a sheet.
@@ -191,7 +204,7 @@ pub fn a_million_jobs(counts: &Counts) -> Vec<Line> {
     let requests = |what: &str, count: f64, price: f64| {
         line(what, format!("{:.2}", each(count)), each(count) * price)
     };
-    let logged = each(counts.log_bytes + LINE_OVERHEAD * counts.log_lines);
+    let logged = logged(counts);
     let sent = counts.webhooks + counts.ec2_events;
     vec![
         requests("API Gateway: webhooks", counts.webhooks, price::HTTP_API),
@@ -220,6 +233,16 @@ pub fn a_million_jobs(counts: &Counts) -> Vec<Line> {
             price::READ_UNITS,
         ),
         requests(
+            "DynamoDB: runners' rows written, units",
+            counts.row_write_units,
+            price::WRITE_UNITS,
+        ),
+        requests(
+            "DynamoDB: runners' rows read, units",
+            counts.row_read_units,
+            price::READ_UNITS,
+        ),
+        requests(
             "DynamoDB: looks at what is due, units",
             counts.query_units,
             price::READ_UNITS,
@@ -229,7 +252,11 @@ pub fn a_million_jobs(counts: &Counts) -> Vec<Line> {
             each(stored(counts)),
             price::TABLE,
         ),
-        gigabytes("CloudWatch Logs: taken in", logged, price::LOGS_IN),
+        gigabytes(
+            "CloudWatch Logs, Infrequent Access: taken in",
+            logged,
+            price::LOGS_IN,
+        ),
         gigabytes(
             "CloudWatch Logs: kept for 30 days",
             logged,
@@ -238,6 +265,20 @@ pub fn a_million_jobs(counts: &Counts) -> Vec<Line> {
         line("EventBridge: events of AWS services", "free", 0.0),
         line("KMS: keys that AWS owns", "free", 0.0),
     ]
+}
+
+/// What a million jobs cost more with a log group of the class Standard.
+pub fn with_standard_logs(counts: &Counts) -> Line {
+    gigabytes(
+        "a log group of the class Standard",
+        logged(counts),
+        price::LOGS_IN_STANDARD - price::LOGS_IN,
+    )
+}
+
+/// Bytes of the log, as CloudWatch reckons them.
+fn logged(counts: &Counts) -> f64 {
+    (counts.log_bytes + LINE_OVERHEAD * counts.log_lines) / counts.jobs
 }
 
 /// Bytes a job become GB a million.
@@ -249,12 +290,13 @@ fn gigabytes(what: &str, bytes: f64, price: f64) -> Line {
     )
 }
 
-/// Bytes that lie in the table at any time for the jobs of a month. Five claims of a hundred bytes
+/// Bytes that lie in the tables at any time for the jobs of a month. Five claims of a hundred bytes
 /// more or less do not show, so the overhead is reckoned once a claim.
 fn stored(counts: &Counts) -> f64 {
     let claims = counts.claim_bytes + counts.jobs * ITEM_OVERHEAD;
     let evidence = counts.evidence_bytes;
-    (claims * CLAIM_DAYS + evidence * EVIDENCE_DAYS) / MONTH_DAYS
+    let rows = counts.row_bytes + counts.jobs * ITEM_OVERHEAD;
+    (claims * CLAIM_DAYS + evidence * EVIDENCE_DAYS + rows * ROW_DAYS) / MONTH_DAYS
 }
 
 /// What is paid each month whether a job runs or not.
@@ -289,17 +331,20 @@ pub fn total(lines: &[Line]) -> f64 {
     lines.iter().map(|line| line.dollars).sum()
 }
 
+/// One line of a sheet as it stands in docs/cost.md.
+pub fn row(line: &Line) -> String {
+    let Line {
+        what,
+        count,
+        dollars,
+    } = line;
+    format!("| {what} | {count} | {dollars:.2} |\n")
+}
+
 /// A sheet as it stands in docs/cost.md.
 pub fn table(heading: &str, lines: &[Line]) -> String {
     let mut table = format!("| {heading} | count | dollars |\n| --- | ---: | ---: |\n");
-    for line in lines {
-        let Line {
-            what,
-            count,
-            dollars,
-        } = line;
-        table.push_str(&format!("| {what} | {count} | {dollars:.2} |\n"));
-    }
+    table.extend(lines.iter().map(row));
     table.push_str(&format!("| **together** | | **{:.2}** |\n", total(lines)));
     table
 }

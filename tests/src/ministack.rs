@@ -75,16 +75,7 @@ impl Ministack {
     /// Makes a runner table, with somebody to read it: nobody's credentials are checked.
     pub async fn runner_place(&self) -> Result<RunnerPlace> {
         let table = "suite-runners";
-        let made = json!({
-            "TableName": table,
-            "BillingMode": "PAY_PER_REQUEST",
-            "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
-            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
-        });
-        self.ask_dynamodb("CreateTable", &made).await?;
-        let expiry = json!({ "AttributeName": "ttl", "Enabled": true });
-        let expiry = json!({ "TableName": table, "TimeToLiveSpecification": expiry });
-        self.ask_dynamodb("UpdateTimeToLive", &expiry).await?;
+        self.runner_table(table).await?;
         Ok(RunnerPlace {
             url: self.url(),
             region: self.region.clone(),
@@ -93,6 +84,21 @@ impl Ministack {
             instance: "i-0123456789abcdef0".parse()?,
             credentials: ["ASIAFAKE", "fake-secret", "fake-token"].map(str::to_owned),
         })
+    }
+
+    /// Makes a runner table, as an installation does.
+    pub async fn runner_table(&self, name: &str) -> Result<()> {
+        let made = json!({
+            "TableName": name,
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+            "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+        });
+        self.ask_dynamodb("CreateTable", &made).await?;
+        let expiry = json!({ "AttributeName": "ttl", "Enabled": true });
+        let expiry = json!({ "TableName": name, "TimeToLiveSpecification": expiry });
+        self.ask_dynamodb("UpdateTimeToLive", &expiry).await?;
+        Ok(())
     }
 
     async fn ask_dynamodb(&self, action: &str, body: &Value) -> Result<Value> {

@@ -17,7 +17,7 @@ use reprise_model::ids::{AccountId, InstanceId, Region, RunnerName};
 use reprise_model::instance::Instance;
 use reprise_model::runner_config;
 use reprise_model::runner_row::RoleId;
-use reprise_store::{RunnerRow, RunnerTable};
+use reprise_store::{RunnerRow, RunnerRows, RunnerTable};
 use serde::{Deserialize, Serialize};
 
 /// Where the table is, and who reads it.
@@ -52,15 +52,74 @@ pub async fn run(place: &RunnerPlace) -> Result<()> {
             .chain((0..4_000).map(|n| (n % 256) as u8))
             .collect();
         let encoded = STANDARD.encode(config);
-        table
-            .put(place.row(&RunnerName::new(runner), runner_config::pack(&encoded)))
-            .await?;
+        let row = row(runner, runner_config::pack(&encoded));
+        let key = place.role.row_of(&place.instance);
+        written(&table, RunnerRows::from([(key, row)])).await?;
         let read = reader.read(&request).await?.context("no row")?;
         ensure!(read.runner.as_deref() == Some(runner), "{read:?}");
         ensure!(read.encoded.len() > 4_096, "{} bytes", read.encoded.len());
         ensure!(read.encoded == encoded, "not what was written");
     }
+    a_full_call(place, &table).await?;
     what_is_not_there(place).await
+}
+
+/// The key of a row that a table does not take.
+pub const STARVED: &str = "starved";
+
+/// One row of a call is never taken; the others are written.
+pub async fn one_row_fails(place: &RunnerPlace) -> Result<()> {
+    let table = RunnerTable::connect(&place.table, &place.region, None).await?;
+    let own = place.role.row_of(&place.instance);
+    let rows = [own.as_str(), STARVED, "zeta"];
+    let rows = rows.map(|key| (key.to_owned(), row("one", runner_config::pack("e30="))));
+    let written = table.put(RunnerRows::from(rows)).await;
+    let failed: Vec<&str> = written
+        .iter()
+        .filter_map(|(key, written)| written.is_err().then_some(key.as_str()))
+        .collect();
+    ensure!(failed == [STARVED], "{written:?}");
+    let error = written[STARVED].as_ref().err().context("written")?;
+    let words = std::error::Error::source(error).map(ToString::to_string);
+    let words = words.unwrap_or_default();
+    ensure!(words.contains("throttles the table"), "{words}");
+    let reader = place.reader(&place.table)?;
+    ensure!(reader.read(&place.request()).await?.is_some(), "no row");
+    Ok(())
+}
+
+/// As many rows as there may be, the reader's among them.
+async fn a_full_call(place: &RunnerPlace, table: &RunnerTable) -> Result<()> {
+    let others = (1..RunnerTable::ROWS).map(|number| format!("{}:other-{number}", place.role));
+    let keys = others.chain([place.role.row_of(&place.instance)]);
+    let rows: RunnerRows = keys
+        .map(|key| (key, row("third", runner_config::pack("e30="))))
+        .collect();
+    ensure!(rows.len() == RunnerTable::ROWS, "{} rows", rows.len());
+    written(table, rows).await?;
+    let reader = place.reader(&place.table)?;
+    let read = reader.read(&place.request()).await?.context("no row")?;
+    ensure!(read.runner.as_deref() == Some("third"), "{read:?}");
+    ensure!(read.encoded == "e30=", "not what was written");
+    written(table, RunnerRows::new()).await
+}
+
+async fn written(table: &RunnerTable, rows: RunnerRows) -> Result<()> {
+    let keys: Vec<String> = rows.keys().cloned().collect();
+    let written = table.put(rows).await;
+    let answered: Vec<String> = written.keys().cloned().collect();
+    ensure!(answered == keys, "{answered:?}");
+    let all: Result<Vec<()>, _> = written.into_values().collect();
+    all?;
+    Ok(())
+}
+
+fn row(runner: &str, config: Vec<u8>) -> RunnerRow {
+    RunnerRow {
+        config,
+        runner: RunnerName::new(runner),
+        expires_at: wall() + SignedDuration::from_hours(1),
+    }
 }
 
 async fn what_is_not_there(place: &RunnerPlace) -> Result<()> {
@@ -100,15 +159,6 @@ impl RunnerPlace {
                 expires_at: now + Duration::from_secs(3_600),
             },
             signed_at: now,
-        }
-    }
-
-    fn row<'a>(&self, runner: &'a RunnerName, config: Vec<u8>) -> RunnerRow<'a> {
-        RunnerRow {
-            key: self.role.row_of(&self.instance),
-            config,
-            runner,
-            expires_at: wall() + SignedDuration::from_hours(1),
         }
     }
 }

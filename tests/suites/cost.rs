@@ -5,9 +5,11 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use jiff::SignedDuration;
 use reprise_tests::cost::{self, IDLE, USUAL, are_as_written, is_done_as_often};
+use reprise_tests::harness::config::RUNNERS;
 use reprise_tests::harness::gate::Gate;
 use reprise_tests::harness::stage::{Setting, Stage};
 use reprise_tests::harness::{counting, ledger, workload};
+use reprise_world::machine::RunnerStart;
 use reprise_world::world::DeliveryMode;
 
 /// Calls are shared in the story's time, at whose pace a million jobs take 39 days. Round trips and
@@ -23,7 +25,11 @@ async fn counted(speed: f64) -> Result<(Stage, Arc<Gate>)> {
     let sqs = Gate::build().await?;
     let stage = Stage::set(Setting {
         speed,
-        world: |settings| settings.delivery = DeliveryMode::Elsewhere,
+        world: |settings| {
+            settings.delivery = DeliveryMode::Elsewhere;
+            settings.machines.runner = RunnerStart::JustInTime;
+        },
+        config: RUNNERS,
         places: {
             let sqs = Arc::clone(&sqs);
             Box::new(move |places| sqs.stand_before(&mut places.sqs_url))
@@ -107,6 +113,7 @@ fn the_sheet_says_what_the_counts_and_the_prices_come_to() -> Result<()> {
     let tables = [
         cost::table("a million jobs", &cost::a_million_jobs(&USUAL)),
         cost::table("a month", &cost::a_month(&IDLE)),
+        cost::row(&cost::with_standard_logs(&USUAL)),
     ];
     let missing: Vec<&str> = tables
         .iter()

@@ -4,9 +4,11 @@ use anyhow::{Result, ensure};
 use jiff::SignedDuration;
 use reprise_tests::cost::{IDLE, USUAL, are_as_written, is_done_as_often};
 use reprise_tests::harness::afar::Afar;
+use reprise_tests::harness::config::RUNNERS;
 use reprise_tests::harness::stage::{Setting, Stage};
-use reprise_tests::harness::units::{Units, units};
+use reprise_tests::harness::units::{Units, runner_units, units};
 use reprise_tests::harness::{counting, workload};
+use reprise_world::machine::RunnerStart;
 use reprise_world::world::DeliveryMode;
 
 const SPEED: f64 = 10.0;
@@ -14,7 +16,11 @@ const SPEED: f64 = 10.0;
 async fn set(afar: &Afar, speed: f64) -> Result<Stage> {
     Stage::set(Setting {
         speed,
-        world: |settings| settings.delivery = DeliveryMode::Elsewhere,
+        world: |settings| {
+            settings.delivery = DeliveryMode::Elsewhere;
+            settings.machines.runner = RunnerStart::JustInTime;
+        },
+        config: RUNNERS,
         places: afar.places(),
         ..Setting::default()
     })
@@ -28,7 +34,8 @@ async fn the_usual_mix_takes_the_units_of_the_cost_sheet() -> Result<()> {
     let controller = stage.controller().await?;
     counting::play(&stage, &workload::usual()?).await?;
     controller.terminate().await?;
-    let units = units(&afar.gate().passed());
+    let passed = afar.gate().passed();
+    let (units, runners) = (units(&passed), runner_units(&passed));
     let (claims, rest) = bytes(&units);
     are_as_written(&[
         (
@@ -41,10 +48,25 @@ async fn the_usual_mix_takes_the_units_of_the_cost_sheet() -> Result<()> {
             units.index_units as f64,
             USUAL.index_units,
         ),
-        ("units of reads", units.read_units as f64, USUAL.read_units),
+        ("units of reads", units.read_units, USUAL.read_units),
         ("units of looks", units.query_units, USUAL.query_units),
         ("bytes of claims", claims, USUAL.claim_bytes),
         ("bytes of evidence", rest, USUAL.evidence_bytes),
+        (
+            "units of runners' rows written",
+            runners.write_units as f64,
+            USUAL.row_write_units,
+        ),
+        (
+            "units of runners' rows read",
+            runners.read_units,
+            USUAL.row_read_units,
+        ),
+        (
+            "bytes of runners' rows",
+            runners.bytes as f64,
+            USUAL.row_bytes,
+        ),
     ])
 }
 

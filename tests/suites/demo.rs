@@ -34,6 +34,28 @@ const TWO_INTERRUPTED: &[&str] = &[
     "acme/mobile ios 2 on-demand success",
 ];
 
+const MATRIX: &[&str] = &[
+    "acme/checkout unit-tests 1 spot success",
+    "acme/checkout e2e-shards (0) 1 spot success",
+    "acme/checkout e2e-shards (1) 1 spot interrupted, failure",
+    "acme/checkout e2e-shards (1) 2 on-demand success",
+];
+const MIXED: &[&str] = &[
+    "acme/search build 1 spot interrupted, failure",
+    "acme/search contract 1 spot failure",
+    "acme/search build 2 on-demand success",
+];
+const SUPERSEDED: &[&str] = &[
+    "acme/maps tiles 1 spot interrupted, failure",
+    "acme/maps docs 1 spot success",
+    "acme/maps tiles 1 spot success",
+    "acme/maps docs 1 spot success",
+];
+const HOST_DIED: &[&str] = &[
+    "acme/search index 1 spot failure",
+    "acme/search index 2 on-demand success",
+];
+
 fn demo(arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(reprise()?);
     command
@@ -64,6 +86,10 @@ async fn every_scenario_ends_as_it_says_and_shows_it_in_its_table() -> Result<()
         ("opted-out", OPTED_OUT),
         ("real-failure", REAL_FAILURE),
         ("two-interrupted", TWO_INTERRUPTED),
+        ("matrix", MATRIX),
+        ("mixed", MIXED),
+        ("superseded", SUPERSEDED),
+        ("host-died", HOST_DIED),
     ];
     // They mostly wait, so side by side they take little longer than one.
     let mut stories = JoinSet::new();
@@ -110,7 +136,8 @@ fn explains(row: &[String]) -> Result<()> {
     let wanted = match (job.as_str(), attempt.as_str(), what.as_str()) {
         (_, "2", _) => "on-demand: every attempt above 1 is; it passed",
         ("preview", _, _) => "it was interrupted, and its policy is retry=false",
-        (_, _, "interrupted, failure") => "re-run by Reprise",
+        ("tiles", _, "interrupted, failure") => "a newer run took its place",
+        (_, _, "interrupted, failure") | ("index", _, _) => "re-run by Reprise",
         (_, _, "failure") => "it failed and nothing shows that EC2 took its instance",
         _ => "it passed",
     };
@@ -194,6 +221,10 @@ async fn the_list_names_every_scenario_with_what_it_shows() -> Result<()> {
         "opted-out",
         "real-failure",
         "two-interrupted",
+        "matrix",
+        "mixed",
+        "superseded",
+        "host-died",
     ];
     ensure!(names == wanted, "{told}");
     ensure!(

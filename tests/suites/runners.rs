@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use reprise_agent::RunnerTable as _;
 use reprise_agent::runner_row::RowFailure;
 use reprise_model::ids::Repository;
+use reprise_tests::harness::config::RUNNERS;
 use reprise_tests::harness::stage::{Setting, Stage};
 use reprise_tests::harness::story::{Story, interrupted, on_spot, passes};
 use reprise_tests::runner_suite::{self, RunnerPlace};
@@ -14,13 +15,6 @@ use reprise_world::machine::RunnerStart;
 use reprise_world::scenario::{JobExpectation, Scenario};
 use reprise_world::world::WorldSettings;
 
-/// What a controller is told, for the world's table and role.
-const CONFIG: &str = r#"
-[runner]
-table = "reprise-runners"
-role_id = "AROAFAKEFAKEFAKEFAKE0"
-"#;
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_runner_table_works_in_the_simulated_dynamodb() -> Result<()> {
     if let Some(place) = isolated::place::<RunnerPlace>()? {
@@ -29,6 +23,19 @@ async fn the_runner_table_works_in_the_simulated_dynamodb() -> Result<()> {
     let world = world::start().await?;
     let [place, _] = world::runner_places(&world)?;
     let test = "the_runner_table_works_in_the_simulated_dynamodb";
+    isolated::run_again(test, world.aws_url(), &place).await
+}
+
+/// DynamoDB has no throughput for one row of a call, however often it is asked.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_the_table_never_takes_fails_alone() -> Result<()> {
+    if let Some(place) = isolated::place::<RunnerPlace>()? {
+        return runner_suite::one_row_fails(&place).await;
+    }
+    let world = world::start().await?;
+    let [place, _] = world::runner_places(&world)?;
+    world.with(|world, _| world.runner_table_mut().starve(runner_suite::STARVED));
+    let test = "a_row_that_the_table_never_takes_fails_alone";
     isolated::run_again(test, world.aws_url(), &place).await
 }
 
@@ -59,7 +66,7 @@ fn just_in_time(world: &mut WorldSettings) {
 async fn stage(world: fn(&mut WorldSettings)) -> Result<Stage> {
     Stage::set(Setting {
         world,
-        config: CONFIG,
+        config: RUNNERS,
         ..Setting::default()
     })
     .await
@@ -104,8 +111,14 @@ async fn each_instance_starts_the_runner_that_was_handed_over_to_it() -> Result<
     );
     stage.with(|world, _| {
         let requests = world.runner_table().requests();
-        let written = requests.get("PutItem").copied().unwrap_or_default();
-        ensure!(written == launches, "{requests:?}: one write an instance");
+        let calls = |action: &str| requests.get(action).copied().unwrap_or_default();
+        // The two jobs of the push share a call; the one that comes back has its own.
+        ensure!(calls("BatchWriteItem") == 2, "{requests:?}");
+        ensure!(calls("GetItem") >= launches, "{requests:?}");
+        ensure!(
+            world.runner_table().keys().count() == 3,
+            "a row an instance"
+        );
         let labels = world.settings().tags.labels();
         let tagged = |id| {
             world
@@ -119,6 +132,32 @@ async fn each_instance_starts_the_runner_that_was_handed_over_to_it() -> Result<
         );
         Ok(())
     })
+}
+
+/// Rows that the table's throughput is too small for are written a moment later.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_the_table_leaves_for_later_come_all_the_same() -> Result<()> {
+    let stage = stage(just_in_time).await?;
+    let controller = stage.controller().await?;
+    stage.with(|world, _| world.runner_table_mut().throttle(3));
+    let scenario = story()?;
+    stage.play(&scenario);
+    stage.ends_well(&scenario).await?;
+    let launched = controller.decisions("launched")?;
+    controller.terminate().await?;
+    ensure!(stage.launches() == 3, "{} launches", stage.launches());
+    ensure!(
+        asked(&stage, "new runner") == 3,
+        "{}: no runner is made twice",
+        asked(&stage, "new runner")
+    );
+    // Who looks for the runner of a job finds it.
+    let named = launched.iter().filter_map(|line| {
+        let (runner, instance) = (line["runner.name"].as_str()?, line["instance.id"].as_str()?);
+        runner.contains(instance).then_some(())
+    });
+    ensure!(named.count() == 3, "{launched:#?}");
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,22 +15,22 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 /// The form of one batcher's batches.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Shape {
+pub struct Shape {
     /// How many different keys one call takes.
-    pub(crate) most: usize,
+    pub most: usize,
     /// How long the first request of a batch waits for company.
-    pub(crate) window: Duration,
+    pub window: Duration,
     /// How many calls run at once.
-    pub(crate) in_flight: usize,
+    pub in_flight: usize,
 }
 
 /// The call ended without an answer for this key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Unanswered;
+pub struct Unanswered;
 
 /// Hands requests to the collecting task; a clone hands them to the same one.
 #[derive(Debug)]
-pub(crate) struct Batcher<K, V> {
+pub struct Batcher<K, V> {
     requests: mpsc::UnboundedSender<Request<K, V>>,
 }
 
@@ -57,7 +57,7 @@ where
     V: Clone + Send + 'static,
 {
     /// Starts the collecting task on the current runtime; it ends when the last clone is dropped.
-    pub(crate) fn new<C, F>(shape: Shape, call: C) -> Self
+    pub fn new<C, F>(shape: Shape, call: C) -> Self
     where
         C: Fn(Vec<K>) -> F + Send + 'static,
         F: Future<Output = BTreeMap<K, V>> + Send + 'static,
@@ -66,7 +66,7 @@ where
     }
 
     /// The same, and from the moment that `hurry` says so nothing waits for company.
-    pub(crate) fn until_hurried<C, F>(shape: Shape, hurry: watch::Receiver<bool>, call: C) -> Self
+    pub fn until_hurried<C, F>(shape: Shape, hurry: watch::Receiver<bool>, call: C) -> Self
     where
         C: Fn(Vec<K>) -> F + Send + 'static,
         F: Future<Output = BTreeMap<K, V>> + Send + 'static,
@@ -89,10 +89,7 @@ where
     }
 
     /// Hands in a request at once and answers when its batch does.
-    pub(crate) fn ask(
-        &self,
-        key: K,
-    ) -> impl Future<Output = Result<V, Unanswered>> + Send + use<K, V> {
+    pub fn ask(&self, key: K) -> impl Future<Output = Result<V, Unanswered>> + Send + use<K, V> {
         let (answer, answered) = oneshot::channel();
         // A closed inbox drops the request and with it `answer`, which the caller sees below.
         let _ = self.requests.send(Request { key, answer });

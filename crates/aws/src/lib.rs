@@ -14,6 +14,7 @@ mod ec2;
 mod error;
 mod sqs;
 
+pub use batcher::{Batcher, Shape, Unanswered};
 pub use connect::RegionSettings;
 pub use ec2::{Ec2, Image, ImageQuery, LaunchRequest, LaunchTemplate, RootVolume, launch_fault};
 pub use error::{CallError, Ec2Error, FailureKind, SqsError};

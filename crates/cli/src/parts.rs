@@ -62,6 +62,9 @@ pub(crate) async fn controller(arguments: ControllerArguments) -> Result<()> {
     let clock = arguments.clock.clock()?;
     // The transport waits by the wall's time, and means the story's.
     config.queues.delete_window = clock.real_duration(config.queues.delete_window);
+    if let Some(runners) = &mut config.runners {
+        runners.hand_over_window = clock.real_duration(runners.hand_over_window);
+    }
     daemon::run(
         config,
         clock,

@@ -120,6 +120,8 @@ pub struct RunnersConfig {
     pub group: String,
     /// Where jobs work.
     pub work_folder: String,
+    /// How long a configuration waits for others to share the call that hands it over.
+    pub hand_over_window: jiff::SignedDuration,
 }
 
 /// The queues.

@@ -45,7 +45,7 @@ fn the_least_configuration_gets_the_documented_defaults() {
     assert_eq!(config.github.base_url, "https://api.github.com");
     assert_eq!(config.listen.to_string(), "127.0.0.1:9464");
     assert_eq!((config.queues.pollers, config.queues.at_once), (1, 1_000));
-    assert_eq!(config.queues.delete_window.as_secs(), 5);
+    assert_eq!(config.queues.delete_window.as_secs(), 20);
     assert_eq!(config.queues.region.as_str(), "eu-west-1");
     assert_eq!(config.sweep_every, jiff::SignedDuration::from_secs(60));
     assert_eq!(config.store, sqlite("reprise.db"));

@@ -1,5 +1,6 @@
 //! The real SQS, EC2 and GitHub behind the ports.
 
+mod rows;
 mod runners;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -12,7 +12,7 @@ use tracing::warn;
 use crate::breakers::run_breakers;
 use crate::clock::Clock;
 use crate::context::Controller;
-use crate::ports::Ports;
+use crate::ports::{Ports, Runners};
 use crate::pump::Pump;
 use crate::shutdown::Drain;
 use crate::sweep::run_sweeps;
@@ -47,10 +47,19 @@ impl<P: Ports> Loops<P> {
             controller.health.silent(pump.source.as_str());
             loops.spawn(pump.run(pollers));
         }
+        loops.spawn(hurry_at_the_end(Arc::clone(&controller)));
         loops.spawn(run_due(Arc::clone(&controller)));
         loops.spawn(run_breakers(Arc::clone(&controller)));
         loops.spawn(run_sweeps(controller, sweep_every));
         loops
+    }
+}
+
+/// Launches under way at the end are waited for, so that their runners wait for nobody.
+async fn hurry_at_the_end<P: Ports>(controller: Arc<Controller<P>>) {
+    controller.draining.begun().await;
+    if let Some(runners) = &controller.runners {
+        runners.hurry();
     }
 }
 

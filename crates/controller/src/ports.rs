@@ -311,13 +311,17 @@ pub trait Runners: Send + Sync + 'static {
         order: &RunnerOrder,
     ) -> impl Future<Output = Result<MadeRunner, RunnerTrouble>> + Send;
 
-    /// Leaves a runner's configuration for its instance, in the place of an earlier one.
+    /// Leaves a runner's configuration for its instance, in the place of an earlier one. It may wait a
+    /// moment for others to share its call.
     fn hand_over(
         &self,
         order: &RunnerOrder,
         made: &MadeRunner,
         expires_at: Timestamp,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+
+    /// From now on none waits for others.
+    fn hurry(&self);
 
     /// Takes a runner that will never start out of GitHub.
     fn remove(
@@ -400,6 +404,10 @@ impl Runners for NoRunners {
         _: &MadeRunner,
         _: Timestamp,
     ) -> Result<(), PortError> {
+        match *self {}
+    }
+
+    fn hurry(&self) {
         match *self {}
     }
 

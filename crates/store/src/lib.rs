@@ -25,5 +25,5 @@ pub use contract::{Change, DueKey, DueList, Expect, Store, StoreError, Version, 
 pub use dynamo::{DynamoError, DynamoStore};
 pub use format::FORMAT;
 pub use lease::{Fence, HolderId, LeaseName};
-pub use runner_table::{RunnerRow, RunnerTable};
+pub use runner_table::{RowWritten, RunnerRow, RunnerRows, RunnerTable};
 pub use sqlite::{OpenError, SqliteStore};

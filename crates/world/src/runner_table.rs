@@ -1,13 +1,13 @@
 //! A small DynamoDB: one table, through which instances get their runner's configuration.
 //!
-//! Items by their key alone: GetItem, PutItem and DescribeTimeToLive, in the JSON protocol,
-//! with DynamoDB's errors. No conditions, expressions or returned values; a request that asks for one
-//! is refused rather than half obeyed. An item is gone once its time to live has come, where the real
-//! table takes up to some days.
+//! Items by their key alone: GetItem, BatchWriteItem of new items and DescribeTimeToLive, in the JSON
+//! protocol, with DynamoDB's errors and limits. No conditions, expressions or returned values; a request
+//! that asks for one is refused rather than half obeyed. An item is gone once its time to live has come,
+//! where the real table takes up to some days. A read that may be stale is as fresh as any other.
 //!
 //! Invariant: an instance's credentials reach the item whose key is its own `aws:userid`, and no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -27,11 +27,15 @@ pub(crate) const TARGET: &str = "DynamoDB_20120810.";
 /// The largest item, names and values together.
 const LARGEST_ITEM: usize = 400 * 1024;
 
+/// The most items of one call, and what they may come to together.
+const MOST_ITEMS: usize = 25;
+const LARGEST_BATCH: usize = 16 * 1024 * 1024;
+
 /// The parameters that are understood; all others change the meaning of a call.
 const PARAMETERS: [&str; 5] = [
     "TableName",
     "Key",
-    "Item",
+    "RequestItems",
     "ConsistentRead",
     "ReturnConsumedCapacity",
 ];
@@ -46,6 +50,10 @@ pub struct RunnerTable {
     items: BTreeMap<String, Item>,
     requests: BTreeMap<String, u64>,
     served: u64,
+    /// So many items are yet to be left unwritten.
+    throttled: u32,
+    /// Items with these keys are never written.
+    starved: BTreeSet<String>,
 }
 
 /// Why a call is refused.
@@ -57,6 +65,8 @@ enum Refusal {
     Invalid(String),
     #[error("The action {0} is not known")]
     UnknownOperation(String),
+    #[error("The level of configured provisioned throughput for the table was exceeded.")]
+    Throttled,
     #[error("Missing Authentication Token")]
     Unsigned,
     #[error("The security token included in the request is invalid.")]
@@ -75,10 +85,24 @@ enum Refusal {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Asked {
+    #[serde(default)]
     table_name: String,
     #[serde(default)]
     key: Item,
     #[serde(default)]
+    request_items: BTreeMap<String, Vec<WriteRequest>>,
+}
+
+/// One of a batch. Whoever wants to have an item deleted is not understood.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct WriteRequest {
+    put_request: PutRequest,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct PutRequest {
     item: Item,
 }
 
@@ -91,7 +115,14 @@ impl RunnerTable {
             items: BTreeMap::new(),
             requests: BTreeMap::new(),
             served: 0,
+            throttled: 0,
+            starved: BTreeSet::new(),
         }
+    }
+
+    /// The next so many items that are to be written are not, each once: for want of throughput.
+    pub fn throttle(&mut self, items: u32) {
+        self.throttled = items;
     }
 
     /// The role whose instances read it.
@@ -121,6 +152,11 @@ impl RunnerTable {
         &self.requests
     }
 
+    /// There is never throughput for this item, as where its partition is hot.
+    pub fn starve(&mut self, key: impl Into<String>) {
+        self.starved.insert(key.into());
+    }
+
     /// Answers one request of an SDK or of an agent.
     pub(crate) fn handle(
         &mut self,
@@ -142,20 +178,21 @@ impl RunnerTable {
         let action = action(request);
         *self.requests.entry(action.clone()).or_default() += 1;
         let asked = read(request.body())?;
-        if asked.table_name != self.name {
+        let named = asked.request_items.keys().map(String::as_str);
+        if !named
+            .chain([&*asked.table_name])
+            .any(|one| one == self.name)
+        {
             return Err(Refusal::NoSuchTable);
         }
-        let key = match action.as_str() {
-            "PutItem" => key_of(&asked.item),
-            _ => key_of(&asked.key),
-        };
+        let key = key_of(&asked.key);
         self.admit(ec2, &caller, &action, key.as_deref().ok())?;
         match action.as_str() {
             "GetItem" => Ok(match self.items.get(&key?) {
                 Some(item) => json!({ "Item": item }),
                 None => json!({}),
             }),
-            "PutItem" => self.put(key?, asked.item),
+            "BatchWriteItem" => self.write(asked.request_items),
             "DescribeTimeToLive" => Ok(json!({ "TimeToLiveDescription": {
                 "AttributeName": EXPIRES,
                 "TimeToLiveStatus": "ENABLED",
@@ -196,14 +233,34 @@ impl RunnerTable {
         }
     }
 
-    fn put(&mut self, key: String, item: Item) -> Result<Value, Refusal> {
-        let size = Value::Object(item.clone()).to_string().len();
-        if size > LARGEST_ITEM {
-            let message = "Item size has exceeded the maximum allowed size";
-            return Err(Refusal::Invalid(message.to_owned()));
+    /// All of it is looked at before anything is written. Where there is throughput for none of the items,
+    /// the call fails; where there is for some, the others come back.
+    fn write(&mut self, asked: BTreeMap<String, Vec<WriteRequest>>) -> Result<Value, Refusal> {
+        if asked.keys().any(|table| *table != self.name) {
+            return Err(Refusal::NoSuchTable);
         }
-        self.items.insert(key, item);
-        Ok(json!({}))
+        let items = asked.into_values().flatten();
+        let items: Vec<Item> = items.map(|one| one.put_request.item).collect();
+        let (mut left, mut keyed): (Vec<_>, Vec<_>) = batch(items)?
+            .into_iter()
+            .partition(|(key, _)| self.starved.contains(key));
+        let throttled = usize::try_from(self.throttled).unwrap_or(usize::MAX);
+        let late = keyed.split_off(keyed.len().saturating_sub(throttled));
+        self.throttled -= u32::try_from(late.len()).unwrap_or(self.throttled);
+        left.extend(late);
+        if keyed.is_empty() {
+            return Err(Refusal::Throttled);
+        }
+        self.items.extend(keyed);
+        let left: Vec<Value> = left
+            .into_iter()
+            .map(|(_, item)| json!({ "PutRequest": { "Item": item } }))
+            .collect();
+        let unprocessed = match left.is_empty() {
+            true => json!({}),
+            false => json!({ &self.name: left }),
+        };
+        Ok(json!({ "UnprocessedItems": unprocessed }))
     }
 
     fn expire(&mut self, now: Timestamp) {
@@ -219,6 +276,9 @@ impl Refusal {
             Self::NoSuchTable => "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
             Self::Invalid(_) => "com.amazon.coral.validate#ValidationException",
             Self::UnknownOperation(_) => "com.amazon.coral.service#UnknownOperationException",
+            Self::Throttled => {
+                "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"
+            }
             Self::Unsigned => "com.amazon.coral.service#MissingAuthenticationTokenException",
             Self::UnknownSigner => "com.amazon.coral.service#UnrecognizedClientException",
             Self::Denied { .. } => "com.amazon.coral.service#AccessDeniedException",
@@ -232,6 +292,7 @@ impl Refusal {
             Self::NoSuchTable
             | Self::Invalid(_)
             | Self::UnknownOperation(_)
+            | Self::Throttled
             | Self::Unsigned
             | Self::UnknownSigner => "message",
         };
@@ -283,6 +344,32 @@ fn key_of(item: &Item) -> Result<String, Refusal> {
             "The provided key element does not match the schema".to_owned(),
         )),
     }
+}
+
+/// The items of a batch by their keys, in the order in which they were asked for.
+fn batch(items: Vec<Item>) -> Result<Vec<(String, Item)>, Refusal> {
+    let invalid = |words: &str| Err(Refusal::Invalid(words.to_owned()));
+    if items.is_empty() || items.len() > MOST_ITEMS {
+        return invalid("Member must have length between 1 and 25");
+    }
+    let sizes = items.iter().map(size);
+    if sizes.clone().any(|size| size > LARGEST_ITEM) {
+        return invalid("Item size has exceeded the maximum allowed size");
+    }
+    if sizes.sum::<usize>() > LARGEST_BATCH {
+        return invalid("Request size has exceeded the maximum allowed size");
+    }
+    let keyed = items.into_iter().map(|item| Ok((key_of(&item)?, item)));
+    let keyed: Vec<(String, Item)> = keyed.collect::<Result<_, Refusal>>()?;
+    let keys: BTreeSet<&String> = keyed.iter().map(|(key, _)| key).collect();
+    if keys.len() < keyed.len() {
+        return invalid("Provided list of item keys contains duplicates");
+    }
+    Ok(keyed)
+}
+
+fn size(item: &Item) -> usize {
+    Value::Object(item.clone()).to_string().len()
 }
 
 fn expiry(item: &Item) -> Option<i64> {

@@ -13,7 +13,7 @@ use reprise_model::tags::TagKeys;
 use serde_json::json;
 
 use crate::ec2::{Call, CreateFleet, FleetConfig, FleetOverride, FleetTarget, TemplateRef};
-use crate::github::{self, AppKeys};
+use crate::github::{self, AppKeys, Run};
 use crate::invariants::is_quiet;
 use crate::machine::Activity;
 use crate::scenario::Scenario;
@@ -214,18 +214,28 @@ fn interrupted(world: &World) -> Vec<(RunId, Vec<JobId>)> {
     let done = world
         .github()
         .runs()
-        .filter(|run| !run.is_active() && run.current().number.is_first());
+        .filter(|run| !run.is_active() && run.current().number.is_first())
+        .filter(|run| !is_superseded(world, run));
     let wanted = done.map(|run| {
         let failed = run.current().jobs.values().filter(|job| {
             let runner = job.runner.as_ref().map(|runner| runner.name.as_str());
             let machine = runner.and_then(|runner| world.machine_of_runner(runner));
             job.conclusion != Some(Conclusion::Success)
-                && machine.is_some_and(|machine| machine.notice_at.is_some())
+                && machine.is_some_and(|machine| !machine.signs.is_empty())
                 && !job.labels.iter().any(|label| label.contains("retry=false"))
         });
         (run.id, failed.map(|job| job.id).collect::<Vec<_>>())
     });
     wanted.filter(|(_, jobs)| !jobs.is_empty()).collect()
+}
+
+fn is_superseded(world: &World, run: &Run) -> bool {
+    let mut others = world.github().runs();
+    others.any(|other| {
+        other.id > run.id
+            && other.workflow == run.workflow
+            && other.spec.head_branch == run.spec.head_branch
+    })
 }
 
 fn terminate_done(world: &mut World, now: Timestamp) {

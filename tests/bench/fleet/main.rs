@@ -29,7 +29,7 @@ struct Arguments {
     /// How many events are in the queue.
     #[arg(long, default_value_t = 20_000)]
     events: usize,
-    /// How many messages are held at once.
+    /// How many jobs have failed at once.
     #[arg(long, default_value_t = 10_000)]
     held: usize,
     /// Which SQS the events come from.
@@ -58,7 +58,7 @@ enum Load {
     Alone,
     /// A full queue of `completed` events.
     Events,
-    /// Messages held while their jobs are looked at.
+    /// Jobs that failed at once, and are looked at in turn.
     Held,
 }
 
@@ -95,7 +95,10 @@ fn heading(load: Load, arguments: &Arguments) -> String {
         Load::Alike => launches::Load::Alike.heading().to_owned(),
         Load::Alone => launches::Load::Alone.heading().to_owned(),
         Load::Events => format!("{} `completed` events in the queue", arguments.events),
-        Load::Held => format!("{} jobs looked at, their messages held", arguments.held),
+        Load::Held => format!(
+            "{} jobs that failed at once, looked at in turn",
+            arguments.held
+        ),
     }
 }
 

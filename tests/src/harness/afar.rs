@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use super::chaos::Left;
-use super::config::{Ledger, Places};
+use super::config::{Ledger, Places, RUNNER_TABLE};
 use super::gate::Gate;
 use crate::ministack::Ministack;
 use crate::raw_aws;
@@ -33,7 +33,7 @@ pub struct Afar {
 
 impl Afar {
     /// Starts them for a story of this speed, with queues that bury a message after so many
-    /// receives, and an empty ledger.
+    /// receives, an empty ledger and an empty runner table.
     pub async fn start(speed: f64, receives: u32) -> Result<Self> {
         let ministack = Ministack::start().await?;
         let afar = Self {
@@ -46,6 +46,7 @@ impl Afar {
             afar.set_queue(place, speed, receives).await?;
         }
         afar.make_table().await?;
+        afar.ministack.runner_table(RUNNER_TABLE).await?;
         Ok(afar)
     }
 
@@ -61,8 +62,8 @@ impl Afar {
             places.webhooks_dead = webhooks.dead_letters_url;
             places.ec2_events = ec2_events.queue_url;
             places.ec2_events_dead = ec2_events.dead_letters_url;
+            places.dynamodb_url = url;
             places.ledger = Ledger::DynamoDb {
-                url,
                 table: TABLE.to_owned(),
             };
         })

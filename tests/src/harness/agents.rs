@@ -11,6 +11,7 @@ use reprise_world::server::{HostEvent, RunningWorld, runner_address};
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
+use super::config::Places;
 use super::program::{part, reprise, spawn_into};
 
 /// Starts and ends agents for as long as it lives.
@@ -20,14 +21,14 @@ pub struct Agents {
 }
 
 impl Agents {
-    /// Follows the world's hosts. `ec2_url` is where agents set their tag.
-    pub fn follow(world: &RunningWorld, ec2_url: &str, folder: &Path) -> Self {
+    /// Follows the world's hosts. `places` say where agents set their tag and find their runners.
+    pub fn follow(world: &RunningWorld, places: &Places, folder: &Path) -> Self {
         let mut hosts = world.hosts();
         let mut office = Office {
             clock: world.clock(),
-            ec2_url: ec2_url.to_owned(),
+            ec2_url: places.ec2_url.clone(),
             region: world.with(|world, _| world.settings().region.to_string()),
-            runners: Runners::of(world),
+            runners: Runners::of(world, places),
             folder: folder.to_owned(),
             agents: BTreeMap::new(),
         };
@@ -99,12 +100,12 @@ impl Office {
 
 impl Runners {
     /// `None` where machines bring their runners along.
-    fn of(world: &RunningWorld) -> Option<Self> {
+    fn of(world: &RunningWorld, places: &Places) -> Option<Self> {
         let settings = world.with(|world, _| world.settings().clone());
         match settings.machines.runner {
             RunnerStart::BroughtAlong => None,
             RunnerStart::JustInTime => Some(Self {
-                dynamodb_url: world.aws_url().to_owned(),
+                dynamodb_url: places.dynamodb_url.clone(),
                 table: settings.runner_table,
                 role: settings.runner_role.to_string(),
                 github_url: world.github_url().to_owned(),

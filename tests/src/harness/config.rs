@@ -10,6 +10,16 @@ use reprise_world::world::Queue;
 /// The world's webhook secret. Nobody else knows this world, so it need not be one.
 pub const WEBHOOK_SECRET: &str = "fake-webhook-secret-of-the-tests";
 
+/// The table of runners' configurations, as the world's settings name it.
+pub const RUNNER_TABLE: &str = "reprise-runners";
+
+/// What a controller is told, for the world's runner table and its instances' role.
+pub const RUNNERS: &str = r#"
+[runner]
+table = "reprise-runners"
+role_id = "AROAFAKEFAKEFAKEFAKE0"
+"#;
+
 /// Where the ledger is kept that all controllers of a stage share.
 #[derive(Debug, Clone)]
 pub enum Ledger {
@@ -17,8 +27,6 @@ pub enum Ledger {
     Sqlite,
     /// In a table of DynamoDB.
     DynamoDb {
-        /// The endpoint.
-        url: String,
         /// The table.
         table: String,
     },
@@ -35,6 +43,8 @@ pub struct Places {
     pub ec2_url: String,
     /// SQS's endpoint.
     pub sqs_url: String,
+    /// DynamoDB's endpoint, for controllers and instances.
+    pub dynamodb_url: String,
     /// The queue of webhooks.
     pub webhooks: String,
     /// Its dead letters.
@@ -63,7 +73,7 @@ impl Ledger {
     fn text(&self, folder: &Path) -> String {
         match self {
             Self::Sqlite => format!("path = \"{}\"", ledger_file(folder).display()),
-            Self::DynamoDb { table, .. } => format!("kind = \"dynamodb\"\ntable = \"{table}\""),
+            Self::DynamoDb { table } => format!("kind = \"dynamodb\"\ntable = \"{table}\""),
         }
     }
 }
@@ -86,6 +96,7 @@ impl Places {
                 app_id: settings.github.app_id,
                 ec2_url: world.aws_url().to_owned(),
                 sqs_url: world.aws_url().to_owned(),
+                dynamodb_url: world.aws_url().to_owned(),
                 webhooks,
                 webhooks_dead,
                 ec2_events,

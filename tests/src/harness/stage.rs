@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::agents::Agents;
-use super::config::{self, Ledger, Places, WEBHOOK_SECRET};
+use super::config::{self, Places, WEBHOOK_SECRET};
 use super::controller::{Controller, end_of, lines};
 use super::messages::{self, Letter};
 use super::program::part;
@@ -103,7 +103,7 @@ impl Stage {
         (setting.places)(&mut places);
         places.write(folder.path(), setting.config)?;
         let agents = match setting.hosts {
-            Hosts::WithAgents => Some(Agents::follow(&world, &places.ec2_url, folder.path())),
+            Hosts::WithAgents => Some(Agents::follow(&world, &places, folder.path())),
             Hosts::Bare => None,
         };
         Ok(Self {
@@ -146,15 +146,12 @@ impl Stage {
             .args(["--seed", &number.to_string()])
             .env("AWS_ENDPOINT_URL_EC2", &self.places.ec2_url)
             .env("AWS_ENDPOINT_URL_SQS", &self.places.sqs_url)
-            .env("AWS_ENDPOINT_URL_DYNAMODB", self.world.aws_url())
+            .env("AWS_ENDPOINT_URL_DYNAMODB", &self.places.dynamodb_url)
             .env("AWS_REGION", self.places.region.as_str())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_ACCESS_KEY_ID", "AKIAFAKETESTFAKETEST")
             .env("AWS_SECRET_ACCESS_KEY", "fake-secret-key-of-the-tests")
             .envs(self.variables.iter().copied());
-        if let Ledger::DynamoDb { url, .. } = &self.places.ledger {
-            command.env("AWS_ENDPOINT_URL_DYNAMODB", url);
-        }
         Controller::spawn(command, &self.log(number))
     }
 

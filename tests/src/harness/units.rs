@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::config::RUNNER_TABLE;
 use super::gate::Passed;
 
 const WRITE_UNIT: usize = 1_024;
@@ -17,7 +18,7 @@ const READ_UNIT: usize = 4_096;
 /// What an entry of the index of due work takes, keys and all.
 const INDEX_ENTRY: usize = 200;
 
-/// What passed to one table.
+/// What passed to the ledger's table.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Units {
     /// Requests that write records, also those whose condition failed.
@@ -28,10 +29,10 @@ pub struct Units {
     pub write_units: u64,
     /// Units of the index.
     pub index_units: u64,
-    /// Requests that read a record, and units; each is read with strong consistency.
+    /// Requests that read a record, and units.
     pub reads: u64,
     /// See there.
-    pub read_units: u64,
+    pub read_units: f64,
     /// Looks at the index, and units.
     pub queries: u64,
     /// See there.
@@ -43,15 +44,74 @@ pub struct Units {
     due: BTreeMap<String, String>,
 }
 
-/// Everything that passed to DynamoDB.
+/// What passed to the runner table.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RunnerUnits {
+    /// Requests that write rows.
+    pub calls: u64,
+    /// Rows written.
+    pub rows: u64,
+    /// Units of rows written.
+    pub write_units: u64,
+    /// Their bytes.
+    pub bytes: usize,
+    /// Reads by instances, and units.
+    pub reads: u64,
+    /// See there.
+    pub read_units: f64,
+}
+
+/// Everything that passed to the ledger in DynamoDB.
 pub fn units(passed: &[Passed]) -> Units {
     let mut units = Units::default();
-    for one in passed {
-        if let Some(action) = one.what.strip_prefix("DynamoDB_20120810.") {
-            units.count(action, one);
-        }
+    for (action, one) in to_dynamodb(passed).filter(|(_, one)| !is_for_runners(one)) {
+        units.count(action, one);
     }
     units
+}
+
+/// Everything that passed to the runner table.
+pub fn runner_units(passed: &[Passed]) -> RunnerUnits {
+    let mut units = RunnerUnits::default();
+    for (action, one) in to_dynamodb(passed).filter(|(_, one)| is_for_runners(one)) {
+        units.count(action, one);
+    }
+    units
+}
+
+fn to_dynamodb(passed: &[Passed]) -> impl Iterator<Item = (&str, &Passed)> {
+    passed
+        .iter()
+        .filter_map(|one| Some((one.what.strip_prefix("DynamoDB_20120810.")?, one)))
+}
+
+/// A call that writes rows names the table beside them.
+fn is_for_runners(passed: &Passed) -> bool {
+    passed.asked["TableName"] == RUNNER_TABLE
+        || passed.asked["RequestItems"][RUNNER_TABLE].is_array()
+}
+
+impl RunnerUnits {
+    fn count(&mut self, action: &str, passed: &Passed) {
+        match action {
+            "BatchWriteItem" => {
+                self.calls += 1;
+                let rows = passed.asked["RequestItems"][RUNNER_TABLE].as_array();
+                for row in rows.into_iter().flatten() {
+                    let size = item_size(&row["PutRequest"]["Item"]);
+                    self.rows += 1;
+                    self.bytes += size;
+                    self.write_units += begun(size, WRITE_UNIT);
+                }
+            }
+            "GetItem" => {
+                self.reads += 1;
+                self.read_units += read_units(passed);
+            }
+            // The look at the table itself at a start costs nothing.
+            _ => {}
+        }
+    }
 }
 
 impl Units {
@@ -70,8 +130,7 @@ impl Units {
             }
             "GetItem" => {
                 self.reads += 1;
-                let size = passed.answered["Item"].to_string().len();
-                self.read_units += begun(size, READ_UNIT);
+                self.read_units += read_units(passed);
             }
             "Query" => {
                 self.queries += 1;
@@ -129,6 +188,22 @@ impl Units {
     }
 }
 
+/// A read that may be stale costs half.
+fn read_units(passed: &Passed) -> f64 {
+    let whole = begun(item_size(&passed.answered["Item"]), READ_UNIT) as f64;
+    match passed.asked["ConsistentRead"].as_bool() {
+        Some(true) => whole,
+        Some(false) | None => whole / 2.0,
+    }
+}
+
+/// Names and values of all attributes of a whole item.
+fn item_size(item: &Value) -> usize {
+    let attributes = item.as_object().into_iter().flatten();
+    let sizes = attributes.filter_map(|(name, value)| Some(name.len() + bytes(value)?));
+    sizes.sum()
+}
+
 fn begun(size: usize, unit: usize) -> u64 {
     size.div_ceil(unit).max(1) as u64
 }
@@ -147,9 +222,11 @@ fn size(key: &str, update: &Value) -> usize {
     key.len() + constant + written.sum::<usize>()
 }
 
-/// A text takes its bytes, a number one for two digits and one more.
+/// A text takes its bytes, a number one for two digits and one more, and bytes, which are spelled in
+/// base64, themselves.
 fn bytes(value: &Value) -> Option<usize> {
     let text = value["S"].as_str().map(str::len);
     let number = value["N"].as_str().map(|digits| digits.len() / 2 + 1);
-    text.or(number)
+    let binary = value["B"].as_str().map(|spelled| spelled.len() / 4 * 3);
+    text.or(number).or(binary)
 }

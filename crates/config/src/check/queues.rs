@@ -25,12 +25,13 @@ const AT_ONCE: usize = 1_000;
 
 /// What a deletion waits for company: ten messages are deleted for the price of one. Their outcomes
 /// are durable already; one that is seen again because the process died meanwhile changes nothing.
-/// In five seconds a quiet organisation's messages come together, and a message is still hidden by
-/// its queue's own setting, 30 seconds by default, so that the wait costs no call to hide it longer.
-const DELETE_WINDOW: SignedDuration = SignedDuration::from_secs(5);
+/// In 20 seconds the messages of a few jobs a minute come together. A message is hidden for 30 seconds by
+/// its queue's own setting; it is dealt with within five or hidden anew, so that it is deleted after 25 at
+/// the latest, without a call to hide it longer.
+const DELETE_WINDOW: SignedDuration = SignedDuration::from_secs(20);
 
-/// From here on most messages would have to be hidden for longer, which is a call again.
-const MOST_DELETE_WINDOW: SignedDuration = SignedDuration::from_secs(10);
+/// From here on messages would have to be hidden for longer, which is a call again.
+const MOST_DELETE_WINDOW: SignedDuration = SignedDuration::from_secs(20);
 
 /// SQS lets so many messages of a queue be in flight.
 const MOST_AT_ONCE: usize = 120_000;

@@ -1,5 +1,6 @@
 //! `[runner]`: how runners are called, and how new instances get theirs.
 
+use jiff::SignedDuration;
 use reprise_engine::offer::RegionOffer;
 use reprise_model::ids::Region;
 use reprise_model::runner_name::RunnerNamePattern;
@@ -19,6 +20,11 @@ const DEFAULT_GROUP: &str = "Default";
 
 /// Where the runner's own program works unless told otherwise.
 const DEFAULT_FOLDER: &str = "_work";
+
+/// What a configuration waits for others: up to 25 rows are written by one call. An instance boots for
+/// longer than that before it asks for its own, so nobody waits for it; the message of its job, which is
+/// held meanwhile, has to be hidden anew only after five seconds.
+const HAND_OVER_WINDOW: SignedDuration = SignedDuration::from_millis(1_500);
 
 pub(super) fn name_pattern(
     checker: &mut Checker<'_>,
@@ -92,6 +98,7 @@ pub(super) fn runners(
         role_id: role_id?,
         group,
         work_folder,
+        hand_over_window: HAND_OVER_WINDOW,
     })
 }
 

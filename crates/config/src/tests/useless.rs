@@ -89,7 +89,7 @@ fn a_number_or_time_with_which_nothing_would_happen_is_a_mistake() {
         &retry("sweep_every = \"9999999999999999999h\""),
         &with("queues", "pollers = 101"),
         &with("queues", "at_once = 9223372036854775807"),
-        &with("queues", "delete_window = \"11s\""),
+        &with("queues", "delete_window = \"21s\""),
         &with("queues", "delete_window = \"-1ms\""),
     ]));
     good(&with("queues", "delete_window = \"0s\""), &[]);

@@ -1,6 +1,7 @@
 //! Runners for new instances: GitHub's just-in-time configurations, handed over in a DynamoDB table.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use reprise_config::RunnersConfig;
@@ -8,9 +9,11 @@ use reprise_engine::strays::ListedRunner;
 use reprise_github::{GitHub, JitError, JitOrder, RunnerRemoval, RunnerScope};
 use reprise_model::ids::{Region, Repository, RunnerId};
 use reprise_model::runner_config;
-use reprise_store::{RunnerRow, RunnerTable, StoreError};
+use reprise_store::{RunnerRow, RunnerTable};
 use secrecy::ExposeSecret;
+use tokio::sync::watch;
 
+use super::rows::Rows;
 use super::{github, passing};
 use crate::ports::{
     MadeRunner, PortError, PortErrorKind, RunnerOrder, RunnerTrouble, Runners, RunnersPlace,
@@ -30,8 +33,9 @@ struct NoTable(Region);
 #[derive(Debug)]
 pub struct RunnerDesk {
     github: GitHub,
-    tables: BTreeMap<Region, RunnerTable>,
+    tables: BTreeMap<Region, Rows>,
     config: RunnersConfig,
+    hurried: watch::Sender<bool>,
 }
 
 impl RunnerDesk {
@@ -41,10 +45,17 @@ impl RunnerDesk {
         tables: BTreeMap<Region, RunnerTable>,
         config: RunnersConfig,
     ) -> Self {
+        let hurried = watch::Sender::new(false);
+        let window = Duration::try_from(config.hand_over_window).unwrap_or_default();
+        let rows = |table| Rows::of(table, window, hurried.subscribe());
+        let tables = tables.into_iter();
         Self {
             github,
-            tables,
+            tables: tables
+                .map(|(region, table)| (region, rows(table)))
+                .collect(),
             config,
+            hurried,
         }
     }
 
@@ -85,14 +96,18 @@ impl Runners for RunnerDesk {
         let Some(table) = self.tables.get(&order.region) else {
             return Err(passing(HAND_OVER, NoTable(order.region.clone())));
         };
+        let key = self.config.role_id.row_of(&order.instance);
         let row = RunnerRow {
-            key: self.config.role_id.row_of(&order.instance),
             config: made.config.clone(),
-            runner: &order.name,
+            runner: order.name.clone(),
             expires_at,
         };
-        let put = table.put(row).await;
-        put.map_err(|error: StoreError| passing(HAND_OVER, error))
+        let put = table.put(key, row).await;
+        put.map_err(|error| passing(HAND_OVER, error))
+    }
+
+    fn hurry(&self) {
+        self.hurried.send_replace(true);
     }
 
     async fn remove(&self, order: &RunnerOrder, made: &MadeRunner) -> Result<(), PortError> {

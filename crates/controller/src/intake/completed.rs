@@ -86,16 +86,20 @@ impl<P: Ports> Controller<P> {
                 if let Some(instance) = ran_on.filter(|_| has_evidence)
                     && self.explain(job, &instance, &evidence).await?
                 {
-                    self.settled(repository, job, &reason);
+                    self.settled(repository, job, &reason, None);
                 }
                 if reason != SettleReason::Succeeded {
                     self.wake_run(repository, job).await?;
                 }
-                if let Some(instance) = &end {
-                    self.end(instance, EndReason::JobEnded).await?;
+                match &end {
+                    Some(instance) if has_evidence => {
+                        self.end(instance, EndReason::JobEnded).await?;
+                    }
+                    Some(instance) => self.end_with_job(instance).await?,
+                    None => {}
                 }
                 if !has_evidence {
-                    self.settled(repository, job, &reason);
+                    self.settled(repository, job, &reason, end.as_ref());
                 }
                 Ok(Outcome::Settled(reason))
             }
@@ -177,9 +181,21 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
+    /// Ends the instance of a job that is settled in the same breath, whose line names it for people.
+    async fn end_with_job(&self, instance: &Instance) -> Result<(), WorkError> {
+        self.terminate_for(instance, EndReason::JobEnded).await?;
+        debug!(
+            target: "reprise::decision",
+            decision = "terminate",
+            instance.id = %instance.id,
+            reason = EndReason::JobEnded.as_str(),
+            "an instance is terminated with its job"
+        );
+        Ok(())
+    }
+
     pub(crate) async fn end(&self, instance: &Instance, why: EndReason) -> Result<(), WorkError> {
-        self.terminate_in_turn(instance).await?;
-        self.metrics.terminated(why.as_str());
+        self.terminate_for(instance, why).await?;
         info!(
             target: "reprise::decision",
             decision = "terminate",
@@ -192,7 +208,19 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    pub(crate) fn settled(&self, repository: &Repository, job: &Job, reason: &SettleReason) {
+    async fn terminate_for(&self, instance: &Instance, why: EndReason) -> Result<(), WorkError> {
+        self.terminate_in_turn(instance).await?;
+        self.metrics.terminated(why.as_str());
+        Ok(())
+    }
+
+    fn settled(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        reason: &SettleReason,
+        ended: Option<&Instance>,
+    ) {
         self.metrics.verdict(reason.as_str());
         info!(
             target: "reprise::decision",
@@ -202,6 +230,7 @@ impl<P: Ports> Controller<P> {
             run.attempt = %job.run_attempt,
             job.id = %job.id,
             job.name,
+            instance.ended = ended.map(|ended| tracing::field::display(&ended.id)),
             reason = reason.as_str(),
             detail = %reason,
             "a job is settled"

@@ -234,13 +234,31 @@ impl<P: Ports> Controller<P> {
 
 fn told_claimed(claim: &LaunchClaim, expect: Expect) {
     match expect {
-        Expect::Absent => wanted(claim),
+        Expect::Absent => waits(claim),
         Expect::At(_) => taken_over(claim),
     }
 }
 
-/// Tells that a claim was written.
+/// Tells that a claim was written whose machine is asked for at once. What EC2 answers is told for
+/// people.
 pub(crate) fn wanted(claim: &LaunchClaim) {
+    debug!(
+        target: "reprise::decision",
+        decision = "launch",
+        repository = %claim.key.repository,
+        run.id = %claim.run_id,
+        run.attempt = %claim.attempt,
+        job.id = %claim.key.job_id,
+        job.name = claim.job_name,
+        runner.labels = claim.runner_labels.join(" "),
+        capacity = %claim.spec.capacity,
+        reason = claim.why.as_str(),
+        "a machine is asked for, for a queued job"
+    );
+}
+
+/// Tells that a claim was written whose machine is asked for later.
+fn waits(claim: &LaunchClaim) {
     info!(
         target: "reprise::decision",
         decision = "launch",

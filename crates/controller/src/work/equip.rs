@@ -11,7 +11,7 @@ use reprise_engine::backoff::after;
 use reprise_model::ids::{InstanceId, RunnerName};
 use reprise_model::ledger::{LaunchAnswer, LaunchClaim};
 use reprise_model::runner_row::{LIVES_FOR, runner_name};
-use tracing::{debug, info};
+use tracing::debug;
 
 use crate::context::Controller;
 use crate::logging::chain;
@@ -24,6 +24,13 @@ const NAMES: u32 = 3;
 /// When to come again where GitHub is busy and names no time.
 const BUSY: SignedDuration = SignedDuration::from_secs(60);
 
+/// EC2's answer, and the runner whose configuration waits for the instance.
+pub(super) struct Equipped {
+    pub(super) answer: LaunchAnswer,
+    /// `None` where there is no instance, or it brings its runner along.
+    pub(super) runner: Option<RunnerName>,
+}
+
 impl<P: Ports> Controller<P> {
     /// EC2's answer, once the instance has what its runner starts with.
     ///
@@ -33,22 +40,26 @@ impl<P: Ports> Controller<P> {
         &self,
         claim: &LaunchClaim,
         answer: LaunchAnswer,
-    ) -> Result<LaunchAnswer, PutOff> {
+    ) -> Result<Equipped, PutOff> {
+        let without = |answer| Equipped {
+            answer,
+            runner: None,
+        };
         let (Some(runners), LaunchAnswer::Launched { instance, .. }) = (&self.runners, &answer)
         else {
-            return Ok(answer);
+            return Ok(without(answer));
         };
         match self.equip(runners, claim, instance).await {
-            Ok(runner) => {
-                handed_over(claim, instance, &runner);
-                Ok(answer)
-            }
+            Ok(runner) => Ok(Equipped {
+                answer,
+                runner: Some(runner),
+            }),
             Err(error) if error.is_throttled() => Err(PutOff {
                 until: after(self.now(), error.retry_after.unwrap_or(BUSY)),
             }),
-            Err(error) => Ok(LaunchAnswer::Unclear {
+            Err(error) => Ok(without(LaunchAnswer::Unclear {
                 message: format!("{instance} has no runner: {}", chain(&error)),
-            }),
+            })),
         }
     }
 
@@ -98,20 +109,4 @@ impl<P: Ports> Controller<P> {
         }
         handed_over
     }
-}
-
-fn handed_over(claim: &LaunchClaim, instance: &InstanceId, runner: &RunnerName) {
-    info!(
-        target: "reprise::decision",
-        decision = "runner-handed-over",
-        repository = %claim.key.repository,
-        run.id = %claim.run_id,
-        run.attempt = %claim.attempt,
-        job.id = %claim.key.job_id,
-        job.name = claim.job_name,
-        instance.id = %instance,
-        runner.name = %runner,
-        reason = "launched",
-        "a runner's configuration waits for its instance"
-    );
 }

@@ -10,6 +10,7 @@ use reprise_engine::backoff::Jitter;
 use reprise_engine::pace::Errand;
 use reprise_engine::{due, fleet, launch, mutant, no_machine};
 use reprise_model::breaker::LeftOut;
+use reprise_model::ids::RunnerName;
 use reprise_model::instance::Capacity;
 use reprise_model::job::Job;
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchAnswer, LaunchClaim};
@@ -22,6 +23,7 @@ use crate::crowd::Seat;
 use crate::intake::LedBy;
 use crate::pace::PutOff;
 use crate::ports::{LaunchOrder, Ports};
+use crate::work::equip::Equipped;
 
 impl<P: Ports> Controller<P> {
     /// A claim that is due: a launch that was tried in vain, one that brought an instance whose job may
@@ -164,7 +166,7 @@ impl<P: Ports> Controller<P> {
             | LaunchAnswer::Unclear { .. } => (heard.at, heard.jitter),
         };
         match self.equipped(&claim, answer).await {
-            Ok(answer) => self.answered(claim, answer, at, jitter),
+            Ok(equipped) => self.answered(claim, equipped, at, jitter),
             Err(put_off) => self.launch_later(claim, put_off),
         }
     }
@@ -172,23 +174,27 @@ impl<P: Ports> Controller<P> {
     fn answered(
         &self,
         claim: LaunchClaim,
-        answer: LaunchAnswer,
+        Equipped { answer, runner }: Equipped,
         at: Timestamp,
         jitter: Jitter,
     ) -> LaunchClaim {
         let capacity = claim.spec.capacity.as_str();
         self.metrics.launch(capacity, answer_word(&answer));
-        log_answer(&claim, &answer);
+        log_answer(&claim, &answer, runner.as_ref());
         launch::answered(claim, answer, at, jitter, &self.settings.rules)
     }
 
     /// The claim of a launch that is not to be asked for now.
     fn launch_later(&self, claim: LaunchClaim, PutOff { until }: PutOff) -> LaunchClaim {
-        debug!(
+        info!(
             target: "reprise::decision",
             decision = "launch-put-off",
             reason = "no-turn",
+            repository = %claim.key.repository,
+            run.id = %claim.run_id,
+            run.attempt = %claim.attempt,
             job.id = %claim.key.job_id,
+            job.name = claim.job_name,
             due_at = %until,
             "a machine cannot be had now within the limits of EC2 and GitHub; it is asked for later"
         );
@@ -259,7 +265,7 @@ fn answer_word(answer: &LaunchAnswer) -> &'static str {
     }
 }
 
-fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
+fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer, runner: Option<&RunnerName>) {
     match answer {
         LaunchAnswer::Launched { instance, capacity } => info!(
             target: "reprise::decision",
@@ -270,6 +276,7 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
             job.id = %claim.key.job_id,
             job.name = claim.job_name,
             instance.id = %instance,
+            runner.name = runner.map(tracing::field::display),
             %capacity,
             reason = claim.why.as_str(),
             "an instance is on its way"
@@ -287,11 +294,14 @@ fn log_answer(claim: &LaunchClaim, answer: &LaunchAnswer) {
                 "a launch goes on"
             );
             warn!(
-            repository = %claim.key.repository,
-            job.id = %claim.key.job_id,
-            capacity = %claim.spec.capacity,
-            ?answer,
-            "a launch brought no instance"
+                repository = %claim.key.repository,
+                run.id = %claim.run_id,
+                run.attempt = %claim.attempt,
+                job.id = %claim.key.job_id,
+                job.name = claim.job_name,
+                capacity = %claim.spec.capacity,
+                ?answer,
+                "a launch brought no instance"
             );
         }
     }

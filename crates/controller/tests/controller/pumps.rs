@@ -166,10 +166,10 @@ async fn a_message_whose_deletion_takes_longer_than_its_queue_hides_it_is_not_de
 #[tokio::test(start_paused = true)]
 async fn a_deletion_that_waits_for_company_is_not_paid_for_by_a_renewal() {
     let house = House::new();
-    house.webhooks.gather_deletions(Duration::from_secs(5));
+    house.webhooks.gather_deletions(Duration::from_secs(20));
     let controller = house.start();
     house.send_job(JobAction::Queued, &queued(1, "build"));
-    house.pass(4).await;
+    house.pass(19).await;
     assert_eq!(house.webhooks.receives(), 1);
     house.pass(2).await;
     assert!(house.webhooks.is_empty());

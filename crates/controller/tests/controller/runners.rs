@@ -100,6 +100,16 @@ async fn a_runner_that_could_not_be_handed_over_is_taken_back_and_another_is_mad
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_runner_waits_for_others_when_the_end_has_come_and_none_hurries_before() {
+    let house = House::new();
+    let running = launching(&house, &[]);
+    until_launched(&house).await;
+    assert!(!house.runners.is_hurried());
+    running.stop().await;
+    assert!(house.runners.is_hurried());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_launch_whose_runner_cannot_be_had_ends_with_the_reason() {
     let house = House::new();
     let running = launching(&house, &[Wrong::NotMade; 50]);

@@ -26,15 +26,15 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Whoever claimed work has 30 seconds for it, and several calls to make.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The first try and four more. Each is safe to repeat: a read, a write on condition, or a
-/// transaction with a token.
-const ATTEMPTS: u32 = 5;
+/// The first try and four more. Each is safe to repeat: a read, a write on condition, a transaction
+/// with a token, or a runner's row, which is the same each time.
+pub(crate) const ATTEMPTS: u32 = 5;
 
 /// Doubled with each attempt and jittered: under two seconds in all. A table on demand that is
 /// throttled has room again after about as long.
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
+pub(crate) const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 
-const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+pub(crate) const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// The session name that CloudTrail shows for an assumed role.
 const ROLE_SESSION: &str = "reprise";

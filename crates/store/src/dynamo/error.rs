@@ -136,9 +136,15 @@ impl Caller {
     }
 
     /// A request that could not even be put together.
-    pub(super) fn unbuilt(&self, operation: &'static str, error: BuildError) -> StoreError {
+    pub(crate) fn unbuilt(&self, operation: &'static str, error: BuildError) -> StoreError {
         let detail = error.to_string();
         backend(operation, DynamoError::Refused { detail })
+    }
+
+    /// DynamoDB answered, and left something undone again and again.
+    pub(crate) fn throttled(&self, operation: &'static str, detail: &str) -> StoreError {
+        let (table, detail) = (self.name.clone(), detail.to_owned());
+        backend(operation, DynamoError::Throttled { table, detail })
     }
 
     /// The table has another shape.

@@ -59,7 +59,7 @@ use reprise_model::ids::Region;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
-pub(crate) use self::connect::{client, client_as};
+pub(crate) use self::connect::{ATTEMPTS, FIRST_BACKOFF, LONGEST_BACKOFF, client, client_as};
 pub(crate) use self::error::Caller;
 pub use self::error::DynamoError;
 pub(crate) use self::table::check_expiry;

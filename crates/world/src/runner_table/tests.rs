@@ -62,16 +62,39 @@ fn key(world: &World, id: &InstanceId) -> Value {
     json!({ "TableName": TABLE, "Key": { "pk": { "S": key } } })
 }
 
+/// A row as large as they are.
+fn item(key: &str, expires: i64) -> Value {
+    json!({
+        "pk": { "S": key },
+        "config": { "B": "QQ==".repeat(1_100) },
+        "ttl": { "N": expires.to_string() },
+    })
+}
+
+fn batch_of(items: &[Value]) -> Value {
+    let requests: Vec<Value> = items
+        .iter()
+        .map(|item| json!({ "PutRequest": { "Item": item } }))
+        .collect();
+    json!({ "RequestItems": { TABLE: requests } })
+}
+
 fn put(world: &mut World, id: &InstanceId, expires: i64) -> (u16, Value) {
     let key = world.runner_table().role().row_of(id);
-    let config = "QQ==".repeat(1_100);
-    let item = json!({
-        "pk": { "S": key },
-        "config": { "B": config },
-        "ttl": { "N": expires.to_string() },
-    });
-    let body = json!({ "TableName": TABLE, "Item": item });
-    as_account(world, 0, "PutItem", &body)
+    let body = batch_of(&[item(&key, expires)]);
+    as_account(world, 0, "BatchWriteItem", &body)
+}
+
+/// Rows of nobody in particular.
+fn rows(numbers: std::ops::Range<usize>) -> Vec<Value> {
+    let soon = at(3_600).as_second();
+    numbers
+        .map(|number| item(&format!("row-{number}"), soon))
+        .collect()
+}
+
+fn keys(world: &World) -> Vec<String> {
+    world.runner_table().keys().map(str::to_owned).collect()
 }
 
 #[test]
@@ -95,6 +118,7 @@ fn another_instance_cannot_read_it_and_none_can_write_or_remove() {
         "GetItem",
         "DeleteItem",
         "PutItem",
+        "BatchWriteItem",
         "DescribeTimeToLive",
         "Scan",
     ] {
@@ -107,8 +131,8 @@ fn another_instance_cannot_read_it_and_none_can_write_or_remove() {
         assert!(words.contains(&user), "{words}");
     }
     assert_eq!(as_instance(&mut world, &one, "DeleteItem", &row).0, 400);
-    let own = json!({ "TableName": TABLE, "Item": row["Key"] });
-    assert_eq!(as_instance(&mut world, &one, "PutItem", &own).0, 400);
+    let own = batch_of(&[row["Key"].clone()]);
+    assert_eq!(as_instance(&mut world, &one, "BatchWriteItem", &own).0, 400);
 }
 
 #[test]
@@ -120,6 +144,85 @@ fn a_row_is_gone_when_its_time_to_live_has_come() {
     assert!(read["Item"].is_object(), "{read}");
     assert_eq!(as_account(&mut world, 3_600, "GetItem", &key).1, json!({}));
     assert_eq!(world.runner_table().keys().count(), 0);
+}
+
+#[test]
+fn a_batch_of_25_rows_is_written_by_one_call() {
+    let (mut world, _) = two();
+    let body = batch_of(&rows(0..25));
+    let (status, answer) = as_account(&mut world, 0, "BatchWriteItem", &body);
+    assert_eq!((status, answer), (200, json!({ "UnprocessedItems": {} })));
+    assert_eq!(keys(&world).len(), 25);
+    assert_eq!(world.runner_table().requests()["BatchWriteItem"], 1);
+}
+
+#[test]
+fn a_batch_that_is_too_large_or_names_a_row_twice_is_refused_whole() {
+    let (mut world, _) = two();
+    let large = |key: &str, kilobytes: usize| {
+        let mut item = item(key, 0);
+        item["config"]["B"] = json!("A".repeat(kilobytes * 1024));
+        item
+    };
+    let heavy: Vec<Value> = (0..3).map(|_| large("a", 390)).collect();
+    let mut elsewhere = batch_of(&rows(0..1));
+    elsewhere["RequestItems"]["other"] = elsewhere["RequestItems"][TABLE].clone();
+    let deletion = json!({ "DeleteRequest": { "Key": { "pk": { "S": "row-0" } } } });
+    for (body, code) in [
+        (batch_of(&rows(0..26)), "#ValidationException"),
+        (batch_of(&[]), "#ValidationException"),
+        (batch_of(&[large("a", 400)]), "#ValidationException"),
+        (batch_of(&heavy), "#ValidationException"),
+        (
+            batch_of(&[rows(0..2), rows(1..2)].concat()),
+            "#ValidationException",
+        ),
+        (elsewhere, "#ResourceNotFoundException"),
+        (
+            json!({ "RequestItems": { TABLE: [deletion] } }),
+            "#ValidationException",
+        ),
+    ] {
+        let (status, answer) = as_account(&mut world, 0, "BatchWriteItem", &body);
+        let named = answer["__type"].as_str().expect("a code");
+        assert!(status == 400 && named.ends_with(code), "{answer}");
+    }
+    assert_eq!(keys(&world), Vec::<String>::new());
+}
+
+#[test]
+fn what_there_is_no_throughput_for_comes_back_and_a_call_that_writes_nothing_fails() {
+    let (mut world, _) = two();
+    world.runner_table_mut().throttle(3);
+    let body = batch_of(&rows(0..3));
+    let (status, answer) = as_account(&mut world, 0, "BatchWriteItem", &body);
+    let code = answer["__type"].as_str().expect("a code");
+    assert!(
+        status == 400 && code.ends_with("#ProvisionedThroughputExceededException"),
+        "{answer}"
+    );
+    world.runner_table_mut().throttle(2);
+    let (status, answer) = as_account(&mut world, 0, "BatchWriteItem", &body);
+    let left = answer["UnprocessedItems"][TABLE].as_array().expect("rows");
+    assert_eq!((status, left.len()), (200, 2));
+    assert_eq!(keys(&world), ["row-0"]);
+    let again = json!({ "RequestItems": answer["UnprocessedItems"] });
+    let (status, _) = as_account(&mut world, 0, "BatchWriteItem", &again);
+    assert_eq!(status, 200);
+    assert_eq!(keys(&world), ["row-0", "row-1", "row-2"]);
+}
+
+#[test]
+fn a_row_that_is_starved_comes_back_each_time() {
+    let (mut world, _) = two();
+    world.runner_table_mut().starve("row-1");
+    let body = batch_of(&rows(0..3));
+    for _ in 0..2 {
+        let (_, answer) = as_account(&mut world, 0, "BatchWriteItem", &body);
+        let left = answer["UnprocessedItems"][TABLE].as_array().expect("rows");
+        assert_eq!(left[0]["PutRequest"]["Item"]["pk"]["S"], "row-1");
+    }
+    assert_eq!(keys(&world), ["row-0", "row-2"]);
 }
 
 #[test]

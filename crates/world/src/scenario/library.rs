@@ -11,13 +11,15 @@ use reprise_model::ids::Repository;
 use reprise_model::job::Conclusion;
 
 use super::{JobExpectation, Listed, PlannedRun, RunExpectation};
-use crate::fate::Fate;
+use crate::ec2::Interruption;
+use crate::fate::{Fate, Stroke};
 use crate::github::{JobSpec, RunSpec};
+use crate::machine::WhenTaken;
 
-pub(super) const SCENARIOS: [Listed; 5] = [
+pub(super) const SCENARIOS: [Listed; 9] = [
     Listed {
         name: "all",
-        about: "all the others side by side, in four repositories",
+        about: "the next four side by side, in four repositories",
         runs: all,
     },
     Listed {
@@ -39,6 +41,26 @@ pub(super) const SCENARIOS: [Listed; 5] = [
         name: "two-interrupted",
         about: "two jobs of a run lose their instances and come back in one new attempt",
         runs: || vec![two_interrupted()],
+    },
+    Listed {
+        name: "matrix",
+        about: "one shard of a matrix loses its instance and comes back alone; the others keep their results",
+        runs: || vec![matrix()],
+    },
+    Listed {
+        name: "mixed",
+        about: "beside an interrupted job another fails by itself: only the interrupted one comes back",
+        runs: || vec![mixed()],
+    },
+    Listed {
+        name: "superseded",
+        about: "while an interrupted job waits, a newer run of its branch begins: the older stays as it is",
+        runs: superseded,
+    },
+    Listed {
+        name: "host-died",
+        about: "a spot instance goes without notice; GitHub misses its runner ten minutes later",
+        runs: || vec![host_died()],
     },
 ];
 
@@ -116,6 +138,79 @@ fn two_interrupted() -> PlannedRun {
         .ends(2, Conclusion::Success)
 }
 
+fn matrix() -> PlannedRun {
+    let shard = |number: u32| {
+        let spec = on_spot_as(
+            &format!("e2e-shards ({number})"),
+            &format!("e2e-shard-{number}"),
+        );
+        spec.matrix("e2e-shards", false)
+    };
+    Plan::new("acme/checkout", "ci", "Take coupons")
+        .job(on_spot("unit-tests"), [passes(40)], JobExpectation::Passes)
+        .job(shard(0), [passes(200)], JobExpectation::Passes)
+        .job(
+            shard(1),
+            [interrupted_after(30), passes(60)],
+            JobExpectation::Recovers,
+        )
+        .ends(2, Conclusion::Success)
+}
+
+fn mixed() -> PlannedRun {
+    Plan::new("acme/search", "ci", "Rank by price")
+        .job(
+            on_spot("build"),
+            [interrupted_after(30), passes(60)],
+            JobExpectation::Recovers,
+        )
+        .job(
+            on_spot("contract"),
+            [fails(50)],
+            JobExpectation::StaysFailed,
+        )
+        .ends(2, Conclusion::Failure)
+}
+
+fn superseded() -> Vec<PlannedRun> {
+    let older = Plan::new("acme/maps", "ci", "Show hills")
+        .job(
+            on_spot("tiles"),
+            [interrupted_after(30)],
+            JobExpectation::StaysFailed,
+        )
+        // Still runs when the next push comes.
+        .job(on_spot("docs"), [passes(240)], JobExpectation::Passes)
+        .ends(1, Conclusion::Failure);
+    let mut newer = Plan::new("acme/maps", "ci", "Show hills and lakes")
+        .job(on_spot("tiles"), [passes(60)], JobExpectation::Passes)
+        .job(on_spot("docs"), [passes(60)], JobExpectation::Passes)
+        .ends(1, Conclusion::Success);
+    newer.starts_after = seconds(120);
+    vec![older, newer]
+}
+
+fn host_died() -> PlannedRun {
+    let unannounced = Stroke::Interruption {
+        interruption: Interruption {
+            notice: None,
+            ..Interruption::terminate(SignedDuration::ZERO)
+        },
+        resumes_after: None,
+    };
+    let lost = Fate {
+        when_taken: Some(WhenTaken::IsLost),
+        ..interrupted_after(30).by(unannounced)
+    };
+    Plan::new("acme/search", "nightly", "Index everything")
+        .job(
+            on_spot("index"),
+            [lost, passes(60)],
+            JobExpectation::Recovers,
+        )
+        .ends(2, Conclusion::Success)
+}
+
 /// A planned run in the making.
 struct Plan {
     spec: RunSpec,
@@ -165,8 +260,13 @@ impl Plan {
 
 /// The id is unique to the run and the job, so that no runner takes another job's place.
 fn on_spot(name: &str) -> JobSpec {
+    on_spot_as(name, name)
+}
+
+/// The same with a word for the label, where the name is none.
+fn on_spot_as(name: &str, word: &str) -> JobSpec {
     let run = super::RUN_PLACEHOLDER;
-    JobSpec::new(name, [format!("runs-on={run}-{name}/family=c7a/spot=true")])
+    JobSpec::new(name, [format!("runs-on={run}-{word}/family=c7a/spot=true")])
 }
 
 fn passes(takes: i64) -> Fate {

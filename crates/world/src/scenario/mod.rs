@@ -147,7 +147,7 @@ fn hint(name: &str) -> String {
         .map(|listed| (strsim::damerau_levenshtein(name, listed.name), listed.name))
         .min();
     match nearest {
-        Some((distance, nearest)) if distance <= nearest.len() / 2 => {
+        Some((distance, nearest)) if distance <= nearest.len() / 3 => {
             format!("did you mean {nearest:?}?")
         }
         Some(_) | None => {

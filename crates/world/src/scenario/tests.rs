@@ -37,9 +37,9 @@ fn every_job_has_a_fate_and_an_expectation_and_no_others_are_told() {
 }
 
 #[test]
-fn all_runs_the_other_scenarios_side_by_side() {
+fn all_runs_the_next_four_scenarios_side_by_side() {
     let together = find("all").expect("listed").runs;
-    let alone: Vec<PlannedRun> = all()[1..]
+    let alone: Vec<PlannedRun> = all()[1..5]
         .iter()
         .flat_map(|listed| listed.scenario().runs)
         .collect();
@@ -63,13 +63,13 @@ fn a_seed_varies_durations_and_nothing_else() {
 }
 
 #[test]
-fn every_scenario_ends_as_it_says_within_eight_minutes() {
+fn every_scenario_ends_as_it_says_within_a_quarter_of_an_hour() {
     for listed in all() {
         let world = testbed::played(&listed.scenario());
         assert_eq!(check(&world, &listed.scenario()), [], "{}", listed.name);
         let took = world.now().duration_since(testbed::start());
         assert!(
-            took < SignedDuration::from_mins(8),
+            took < SignedDuration::from_mins(15),
             "{}: {took:#}",
             listed.name
         );

@@ -214,6 +214,11 @@ impl World {
         &self.places.home.runner_table
     }
 
+    /// The same, to do something to it.
+    pub fn runner_table_mut(&mut self) -> &mut RunnerTable {
+        &mut self.places.home.runner_table
+    }
+
     /// The same in any of the world's regions.
     pub fn runner_table_in(&self, region: &Region) -> Option<&RunnerTable> {
         let place = self.places.in_region(region)?;

@@ -39,10 +39,16 @@ impl Narrator {
                 self.remember_capacity(log, format!("{capacity}: {why}"));
                 format!("wants {} machine for {job}: {why}", with_article(capacity))
             }
-            "runner-handed-over" => format!(
-                "leaves {} the configuration of a runner that works once",
-                text(log, "instance.id")
-            ),
+            "launched" => {
+                let (capacity, why) = (text(log, "capacity"), capacity_text(text(log, "reason")));
+                self.remember_capacity(log, format!("{capacity}: {why}"));
+                let runner = match text(log, "runner.name") {
+                    "" => "",
+                    _ => ", and a runner that works once",
+                };
+                let (machine, id) = (with_article(capacity), text(log, "instance.id"));
+                format!("gives {job} {machine} machine, {id}{runner}: {why}")
+            }
             "launch-refused" | "launch-given-up" => {
                 format!("{job} gets no machine: {}", text(log, "detail"))
             }
@@ -68,9 +74,17 @@ impl Narrator {
                 // Of a job that was judged after its run had been asked for, nothing else tells.
                 let recovered = text(log, "reason") == "recovered";
                 self.remember(log, if recovered { RE_RUN } else { why });
-                format!("{job} is settled: {why}")
+                let ended = match text(log, "instance.ended") {
+                    "" => String::new(),
+                    instance => format!("; terminates {instance}"),
+                };
+                format!("{job} is settled: {why}{ended}")
             }
-            "terminate" => format!("terminates {}: its job has ended", text(log, "instance.id")),
+            "terminate" => format!(
+                "terminates {}: {}",
+                text(log, "instance.id"),
+                text(log, "detail")
+            ),
             _ => return None,
         })
     }

@@ -59,10 +59,16 @@ fn a_wait_is_told_once_however_often_the_run_is_read() {
 #[test]
 fn a_later_attempt_says_why_it_has_its_capacity() {
     let mut narrator = Narrator::default();
-    narrator.controller(&log(
-        "launch",
-        r#","capacity":"on-demand","reason":"later-attempt""#,
-    ));
+    let launched = r#","instance.id":"i-1","runner.name":"one","capacity":"on-demand","reason":"later-attempt""#;
+    let said = narrator.controller(&log("launched", launched));
+    let said = said.map(|(_, text)| text);
+    assert_eq!(
+        said.as_deref(),
+        Some(
+            "gives e2e (acme/shop, attempt 1) an on-demand machine, i-1, and a runner that works once: \
+             every attempt above 1 is"
+        )
+    );
     narrator.controller(&log(
         "settled",
         r#","reason":"succeeded","detail":"it passed""#,

@@ -36,6 +36,7 @@ struct State {
     made: Vec<RunnerOrder>,
     rows: Vec<(RunnerOrder, Timestamp)>,
     removed: Vec<RunnerId>,
+    is_hurried: bool,
     listed: Vec<ListedRunner>,
 }
 
@@ -58,6 +59,11 @@ impl FakeRunners {
     /// Runners that were taken back.
     pub(crate) fn removed(&self) -> Vec<RunnerId> {
         self.state().removed.clone()
+    }
+
+    /// Whether nothing waits for others any more.
+    pub(crate) fn is_hurried(&self) -> bool {
+        self.state().is_hurried
     }
 
     fn limited(&self) -> Option<SignedDuration> {
@@ -120,6 +126,10 @@ impl Runners for FakeRunners {
         }
         self.state().rows.push((order.clone(), expires_at));
         Ok(())
+    }
+
+    fn hurry(&self) {
+        self.state().is_hurried = true;
     }
 
     async fn remove(&self, _: &RunnerOrder, made: &MadeRunner) -> Result<(), PortError> {
