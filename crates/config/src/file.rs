@@ -28,6 +28,7 @@ pub(crate) struct File {
     pub(crate) tags: Tags,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
+    pub(crate) failures: Failures,
     pub(crate) policy: Vec<Policy>,
     pub(crate) runners: BTreeMap<String, NamedRunner>,
     pub(crate) images: BTreeMap<String, Image>,
@@ -162,6 +163,38 @@ pub(crate) struct Retry {
     pub(crate) sweep_every: Option<SignedDuration>,
     pub(crate) allow: Vec<FailurePolicy>,
     pub(crate) when_failed_delays: Option<Vec<SignedDuration>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Failures {
+    pub(crate) transient: Vec<FailurePattern>,
+    pub(crate) permanent: Vec<FailurePattern>,
+    pub(crate) harmless: Vec<FailurePattern>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FailurePattern {
+    pub(crate) patterns: Vec<String>,
+    #[serde(default)]
+    pub(crate) reach: Option<FailureReach>,
+    #[serde(default)]
+    pub(crate) except: Vec<String>,
+    #[serde(default)]
+    pub(crate) unless: Vec<String>,
+    #[serde(default)]
+    pub(crate) note: String,
+    #[serde(default)]
+    pub(crate) examples: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FailureReach {
+    Step,
+    End,
+    Error,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -11,7 +11,7 @@ pub(crate) const PREFIX: &str = "REPRISE__";
 const NEARLY: &str = "REPRISE_";
 
 /// The sections that are no lists and hold no names of an operator's own, with their keys.
-pub(crate) const KEYS: [(&str, &[&str]); 12] = [
+pub(crate) const KEYS: [(&str, &[&str]); 13] = [
     (
         "github",
         &[
@@ -110,6 +110,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 12] = [
             "longest_wait",
         ],
     ),
+    ("failures", &["transient", "permanent", "harmless"]),
 ];
 
 /// The variable that stands for `section.key`.

@@ -10,6 +10,7 @@ mod check;
 mod checker;
 mod environment;
 mod error;
+pub mod failures;
 mod file;
 mod keys;
 pub mod policies;
@@ -27,6 +28,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
+pub use failures::Failures;
 pub use settings::{FleetSettings, Place, Settings};
 
 /// A configuration that was read and found good.
@@ -48,6 +50,8 @@ pub struct Config {
     pub sweep_every: jiff::SignedDuration,
     /// How new instances get their runners; `None` where they bring them along.
     pub runners: Option<RunnersConfig>,
+    /// Which failures are transient.
+    pub failures: Failures,
     /// What decisions go by.
     pub settings: Settings,
 }

@@ -20,6 +20,7 @@ use reprise_engine::rules::Rules;
 
 use crate::checker::Checker;
 use crate::error::{Problem, shown};
+use crate::failures;
 use crate::file::{self, File};
 use crate::{Config, LogFormat, Place, ReadFile, RegionConfig, Settings};
 
@@ -64,6 +65,7 @@ fn build(checker: &mut Checker<'_>, mut file: File) -> Option<Config> {
     let enabled = file.fleet.enabled.unwrap_or(true);
     let fleet = fleet::fleet(checker, file.fleet, choices);
     let policies = policies::policies(checker, &mut file.retry, file.policy);
+    let failures = failures::failures(checker, file.failures);
     let runner_name = runner::name_pattern(checker, file.runner.name_pattern.clone());
     let runners = runner::runners(checker, file.runner, enabled, fleet.as_ref());
     let listen = listen(checker, file.http);
@@ -75,6 +77,7 @@ fn build(checker: &mut Checker<'_>, mut file: File) -> Option<Config> {
         log_format: file.log.format.unwrap_or(LogFormat::Json),
         sweep_every,
         runners,
+        failures: failures?,
         settings: Settings {
             rules,
             repositories,

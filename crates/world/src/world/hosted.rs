@@ -50,7 +50,7 @@ impl World {
     }
 
     fn end_hosted_job(&mut self, job: JobId, ends: Conclusion) {
-        let steps = self.steps_of(self.now, job, &ends);
+        let steps = self.steps_of(self.now, job, ends.clone());
         if let Err(error) = self.github.finish_job(self.now, job, ends, steps) {
             tracing::debug!(%error, "a job on one of GitHub's machines had ended already");
         }

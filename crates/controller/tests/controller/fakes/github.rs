@@ -10,6 +10,7 @@ use reprise_controller::ports::{
 };
 use reprise_model::delivery::{HookAttempt, HookEvent, HookPage, RedeliveryAnswer};
 use reprise_model::ending::{ChangeAnswer, CheckRunOrder, CheckRunSeen};
+use reprise_model::failure::{FailureFacts, JobLog};
 use reprise_model::ids::{
     CheckRunId, DeliveryId, HookAttemptId, HookCursor, JobId, Repository, RunAttempt, RunId, Sha,
 };
@@ -404,6 +405,15 @@ impl GitHub for FakeGitHub {
 
     async fn cancel_cause(&self, _: &Repository, _: CheckRunId) -> Result<CancelCause, PortError> {
         Ok(CancelCause::Unreadable)
+    }
+
+    async fn failure_facts(&self, _: &Repository, job: &Job) -> Result<FailureFacts, PortError> {
+        Ok(FailureFacts {
+            conclusion: job.conclusion.clone(),
+            steps: Vec::new(),
+            annotations: None,
+            log: JobLog::Missing,
+        })
     }
 
     async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
