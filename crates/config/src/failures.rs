@@ -27,6 +27,18 @@ pub struct Failures {
 }
 
 impl Failures {
+    /// The built-in table alone.
+    ///
+    /// # Errors
+    /// What is wrong with it; a test reads it.
+    pub fn usual() -> Result<Self, String> {
+        let built_in = built_in()?;
+        Ok(Self {
+            configured: None,
+            built_in,
+        })
+    }
+
     /// The tables, as [`reprise_engine::failure::judge`] wants them.
     pub fn tables(&self) -> Tables<'_> {
         Tables {

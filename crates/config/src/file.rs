@@ -163,6 +163,7 @@ pub(crate) struct Retry {
     pub(crate) sweep_every: Option<SignedDuration>,
     pub(crate) allow: Vec<FailurePolicy>,
     pub(crate) when_failed_delays: Option<Vec<SignedDuration>>,
+    pub(crate) when_transient_delays: Option<Vec<SignedDuration>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

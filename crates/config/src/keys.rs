@@ -89,6 +89,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 13] = [
             "sweep_every",
             "allow",
             "when_failed_delays",
+            "when_transient_delays",
         ],
     ),
     ("tags", &["prefix"]),

@@ -50,8 +50,6 @@ pub struct Config {
     pub sweep_every: jiff::SignedDuration,
     /// How new instances get their runners; `None` where they bring them along.
     pub runners: Option<RunnersConfig>,
-    /// Which failures are transient.
-    pub failures: Failures,
     /// What decisions go by.
     pub settings: Settings,
 }

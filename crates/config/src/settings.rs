@@ -9,6 +9,7 @@ use reprise_model::ids::{AccountId, Region, StackName};
 use reprise_model::runner_name::RunnerNamePattern;
 use wildmatch::WildMatch;
 
+use crate::failures::Failures;
 use crate::policies::Policies;
 
 /// What decisions go by.
@@ -20,6 +21,8 @@ pub struct Settings {
     pub repositories: Vec<WildMatch>,
     /// `[[policy]]`, and what labels may name.
     pub policies: Policies,
+    /// What tells that a failure may pass.
+    pub failures: Failures,
     /// How a runner's name tells its instance.
     pub runner_name: RunnerNamePattern,
     /// Where instances are looked for, in order.

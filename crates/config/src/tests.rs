@@ -227,6 +227,7 @@ name_pattern = "^runner-(.*)$"
 look_window = "20m"
 look_again_after = "0s"
 allow = ["when-failed", "when-transient"]
+when_transient_delays = ["25h"]
 
 [tags]
 prefix = "aws:reprise-"
@@ -249,7 +250,7 @@ retry = "when-failed"
 delays = ["25h"]
 
 [[policy]]
-retry = "when-transient"
+retry = "when-transient:1"
 
 [[policy]]
 retry = "when-interrupted:0"

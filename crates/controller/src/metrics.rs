@@ -18,6 +18,7 @@ pub struct Metrics {
     receive_failures: IntCounterVec,
     messages: IntCounterVec,
     verdicts: IntCounterVec,
+    judged: IntCounterVec,
     evidence: IntCounterVec,
     launches: IntCounterVec,
     reruns: IntCounterVec,
@@ -76,6 +77,11 @@ impl Metrics {
             "reprise_job_verdicts_total",
             "Completed jobs by verdict.",
             &["reason"],
+        )?;
+        let judged = counters(
+            "reprise_failures_judged_total",
+            "Failures judged by what the job left behind, by class.",
+            &["class"],
         )?;
         let evidence = counters(
             "reprise_evidence_total",
@@ -213,6 +219,7 @@ impl Metrics {
             receive_failures,
             messages,
             verdicts,
+            judged,
             evidence,
             launches,
             reruns,
@@ -266,6 +273,10 @@ impl Metrics {
 
     pub(crate) fn verdict(&self, reason: &str) {
         self.verdicts.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn judged(&self, class: &str) {
+        self.judged.with_label_values(&[class]).inc();
     }
 
     pub(crate) fn evidence(&self, source: &str) {

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::evidence::{Evidence, EvidenceSource};
+use reprise_model::failure::{DecidedBy, Judgement};
 use reprise_model::ids::Repository;
 use reprise_model::instance::{Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Execution, Job, JobStatus};
@@ -74,17 +75,6 @@ pub enum FleetRule<'a> {
     },
 }
 
-/// What a failure looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailureClass {
-    /// It would pass, or may.
-    Transient,
-    /// It would not.
-    Permanent,
-    /// Nothing tells.
-    Unknown,
-}
-
 /// All that is known when a job has completed.
 #[derive(Debug, Clone, Copy)]
 pub struct JobFacts<'a> {
@@ -105,7 +95,7 @@ pub struct JobFacts<'a> {
     /// How long that waits after the end of the run, attempt by attempt.
     pub delays: &'a [SignedDuration],
     /// What its steps, annotations and log say of its failure; `None` where they were not read.
-    pub failure: Option<FailureClass>,
+    pub failure: Option<&'a Judgement>,
     /// Whose machines.
     pub fleet: FleetRule<'a>,
 }
@@ -127,6 +117,8 @@ pub enum JobVerdict {
         ran_on: Option<Instance>,
         /// What shows that EC2 took the instance of a job that is nevertheless not re-run.
         evidence: Vec<Evidence>,
+        /// On what grounds it would come back, had its policy not had its say: kept, for people to see.
+        given_up: Option<Box<Grounds>>,
     },
     /// No evidence yet: look again then, until the window ends.
     LookAgain {
@@ -162,6 +154,8 @@ pub enum JobVerdict {
         end: Option<Instance>,
         /// Where it ran, when evidence of an interruption may yet come from there.
         ran_on: Option<Instance>,
+        /// What says that it would pass, where its policy asks for that.
+        told: Option<DecidedBy>,
     },
 }
 
@@ -178,6 +172,7 @@ impl JobVerdict {
                 policy: *policy,
                 instance: Some(instance.clone()),
                 evidence: evidence.clone(),
+                told: None,
                 pause: SignedDuration::ZERO,
             }),
             Self::Retry {
@@ -185,12 +180,14 @@ impl JobVerdict {
                 policy,
                 pause,
                 ran_on,
+                told,
                 ..
             } => Some(Grounds {
                 why: *why,
                 policy: *policy,
                 instance: ran_on.clone(),
                 evidence: Vec::new(),
+                told: told.clone(),
                 pause: *pause,
             }),
             Self::Ignore(_)
@@ -198,6 +195,24 @@ impl JobVerdict {
             | Self::LookAgain { .. }
             | Self::ReadEarlier
             | Self::ReadFailure => None,
+        }
+    }
+
+    /// What is kept of a job that its policy gives up: why, and on what grounds it would come back.
+    pub fn given_up(&self) -> Option<(&SettleReason, &Grounds)> {
+        match self {
+            Self::Settle {
+                reason,
+                given_up: Some(grounds),
+                ..
+            } => Some((reason, grounds)),
+            Self::Settle { .. }
+            | Self::Ignore(_)
+            | Self::LookAgain { .. }
+            | Self::ReadEarlier
+            | Self::ReadFailure
+            | Self::Await { .. }
+            | Self::Retry { .. } => None,
         }
     }
 }
@@ -213,6 +228,8 @@ pub struct Grounds {
     pub instance: Option<Instance>,
     /// What shows an interruption.
     pub evidence: Vec<Evidence>,
+    /// What its failure was judged by, where its policy asks for that.
+    pub told: Option<DecidedBy>,
     /// How long to wait after the end of the run, give or take.
     pub pause: SignedDuration,
 }
@@ -347,6 +364,7 @@ fn settled(reason: SettleReason, end: Option<Instance>, ran_on: Option<Instance>
         end,
         ran_on,
         evidence: Vec::new(),
+        given_up: None,
     }
 }
 

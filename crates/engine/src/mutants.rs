@@ -86,6 +86,8 @@ mutants! {
     IgnoreTheLimit = "ignore-the-limit",
     /// Re-runs what failed, whatever its policy.
     RetryAnyFailure = "retry-any-failure",
+    /// Takes a failure that is of what was run for one of its surroundings.
+    RetryThePermanent = "retry-the-permanent",
     /// Re-runs jobs of a run that a person cancelled.
     IgnoreCancel = "ignore-cancel",
     /// Re-runs a run although a newer one took its place.

@@ -147,6 +147,22 @@ pub fn await_job(
     entry
 }
 
+/// The record with a job added that its policy gives up. `None` when it is there already.
+pub fn bury(
+    entry: Option<RunEntry>,
+    key: RunKey,
+    job: &Job,
+    verdict: &JobVerdict,
+    now: Timestamp,
+) -> Option<RunEntry> {
+    let (reason, grounds) = verdict.given_up()?;
+    let mut entry = entry.unwrap_or_else(|| RunEntry {
+        due: None,
+        ..opened(key, now)
+    });
+    ledger::bury(&mut entry, job, (reason, grounds.clone()), now).then_some(entry)
+}
+
 /// The record after an event of its run: due at once. `None` when nothing in it is open.
 pub fn woken(entry: RunEntry, now: Timestamp) -> Option<RunEntry> {
     ledger::has_open(&entry).then(|| RunEntry {
@@ -158,10 +174,9 @@ pub fn woken(entry: RunEntry, now: Timestamp) -> Option<RunEntry> {
 /// The record of a run that ended as failed and has jobs whose policies re-run failures, due at once:
 /// their events may be lost. `None` where its jobs are known already.
 pub fn failed(entry: Option<RunEntry>, key: RunKey, now: Timestamp) -> Option<RunEntry> {
-    match entry {
-        Some(entry) if !ledger::is_new(&entry) => None,
-        Some(_) | None => Some(opened(key, now)),
-    }
+    let entry = entry.unwrap_or_else(|| opened(key, now));
+    let due = Some(Due::now(now));
+    ledger::is_new(&entry).then_some(RunEntry { due, ..entry })
 }
 
 /// The record after its run could not be read: due later, and not before `retry_after`, where

@@ -185,15 +185,23 @@ impl FailureClass {
     pub fn is_transient(self) -> bool {
         self == Self::Transient
     }
+
+    /// The word for logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Permanent => "permanent",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Transient, Self::Permanent, Self::Unknown];
 }
 
 impl fmt::Display for FailureClass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Transient => "transient",
-            Self::Permanent => "permanent",
-            Self::Unknown => "unknown",
-        })
+        f.write_str(self.as_str())
     }
 }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::breaker::LeftOut;
 use crate::ending::VisibleEnd;
 use crate::evidence::Evidence;
+use crate::failure::DecidedBy;
 use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId, RunnerId, RunnerName};
 use crate::instance::{Capacity, Instance};
 use crate::job::{Execution, JobKey};
@@ -93,7 +94,8 @@ pub struct UnexplainedJob {
     pub job: crate::job::Job,
 }
 
-/// A run with at least one job that is, or was, to come back: the re-run ledger.
+/// A run with at least one job that is, or was, to come back, or has had all the re-runs that its policy
+/// allows: the re-run ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunEntry {
     /// Which run.
@@ -161,6 +163,9 @@ pub struct TrackedJob {
     pub instance: Option<Instance>,
     /// What shows the interruption; empty where there was none.
     pub evidence: Vec<Evidence>,
+    /// What its failure was judged by, where its policy asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<DecidedBy>,
     /// How long its policy waits after the end of the run, give or take.
     #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
     pub pause: SignedDuration,

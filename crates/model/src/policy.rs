@@ -80,7 +80,14 @@ impl RetryPolicy {
     }
 
     /// What may be written without a number.
-    pub const WORDS: [&str; 5] = ["when-interrupted", "when-failed", "true", "false", "0"];
+    pub const WORDS: [&str; 6] = [
+        "when-interrupted",
+        "when-failed",
+        "when-transient",
+        "true",
+        "false",
+        "0",
+    ];
 }
 
 /// A policy that re-runs failures which no interruption explains: only where configuration says so.

@@ -14,6 +14,7 @@ use reprise_engine::run::WaitReason;
 use reprise_engine::unannounced;
 use reprise_model::breaker::PoolTrouble;
 use reprise_model::evidence::EvidenceSource;
+use reprise_model::failure::FailureClass;
 use reprise_model::ledger::{CapacityReason, Why};
 use reprise_model::reason::{EndReason, IgnoreReason, Refusal, RefusalKind, SettleReason};
 
@@ -24,22 +25,7 @@ use crate::ports::FAULTS;
 use crate::post;
 
 /// Rows that cannot be reached yet, or by no simulation, and why.
-const EXCLUDED: [(&str, &str, &str); 22] = [
-    (
-        "decision",
-        "awaiting: transient",
-        "no configuration takes when-transient yet",
-    ),
-    (
-        "decision",
-        "settled: permanent-failure",
-        "no configuration takes when-transient yet",
-    ),
-    (
-        "decision",
-        "settled: unknown-failure",
-        "no configuration takes when-transient yet",
-    ),
+const EXCLUDED: [(&str, &str, &str); 19] = [
     (
         "decision",
         "unannounced: launch-refused",
@@ -301,6 +287,7 @@ fn decisions() -> Vec<Row> {
     let answers = ["no-capacity", "throttled", "quota", "too-late", "unclear"];
     [
         told("settled", &settled),
+        told("judged", &FailureClass::ALL.map(FailureClass::as_str)),
         told("awaiting", &Why::ALL.map(Why::as_str)),
         told("policy-refused", &["policy-not-allowed"]),
         told("looking", &["no-evidence-yet"]),

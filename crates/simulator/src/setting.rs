@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
 use reprise_config::policies::{Policies, PolicyRule};
-use reprise_config::{FleetSettings, Place, Settings};
+use reprise_config::{Failures, FleetSettings, Place, Settings};
 use reprise_engine::offer::{FleetOffer, Limits, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
@@ -90,13 +90,17 @@ pub fn world(plan: &Plan) -> Result<World> {
 
 /// The configuration of controllers that are told this, whether to search for queued jobs, and what
 /// holds launches back.
+///
+/// # Errors
+/// When the built-in table of failures is wrong.
 pub fn controller(
     world: &WorldSettings,
     mandate: Mandate,
     search: bool,
     held_back: FleetPlan,
-) -> Settings {
-    Settings {
+) -> Result<Settings> {
+    let failures = Failures::usual().map_err(anyhow::Error::msg)?;
+    Ok(Settings {
         rules: Rules {
             tags: world.tags.clone(),
             on_demand_retries: mandate.on_demand_retries,
@@ -120,7 +124,8 @@ pub fn controller(
             ..fleet(world, held_back)
         }),
         redeliver: Some(REDELIVER),
-    }
+        failures,
+    })
 }
 
 /// What is to come back for what, and after how long.
@@ -135,12 +140,11 @@ fn policies(mandate: Mandate) -> Policies {
     let delays = [15, 60].map(SignedDuration::from_secs).to_vec();
     Policies {
         rules: mandate.policy_of_workflow.map(rule).into_iter().collect(),
-        allowed: mandate
-            .labels_may_name_failures
-            .then_some(FailurePolicy::WhenFailed)
+        allowed: FailurePolicy::ALL
             .into_iter()
+            .filter(|_| mandate.labels_may_name_failures)
             .collect(),
-        delays: [(FailurePolicy::WhenFailed, delays)].into(),
+        delays: FailurePolicy::ALL.map(|kind| (kind, delays.clone())).into(),
     }
 }
 

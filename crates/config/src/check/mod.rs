@@ -77,11 +77,11 @@ fn build(checker: &mut Checker<'_>, mut file: File) -> Option<Config> {
         log_format: file.log.format.unwrap_or(LogFormat::Json),
         sweep_every,
         runners,
-        failures: failures?,
         settings: Settings {
             rules,
             repositories,
             policies,
+            failures: failures?,
             runner_name: runner_name?,
             places: regions.iter().map(place).collect(),
             fleet,

@@ -1,6 +1,6 @@
 //! What is to come back, and how often: `[[policy]]`, and what `[retry]` says of policies.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use reprise_model::policy::{FailurePolicy, NoRetryPolicy, RetryPolicy};
@@ -15,6 +15,13 @@ use crate::policies::{Policies, PolicyRule};
 /// The longest that a policy waits: a run is re-run within 30 days, and people wait for it.
 const LONGEST_DELAY: SignedDuration = SignedDuration::from_hours(24);
 
+/// What is transient has passed after seconds, or lasts for minutes. The last holds for all that follow.
+const WHEN_TRANSIENT_DELAYS: [SignedDuration; 3] = [
+    SignedDuration::from_secs(10),
+    SignedDuration::from_secs(30),
+    SignedDuration::from_secs(90),
+];
+
 /// More attempts than any policy has.
 const MOST_DELAYS: usize = 10;
 
@@ -25,30 +32,20 @@ pub(super) fn policies(
 ) -> Policies {
     let failed = retry.when_failed_delays.take().unwrap_or_default();
     delays(checker, "retry.when_failed_delays", "", &failed);
+    let transient = retry.when_transient_delays.take();
+    let transient = transient.unwrap_or_else(|| WHEN_TRANSIENT_DELAYS.to_vec());
+    delays(checker, "retry.when_transient_delays", "", &transient);
     let numbered = (1..).zip(section);
     Policies {
         rules: numbered
             .filter_map(|(number, policy)| rule(checker, number, policy))
             .collect(),
-        allowed: allowed(checker, std::mem::take(&mut retry.allow)),
-        delays: BTreeMap::from([(FailurePolicy::WhenFailed, failed)]),
+        allowed: std::mem::take(&mut retry.allow).into_iter().collect(),
+        delays: BTreeMap::from([
+            (FailurePolicy::WhenFailed, failed),
+            (FailurePolicy::WhenTransient, transient),
+        ]),
     }
-}
-
-/// What there is a word for and nothing yet that carries it out.
-fn is_missing(kind: FailurePolicy) -> bool {
-    match kind {
-        FailurePolicy::WhenFailed => false,
-        FailurePolicy::WhenTransient => true,
-    }
-}
-
-fn allowed(checker: &mut Checker<'_>, named: Vec<FailurePolicy>) -> BTreeSet<FailurePolicy> {
-    for kind in named.iter().copied().filter(|kind| is_missing(*kind)) {
-        let problem = format!("has {:?}, which is not available", kind.as_str());
-        checker.wrong("retry.allow", problem);
-    }
-    named.into_iter().collect()
 }
 
 fn delays(checker: &mut Checker<'_>, key: &str, of: &str, delays: &[SignedDuration]) {
@@ -101,15 +98,12 @@ fn rule(checker: &mut Checker<'_>, number: usize, policy: file::Policy) -> Optio
 
 fn retry(checker: &mut Checker<'_>, number: usize, word: &str) -> Option<RetryPolicy> {
     let problem = match word.parse::<RetryPolicy>() {
-        Ok(policy) if policy.failure().is_some_and(is_missing) => {
-            format!("is {policy}, which is not available")
-        }
         Ok(policy) => return Some(policy),
         Err(NoRetryPolicy::Unknown(text)) => format!("is {}", shown(&text)),
         Err(error @ NoRetryPolicy::Number { .. }) => format!("cannot be read: {error}"),
     };
-    let known =
-        "known are \"when-interrupted\", \"when-interrupted:2\", \"when-failed:3\" and false";
+    let known = "known are \"when-interrupted\", \"when-interrupted:2\", \"when-failed:3\", \
+                 \"when-transient:4\" and false";
     let problem = format!("of [[policy]] number {number} {problem}; {known}");
     checker.wrong("policy.retry", problem);
     None

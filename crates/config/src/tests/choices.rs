@@ -199,4 +199,6 @@ fn failures_are_re_run_where_labels_may_ask_for_it_or_a_policy_says_so() {
     assert_eq!(rule.delays.as_ref().map(Vec::len), Some(2));
     let nothing_said = good(GOOD, &[]).settings.policies;
     assert!(nothing_said.allowed.is_empty(), "they are off by default");
+    let usual = &nothing_said.delays[&FailurePolicy::WhenTransient];
+    assert_eq!(*usual, [10, 30, 90].map(SignedDuration::from_secs));
 }

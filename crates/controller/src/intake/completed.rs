@@ -93,6 +93,7 @@ impl<P: Ports> Controller<P> {
         job: &Job,
         verdict: JobVerdict,
     ) -> Result<Outcome, WorkError> {
+        let kept = verdict.given_up().is_some().then(|| verdict.clone());
         match verdict {
             JobVerdict::Ignore(reason) => Ok(Outcome::Ignored(reason)),
             JobVerdict::Settle {
@@ -100,8 +101,12 @@ impl<P: Ports> Controller<P> {
                 end,
                 ran_on,
                 evidence,
+                ..
             } => {
                 let has_evidence = !evidence.is_empty();
+                if let Some(kept) = kept {
+                    self.bury(repository, job, &kept).await?;
+                }
                 if let Some(instance) = ran_on.filter(|_| has_evidence)
                     && self.explain(job, &instance, &evidence).await?
                 {
@@ -140,6 +145,25 @@ impl<P: Ports> Controller<P> {
         }
     }
 
+    /// Keeps a job that its policy gives up, so that people see it.
+    async fn bury(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        verdict: &JobVerdict,
+    ) -> Result<(), WorkError> {
+        let key = RunKey {
+            repository: repository.clone(),
+            run_id: job.run_id,
+        };
+        let now = self.now();
+        self.change_run(&key, |entry| {
+            run::bury(entry.cloned(), key.clone(), job, verdict, now)
+        })
+        .await?;
+        Ok(())
+    }
+
     /// Remembers a job that is settled as not interrupted, where nothing else would tell of it when
     /// evidence comes late. True when evidence stands in the record: it may have come between the look and now, and whoever
     /// stored it found no job to reopen.
@@ -149,8 +173,10 @@ impl<P: Ports> Controller<P> {
         job: &Job,
         verdict: &JobVerdict,
     ) -> Result<bool, WorkError> {
+        if !is_without_evidence(verdict) {
+            return Ok(false);
+        }
         let (JobVerdict::Settle {
-            reason: SettleReason::NotInterrupted,
             ran_on: Some(instance),
             ..
         }
@@ -264,6 +290,24 @@ impl<P: Ports> Controller<P> {
             detail = %reason,
             "a job is settled"
         );
+    }
+}
+
+/// Whether only evidence that comes late could change what becomes of it.
+fn is_without_evidence(verdict: &JobVerdict) -> bool {
+    match verdict {
+        JobVerdict::Settle {
+            reason,
+            evidence,
+            given_up,
+            ..
+        } => evidence.is_empty() && (*reason == SettleReason::NotInterrupted || given_up.is_some()),
+        JobVerdict::Retry { .. } => true,
+        JobVerdict::Ignore(_)
+        | JobVerdict::LookAgain { .. }
+        | JobVerdict::ReadEarlier
+        | JobVerdict::ReadFailure
+        | JobVerdict::Await { .. } => false,
     }
 }
 

@@ -1,30 +1,45 @@
 //! Gathering the facts about a completed job, and asking for the verdict.
 
 use reprise_config::Place;
+use reprise_engine::failure::judge;
 use reprise_engine::job::{self, Earlier, Host, JobFacts, JobVerdict, Triage};
 use reprise_engine::pace::Errand;
+use reprise_model::failure::{FailureClass, Judgement};
 use reprise_model::ids::{InstanceId, Repository};
 use reprise_model::instance::{Instance, InstanceSight, InstanceView};
-use reprise_model::job::Job;
+use reprise_model::job::{Execution, Job};
 use reprise_model::ledger::{ClaimKey, HandedOver, InstanceEntry, RunKey};
+use reprise_model::reason::Refusal;
 use reprise_model::runner_name::NamedInstance;
 use reprise_store::Store;
+use tracing::info;
 
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
 use crate::pace::InTurn;
-use crate::ports::{Cloud, Ports};
+use crate::ports::{Cloud, GitHub, Ports};
 
 impl<P: Ports> Controller<P> {
-    /// One look, one verdict. Reads earlier attempts when the decision asks for them.
-    pub(crate) async fn judge(
+    /// One look, one verdict on whether a job was interrupted: why it failed was read before, and is not read
+    /// again.
+    pub(crate) async fn judge_again(
         &self,
         repository: &Repository,
         job: &Job,
     ) -> Result<JobVerdict, WorkError> {
-        let (verdict, _) = self.judge_and_see(repository, job).await?;
-        Ok(verdict)
+        let look = self.look(repository, job).await?;
+        let key = RunKey {
+            repository: repository.clone(),
+            run_id: job.run_id,
+        };
+        let mut attempts = Attempts::new(self.github_for(Errand::Rerun), key);
+        let read = Read {
+            failure: Some(UNTOLD),
+            ..Read::default()
+        };
+        self.conclude_with(repository, job, (look, read), &mut attempts)
+            .await
     }
 
     /// A look at the job's host and what follows from it, earlier attempts unread.
@@ -39,11 +54,11 @@ impl<P: Ports> Controller<P> {
         }
         let mut found = self.find_host(job, triage == Triage::Recall).await?;
         self.find_runner(repository, job, &mut found).await?;
-        let verdict = self.verdict(repository, job, &found, Earlier::Unread);
+        let verdict = self.verdict(repository, job, &found, &Read::default());
         Ok(Look { verdict, found })
     }
 
-    /// The verdict of a look, with the earlier attempts read where it asks for them.
+    /// The verdict of a look, with what it asks for read: the earlier attempts, and why the job failed.
     pub(crate) async fn conclude(
         &self,
         repository: &Repository,
@@ -51,18 +66,63 @@ impl<P: Ports> Controller<P> {
         look: Look,
         attempts: &mut Attempts<InTurn<'_, P>>,
     ) -> Result<JobVerdict, WorkError> {
-        if look.verdict != JobVerdict::ReadEarlier {
-            return Ok(look.verdict);
+        self.conclude_with(repository, job, (look, Read::default()), attempts)
+            .await
+    }
+
+    async fn conclude_with(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        (look, mut read): (Look, Read),
+        attempts: &mut Attempts<InTurn<'_, P>>,
+    ) -> Result<JobVerdict, WorkError> {
+        let mut verdict = look.verdict;
+        loop {
+            match verdict {
+                JobVerdict::ReadEarlier => {
+                    read.earlier = Some(earlier(job, attempts).await?);
+                }
+                JobVerdict::ReadFailure => {
+                    // Boxed: few jobs need it, and all would pay for its size.
+                    let judged = Box::pin(self.judge_failure(repository, job));
+                    read.failure = Some(match read.failure.take() {
+                        Some(judgement) => judgement,
+                        None => judged.await?,
+                    });
+                }
+                verdict => return Ok(verdict),
+            }
+            verdict = self.verdict(repository, job, &look.found, &read);
         }
-        let verdict = |earlier| self.verdict(repository, job, &look.found, earlier);
-        match attempts.earlier_executions(job).await {
-            Ok(earlier) => Ok(verdict(Earlier::Read(&earlier))),
-            // Any failure but a final no passes, and the job is judged again.
-            Err(error) => match error.refusal() {
-                Some(refusal) => Ok(verdict(Earlier::Unreadable(&refusal))),
-                None => Err(error.into()),
-            },
-        }
+    }
+
+    /// Reads why a job failed, and says what follows. What GitHub refuses for good to show tells nothing.
+    async fn judge_failure(
+        &self,
+        repository: &Repository,
+        job: &Job,
+    ) -> Result<Judgement, WorkError> {
+        let github = self.github_for(Errand::Rerun);
+        let judgement = match github.failure_facts(repository, job).await {
+            Ok(facts) => judge(&facts, self.settings.failures.tables()),
+            Err(error) if error.refusal().is_some() => UNTOLD,
+            Err(error) => return Err(error.into()),
+        };
+        self.metrics.judged(judgement.class.as_str());
+        info!(
+            target: "reprise::decision",
+            decision = "judged",
+            reason = judgement.class.as_str(),
+            detail = %judgement,
+            repository = %repository,
+            run.id = %job.run_id,
+            run.attempt = %job.run_attempt,
+            job.id = %job.id,
+            job.name,
+            "a failure is judged by what the job left behind"
+        );
+        Ok(judgement)
     }
 
     /// One look, one verdict, and the instance where it was launched for another job than this.
@@ -95,7 +155,7 @@ impl<P: Ports> Controller<P> {
         repository: &Repository,
         job: &Job,
         found: &Found,
-        earlier: Earlier<'_>,
+        read: &Read,
     ) -> JobVerdict {
         let policy = self.policy_of(repository, job);
         let facts = JobFacts {
@@ -104,10 +164,10 @@ impl<P: Ports> Controller<P> {
             repository_allowed: self.allows(repository),
             host: found.as_host(),
             runner: found.runner(),
-            earlier,
+            earlier: read.as_earlier(),
             policy: policy.retry,
             delays: policy.delays,
-            failure: None,
+            failure: read.failure.as_ref(),
             fleet: self.fleet_rule(),
         };
         job::completed(&facts, &self.settings.rules, self.clock.now())
@@ -204,6 +264,44 @@ impl<P: Ports> Controller<P> {
             remembered: entry.map(|entry| entry.record),
             runner: None,
         })
+    }
+}
+
+/// Nothing tells why a job failed.
+const UNTOLD: Judgement = Judgement {
+    class: FailureClass::Unknown,
+    decided_by: None,
+};
+
+/// The executions of the job's key in earlier attempts, or GitHub's final no. Any other failure passes,
+/// and the job is judged again.
+async fn earlier<G: GitHub>(
+    job: &Job,
+    attempts: &mut Attempts<G>,
+) -> Result<Result<Vec<Execution>, Refusal>, WorkError> {
+    match attempts.earlier_executions(job).await {
+        Ok(earlier) => Ok(Ok(earlier)),
+        Err(error) => match error.refusal() {
+            Some(refusal) => Ok(Err(refusal)),
+            None => Err(error.into()),
+        },
+    }
+}
+
+/// What was read of GitHub for a verdict.
+#[derive(Default)]
+struct Read {
+    earlier: Option<Result<Vec<Execution>, Refusal>>,
+    failure: Option<Judgement>,
+}
+
+impl Read {
+    fn as_earlier(&self) -> Earlier<'_> {
+        match &self.earlier {
+            None => Earlier::Unread,
+            Some(Ok(earlier)) => Earlier::Read(earlier),
+            Some(Err(refusal)) => Earlier::Unreadable(refusal),
+        }
     }
 }
 

@@ -1,15 +1,15 @@
 //! A completed job whose host was looked for: the rows of the table, in order.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::evidence::{Evidence, borne_by};
 use reprise_model::instance::{Capacity, Instance, InstanceView};
-use reprise_model::ledger::InstanceEntry;
+use reprise_model::ledger::{InstanceEntry, Why};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, Refusal, SettleReason};
 
 use super::{
-    Earlier, FleetRule, JobFacts, JobVerdict, asks_for_runner, earliest_of_each, is_ending,
-    is_mere_claim, passed, settled,
+    Earlier, FleetRule, Grounds, JobFacts, JobVerdict, asks_for_runner, earliest_of_each,
+    is_ending, is_mere_claim, passed, settled,
 };
 use crate::backoff::after;
 use crate::mutant;
@@ -66,6 +66,7 @@ impl Case<'_> {
             end: None,
             ran_on: self.ran_on(),
             evidence,
+            given_up: None,
         }
     }
 
@@ -78,6 +79,7 @@ impl Case<'_> {
             end: self.to_end().filter(|_| is_mere_claim(&evidence)),
             ran_on: self.ran_on(),
             evidence,
+            given_up: None,
         }
     }
 
@@ -92,6 +94,8 @@ impl Case<'_> {
         };
         match refused {
             Some(reason) => JobVerdict::Settle {
+                given_up: (reason == SettleReason::AttemptLimit)
+                    .then(|| Box::new(grounds(policy, &instance, &evidence))),
                 reason,
                 end: self.to_end().filter(|_| is_mere_claim(&evidence)),
                 ran_on: Some(instance),
@@ -225,6 +229,17 @@ impl Case<'_> {
             }
             (FleetRule::Ours { .. } | FleetRule::Foreign, _) => None,
         }
+    }
+}
+
+fn grounds(policy: RetryPolicy, instance: &Instance, evidence: &[Evidence]) -> Grounds {
+    Grounds {
+        why: Why::Interrupted,
+        policy,
+        instance: Some(instance.clone()),
+        evidence: evidence.to_vec(),
+        told: None,
+        pause: SignedDuration::ZERO,
     }
 }
 

@@ -3,13 +3,14 @@
 //! Neither evidence nor a host of ours is needed for it. What the host calls for, as ending its
 //! instance, stays as it is without such a policy.
 
+use reprise_model::failure::FailureClass;
 use reprise_model::instance::Instance;
 use reprise_model::job::Conclusion;
 use reprise_model::ledger::Why;
 use reprise_model::policy::{FailurePolicy, RetryPolicy};
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
-use super::{Earlier, FailureClass, JobFacts, JobVerdict, settled};
+use super::{Earlier, Grounds, JobFacts, JobVerdict, settled};
 use crate::backoff::pause_before;
 use crate::mutant;
 
@@ -71,25 +72,59 @@ fn explained_by_nothing(
     if let Earlier::Unreadable(refusal) = facts.earlier {
         return settled(SettleReason::Refused(refusal.clone()), end, ran_on);
     }
-    if attempt > policy.last_retried_execution() {
-        return settled(SettleReason::AttemptLimit, end, ran_on);
-    }
-    let why = match (kind, facts.failure) {
-        (FailurePolicy::WhenFailed, _) => Why::Failed,
-        (FailurePolicy::WhenTransient, Some(FailureClass::Transient)) => Why::Transient,
-        (FailurePolicy::WhenTransient, Some(FailureClass::Permanent)) => {
-            return settled(SettleReason::PermanentFailure, end, ran_on);
-        }
-        (FailurePolicy::WhenTransient, Some(FailureClass::Unknown)) => {
-            return settled(SettleReason::UnknownFailure, end, ran_on);
-        }
-        (FailurePolicy::WhenTransient, None) => return JobVerdict::ReadFailure,
+    let why = match kind {
+        FailurePolicy::WhenFailed => Why::Failed,
+        FailurePolicy::WhenTransient => Why::Transient,
     };
+    let told = facts.failure.and_then(|judged| judged.decided_by.clone());
+    let grounds = Grounds {
+        why,
+        policy,
+        instance: ran_on.clone(),
+        evidence: Vec::new(),
+        told: told.clone(),
+        pause: pause_before(facts.delays, attempt),
+    };
+    if let Some(reason) = final_reason(facts, (policy, kind)) {
+        return JobVerdict::Settle {
+            reason,
+            end,
+            ran_on,
+            evidence: Vec::new(),
+            given_up: Some(Box::new(grounds)),
+        };
+    }
+    if kind == FailurePolicy::WhenTransient && facts.failure.is_none() {
+        return JobVerdict::ReadFailure;
+    }
     JobVerdict::Retry {
         why,
         policy,
-        pause: pause_before(facts.delays, attempt),
+        pause: grounds.pause,
         end,
         ran_on,
+        told,
+    }
+}
+
+/// Why its policy does not re-run it, as far as that can be told.
+fn final_reason(
+    facts: &JobFacts<'_>,
+    (policy, kind): (RetryPolicy, FailurePolicy),
+) -> Option<SettleReason> {
+    if facts.job.run_attempt.get() > policy.last_retried_execution() {
+        return Some(SettleReason::AttemptLimit);
+    }
+    let class = facts.failure.map(|judged| judged.class);
+    match (kind, class) {
+        (FailurePolicy::WhenTransient, Some(FailureClass::Permanent)) => {
+            mutant!(RetryThePermanent => return None);
+            Some(SettleReason::PermanentFailure)
+        }
+        (FailurePolicy::WhenTransient, Some(FailureClass::Unknown)) => {
+            Some(SettleReason::UnknownFailure)
+        }
+        (FailurePolicy::WhenTransient, Some(FailureClass::Transient) | None)
+        | (FailurePolicy::WhenFailed, _) => None,
     }
 }

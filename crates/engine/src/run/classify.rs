@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 
 use reprise_model::ids::JobId;
 use reprise_model::job::{Conclusion, Job, JobStatus};
-use reprise_model::ledger::{RerunOrder, RerunTarget, Sibling};
+use reprise_model::ledger::{RerunOrder, RerunTarget, Sibling, TrackedJob};
 use reprise_model::reason::IgnoreReason;
 use reprise_model::run::CancelCause;
 
-use super::{RunFacts, watch};
+use super::{RunFacts, ledger, watch};
 use crate::job::JobVerdict;
 use crate::mutant;
 
@@ -102,6 +102,11 @@ impl Attempt {
 /// Whether a job was interrupted itself and is not to come back for that: it opted out, or was
 /// re-run as often as it may be.
 fn is_settled_as_interrupted(facts: &RunFacts<'_>, id: JobId) -> bool {
+    let known = facts.entry.jobs.get(&id);
+    let is_given_up = |job: &TrackedJob| ledger::is_given_up(job) && !job.evidence.is_empty();
+    if known.is_some_and(is_given_up) {
+        return true;
+    }
     match facts.verdicts.get(&id) {
         Some(JobVerdict::Settle { evidence, .. }) => !evidence.is_empty(),
         Some(

@@ -16,6 +16,11 @@ use crate::job::Grounds;
 /// GitHub may not show a run that was made less than this ago: its reads lag by seconds.
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(2);
 
+/// A record holds so many jobs that were given up, and of so many jobs what their failure was judged by:
+/// beside a matrix of 256 that comes back it stays within what a store takes.
+const MOST_GIVEN_UP: usize = 100;
+const MOST_TOLD: usize = 50;
+
 /// Whether no job of the run is known to have begun long ago, so that the run may just have been made.
 pub(super) fn may_be_fresh(entry: &RunEntry, now: Timestamp) -> bool {
     let began = entry
@@ -35,9 +40,25 @@ pub(super) fn is_open(job: &TrackedJob) -> bool {
     }
 }
 
-/// Whether nothing is known of the run but that a policy may re-run some of it.
+/// Whether nothing is known of the run but that a policy may re-run some of it, or does not re-run some
+/// of it any more.
 pub(super) fn is_new(entry: &RunEntry) -> bool {
-    entry.jobs.is_empty() && entry.reruns.is_empty()
+    entry.jobs.values().all(is_given_up) && entry.reruns.is_empty()
+}
+
+/// Whether its policy had the last word on it.
+pub(super) fn is_given_up(job: &TrackedJob) -> bool {
+    match &job.state {
+        TrackedState::Settled { reason, .. } => is_the_policys(reason),
+        TrackedState::Awaiting | TrackedState::Asked { .. } => false,
+    }
+}
+
+fn is_the_policys(reason: &SettleReason) -> bool {
+    matches!(
+        reason,
+        SettleReason::AttemptLimit | SettleReason::PermanentFailure | SettleReason::UnknownFailure
+    )
 }
 
 pub(super) fn has_open(entry: &RunEntry) -> bool {
@@ -88,6 +109,30 @@ pub(super) fn track(entry: &mut RunEntry, job: &Job, grounds: Grounds) -> bool {
     if !is_reopened && (known.is_some() || holds(entry, &job.name, &job.execution())) {
         return false;
     }
+    insert(entry, job, grounds, TrackedState::Awaiting);
+    true
+}
+
+/// Adds a job that its policy gives up, unless it is there already: it is kept to be shown, and is not
+/// judged again. Some thousand failures of one run are more than anybody reads.
+pub(super) fn bury(
+    entry: &mut RunEntry,
+    job: &Job,
+    (reason, grounds): (&SettleReason, Grounds),
+    at: Timestamp,
+) -> bool {
+    let is_known = entry.jobs.contains_key(&job.id) || holds(entry, &job.name, &job.execution());
+    let kept = entry.jobs.values().filter(|job| is_given_up(job)).count();
+    if is_known || kept >= MOST_GIVEN_UP {
+        return false;
+    }
+    let reason = reason.clone();
+    insert(entry, job, grounds, TrackedState::Settled { reason, at });
+    true
+}
+
+fn insert(entry: &mut RunEntry, job: &Job, grounds: Grounds, state: TrackedState) {
+    let told = entry.jobs.values().filter(|job| job.told.is_some()).count();
     let tracked = TrackedJob {
         key: provisional_key(&entry.key, job),
         attempt: job.run_attempt,
@@ -96,12 +141,12 @@ pub(super) fn track(entry: &mut RunEntry, job: &Job, grounds: Grounds) -> bool {
         policy: Some(grounds.policy),
         instance: grounds.instance,
         evidence: grounds.evidence,
+        told: grounds.told.filter(|_| told < MOST_TOLD),
         pause: grounds.pause,
         not_before: None,
-        state: TrackedState::Awaiting,
+        state,
     };
     entry.jobs.insert(job.id, tracked);
-    true
 }
 
 /// Whether evidence came late of a job that waits for the end of its run, or was given up for how
@@ -109,7 +154,9 @@ pub(super) fn track(entry: &mut RunEntry, job: &Job, grounds: Grounds) -> bool {
 fn explains(grounds: &Grounds, known: &TrackedJob) -> bool {
     let may_change = match &known.state {
         TrackedState::Awaiting => true,
-        TrackedState::Settled { reason, .. } => *reason == SettleReason::RunNotFailed,
+        TrackedState::Settled { reason, .. } => {
+            *reason == SettleReason::RunNotFailed || is_the_policys(reason)
+        }
         TrackedState::Asked { .. } => false,
     };
     grounds.why == Why::Interrupted && known.why != Why::Interrupted && may_change
@@ -140,6 +187,7 @@ pub(super) fn track_sibling(entry: &mut RunEntry, rerun: usize, record: &Job) {
         policy: victim.policy,
         instance: victim.instance.clone(),
         evidence: victim.evidence.clone(),
+        told: None,
         pause: SignedDuration::ZERO,
         not_before: None,
         state: TrackedState::Asked { rerun },

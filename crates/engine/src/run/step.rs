@@ -50,7 +50,7 @@ pub(super) fn next(
         return RunStep::Wait(WaitReason::AnswerUnclear);
     }
     if let Some(jobs) = facts.jobs {
-        adopt(entry, facts, jobs);
+        adopt(entry, facts, jobs, now);
         name_keys(entry, facts.run, jobs);
     }
     take_what_was_put_off(entry, facts.run);
@@ -141,11 +141,16 @@ fn answer_clear_at(entry: &RunEntry, rules: &Rules) -> Option<Timestamp> {
 }
 
 /// A job whose event was lost is tracked from the verdict on it.
-fn adopt(entry: &mut RunEntry, facts: &RunFacts<'_>, jobs: &[Job]) {
+fn adopt(entry: &mut RunEntry, facts: &RunFacts<'_>, jobs: &[Job], now: Timestamp) {
     for job in jobs {
-        let verdict = facts.verdicts.get(&job.id);
-        if let Some(grounds) = verdict.and_then(JobVerdict::grounds) {
+        let Some(verdict) = facts.verdicts.get(&job.id) else {
+            continue;
+        };
+        if let Some(grounds) = verdict.grounds() {
             ledger::track(entry, job, grounds);
+        }
+        if let Some((reason, grounds)) = verdict.given_up() {
+            ledger::bury(entry, job, (reason, grounds.clone()), now);
         }
     }
 }

@@ -78,6 +78,7 @@ fn tracked(state: TrackedState) -> TrackedJob {
         policy: None,
         instance: Some(instance()),
         evidence: vec![evidence()],
+        told: None,
         pause: SignedDuration::ZERO,
         not_before: None,
         state,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use reprise_model::policy::RetryPolicy;
+use reprise_world::github::JobSpec;
 use reprise_world::invariants::Mandate;
 use reprise_world::world::HOSTED;
 
@@ -15,6 +16,8 @@ pub(super) fn mandate(dice: &mut Dice, mandate: Mandate) -> Mandate {
         (120, Some("ci").zip(policy("when-failed:2"))),
         (80, Some("ci").zip(policy("when-failed"))),
         (80, Some("lint").zip(policy("when-failed"))),
+        (120, Some("ci").zip(policy("when-transient"))),
+        (60, Some("lint").zip(policy("when-transient:2"))),
     ];
     Mandate {
         labels_may_name_failures: dice.chance(600),
@@ -33,6 +36,7 @@ pub(super) fn sprinkle(dice: &mut Dice, steps: &mut [Step]) {
         };
         let some_are_hosted = dice.chance(120);
         for job in &mut push.spec.jobs {
+            *job = failing(dice, job.clone());
             if some_are_hosted && dice.chance(400) {
                 job.labels = vec![HOSTED.to_owned()];
                 continue;
@@ -48,12 +52,25 @@ pub(super) fn sprinkle(dice: &mut Dice, steps: &mut [Step]) {
     }
 }
 
+/// What a job prints that fails, where it prints anything.
+fn failing(dice: &mut Dice, job: JobSpec) -> JobSpec {
+    const RESET: &str = "curl: (56) Recv failure: Connection reset by peer";
+    const WRONG: &str = "assertion `left == right` failed\n  left: 1\n right: 2";
+    match dice.one_of(None, &[(400, Some(true)), (200, Some(false))]) {
+        Some(true) => job.fails_in_passing("Run make", RESET),
+        Some(false) => job.fails_with("Run make", WRONG),
+        None => job,
+    }
+}
+
 fn retry(dice: &mut Dice) -> Option<&'static str> {
     let retries = [
         (60, Some("/retry=2")),
         (60, Some("/retry=when-interrupted:3")),
         (70, Some("/retry=when-failed")),
         (40, Some("/retry=when-failed:4")),
+        (70, Some("/retry=when-transient")),
+        (40, Some("/retry=when-transient:2")),
     ];
     dice.one_of(None, &retries)
 }

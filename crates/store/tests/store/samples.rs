@@ -383,6 +383,7 @@ fn tracked(run_id: u64, attempt: u32, state: TrackedState) -> TrackedJob {
             evidence(EvidenceSource::Tag, 600),
             evidence(EvidenceSource::InterruptionWarning, 601),
         ],
+        told: None,
         pause: SignedDuration::ZERO,
         not_before: None,
         state,

@@ -88,6 +88,8 @@ pub struct FailedStep {
     /// The lines of the log in which it ends. Without a line of `##[error]` at their end the usual one
     /// follows.
     pub prints: String,
+    /// Whether that tells of its surroundings alone: the same may pass when it is run again.
+    pub is_transient: bool,
 }
 
 impl JobSpec {
@@ -136,8 +138,19 @@ impl JobSpec {
         self.fails = Some(FailedStep {
             name: step.into(),
             prints: prints.into(),
+            is_transient: false,
         });
         self
+    }
+
+    /// As [`JobSpec::fails_with`], where what is printed tells of its surroundings alone.
+    #[must_use]
+    pub fn fails_in_passing(self, step: impl Into<String>, prints: impl Into<String>) -> Self {
+        let mut job = self.fails_with(step, prints);
+        if let Some(fails) = &mut job.fails {
+            fails.is_transient = true;
+        }
+        job
     }
 
     fn is_called(&self, need: &str) -> bool {

@@ -9,11 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::RunId;
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
-use reprise_model::policy::RetryPolicy;
+use reprise_model::policy::{FailurePolicy, RetryPolicy};
 use reprise_model::run::CancelCause;
 
 use super::Mandate;
-use crate::github::{Attempt, Cancel, GitHub, Job, Mutation, MutationKind, Run};
+use crate::github::{Attempt, Cancel, GitHub, Job, Mutation, MutationKind, Run, Step};
 use crate::world::World;
 
 /// How long before a re-run a newer run must have been there for the re-run to be wrong: the look
@@ -273,17 +273,45 @@ pub(super) fn is_wanted(world: &World, mandate: Mandate, job: &Job, known: Times
 }
 
 /// Whether a job failed, wherever it ran, in an attempt that ended as failed, and its policy re-runs
-/// that.
+/// that, or may.
 pub(super) fn is_failure_to_re_run(world: &World, mandate: Mandate, job: &Job) -> bool {
     let origin = origin(world.github(), job);
     let ended = world
         .github()
         .job(origin.id)
         .map(|(_, attempt, _)| &attempt.conclusion);
-    mandate.policy(world, job).failure().is_some()
+    let may_be_meant = match mandate.policy(world, job).failure() {
+        Some(FailurePolicy::WhenFailed) => true,
+        Some(FailurePolicy::WhenTransient) => is_transient(world.github(), job) != Some(false),
+        None => false,
+    };
+    may_be_meant
         && origin.runner.is_some()
         && [Some(Conclusion::Failure), Some(Conclusion::TimedOut)].contains(&origin.conclusion)
         && ended == Some(&Some(Conclusion::Failure))
+}
+
+/// Whether the policy of a failed job surely means its failure.
+pub(super) fn is_surely_meant(world: &World, mandate: Mandate, job: &Job) -> bool {
+    match mandate.policy(world, job).failure() {
+        Some(FailurePolicy::WhenFailed) => true,
+        Some(FailurePolicy::WhenTransient) => is_transient(world.github(), job) == Some(true),
+        None => false,
+    }
+}
+
+/// Whether a failure is of its surroundings. `None` where that is left to whoever judges it: its log is
+/// gone, or no step of it failed.
+fn is_transient(github: &GitHub, job: &Job) -> Option<bool> {
+    let origin = origin(github, job);
+    let (run, _, _) = github.job(origin.id)?;
+    let failed = |step: &Step| step.conclusion == Conclusion::Failure;
+    origin.steps.iter().find(|step| failed(step))?;
+    let fails = run.spec_of(origin).and_then(|spec| spec.fails.as_ref());
+    if !fails.is_some_and(|fails| fails.is_transient) {
+        return Some(false);
+    }
+    github.log_of(origin.id).map(|_| true)
 }
 
 /// The number of the attempt in which the job really executed.

@@ -146,6 +146,7 @@ impl Case<'_> {
     fn is_failure_to_re_run(&self) -> bool {
         !self.job.is_carried_over()
             && reruns::is_failure_to_re_run(self.world, self.mandate, self.job)
+            && reruns::is_surely_meant(self.world, self.mandate, self.job)
             && self.attempt.number.get() <= self.policy().last_retried_execution()
     }
 
@@ -257,15 +258,18 @@ impl Case<'_> {
             SettleReason::RunNotFailed => {
                 self.attempt.conclusion != Some(Conclusion::Failure) && self.nobody_could_tell()
             }
+            // Judged as a failure, where nothing told of an interruption.
+            SettleReason::PermanentFailure
+            | SettleReason::UnknownFailure
+            | SettleReason::AttemptLimit => {
+                !self.is_failure_to_re_run() && self.nobody_could_tell()
+            }
             SettleReason::Recovered | SettleReason::FailedAgain => false,
             SettleReason::Succeeded
             | SettleReason::NotSpot
             | SettleReason::NotInterrupted
             | SettleReason::EvidenceExpired
             | SettleReason::OptedOut
-            | SettleReason::PermanentFailure
-            | SettleReason::UnknownFailure
-            | SettleReason::AttemptLimit
             | SettleReason::NeverCompleted => false,
         }
     }
@@ -346,8 +350,21 @@ fn siblings_left_behind(world: &World, mandate: Mandate, ledger: &Ledger) -> Vec
 /// that the programs took for interrupted. Of a notice only an event tells, which may be lost; where
 /// the part then ended by itself, and its instance before EC2 took it, nobody can know of it.
 fn is_told(world: &World, ledger: &Ledger, part: &Job, known: Timestamp) -> bool {
-    ledger.contains_key(&part.id)
+    ledger.get(&part.id).is_some_and(may_come_back)
         || machine_of(world, part).is_some_and(|machine| machine.bears_a_sign_by(known))
+}
+
+/// Whether its policy did not give it up.
+fn may_come_back(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Open => true,
+        Verdict::Settled(reason) => !matches!(
+            reason,
+            SettleReason::AttemptLimit
+                | SettleReason::PermanentFailure
+                | SettleReason::UnknownFailure
+        ),
+    }
 }
 
 /// What was asked for twice and not executed is given up, in words.

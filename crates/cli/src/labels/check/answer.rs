@@ -142,9 +142,12 @@ fn policy_words(policy: RetryPolicy) -> String {
              configuration allows it (retry.allow)",
             times(reruns)
         ),
-        RetryPolicy::WhenTransient(_) => {
-            "as if nothing were said: when-transient is not available".to_owned()
-        }
+        RetryPolicy::WhenTransient(reruns) => format!(
+            "re-run {}, by itself, when EC2 takes its spot machine or what it left behind says that \
+             its failure would pass, as a lost connection; only where the configuration allows it \
+             (retry.allow)",
+            times(reruns)
+        ),
         RetryPolicy::Never => "never re-run by itself".to_owned(),
     }
 }

@@ -63,7 +63,7 @@ fn own_patterns_go_before_the_built_in_table_in_their_lines() {
         ),
     ] {
         let example = &example::read(&format!("@@ own\n{printed}\n"))[0];
-        let judgement = judge(&example.facts, config.failures.tables());
+        let judgement = judge(&example.facts, config.settings.failures.tables());
         assert_eq!(judgement.class, class, "{printed}: {judgement}");
     }
 }
@@ -72,7 +72,7 @@ fn own_patterns_go_before_the_built_in_table_in_their_lines() {
 fn a_judgement_names_the_operators_table() {
     let config = read(OWN).expect("good");
     let example = &example::read("@@ own\nlicense server is busy\n")[0];
-    let judgement = judge(&example.facts, config.failures.tables());
+    let judgement = judge(&example.facts, config.settings.failures.tables());
     let rule = judgement.decided_by.expect("it was decided").rule;
     assert_eq!(
         rule,
@@ -87,7 +87,7 @@ fn a_judgement_names_the_operators_table() {
 #[test]
 fn without_own_patterns_there_is_the_built_in_table_alone() {
     let config = read("").expect("good");
-    assert!(config.failures.tables().configured.is_none());
+    assert!(config.settings.failures.tables().configured.is_none());
 }
 
 #[test]

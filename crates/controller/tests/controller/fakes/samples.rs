@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::policies::Policies;
-use reprise_config::{FleetSettings, Place, Settings};
+use reprise_config::{Failures, FleetSettings, Place, Settings};
 use reprise_engine::breaker::BreakerRules;
 use reprise_engine::offer::{FleetOffer, Limits, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
@@ -118,6 +118,7 @@ pub(crate) fn settings(with_fleet: bool) -> Settings {
         rules: Rules::default(),
         repositories: vec![WildMatch::new("acme/*")],
         policies: Policies::default(),
+        failures: Failures::usual().expect("the built-in table is good"),
         runner_name: RunnerNamePattern::default(),
         places: vec![Place {
             region: Region::new(REGION),

@@ -1,5 +1,7 @@
 //! Failures that no interruption explains, where the policy re-runs failures.
 
+use reprise_model::failure::{FailureClass, FailureRule, FailureSign, FailureSource};
+
 use super::*;
 
 #[test]
@@ -74,10 +76,12 @@ fn failures_are_re_run_while_the_run_has_had_fewer_attempts_than_the_policy_name
                 pause: secs(0),
                 end: Some(instance()),
                 ran_on: Some(instance()),
+                told: None,
             }
         } else {
             let here = Some(instance());
-            settled(SettleReason::AttemptLimit, here.clone(), here)
+            let grounds = kept(Why::Failed, look.policy, here.clone(), None);
+            given_up(SettleReason::AttemptLimit, here, grounds)
         };
         assert_eq!(look.verdict(), expected, "{policy} in attempt {number}");
     }
@@ -87,7 +91,7 @@ fn failures_are_re_run_while_the_run_has_had_fewer_attempts_than_the_policy_name
 fn what_may_pass_is_told_by_what_made_it_fail_once_that_was_read() {
     let (job, repository) = (job(1, "build"), repository());
     let policy: RetryPolicy = "when-transient:3".parse().expect("a policy");
-    let judged = |number: u32, failure| {
+    let judged = |number: u32, failure: Option<&Judgement>| {
         let job = Job {
             run_attempt: attempt(number),
             ..job.clone()
@@ -101,21 +105,33 @@ fn what_may_pass_is_told_by_what_made_it_fail_once_that_was_read() {
         completed(&facts, &Rules::default(), at(NOW))
     };
     assert_eq!(judged(1, None), JobVerdict::ReadFailure);
+    let told = |class| Judgement {
+        class,
+        decided_by: Some(DecidedBy {
+            rule: FailureRule::Sign(FailureSign::HostLost),
+            source: FailureSource::Steps,
+            line: "Run make".to_owned(),
+        }),
+    };
+    let transient = told(FailureClass::Transient);
     let again = JobVerdict::Retry {
         why: Why::Transient,
         policy,
         pause: secs(0),
         end: None,
         ran_on: None,
+        told: transient.decided_by.clone(),
     };
-    assert_eq!(judged(2, Some(FailureClass::Transient)), again);
-    for (number, failure, reason) in [
+    assert_eq!(judged(2, Some(&transient)), again);
+    for (number, class, reason) in [
         (1, FailureClass::Permanent, SettleReason::PermanentFailure),
         (1, FailureClass::Unknown, SettleReason::UnknownFailure),
         (3, FailureClass::Transient, SettleReason::AttemptLimit),
     ] {
-        let over = settled(reason, None, None);
-        assert_eq!(judged(number, Some(failure)), over);
+        let failure = told(class);
+        let grounds = kept(Why::Transient, policy, None, failure.decided_by.clone());
+        let over = given_up(reason, None, grounds);
+        assert_eq!(judged(number, Some(&failure)), over);
     }
 }
 
@@ -201,6 +217,33 @@ fn retry(pause: i64, end: Option<Instance>, ran_on: Option<Instance>) -> JobVerd
         pause: secs(pause),
         end,
         ran_on,
+        told: None,
+    }
+}
+
+fn given_up(reason: SettleReason, here: Option<Instance>, grounds: Grounds) -> JobVerdict {
+    JobVerdict::Settle {
+        reason,
+        end: here.clone(),
+        ran_on: here,
+        evidence: Vec::new(),
+        given_up: Some(Box::new(grounds)),
+    }
+}
+
+fn kept(
+    why: Why,
+    policy: RetryPolicy,
+    instance: Option<Instance>,
+    told: Option<DecidedBy>,
+) -> Grounds {
+    Grounds {
+        why,
+        policy,
+        instance,
+        evidence: Vec::new(),
+        told,
+        pause: secs(0),
     }
 }
 

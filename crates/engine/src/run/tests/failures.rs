@@ -1,5 +1,7 @@
 //! Jobs that come back because their policy re-runs failures, without any evidence.
 
+use reprise_model::failure::{DecidedBy, FailureRule, FailureSign, FailureSource};
+
 use super::*;
 
 #[test]
@@ -151,6 +153,52 @@ fn a_job_that_the_next_attempt_does_not_have_is_given_up_after_an_hour() {
     assert!(is_refused(&world.reason(1), RefusalKind::NotFound));
 }
 
+#[test]
+fn a_job_that_its_policy_gives_up_is_kept_and_neither_judged_again_nor_in_the_way() {
+    let mut world = World::with(&[job(1, "a"), job(2, "b")]);
+    let given_up = given_up(SettleReason::PermanentFailure);
+    let (first, key) = (job(1, "a"), run_key);
+    let kept = bury(None, key(), &first, &given_up, at(NOW)).expect("it is new");
+    assert_eq!(kept.due, None);
+    assert_eq!(
+        bury(Some(kept.clone()), key(), &first, &given_up, at(NOW)),
+        None
+    );
+    world.entry = failed(Some(kept), key(), at(NOW)).expect("nothing is known of the others");
+    let jobs = world.jobs.take();
+    assert_eq!(world.step(), RunStep::ReadJobs);
+    world.jobs = jobs;
+    world.verdicts.insert(JobId(2), retried(0));
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(2)), &[2], &[]));
+    let tracked = &world.entry.jobs[&JobId(1)];
+    assert_eq!(tracked.policy, Some(when_failed()));
+    assert_eq!(world.reason(1), SettleReason::PermanentFailure);
+}
+
+#[test]
+fn evidence_that_comes_late_brings_back_a_job_that_its_policy_had_given_up() {
+    let mut world = World::with(&[job(1, "a")]);
+    let given_up = given_up(SettleReason::AttemptLimit);
+    world.verdicts.insert(JobId(1), given_up);
+    assert_eq!(world.go(), RunStep::Done, "its event was lost");
+    assert_eq!(world.reason(1), SettleReason::AttemptLimit);
+    world.verdicts.clear();
+    world.await_jobs(&[1]);
+    assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
+}
+
+#[test]
+fn a_record_keeps_no_more_of_what_is_given_up_than_a_store_takes() {
+    let verdict = given_up(SettleReason::UnknownFailure);
+    let mut entry = opened(run_key(), at(NOW));
+    for id in 1..=200 {
+        let job = job(id, &format!("test ({id})"));
+        entry = bury(Some(entry.clone()), run_key(), &job, &verdict, at(NOW)).unwrap_or(entry);
+    }
+    let told = entry.jobs.values().filter(|job| job.told.is_some());
+    assert_eq!((entry.jobs.len(), told.count()), (100, 50));
+}
+
 impl World {
     /// They failed, and their policy waits so many seconds.
     fn retry_jobs(&mut self, ids: &[u64], pause: i64) {
@@ -170,6 +218,27 @@ pub(super) fn retried(pause: i64) -> JobVerdict {
         pause: secs(pause),
         end: None,
         ran_on: None,
+        told: None,
+    }
+}
+
+/// Its policy had the last word.
+fn given_up(reason: SettleReason) -> JobVerdict {
+    let grounds = retried(0).grounds().expect("it would come back");
+    let told = DecidedBy {
+        rule: FailureRule::Sign(FailureSign::CodeAnnotated),
+        source: FailureSource::Annotation,
+        line: "src/main.rs: unused".to_owned(),
+    };
+    JobVerdict::Settle {
+        reason,
+        end: None,
+        ran_on: None,
+        evidence: Vec::new(),
+        given_up: Some(Box::new(Grounds {
+            told: Some(told),
+            ..grounds
+        })),
     }
 }
 

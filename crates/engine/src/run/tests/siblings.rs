@@ -216,6 +216,7 @@ fn a_sibling_that_was_interrupted_itself_and_opted_out_is_no_victim_of_another_i
         end: None,
         ran_on: None,
         evidence: vec![evidence(EvidenceSource::Tag, 200)],
+        given_up: None,
     };
     let mut world = World::with(&[job(1, "test (1)"), cancelled(2, "test (2)")]);
     world.await_jobs(&[1]);
