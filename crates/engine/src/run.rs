@@ -163,6 +163,11 @@ pub fn bury(
     ledger::bury(&mut entry, job, (reason, grounds.clone()), now).then_some(entry)
 }
 
+/// Whether the record holds this execution of a job, in whatever state.
+pub fn knows(entry: &RunEntry, job: &Job) -> bool {
+    entry.jobs.contains_key(&job.id) || ledger::holds(entry, &job.name, &job.execution())
+}
+
 /// The record after an event of its run: due at once. `None` when nothing in it is open.
 pub fn woken(entry: RunEntry, now: Timestamp) -> Option<RunEntry> {
     ledger::has_open(&entry).then(|| RunEntry {

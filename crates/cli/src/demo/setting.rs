@@ -127,6 +127,9 @@ types = [
   {{ name = "m7a.large", cpu = 2, ram = 8 }},
 ]
 
+[retry]
+allow = ["when-failed", "when-transient"]
+
 [runner]
 table = "{table}"
 role_id = "{role}"

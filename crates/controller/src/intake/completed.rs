@@ -104,11 +104,13 @@ impl<P: Ports> Controller<P> {
                 ..
             } => {
                 let has_evidence = !evidence.is_empty();
-                if let Some(kept) = kept {
-                    self.bury(repository, job, &kept).await?;
-                }
+                let is_told = match &kept {
+                    Some(kept) => self.bury(repository, job, kept).await?,
+                    None => false,
+                };
                 if let Some(instance) = ran_on.filter(|_| has_evidence)
                     && self.explain(job, &instance, &evidence).await?
+                    && !is_told
                 {
                     self.settled(repository, job, &reason, None);
                 }
@@ -122,7 +124,7 @@ impl<P: Ports> Controller<P> {
                     Some(instance) => self.end_with_job(instance).await?,
                     None => {}
                 }
-                if !has_evidence {
+                if !has_evidence && !is_told {
                     self.settled(repository, job, &reason, end.as_ref());
                 }
                 Ok(Outcome::Settled(reason))
@@ -145,23 +147,29 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    /// Keeps a job that its policy gives up, so that people see it.
+    /// Keeps a job that its policy gives up, so that people see it. Whether it was there before, and so was
+    /// told of: the run may be read before the job's own event comes.
     async fn bury(
         &self,
         repository: &Repository,
         job: &Job,
         verdict: &JobVerdict,
-    ) -> Result<(), WorkError> {
+    ) -> Result<bool, WorkError> {
         let key = RunKey {
             repository: repository.clone(),
             run_id: job.run_id,
         };
         let now = self.now();
-        self.change_run(&key, |entry| {
-            run::bury(entry.cloned(), key.clone(), job, verdict, now)
-        })
-        .await?;
-        Ok(())
+        let kept = self
+            .change_run(&key, |entry| {
+                run::bury(entry.cloned(), key.clone(), job, verdict, now)
+            })
+            .await?;
+        if kept.is_some() {
+            return Ok(false);
+        }
+        let known = self.store.run(&key).await?;
+        Ok(known.is_some_and(|known| run::knows(&known.record, job)))
     }
 
     /// Remembers a job that is settled as not interrupted, where nothing else would tell of it when

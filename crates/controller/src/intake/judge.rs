@@ -91,7 +91,11 @@ impl<P: Ports> Controller<P> {
                         None => judged.await?,
                     });
                 }
-                verdict => return Ok(verdict),
+                verdict @ (JobVerdict::Ignore(_)
+                | JobVerdict::Settle { .. }
+                | JobVerdict::LookAgain { .. }
+                | JobVerdict::Await { .. }
+                | JobVerdict::Retry { .. }) => return Ok(verdict),
             }
             verdict = self.verdict(repository, job, &look.found, &read);
         }

@@ -344,6 +344,7 @@ async fn await_run(house: &House, run: RunId) {
             source: EvidenceSource::Tag,
             first_seen_at: house.now(),
         }],
+        told: None,
         pause: secs(0),
     };
     let put = Change::PutRun {

@@ -121,9 +121,8 @@ pub(super) fn bury(
     (reason, grounds): (&SettleReason, Grounds),
     at: Timestamp,
 ) -> bool {
-    let is_known = entry.jobs.contains_key(&job.id) || holds(entry, &job.name, &job.execution());
     let kept = entry.jobs.values().filter(|job| is_given_up(job)).count();
-    if is_known || kept >= MOST_GIVEN_UP {
+    if super::knows(entry, job) || kept >= MOST_GIVEN_UP {
         return false;
     }
     let reason = reason.clone();

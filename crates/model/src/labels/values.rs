@@ -109,7 +109,7 @@ pub(super) fn spot(setting: Setting<'_>) -> Result<SpotChoice, LabelError> {
 /// The bare key means what holds where nothing is said.
 pub(super) fn retry(setting: Setting<'_>) -> Result<RetryPolicy, LabelError> {
     let hint = "write retry=when-interrupted, retry=N for at most N re-runs (up to 5), \
-                retry=when-failed, or retry=false";
+                retry=when-failed, retry=when-transient, or retry=false";
     if setting.value.is_none() {
         return Ok(RetryPolicy::USUAL);
     }

@@ -99,6 +99,20 @@ fn a_re_run_of_what_was_not_interrupted_breaks_the_second() {
 }
 
 #[test]
+fn a_re_run_of_a_failure_that_would_not_pass_breaks_the_second() {
+    let mandate = Mandate {
+        labels_may_name_failures: true,
+        ..Mandate::default()
+    };
+    let mut world = played(&named("transient"));
+    let texts = reruns::only_as_policies_say(&world, mandate, 0);
+    assert_eq!(texts, [""; 0]);
+    assert_eq!(post(&mut world, "jobs/{job}/rerun", "sums"), 201);
+    let texts = reruns::only_as_policies_say(&world, mandate, 0);
+    assert!(texts[0].contains("nothing asked for it"), "{texts:?}");
+}
+
+#[test]
 fn a_re_run_of_what_opted_out_breaks_the_second() {
     let mut world = played(&named("opted-out"));
     assert_eq!(post(&mut world, "jobs/{job}/rerun", "preview"), 201);

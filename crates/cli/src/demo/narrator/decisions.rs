@@ -63,6 +63,7 @@ impl Narrator {
                 };
                 format!("{job} {why}; stored, and re-run once its run has completed")
             }
+            "judged" => format!("looks why {job} failed: {}", text(log, "detail")),
             "waiting" => self.waiting(text(log, "run.id"), text(log, "reason"))?,
             "rerun" => format!(
                 "asks GitHub to re-run {} of run {}: {}",
