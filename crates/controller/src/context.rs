@@ -20,6 +20,7 @@ use crate::crowd::Census;
 use crate::denied::Denied;
 use crate::health::Health;
 use crate::images::Images;
+use crate::intake::Pasts;
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
@@ -82,6 +83,8 @@ pub struct Controller<P: Ports> {
     pub(crate) calls: Calls,
     /// What GitHub showed of runs a moment ago.
     pub(crate) looks: Looks,
+    /// Which jobs ran in attempts that are over.
+    pub(crate) pasts: Pasts,
     /// Places among the calls for queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -156,6 +159,7 @@ impl<P: Ports> Controller<P> {
             desk: Desk::default(),
             calls: Calls::default(),
             looks: Looks::default(),
+            pasts: Pasts::default(),
             pools: PoolWatch::default(),
             census: Census::default(),
             recall: Recall::default(),

@@ -237,6 +237,9 @@ pub enum OnDemandRetries {
     UnlessOptedOut,
     /// Only attempts that Reprise itself asked for; a person's re-run keeps its spot label.
     AutomaticOnly,
+    /// Only jobs that ran in an earlier attempt already; one that runs for the first time keeps its spot
+    /// label.
+    SameJob,
 }
 
 #[cfg(test)]

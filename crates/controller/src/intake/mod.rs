@@ -9,6 +9,7 @@ mod completed;
 mod ec2_event;
 mod in_progress;
 mod judge;
+mod pasts;
 mod queued;
 mod run_completed;
 pub mod signature;
@@ -16,6 +17,7 @@ mod webhook;
 
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
+pub(crate) use self::pasts::Pasts;
 pub(crate) use self::queued::{LedBy, wanted};
 
 /// How a message ended: counted, logged, final.

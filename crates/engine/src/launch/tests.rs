@@ -501,7 +501,10 @@ impl Queued {
             repository_allowed: self.repository_allowed,
             labels: &self.labels,
             policy: RetryPolicy::USUAL,
-            asked_by_us: false,
+            past: Past {
+                asked_by_us: false,
+                ran_before: false,
+            },
             claim: self.claim.as_ref(),
             fleet: self.fleet.as_ref(),
             ec2: &Ec2Facts::default(),

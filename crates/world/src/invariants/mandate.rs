@@ -46,6 +46,13 @@ impl Mandate {
                 OnDemandRetries::AutomaticOnly => {
                     attempt.triggering_actor == world.github().settings().bot()
                 }
+                OnDemandRetries::SameJob => {
+                    let run = world.github().job(job.id).map(|(run, _, _)| run);
+                    run.is_some_and(|run| {
+                        run.executions_at(job.place())
+                            .any(|earlier| earlier.id < job.id)
+                    })
+                }
             }
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use reprise_config::Config;
-use reprise_engine::capacity::{self, CapacityDecision};
+use reprise_engine::capacity::{self, CapacityDecision, Past};
 use reprise_model::ids::RunAttempt;
 use reprise_model::instance::Capacity;
 use reprise_model::labels::{JobLabels, LabelErrors, LabelPattern, SpotChoice};
@@ -61,8 +61,11 @@ impl<'a> Ground<'a> {
         let spot = labels.machine.spot.unwrap_or_default();
         let policy = labels.retry.unwrap_or(RetryPolicy::USUAL);
         // The second attempt of this answer is the one that Reprise asks for by itself.
-        let asked_by_us = !attempt.is_first() && policy != RetryPolicy::Never;
-        capacity::decide(attempt, spot, policy, asked_by_us, self.mode)
+        let past = Past {
+            asked_by_us: !attempt.is_first() && policy != RetryPolicy::Never,
+            ran_before: true,
+        };
+        capacity::decide(attempt, spot, policy, past, self.mode)
     }
 
     fn retry(&self, labels: &JobLabels) -> String {
