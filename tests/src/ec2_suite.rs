@@ -214,10 +214,7 @@ impl<'a> Fleet<'a> {
         self.end(&id).await?;
         ensure!(!is_alive(self.seen(&id).await?.state), "{id} lives on");
         // What ended an instance is evidence, and a sweep finds it by the stack's tag.
-        let views = self
-            .ec2
-            .list_stack(&self.place.region, &self.tags.stack(), STACK)
-            .await?;
+        let views = self.stack(STACK).await?;
         let listed = views
             .iter()
             .any(|view| view.instance.id == id && !is_alive(view.state));
@@ -351,12 +348,18 @@ impl<'a> Fleet<'a> {
     }
 
     async fn listed(&self, stack: &str) -> Result<BTreeSet<InstanceId>> {
-        let views = self
-            .ec2
-            .list_stack(&self.place.region, &self.tags.stack(), stack)
-            .await?;
+        let views = self.stack(stack).await?;
         let alive = views.into_iter().filter(|view| is_alive(view.state));
         Ok(alive.map(|view| view.instance.id).collect())
+    }
+
+    async fn stack(&self, stack: &str) -> Result<Vec<InstanceView>> {
+        let mut views = Vec::new();
+        let (region, key) = (&self.place.region, self.tags.stack());
+        let mut each = |view| views.push(view);
+        let listing = self.ec2.list_stack(region, &key, stack, &mut each);
+        listing.await?;
+        Ok(views)
     }
 
     fn instance(&self, id: &InstanceId) -> Instance {

@@ -163,16 +163,17 @@ impl Ec2 {
             .unwrap_or_else(|Unanswered| Err(unanswered("terminate an instance", &instance.region)))
     }
 
-    /// Every instance of a region with this stack tag, ended ones included as long as EC2 shows them
-    /// (about an hour).
+    /// Hands on every instance of a region with this stack tag, ended ones included as long as EC2 shows
+    /// them (about an hour), page by page. What was handed on before an error is not all of them.
     pub async fn list_stack(
         &self,
         region: &Region,
         stack_tag_key: &str,
         stack: &str,
-    ) -> Result<Vec<InstanceView>, Ec2Error> {
+        each: &mut (dyn FnMut(InstanceView) + Send),
+    ) -> Result<(), Ec2Error> {
         let scope = &self.region(region)?.scope;
-        Ok(describe::list_stack(scope, stack_tag_key, stack).await?)
+        Ok(describe::list_stack(scope, stack_tag_key, stack, each).await?)
     }
 
     fn region(&self, region: &Region) -> Result<&RegionalEc2, Ec2Error> {

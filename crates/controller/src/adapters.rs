@@ -99,8 +99,9 @@ impl Cloud for Ec2 {
         region: &Region,
         tag_key: &str,
         stack: &str,
-    ) -> Result<Vec<InstanceView>, PortError> {
-        Self::list_stack(self, region, tag_key, stack)
+        each: &mut (dyn FnMut(InstanceView) + Send),
+    ) -> Result<(), PortError> {
+        Self::list_stack(self, region, tag_key, stack, each)
             .await
             .map_err(|error| ec2("list the stack's instances", error))
     }
@@ -212,7 +213,8 @@ impl Queue for SqsQueue {
         body: &str,
         attributes: &BTreeMap<String, String>,
     ) -> Result<(), PortError> {
-        Self::send(self, body, attributes)
+        // In a box: hardly ever done, and every message that is under way would keep room for it.
+        Box::pin(Self::send(self, body, attributes))
             .await
             .map_err(|error| sqs("send a message", error))
     }

@@ -1,15 +1,13 @@
 //! What mutants do where a broken line needs more than a line. Only with the feature `mutants`.
 
 use reprise_engine::run::RunStep;
-use reprise_model::ec2_event;
 use reprise_model::ledger::{LaunchClaim, RerunAnswer, RerunOrder, RunEntry};
 use reprise_store::StoreError;
-use secrecy::SecretString;
 
 use crate::claims::Claimed;
 use crate::context::{Controller, WorkError};
 use crate::ports::{Ports, Queue, RerunReply};
-use crate::pump::{Handled, Pump, Received};
+use crate::pump::{Pump, Received};
 
 impl<P: Ports> Controller<P> {
     /// Posts again when the answer is unclear.
@@ -53,20 +51,6 @@ impl<P: Ports> Pump<P> {
     /// Deletes a message, come what may.
     pub(crate) async fn acknowledge(&self, message: &Received<P>) {
         drop(self.queue.delete(&message.receipt).await);
-    }
-
-    /// Deals with a webhook as with an EC2 event, where its body reads like one.
-    pub(crate) fn by_its_body<'a>(
-        &'a self,
-        secrets: &'a [SecretString],
-        message: &'a Received<P>,
-    ) -> Handled<'a> {
-        let (body, attributes) = (&message.body, &message.attributes);
-        if ec2_event::parse(body.as_bytes()).is_ok() {
-            Box::pin(self.controller.ec2_event(body))
-        } else {
-            Box::pin(self.controller.webhook(secrets, body, attributes))
-        }
     }
 }
 

@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use reprise_engine::crowd::{Crowd, Party, Ticket};
 use reprise_engine::room::{Full, Room, room};
 use reprise_model::ids::{InstanceId, Region};
-use reprise_model::instance::InstanceView;
 use reprise_model::ledger::{ClaimState, LaunchClaim};
 use reprise_model::machine_refusal::MachineRefusal;
 use tracing::{info, warn};
 
 use crate::context::{Controller, WorkError};
 use crate::logging::chain;
-use crate::ports::{Cloud, PortError, Ports};
+use crate::packed::Packed;
+use crate::ports::{PortError, Ports};
 
 /// The instances of the stack, as far as this replica knows.
 #[derive(Debug, Default)]
@@ -110,11 +110,10 @@ impl<P: Ports> Controller<P> {
         })
     }
 
-    /// Takes in a list that was asked for at `at`.
-    pub(crate) fn listed(&self, region: &Region, views: &[InstanceView], at: Timestamp) {
+    /// Counts what EC2 listed when it was asked at `at`.
+    pub(crate) fn count_listed(&self, region: &Region, listed: &Packed, at: Timestamp) {
         let tags = &self.settings.rules.tags;
-        self.census.lock().list(region, views, tags, at);
-        self.recall.list(region, views, at);
+        self.census.lock().list(region, listed.views(), tags, at);
     }
 
     /// The instance of a claim is gone: what takes its place does not wait for it.
@@ -161,13 +160,9 @@ impl<P: Ports> Controller<P> {
         let Some(fleet) = self.settings.fleet.as_ref() else {
             return Ok(());
         };
-        let key = self.settings.rules.tags.stack();
         for region in self.fleet_regions() {
-            let at = self.now();
-            let listed = self.cloud.list_stack(region, &key, fleet.stack.as_str());
-            match listed.await {
-                Ok(views) => self.listed(region, &views, at),
-                Err(error) => self.not_listed(region, error)?,
+            if let Err(error) = self.list_stack(fleet, region).await {
+                self.not_listed(region, error)?;
             }
         }
         Ok(())

@@ -30,6 +30,7 @@ pub mod logging;
 pub mod loops;
 pub mod metrics;
 pub mod pace;
+mod packed;
 mod panics;
 pub mod ports;
 pub mod pump;

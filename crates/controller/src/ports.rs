@@ -120,13 +120,15 @@ pub trait Cloud: Send + Sync + 'static {
     /// Ends an instance; one that is gone already counts as ended.
     fn terminate(&self, instance: &Instance) -> impl Future<Output = Result<(), PortError>> + Send;
 
-    /// The instances that bear the stack's tag, ended ones included as long as EC2 shows them.
+    /// Hands on each instance that bears the stack's tag, ended ones included as long as EC2 shows them.
+    /// What was handed on before an error is not all of them.
     fn list_stack(
         &self,
         region: &Region,
         tag_key: &str,
         stack: &str,
-    ) -> impl Future<Output = Result<Vec<InstanceView>, PortError>> + Send;
+        each: &mut (dyn FnMut(InstanceView) + Send),
+    ) -> impl Future<Output = Result<(), PortError>> + Send;
 
     /// The instance types of a region that a runner can be launched on.
     fn machine_types(

@@ -19,7 +19,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
-use crate::intake::{Outcome, signature};
+use crate::intake::{Letter, Outcome, signature};
 use crate::logging::chain;
 use crate::panics::{Panicked, caught};
 use crate::ports::{Message, PortError, Ports, Queue};
@@ -92,7 +92,7 @@ pub struct Pump<P: Ports> {
     pub at_once: usize,
 }
 
-pub(crate) type Handled<'a> = Pin<Box<dyn Future<Output = Result<Outcome, WorkError>> + Send + 'a>>;
+type Handled<'a> = Pin<Box<dyn Future<Output = Result<Outcome, WorkError>> + Send + 'a>>;
 
 pub(crate) type Received<P> = Message<<<P as Ports>::Queue as Queue>::Receipt>;
 
@@ -191,10 +191,10 @@ impl<P: Ports> Pump<P> {
         }
     }
 
-    async fn deal_with(&self, message: Received<P>) {
+    async fn deal_with(&self, mut message: Received<P>) {
         let source = self.source.as_str();
         mutant!(AcknowledgeFirst => self.acknowledge(&message).await);
-        match self.outcome(&message).await {
+        match self.outcome(&mut message).await {
             Ok(outcome) => {
                 self.controller.metrics.message(source, outcome.as_str());
                 self.log_outcome(&message, &outcome);
@@ -232,11 +232,18 @@ impl<P: Ports> Pump<P> {
     }
 
     /// Hidden as long as it is worked on, which is not begun and not gone on with past the end.
-    async fn outcome(&self, message: &Received<P>) -> Result<Outcome, WorkError> {
+    async fn outcome(&self, message: &mut Received<P>) -> Result<Outcome, WorkError> {
         if self.controller.draining.has_begun() {
             return Err(WorkError::Draining);
         }
-        let handled = self.hidden_while(message, FIRST_RENEWAL, caught(self.handle(message)));
+        let letter = match caught(async { self.read(message) }).await {
+            Ok(Ok(letter)) => letter,
+            Ok(Err(outcome)) => return Ok(outcome),
+            Err(Panicked(words)) => return Err(WorkError::Panicked(words)),
+        };
+        // Only what cannot be read is sent on as it came.
+        message.body = String::new();
+        let handled = self.hidden_while(message, FIRST_RENEWAL, caught(self.handle(letter)));
         tokio::select! {
             // What is done is done, and would only be done again.
             biased;
@@ -247,15 +254,24 @@ impl<P: Ports> Pump<P> {
         }
     }
 
-    /// Boxed: it is by far the largest of the futures here, and only this one need know its type.
-    fn handle<'a>(&'a self, message: &'a Received<P>) -> Handled<'a> {
+    /// What a message says, and not what it looks like: that its queue says.
+    fn read(&self, message: &Received<P>) -> Result<Letter, Outcome> {
         match &self.source {
             Source::Webhooks(secrets) => {
-                mutant!(BelieveTheBody => return self.by_its_body(secrets, message));
-                let (body, attributes) = (&message.body, &message.attributes);
-                Box::pin(self.controller.webhook(secrets, body, attributes))
+                mutant!(BelieveTheBody => if let Ok(letter) = Letter::ec2_event(&message.body) {
+                    return Ok(letter);
+                });
+                Letter::webhook(secrets, &message.body, &message.attributes)
             }
-            Source::Ec2Events => Box::pin(self.controller.ec2_event(&message.body)),
+            Source::Ec2Events => Letter::ec2_event(&message.body),
+        }
+    }
+
+    /// Boxed: it is by far the largest of the futures here, and only this one need know its type.
+    fn handle(&self, letter: Letter) -> Handled<'_> {
+        match letter {
+            Letter::Webhook(webhook) => Box::pin(self.controller.webhook(webhook)),
+            Letter::Ec2Event(event) => Box::pin(self.controller.ec2_event(event)),
         }
     }
 

@@ -1,21 +1,25 @@
-//! Instances as EC2 last listed them: enough to end that of a job that passed.
+//! Instances as EC2 last listed them: of use to everybody who wants a list, and enough to end that of a
+//! job that passed.
 //!
 //! A look at one instance is a call of EC2, and hundreds of jobs end in a minute. What a list told of an
 //! instance stays true where it counts then: whose it is, as what it was launched, and when. For which
 //! jobs that is enough, the engine says ([`reprise_engine::job::Triage::Recall`]). Nothing is kept but
-//! the last list of each region, the sweep's or one of our own.
+//! the last list of each region, whoever asked for it: ten thousand instances are some megabytes, so
+//! there is one list, and one at a time is asked for.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_config::FleetSettings;
 use reprise_model::ids::{InstanceId, Region};
 use reprise_model::instance::InstanceView;
 use tracing::debug;
 
 use crate::context::Controller;
 use crate::logging::chain;
-use crate::ports::{Cloud, Ports};
+use crate::packed::{Packed, Packer};
+use crate::ports::{Cloud, PortError, Ports};
 
 /// The pause between two lists that are asked for here. An instance that none of them shows is looked
 /// at by itself.
@@ -31,8 +35,9 @@ pub(crate) struct Recall {
 
 #[derive(Debug)]
 struct Listed {
+    /// When EC2 was asked.
     at: Timestamp,
-    views: BTreeMap<InstanceId, InstanceView>,
+    views: Arc<Packed>,
 }
 
 /// What is known of an instance.
@@ -46,14 +51,7 @@ enum Known {
 }
 
 impl Recall {
-    /// Takes in a list that was asked for at `at`.
-    pub(crate) fn list(&self, region: &Region, views: &[InstanceView], at: Timestamp) {
-        let views = views.iter();
-        let views = views.map(|view| (view.instance.id.clone(), view.clone()));
-        let listed = Listed {
-            at,
-            views: views.collect(),
-        };
+    fn keep(&self, region: &Region, listed: Listed) {
         self.lock().insert(region.clone(), listed);
     }
 
@@ -63,7 +61,7 @@ impl Recall {
             return Known::ListFirst;
         };
         match listed.views.get(id) {
-            Some(view) => Known::As(Box::new(view.clone())),
+            Some(view) => Known::As(Box::new(view)),
             None if now.duration_since(listed.at) < LISTS_EVERY => Known::Unlisted,
             None => Known::ListFirst,
         }
@@ -95,15 +93,47 @@ impl<P: Ports> Controller<P> {
         }
     }
 
+    /// The stack's instances in a region as EC2 lists them now, ended ones included as long as it shows
+    /// them.
+    ///
+    /// # Errors
+    /// When EC2 does not tell.
+    pub(crate) async fn list_stack(
+        &self,
+        fleet: &FleetSettings,
+        region: &Region,
+    ) -> Result<Arc<Packed>, PortError> {
+        let _listing = self.recall.listing.lock().await;
+        self.ask_for_list(fleet, region).await
+    }
+
+    async fn ask_for_list(
+        &self,
+        fleet: &FleetSettings,
+        region: &Region,
+    ) -> Result<Arc<Packed>, PortError> {
+        let (key, at) = (self.settings.rules.tags.stack(), self.now());
+        let stack = fleet.stack.as_str();
+        let mut packer = Packer::default();
+        let mut each = |view| packer.add(view);
+        let listing = self.cloud.list_stack(region, &key, stack, &mut each);
+        listing.await?;
+        let views = Arc::new(packer.packed());
+        self.count_listed(region, &views, at);
+        self.recall.keep(
+            region,
+            Listed {
+                at,
+                views: Arc::clone(&views),
+            },
+        );
+        Ok(views)
+    }
+
     async fn list_to_recall(&self, region: &Region) -> Option<()> {
         let fleet = self.settings.fleet.as_ref()?;
-        let (key, at) = (self.settings.rules.tags.stack(), self.now());
-        let listed = self.cloud.list_stack(region, &key, fleet.stack.as_str());
-        match listed.await {
-            Ok(views) => {
-                self.listed(region, &views, at);
-                Some(())
-            }
+        match self.ask_for_list(fleet, region).await {
+            Ok(_) => Some(()),
             Err(error) => {
                 debug!(error = %chain(&error), "the stack is not listed; an instance is looked at by itself");
                 None

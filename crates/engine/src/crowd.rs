@@ -89,16 +89,28 @@ struct Ours {
 
 impl Crowd {
     /// Takes in what EC2 listed in a region when it was asked at `at`.
-    pub fn list(&mut self, region: &Region, views: &[InstanceView], tags: &TagKeys, at: Timestamp) {
-        let shown: BTreeSet<&InstanceId> = views.iter().map(|view| &view.instance.id).collect();
+    pub fn list(
+        &mut self,
+        region: &Region,
+        views: impl IntoIterator<Item = InstanceView>,
+        tags: &TagKeys,
+        at: Timestamp,
+    ) {
+        let mut list = List::new(at);
+        let mut unshown: BTreeSet<InstanceId> = self.ours.values().filter_map(Ours::id).collect();
+        for view in views {
+            unshown.remove(&view.instance.id);
+            if is_there(view.state) {
+                list.add(&view, tags);
+            }
+        }
         self.ours.retain(|_, one| match &one.launched {
             None => true,
             Some((id, launched_at)) => {
-                !shown.contains(id) && at.duration_since(*launched_at) < LISTED_WITHIN
+                unshown.contains(id) && at.duration_since(*launched_at) < LISTED_WITHIN
             }
         });
-        self.listed
-            .insert(region.clone(), List::of(views, tags, at));
+        self.listed.insert(region.clone(), list);
     }
 
     /// When each of these regions was listed last; `None` where one never was.
@@ -221,19 +233,22 @@ impl Crowd {
     }
 }
 
+impl Ours {
+    fn id(&self) -> Option<InstanceId> {
+        let (id, _) = self.launched.as_ref()?;
+        Some(id.clone())
+    }
+}
+
 impl List {
-    fn of(views: &[InstanceView], tags: &TagKeys, at: Timestamp) -> Self {
-        let mut list = Self {
+    fn new(at: Timestamp) -> Self {
+        Self {
             at,
             all: 0,
             by_repository: BTreeMap::new(),
             by_run: BTreeMap::new(),
             requests: BTreeSet::new(),
-        };
-        for view in views.iter().filter(|view| is_there(view.state)) {
-            list.add(view, tags);
         }
-        list
     }
 
     /// An instance without our tags is one of the stack's, and nobody's in particular.

@@ -19,12 +19,13 @@ pub enum AnyStore {
     Dynamo(DynamoStore),
 }
 
-/// The same call of whichever it is.
+/// The same call of whichever it is. Those of DynamoDB are in boxes: they are some seven kilobytes each, for
+/// which everything that may ever commit would keep room while it waits for something else.
 macro_rules! of_either {
     ($self:ident, $store:ident => $call:expr) => {
         match $self {
             Self::Sqlite($store) => $call.await,
-            Self::Dynamo($store) => $call.await,
+            Self::Dynamo($store) => Box::pin($call).await,
         }
     };
 }

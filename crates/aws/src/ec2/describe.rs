@@ -35,13 +35,17 @@ pub(super) async fn list_stack(
     scope: &Scope,
     tag_key: &str,
     stack: &str,
-) -> Result<Vec<InstanceView>, CallError> {
+    each: &mut (dyn FnMut(InstanceView) + Send),
+) -> Result<(), CallError> {
     let filters = vec![filter(&format!("tag:{tag_key}"), vec![stack.to_owned()])];
-    let mut views = all_pages(scope, filters).await?;
     // `*` and `?` in a filter's value are wildcards: a stack's name must not reach into another
     // stack, whose instances would be ended as ours.
-    views.retain(|view| view.tags.get(tag_key).is_some_and(|value| value == stack));
-    Ok(views)
+    let mut ours = |view: InstanceView| {
+        if view.tags.get(tag_key).is_some_and(|value| value == stack) {
+            each(view);
+        }
+    };
+    every_page(scope, filters, &mut ours).await
 }
 
 pub(super) fn filter(name: &str, values: Vec<String>) -> Filter {
@@ -52,6 +56,16 @@ pub(super) fn filter(name: &str, values: Vec<String>) -> Filter {
 }
 
 async fn all_pages(scope: &Scope, filters: Vec<Filter>) -> Result<Vec<InstanceView>, CallError> {
+    let mut views = Vec::new();
+    every_page(scope, filters, &mut |view| views.push(view)).await?;
+    Ok(views)
+}
+
+async fn every_page(
+    scope: &Scope,
+    filters: Vec<Filter>,
+    each: &mut (dyn FnMut(InstanceView) + Send),
+) -> Result<(), CallError> {
     let mut pages = scope
         .client
         .describe_instances()
@@ -59,15 +73,15 @@ async fn all_pages(scope: &Scope, filters: Vec<Filter>) -> Result<Vec<InstanceVi
         .max_results(PAGE)
         .into_paginator()
         .send();
-    let mut views = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| {
             CallError::from_sdk(format!("describe instances in {}", scope.region), &error)
         })?;
-        let reservations = page.reservations().iter();
-        views.extend(reservations.flat_map(|reservation| views_of(scope, reservation)));
+        for reservation in page.reservations() {
+            views_of(scope, reservation, each);
+        }
     }
-    Ok(views)
+    Ok(())
 }
 
 fn sights(
@@ -89,7 +103,7 @@ fn sights(
         .collect()
 }
 
-fn views_of(scope: &Scope, reservation: &Reservation) -> Vec<InstanceView> {
+fn views_of(scope: &Scope, reservation: &Reservation, each: &mut (dyn FnMut(InstanceView) + Send)) {
     // The owner is the account of the credentials; EC2 has always sent it.
     let account = reservation
         .owner_id()
@@ -97,7 +111,7 @@ fn views_of(scope: &Scope, reservation: &Reservation) -> Vec<InstanceView> {
     let instances = reservation.instances().iter();
     instances
         .filter_map(|instance| view_of(scope, &account, instance))
-        .collect()
+        .for_each(each);
 }
 
 /// `None` for an id that is no instance id, which no caller can have asked for.
@@ -207,7 +221,9 @@ mod tests {
             .owner_id("222222222222")
             .instances(instance)
             .build();
-        views_of(&scope(), &reservation).remove(0)
+        let mut views = Vec::new();
+        views_of(&scope(), &reservation, &mut |view| views.push(view));
+        views.remove(0)
     }
 
     #[test]

@@ -30,7 +30,8 @@ impl<P: Ports> Controller<P> {
         loop {
             // Before the look, so that evidence stored during it is not missed.
             let rung = listener.as_ref().map(|listener| listener.rung());
-            let (verdict, other) = self.judge_and_see(repository, job).await?;
+            // In a box, as is all that the wait for the next look would keep room for.
+            let (verdict, other) = Box::pin(self.judge_and_see(repository, job)).await?;
             if let JobVerdict::LookAgain { at, .. } = verdict {
                 looking(repository, job);
                 tokio::select! {
@@ -41,7 +42,9 @@ impl<P: Ports> Controller<P> {
                 }
                 continue;
             }
-            if !evidence_came_between && self.leave_unexplained(repository, job, &verdict).await? {
+            if !evidence_came_between
+                && Box::pin(self.leave_unexplained(repository, job, &verdict)).await?
+            {
                 evidence_came_between = true;
                 continue;
             }
@@ -49,7 +52,7 @@ impl<P: Ports> Controller<P> {
             if let Some((key, instance)) = other {
                 self.ask_of_robbed(job, &key, &instance).await?;
             }
-            return self.carry_out(repository, job, verdict).await;
+            return Box::pin(self.carry_out(repository, job, verdict)).await;
         }
     }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use reprise_config::Place;
 use reprise_engine::job;
-use reprise_model::ec2_event::{self, Ec2Event, Ec2EventKind};
+use reprise_model::ec2_event::{Ec2Event, Ec2EventKind};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::InstanceId;
 use reprise_model::instance::Instance;
@@ -12,23 +12,11 @@ use tracing::info;
 
 use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
-use crate::logging::chain;
 use crate::ports::Ports;
 
 impl<P: Ports> Controller<P> {
-    /// Deals with one message of the EC2 event queue.
-    ///
-    /// # Errors
-    /// When something outside failed: the message is to be handed back.
-    pub async fn ec2_event(&self, body: &str) -> Result<Outcome, WorkError> {
-        let event = match ec2_event::parse(body.as_bytes()) {
-            Ok(event) => event,
-            Err(error) => {
-                return Ok(Outcome::Unparsable {
-                    problem: chain(&error).to_string(),
-                });
-            }
-        };
+    /// Deals with an event of EC2's.
+    pub(crate) async fn ec2_event(&self, event: Ec2Event) -> Result<Outcome, WorkError> {
         let place = Place {
             region: event.region.clone(),
             account: event.account.clone(),

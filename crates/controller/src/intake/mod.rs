@@ -9,6 +9,7 @@ mod completed;
 mod ec2_event;
 mod in_progress;
 mod judge;
+mod letter;
 mod pasts;
 mod queued;
 mod run_completed;
@@ -17,6 +18,7 @@ mod webhook;
 
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
+pub(crate) use self::letter::Letter;
 pub(crate) use self::pasts::Pasts;
 pub(crate) use self::queued::{LedBy, wanted};
 

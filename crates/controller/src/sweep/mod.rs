@@ -33,7 +33,6 @@ use reprise_engine::image_age::ImageInUse;
 use reprise_engine::mutant;
 use reprise_engine::pace::Errand;
 use reprise_model::ids::Region;
-use reprise_model::instance::{Instance, InstanceView};
 use reprise_model::ledger::RunKey;
 use reprise_store::Store;
 use tracing::{debug, error};
@@ -48,8 +47,9 @@ use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
 use crate::logging::chain;
 use crate::pace::InTurn;
+use crate::packed::Packed;
 use crate::panics::{Panicked, caught};
-use crate::ports::{Cloud, Ports};
+use crate::ports::Ports;
 
 /// As many instances are ended together: EC2 takes hundreds in a call, and those that were decided first are
 /// not to wait for thousands to be asked about.
@@ -127,19 +127,12 @@ impl<P: Ports> Controller<P> {
     }
 
     async fn sweep_fleet(&self, fleet: &FleetSettings) -> Result<usize, WorkError> {
-        let stack_key = self.settings.rules.tags.stack();
         let mut sweep = Sweep::default();
         for place in &self.settings.places {
-            let at = self.now();
-            let listed = self
-                .cloud
-                .list_stack(&place.region, &stack_key, fleet.stack.as_str())
-                .await;
-            match listed {
-                Ok(views) => {
-                    self.listed(&place.region, &views, at);
-                    self.sweep_instances(fleet, &views, &mut sweep).await;
-                    self.forget_unlisted(&place.region, &views);
+            match self.list_stack(fleet, &place.region).await {
+                Ok(listed) => {
+                    self.sweep_instances(fleet, &listed, &mut sweep).await;
+                    self.forget_unlisted(&place.region, &listed);
                 }
                 Err(error) => {
                     sweep.unlisted = true;
@@ -158,21 +151,21 @@ impl<P: Ports> Controller<P> {
 
     /// What EC2 does not list any more needs no patience. A part of the sweep that failed changes nothing
     /// about that.
-    fn forget_unlisted(&self, region: &Region, views: &[InstanceView]) {
-        let listed: BTreeSet<Instance> = views.iter().map(|view| view.instance.clone()).collect();
+    fn forget_unlisted(&self, region: &Region, listed: &Packed) {
         for patience in [&self.patience, &self.kept, &self.mourned] {
-            patience.keep_only(region, &listed);
+            patience.keep_only(region, |instance| listed.contains(&instance.id));
         }
     }
 
     async fn sweep_instances<'a>(
         &'a self,
         fleet: &FleetSettings,
-        views: &[InstanceView],
+        listed: &Packed,
         sweep: &mut Sweep<'a, P>,
     ) {
         let mut endings = Vec::new();
-        for view in views {
+        for view in listed.views() {
+            let view = &view;
             sweep.images.extend(images::image_of(view));
             match self.reconcile(view, &mut sweep.runs).await {
                 Ok(found) => sweep.found += usize::from(found),

@@ -3,7 +3,7 @@
 //! Kept in memory only. Whoever takes the sweep over asks about everything once more, which is what
 //! the first sweep after any start does.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -35,10 +35,10 @@ impl Patience {
         self.lock().insert(instance.clone(), Due::now(at));
     }
 
-    /// Forgets what is in the region and was not listed there.
-    pub(super) fn keep_only(&self, region: &Region, listed: &BTreeSet<Instance>) {
+    /// Forgets what is in the region and is not listed there.
+    pub(super) fn keep_only(&self, region: &Region, is_listed: impl Fn(&Instance) -> bool) {
         self.lock()
-            .retain(|instance, _| instance.region != *region || listed.contains(instance));
+            .retain(|instance, _| instance.region != *region || is_listed(instance));
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Instance, Due>> {

@@ -16,7 +16,7 @@ use tracing::{debug, info};
 
 use crate::context::{Controller, WorkError};
 use crate::logging::chain;
-use crate::ports::{Cloud, GitHub, Ports, RunnersPlace};
+use crate::ports::{GitHub, Ports, RunnersPlace};
 
 /// The pause between two rounds. What is left behind costs nothing but people's sight.
 const EVERY: SignedDuration = SignedDuration::from_mins(15);
@@ -83,12 +83,10 @@ impl<P: Ports> Controller<P> {
 
     /// The instances of the stack that have not begun to end.
     async fn alive(&self, fleet: &FleetSettings) -> Result<BTreeSet<InstanceId>, WorkError> {
-        let key = self.settings.rules.tags.stack();
         let mut alive = BTreeSet::new();
         for place in &self.settings.places {
-            let stack = fleet.stack.as_str();
-            let views = self.cloud.list_stack(&place.region, &key, stack).await?;
-            let lives = views.into_iter().filter(|view| lives(view.state));
+            let listed = self.list_stack(fleet, &place.region).await?;
+            let lives = listed.views().filter(|view| lives(view.state));
             alive.extend(lives.map(|view| view.instance.id));
         }
         Ok(alive)

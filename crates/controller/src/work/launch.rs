@@ -143,8 +143,8 @@ impl<P: Ports> Controller<P> {
         let record = claimed.record.clone();
         let claim = match &self.settings.fleet {
             Some(fleet) => {
-                self.while_claimed(&mut claimed, self.launch(fleet, record, tried))
-                    .await?
+                let launching = Box::pin(self.launch(fleet, record, tried));
+                self.while_claimed(&mut claimed, launching).await?
             }
             // Left over from when there was one.
             None => launch::withdrawn(record),

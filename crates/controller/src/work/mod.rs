@@ -199,7 +199,7 @@ impl<P: Ports> Worker<P> {
         let controller = Arc::clone(&self.controller);
         let tells = self.tellings.contains(&key);
         self.tasks.spawn(async move {
-            let worked = match caught(controller.work_on(&key, tells)).await {
+            let worked = match caught(Box::pin(controller.work_on(&key, tells))).await {
                 Ok(worked) => worked,
                 Err(Panicked(words)) => Err(WorkError::Panicked(words)),
             };

@@ -48,7 +48,7 @@ impl<P: Ports> Controller<P> {
             Ok(run) => run,
             Err(error) => return self.run_is_unreadable(&claimed, error).await,
         };
-        let deciding = self.decided(&entry, run);
+        let deciding = Box::pin(self.decided(&entry, run));
         match self.while_claimed(&mut claimed, deciding).await? {
             Ok(decision) => self.take_step(&claimed, decision).await,
             // The run is there, so what it lacks in the details may come yet.

@@ -119,7 +119,7 @@ fn all_regions_must_have_been_listed() {
     let here = instance().region;
     let both = || [&here, &other].into_iter();
     assert!(!crowd.is_known(both(), &party(1), &LIMITS, at(1)));
-    crowd.list(&other, &[], &TagKeys::default(), at(0));
+    crowd.list(&other, [], &TagKeys::default(), at(0));
     assert!(crowd.is_known(both(), &party(1), &LIMITS, at(1)));
 }
 
@@ -195,6 +195,7 @@ fn an_instance_that_is_gone_before_any_list_showed_it_counts_no_more() {
 
 impl Crowd {
     fn hears(&mut self, views: &[InstanceView], seconds: i64) {
+        let views = views.iter().cloned();
         self.list(&instance().region, views, &TagKeys::default(), at(seconds));
     }
 

@@ -234,9 +234,12 @@ impl Cloud for SimCloud {
         _: &Region,
         tag_key: &str,
         stack: &str,
-    ) -> Result<Vec<InstanceView>, PortError> {
+        each: &mut (dyn FnMut(InstanceView) + Send),
+    ) -> Result<(), PortError> {
         let filter = Filter::new(format!("tag:{tag_key}"), [stack]);
-        self.describe("list the stack's instances", filter).await
+        let views = self.describe("list the stack's instances", filter).await?;
+        views.into_iter().for_each(each);
+        Ok(())
     }
 
     async fn machine_types(&self, _: &Region) -> Result<Vec<MachineType>, PortError> {

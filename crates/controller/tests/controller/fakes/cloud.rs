@@ -464,11 +464,18 @@ impl Cloud for FakeCloud {
         _: &Region,
         tag_key: &str,
         stack: &str,
-    ) -> Result<Vec<InstanceView>, PortError> {
+        each: &mut (dyn FnMut(InstanceView) + Send),
+    ) -> Result<(), PortError> {
         let mut state = self.lock();
         state.lists += 1;
         let ours = |view: &&InstanceView| view.tags.get(tag_key).map(String::as_str) == Some(stack);
-        Ok(state.instances.values().filter(ours).cloned().collect())
+        state
+            .instances
+            .values()
+            .filter(ours)
+            .cloned()
+            .for_each(each);
+        Ok(())
     }
 
     async fn machine_types(&self, _: &Region) -> Result<Vec<MachineType>, PortError> {
