@@ -20,7 +20,7 @@ use crate::crowd::Census;
 use crate::denied::Denied;
 use crate::health::Health;
 use crate::images::Images;
-use crate::intake::Pasts;
+use crate::intake::{Judged, MOST_JUDGED, MOST_PASTS, Pasts};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
@@ -85,6 +85,8 @@ pub struct Controller<P: Ports> {
     pub(crate) looks: Looks,
     /// Which jobs ran in attempts that are over.
     pub(crate) pasts: Pasts,
+    /// Why jobs failed.
+    pub(crate) judged: Judged,
     /// Places among the calls for queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -159,7 +161,8 @@ impl<P: Ports> Controller<P> {
             desk: Desk::default(),
             calls: Calls::default(),
             looks: Looks::default(),
-            pasts: Pasts::default(),
+            pasts: Pasts::new(MOST_PASTS),
+            judged: Judged::new(MOST_JUDGED),
             pools: PoolWatch::default(),
             census: Census::default(),
             recall: Recall::default(),

@@ -29,6 +29,7 @@ pub mod intake;
 pub mod logging;
 pub mod loops;
 pub mod metrics;
+mod once;
 pub mod pace;
 mod packed;
 mod panics;

@@ -37,8 +37,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::failure::{
-    DecidedBy, FailureClass, FailureFacts, FailureRule, FailureSign, FailureSource, Judgement,
+    DecidedBy, FailureClass, FailureFacts, FailureRule, FailureSign, FailureSource, JobLog,
+    Judgement,
 };
 
 pub use self::table::{
@@ -48,6 +50,7 @@ pub use self::table::{
 use self::line::Lines;
 use self::section::Section;
 use self::signs::Sign;
+use crate::backoff::after;
 
 /// So many lines are the end of a step: the longest that usual tools take to say what went wrong, a Gradle
 /// build or a Dockerfile with its excerpt.
@@ -69,6 +72,39 @@ pub struct Tables<'a> {
     pub configured: Option<&'a Table>,
     /// The one that comes with the program.
     pub built_in: &'a Table,
+}
+
+/// What follows from reading why a job failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum FailureSaid {
+    /// This is what it is.
+    Judged(Judgement),
+    /// Its log may still be on its way: to be read again then.
+    TooEarly {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// What follows from the facts, or from GitHub's final no to show them. A job that ended less than `window`
+/// ago and left no log that tells may have left it a moment later.
+pub fn said(
+    facts: Option<&FailureFacts>,
+    tables: Tables<'_>,
+    completed_at: Option<Timestamp>,
+    window: SignedDuration,
+    now: Timestamp,
+) -> FailureSaid {
+    let Some(facts) = facts else {
+        return FailureSaid::Judged(UNTOLD);
+    };
+    let judgement = judge(facts, tables);
+    let at = completed_at.map(|completed| after(completed, window));
+    match at.filter(|at| now < *at && judgement == UNTOLD && facts.log == JobLog::Missing) {
+        Some(at) => FailureSaid::TooEarly { at },
+        None => FailureSaid::Judged(judgement),
+    }
 }
 
 /// What a failure is, and what said so.
@@ -105,7 +141,7 @@ fn of_steps(
 }
 
 /// Nothing tells what it is.
-const UNTOLD: Judgement = Judgement {
+pub const UNTOLD: Judgement = Judgement {
     class: FailureClass::Unknown,
     decided_by: None,
 };

@@ -1,10 +1,10 @@
 //! Gathering the facts about a completed job, and asking for the verdict.
 
 use reprise_config::Place;
-use reprise_engine::failure::judge;
+use reprise_engine::failure::{FailureSaid, UNTOLD};
 use reprise_engine::job::{self, Earlier, Host, JobFacts, JobVerdict, Triage};
 use reprise_engine::pace::Errand;
-use reprise_model::failure::{FailureClass, Judgement};
+use reprise_model::failure::Judgement;
 use reprise_model::ids::{InstanceId, Repository};
 use reprise_model::instance::{Instance, InstanceSight, InstanceView};
 use reprise_model::job::{Execution, Job};
@@ -12,7 +12,6 @@ use reprise_model::ledger::{ClaimKey, HandedOver, InstanceEntry, RunKey};
 use reprise_model::reason::Refusal;
 use reprise_model::runner_name::NamedInstance;
 use reprise_store::Store;
-use tracing::info;
 
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
@@ -85,11 +84,17 @@ impl<P: Ports> Controller<P> {
                 }
                 JobVerdict::ReadFailure => {
                     // Boxed: few jobs need it, and all would pay for its size.
-                    let judged = Box::pin(self.judge_failure(repository, job));
-                    read.failure = Some(match read.failure.take() {
-                        Some(judgement) => judgement,
-                        None => judged.await?,
-                    });
+                    let judging = Box::pin(self.judge_failure(repository, job));
+                    let said = match read.failure.take() {
+                        Some(judgement) => FailureSaid::Judged(judgement),
+                        None => judging.await?,
+                    };
+                    match said {
+                        FailureSaid::Judged(judgement) => read.failure = Some(judgement),
+                        FailureSaid::TooEarly { at } => {
+                            return Ok(JobVerdict::LookAgain { at, until: at });
+                        }
+                    }
                 }
                 verdict @ (JobVerdict::Ignore(_)
                 | JobVerdict::Settle { .. }
@@ -99,34 +104,6 @@ impl<P: Ports> Controller<P> {
             }
             verdict = self.verdict(repository, job, &look.found, &read);
         }
-    }
-
-    /// Reads why a job failed, and says what follows. What GitHub refuses for good to show tells nothing.
-    async fn judge_failure(
-        &self,
-        repository: &Repository,
-        job: &Job,
-    ) -> Result<Judgement, WorkError> {
-        let github = self.github_for(Errand::Rerun);
-        let judgement = match github.failure_facts(repository, job).await {
-            Ok(facts) => judge(&facts, self.settings.failures.tables()),
-            Err(error) if error.refusal().is_some() => UNTOLD,
-            Err(error) => return Err(error.into()),
-        };
-        self.metrics.judged(judgement.class.as_str());
-        info!(
-            target: "reprise::decision",
-            decision = "judged",
-            reason = judgement.class.as_str(),
-            detail = %judgement,
-            repository = %repository,
-            run.id = %job.run_id,
-            run.attempt = %job.run_attempt,
-            job.id = %job.id,
-            job.name,
-            "a failure is judged by what the job left behind"
-        );
-        Ok(judgement)
     }
 
     /// One look, one verdict, and the instance where it was launched for another job than this.
@@ -270,12 +247,6 @@ impl<P: Ports> Controller<P> {
         })
     }
 }
-
-/// Nothing tells why a job failed.
-const UNTOLD: Judgement = Judgement {
-    class: FailureClass::Unknown,
-    decided_by: None,
-};
 
 /// The executions of the job's key in earlier attempts, or GitHub's final no. Any other failure passes,
 /// and the job is judged again.

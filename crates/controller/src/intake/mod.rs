@@ -9,6 +9,7 @@ mod completed;
 mod ec2_event;
 mod in_progress;
 mod judge;
+mod judge_failure;
 mod letter;
 mod pasts;
 mod queued;
@@ -18,8 +19,9 @@ mod webhook;
 
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
+pub(crate) use self::judge_failure::{Judged, MOST_JUDGED};
 pub(crate) use self::letter::Letter;
-pub(crate) use self::pasts::Pasts;
+pub(crate) use self::pasts::{MOST_PASTS, Pasts};
 pub(crate) use self::queued::{LedBy, wanted};
 
 /// How a message ended: counted, logged, final.

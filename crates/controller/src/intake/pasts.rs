@@ -3,8 +3,8 @@
 //! The dependents of a job that was re-run are queued together, by the dozen, and each wants to know whether
 //! it ran before. An attempt that another followed does not change any more: one reads its list, for all.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use reprise_engine::capacity::{self, Past};
 use reprise_engine::pace::Errand;
@@ -17,43 +17,14 @@ use tracing::debug;
 
 use crate::context::Controller;
 use crate::logging::chain;
+use crate::once::Once;
 use crate::ports::{GitHub, PortError, Ports};
 
+/// The names of the jobs that had a runner, of each attempt that is over.
+pub(crate) type Pasts = Once<(RunKey, RunAttempt), Arc<BTreeSet<String>>>;
+
 /// The most attempts that are remembered, of 2,000 names each at most.
-const MOST: usize = 16;
-
-/// The jobs that had a runner, once they were read.
-type Ran = Arc<tokio::sync::Mutex<Option<Arc<BTreeSet<String>>>>>;
-
-/// The attempts of which it was asked, by the order in which that was first done.
-#[derive(Debug, Default)]
-pub(crate) struct Pasts(Mutex<Known>);
-
-#[derive(Debug, Default)]
-struct Known {
-    asked: u64,
-    attempts: BTreeMap<(RunKey, RunAttempt), (u64, Ran)>,
-}
-
-impl Pasts {
-    fn of(&self, run: &RunKey, attempt: RunAttempt) -> Ran {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (run.clone(), attempt);
-        if let Some((_, ran)) = known.attempts.get(&key) {
-            return Arc::clone(ran);
-        }
-        if known.attempts.len() >= MOST {
-            let oldest = known.attempts.iter().min_by_key(|(_, (asked, _))| *asked);
-            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
-                known.attempts.remove(&oldest);
-            }
-        }
-        known.asked += 1;
-        let (asked, ran) = (known.asked, Ran::default());
-        known.attempts.insert(key, (asked, Arc::clone(&ran)));
-        ran
-    }
-}
+pub(crate) const MOST_PASTS: usize = 16;
 
 impl<P: Ports> Controller<P> {
     /// What was before a queued job's attempt, as far as that matters.
@@ -118,15 +89,13 @@ impl<P: Ports> Controller<P> {
         run: &RunKey,
         attempt: RunAttempt,
     ) -> Result<Arc<BTreeSet<String>>, PortError> {
-        let ran = self.pasts.of(run, attempt);
-        let mut ran = ran.lock().await;
-        if let Some(names) = &*ran {
-            return Ok(Arc::clone(names));
-        }
-        let github = self.github_for(Errand::Launch);
-        let jobs = github.jobs(&run.repository, run.run_id, attempt).await?;
-        let names = Arc::new(capacity::names_that_ran(&jobs));
-        *ran = Some(Arc::clone(&names));
-        Ok(names)
+        let reading = async {
+            let github = self.github_for(Errand::Launch);
+            let jobs = github.jobs(&run.repository, run.run_id, attempt).await?;
+            Ok(Arc::new(capacity::names_that_ran(&jobs)))
+        };
+        self.pasts
+            .read(&(run.clone(), attempt), |_| true, reading)
+            .await
     }
 }

@@ -83,3 +83,28 @@ fn judged(facts: &FailureFacts) -> Judgement {
     };
     judge(facts, tables)
 }
+
+#[test]
+fn a_log_that_is_not_there_yet_is_waited_for_as_long_as_evidence_is() {
+    let built_in = built_in();
+    let tables = Tables {
+        configured: None,
+        built_in: &built_in,
+    };
+    let after = |facts: &FailureFacts, seconds| {
+        let window = SignedDuration::from_secs(60);
+        said(Some(facts), tables, Some(at(10)), window, at(seconds))
+    };
+    let missing = FailureFacts {
+        log: JobLog::Missing,
+        ..printed("")
+    };
+    assert_eq!(after(&missing, 69), FailureSaid::TooEarly { at: at(70) });
+    assert_eq!(after(&missing, 70), FailureSaid::Judged(UNTOLD));
+    let reset = printed("connection reset");
+    assert_eq!(after(&reset, 11), FailureSaid::Judged(judged(&reset)));
+    let nothing = printed("");
+    assert_eq!(after(&nothing, 11), FailureSaid::Judged(UNTOLD));
+    let no = said(None, tables, Some(at(10)), SignedDuration::ZERO, at(11));
+    assert_eq!(no, FailureSaid::Judged(UNTOLD));
+}
