@@ -25,7 +25,6 @@ use tokio::task::JoinSet;
 
 use crate::Sqs;
 use crate::figures::Figure;
-use crate::launches::handled;
 use crate::meter::Meter;
 
 /// One of so many jobs ran on GitHub's own machines: a webhook of an organisation brings those too.
@@ -304,4 +303,14 @@ fn entry((number, letter): (usize, &Letter)) -> Value {
         "MessageBody": letter.body,
         "MessageAttributes": attributes.collect::<serde_json::Map<_, _>>(),
     })
+}
+
+/// How many messages of a queue have ended, however they did.
+fn handled(metrics: &str, queue: &str) -> u64 {
+    let of_queue = format!("queue=\"{queue}\"");
+    metrics
+        .lines()
+        .filter(|line| line.starts_with("reprise_messages_total{") && line.contains(&of_queue))
+        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
+        .sum()
 }

@@ -141,10 +141,10 @@ pub(crate) async fn run(load: Load, speed: f64) -> Result<Vec<Figure>> {
     let pushed = stage.with(|_, now| now);
     let scenario = load.scenario()?;
     stage.play(&scenario);
-    let mut refused = BTreeSet::new();
+    let mut agents = Agents::default();
     wait::until_every(LOOK_EVERY, "rest", PATIENCE, async || {
         let quiet = stage.with(|world, now| {
-            start_runners(world, now, &mut refused);
+            agents.start_runners(world, now);
             invariants::is_quiet(world, now)
         });
         Ok(quiet.then_some(()))
@@ -153,7 +153,6 @@ pub(crate) async fn run(load: Load, speed: f64) -> Result<Vec<Figure>> {
     .with_context(|| stage.so_far())?;
     stage.ends_well(&scenario).await?;
     let cpu = meter.cpu_seconds()? - cpu_before;
-    let events = handled(&controller.metrics().await?, "webhooks");
     let peak = meter.peak_mebibytes()?;
     controller.terminate().await?;
     stage.with(|world, _| {
@@ -169,19 +168,19 @@ pub(crate) async fn run(load: Load, speed: f64) -> Result<Vec<Figure>> {
             Figure::new("machines a job", launched as f64 / JOBS as f64, ""),
             Figure::new(
                 "machines whose runner GitHub refused",
-                refused.len() as f64,
+                agents.refused.len() as f64,
                 "",
             )
             .digits(0),
         ];
-        figures.extend(Calls::of(world).since(&before).figures(load));
+        let calls = Calls::of(world).since(&before);
+        figures.extend(calls.figures(load, agents.reads));
         figures.extend([
             Figure::new(
                 "controller: CPU a job, its whole life",
                 cpu * 1e3 / JOBS as f64,
                 " ms",
             ),
-            Figure::new("controller: CPU an event", cpu * 1e3 / events as f64, " ms").at_most(0.3),
             Figure::new("controller: peak memory", peak, " MB")
                 .digits(1)
                 .at_most(64.0),
@@ -190,24 +189,36 @@ pub(crate) async fn run(load: Load, speed: f64) -> Result<Vec<Figure>> {
     })
 }
 
-/// What agents do: each host that is up starts the runner that was handed over to it. GitHub may know
-/// it no more; then its job waits for another machine.
-fn start_runners(world: &mut World, now: Timestamp, refused: &mut BTreeSet<InstanceId>) {
-    let ready: Vec<_> = world
-        .machines()
-        .filter(|machine| machine.activity == Activity::Booting)
-        .filter(|machine| {
-            let instance = world.ec2().instance(&machine.id);
-            instance.is_some_and(|instance| instance.is_up())
-        })
-        .filter_map(|machine| {
-            let config = world.runner_table().configuration(&machine.id)?;
-            Some((machine.id.clone(), config))
-        })
-        .collect();
-    for (instance, config) in ready {
-        if world.start_runner(now, &instance, &config).is_err() {
-            refused.insert(instance);
+/// What agents do.
+#[derive(Debug, Default)]
+struct Agents {
+    /// Whose runner GitHub did not know any more.
+    refused: BTreeSet<InstanceId>,
+    /// Rows that were read, each by the one request that an agent makes.
+    reads: u64,
+}
+
+impl Agents {
+    /// Each host that is up starts the runner that was handed over to it. GitHub may know it no more; then
+    /// its job waits for another machine.
+    fn start_runners(&mut self, world: &mut World, now: Timestamp) {
+        let ready: Vec<_> = world
+            .machines()
+            .filter(|machine| machine.activity == Activity::Booting)
+            .filter(|machine| {
+                let instance = world.ec2().instance(&machine.id);
+                instance.is_some_and(|instance| instance.is_up())
+            })
+            .filter_map(|machine| {
+                let config = world.runner_table().configuration(&machine.id)?;
+                Some((machine.id.clone(), config))
+            })
+            .collect();
+        for (instance, config) in ready {
+            self.reads += 1;
+            if world.start_runner(now, &instance, &config).is_err() {
+                self.refused.insert(instance);
+            }
         }
     }
 }
@@ -216,16 +227,6 @@ fn last_launch(world: &World, pushed: Timestamp) -> f64 {
     let last = world.machines().map(|machine| machine.launched_at).max();
     let after = last.map_or(SignedDuration::ZERO, |last| last.duration_since(pushed));
     after.as_secs_f64()
-}
-
-/// How many messages of a queue have ended, however they did.
-pub(crate) fn handled(metrics: &str, queue: &str) -> u64 {
-    let of_queue = format!("queue=\"{queue}\"");
-    metrics
-        .lines()
-        .filter(|line| line.starts_with("reprise_messages_total{") && line.contains(&of_queue))
-        .filter_map(|line| line.rsplit_once(' ')?.1.parse::<u64>().ok())
-        .sum()
 }
 
 /// Calls by action, as the servers counted them.
@@ -274,13 +275,13 @@ impl Calls {
         }
     }
 
-    fn figures(&self, load: Load) -> Vec<Figure> {
+    fn figures(&self, load: Load, agents_reads: u64) -> Vec<Figure> {
         let a_job = |count: u64| count as f64 / JOBS as f64;
         let to_launch: u64 = TO_LAUNCH
             .iter()
             .filter_map(|name| self.ec2.get(*name))
             .sum();
-        let all: u64 = self.ec2.values().sum::<u64>() + self.runner_table;
+        let all: u64 = self.ec2.values().sum::<u64>() + self.runner_table + agents_reads;
         let by_jobs = self
             .github
             .iter()
@@ -310,6 +311,12 @@ impl Calls {
         }));
         figures.extend([
             Figure::new("of these runner table", a_job(self.runner_table), "").digits(3),
+            Figure::new(
+                "of these agents, each its runner's row",
+                a_job(agents_reads),
+                "",
+            )
+            .digits(3),
             Figure::new("of these refused for the rate", a_job(self.refused), "").digits(3),
             Figure::new("GitHub calls a launched job", a_job(github), "")
                 .digits(3)

@@ -14,6 +14,10 @@ use crate::logging::chain;
 
 /// What a message says.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a message and taken apart at once; most are webhooks"
+)]
 pub(crate) enum Letter {
     /// A webhook that GitHub signed.
     Webhook(Webhook),
