@@ -196,6 +196,6 @@ mod tests {
     fn each_text_stands_once() {
         let packed = packed((0..100).map(view));
         // Of a hundred instances only the job differs.
-        assert_eq!(packed.texts.len(), 100 + 7);
+        assert_eq!(packed.texts.len(), 100 + 8);
     }
 }
