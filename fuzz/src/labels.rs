@@ -3,7 +3,6 @@
 use reprise_model::labels::{
     FamilyPattern, JobLabels, LabelError, LabelErrors, MachineWish, parse, retry_of,
 };
-use reprise_model::policy::RetryPolicy;
 
 /// The longest label that is repeated in an error, in characters.
 const LONGEST_LABEL: usize = 1024;
@@ -108,10 +107,7 @@ fn written(read: &JobLabels) -> Vec<String> {
     }];
     labels.extend(read.runner.as_ref().map(|name| format!("runner={name}")));
     labels.extend(read.env.as_ref().map(|name| format!("env={name}")));
-    labels.extend(read.retry.map(|retry| match retry {
-        RetryPolicy::WhenInterrupted => "retry=when-interrupted".to_owned(),
-        RetryPolicy::Never => "retry=false".to_owned(),
-    }));
+    labels.extend(read.retry.map(|retry| format!("retry={retry}")));
     labels.extend(wish(&read.machine));
     labels.extend(read.ignored.iter().cloned());
     labels

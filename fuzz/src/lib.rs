@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod ec2_events;
+pub mod failures;
 pub mod labels;
 pub mod webhooks;
 pub mod workflows;

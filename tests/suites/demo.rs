@@ -56,6 +56,12 @@ const HOST_DIED: &[&str] = &[
     "acme/search index 2 on-demand success",
 ];
 
+const TRANSIENT: &[&str] = &[
+    "acme/mirror fetch 1 spot failure",
+    "acme/mirror sums 1 spot failure",
+    "acme/mirror fetch 2 on-demand success",
+];
+
 fn demo(arguments: &[&str]) -> Result<Command> {
     let mut command = Command::new(reprise()?);
     command
@@ -90,6 +96,7 @@ async fn every_scenario_ends_as_it_says_and_shows_it_in_its_table() -> Result<()
         ("mixed", MIXED),
         ("superseded", SUPERSEDED),
         ("host-died", HOST_DIED),
+        ("transient", TRANSIENT),
     ];
     // They mostly wait, so side by side they take little longer than one.
     let mut stories = JoinSet::new();
@@ -128,6 +135,10 @@ async fn plays(name: &'static str, seed: u32, rows: Vec<&'static str>) -> Result
     Ok(())
 }
 
+/// What the table says of a job whose failure would not pass.
+const PERMANENT: &str =
+    "it failed for something that stays, and its policy re-runs only what may pass";
+
 /// Why it came so, in words for people.
 fn explains(row: &[String]) -> Result<()> {
     let [_, job, attempt, _, what, why] = row else {
@@ -137,7 +148,8 @@ fn explains(row: &[String]) -> Result<()> {
         (_, "2", _) => "on-demand: every attempt above 1 is; it passed",
         ("preview", _, _) => "it was interrupted, and its policy is retry=false",
         ("tiles", _, "interrupted, failure") => "a newer run took its place",
-        (_, _, "interrupted, failure") | ("index", _, _) => "re-run by Reprise",
+        (_, _, "interrupted, failure") | ("index" | "fetch", _, _) => "re-run by Reprise",
+        ("sums", _, _) => PERMANENT,
         (_, _, "failure") => "it failed and nothing shows that EC2 took its instance",
         _ => "it passed",
     };
@@ -226,6 +238,7 @@ async fn the_list_names_every_scenario_with_what_it_shows() -> Result<()> {
         "superseded",
         "merge-queue",
         "host-died",
+        "transient",
     ];
     ensure!(names == wanted, "{told}");
     ensure!(

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use reprise_model::machine::Architecture;
-use reprise_model::policy::{OnDemandRetries, OnLaunchExhausted};
+use reprise_model::policy::{FailurePolicy, OnDemandRetries, OnLaunchExhausted};
 use secrecy::SecretString;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -30,6 +30,7 @@ pub(crate) struct File {
     pub(crate) tags: Tags,
     pub(crate) log: Log,
     pub(crate) limits: Limits,
+    pub(crate) failures: Failures,
     pub(crate) policy: Vec<Policy>,
     pub(crate) runners: BTreeMap<String, NamedRunner>,
     pub(crate) images: BTreeMap<String, Image>,
@@ -179,6 +180,41 @@ pub(crate) struct Retry {
     pub(crate) look_again_after: Option<SignedDuration>,
     pub(crate) on_demand_retries: Option<OnDemandRetries>,
     pub(crate) sweep_every: Option<SignedDuration>,
+    pub(crate) allow: Vec<FailurePolicy>,
+    pub(crate) when_failed_delays: Option<Vec<SignedDuration>>,
+    pub(crate) when_transient_delays: Option<Vec<SignedDuration>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Failures {
+    pub(crate) transient: Vec<FailurePattern>,
+    pub(crate) permanent: Vec<FailurePattern>,
+    pub(crate) harmless: Vec<FailurePattern>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FailurePattern {
+    pub(crate) patterns: Vec<String>,
+    #[serde(default)]
+    pub(crate) reach: Option<FailureReach>,
+    #[serde(default)]
+    pub(crate) except: Vec<String>,
+    #[serde(default)]
+    pub(crate) unless: Vec<String>,
+    #[serde(default)]
+    pub(crate) note: String,
+    #[serde(default)]
+    pub(crate) examples: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FailureReach {
+    Step,
+    End,
+    Error,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -244,6 +280,7 @@ pub(crate) struct Policy {
     #[serde(default = "anything")]
     pub(crate) job: String,
     pub(crate) retry: PolicyRetry,
+    pub(crate) delays: Option<Vec<SignedDuration>>,
 }
 
 /// A list of secrets, or one secret by itself.
@@ -278,7 +315,7 @@ impl<'de> Visitor<'de> for SecretsVisitor {
     }
 }
 
-/// The words of `retry`; `false` may stand without quotes.
+/// The words of `retry`; `false` and a number may stand without quotes.
 #[derive(Debug)]
 pub(crate) struct PolicyRetry(pub(crate) String);
 
@@ -294,10 +331,14 @@ impl Visitor<'_> for PolicyRetryVisitor {
     type Value = PolicyRetry;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("\"when-interrupted\" or false")
+        f.write_str("a policy as \"when-interrupted\", a number of re-runs, or false")
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<PolicyRetry, E> {
+        Ok(PolicyRetry(value.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<PolicyRetry, E> {
         Ok(PolicyRetry(value.to_string()))
     }
 

@@ -11,7 +11,7 @@ pub(crate) const PREFIX: &str = "REPRISE__";
 const NEARLY: &str = "REPRISE_";
 
 /// The sections that are no lists and hold no names of an operator's own, with their keys.
-pub(crate) const KEYS: [(&str, &[&str]); 14] = [
+pub(crate) const KEYS: [(&str, &[&str]); 15] = [
     (
         "github",
         &[
@@ -97,6 +97,9 @@ pub(crate) const KEYS: [(&str, &[&str]); 14] = [
             "look_again_after",
             "on_demand_retries",
             "sweep_every",
+            "allow",
+            "when_failed_delays",
+            "when_transient_delays",
         ],
     ),
     ("tags", &["prefix"]),
@@ -118,6 +121,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 14] = [
             "longest_wait",
         ],
     ),
+    ("failures", &["transient", "permanent", "harmless"]),
 ];
 
 /// The variable that stands for `section.key`.

@@ -10,6 +10,7 @@ mod check;
 mod checker;
 mod environment;
 mod error;
+pub mod failures;
 mod file;
 mod keys;
 pub mod policies;
@@ -27,6 +28,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Problem};
+pub use failures::Failures;
 pub use settings::{CheckSettings, FleetSettings, Place, Settings};
 
 /// A configuration that was read and found good.

@@ -1,12 +1,27 @@
 //! Which policy a job has: its label's, else configuration's, else the default.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::SignedDuration;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
-use reprise_model::policy::RetryPolicy;
+use reprise_model::policy::{FailurePolicy, RetryPolicy};
 use wildmatch::WildMatch;
 
-/// A `[[policy]]` entry: the first that matches a job counts.
+/// What configuration says of re-runs.
+#[derive(Debug, Clone, Default)]
+pub struct Policies {
+    /// `[[policy]]`: the first that matches a job counts.
+    pub rules: Vec<PolicyRule>,
+    /// The policies beyond interruption that a label may name. What an operator writes under
+    /// `[[policy]]` is not bound by it.
+    pub allowed: BTreeSet<FailurePolicy>,
+    /// How long each of them waits before its re-runs, where its rule says nothing.
+    pub delays: BTreeMap<FailurePolicy, Vec<SignedDuration>>,
+}
+
+/// A `[[policy]]` entry.
 #[derive(Debug, Clone)]
 pub struct PolicyRule {
     /// `owner/name`, `*` stands for any text.
@@ -17,30 +32,100 @@ pub struct PolicyRule {
     pub job: WildMatch,
     /// What holds for it.
     pub retry: RetryPolicy,
+    /// How long it waits before its re-runs, attempt by attempt.
+    pub delays: Option<Vec<SignedDuration>>,
+}
+
+/// The policy of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Chosen<'a> {
+    /// What holds for it.
+    pub retry: RetryPolicy,
+    /// How long that waits before its re-runs, attempt by attempt; nothing for not at all.
+    pub delays: &'a [SignedDuration],
+    /// What its label names and may not.
+    pub refused: Option<NotAllowed>,
+}
+
+/// A label names a policy that configuration does not allow labels to name. It says nothing, then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("labels may not say retry={word}; retry.allow would have to name it", word = .0.as_str())]
+pub struct NotAllowed(pub FailurePolicy);
+
+impl NotAllowed {
+    /// The word for logs.
+    pub fn as_str(self) -> &'static str {
+        "policy-not-allowed"
+    }
+}
+
+impl Policies {
+    /// The policy of a job. Of its labels only what they say of re-runs is read: in retry-only mode the
+    /// rest is written in somebody else's grammar, and an opt-out beside it holds all the same.
+    pub fn of(&self, repository: &Repository, job: &Job) -> Chosen<'_> {
+        let said = labels::retry_of(&job.labels);
+        let refused = said.and_then(|said| self.refused(said));
+        match said.filter(|_| refused.is_none()) {
+            Some(said) => self.chosen(said, None, None),
+            None => self.by_rule(repository, job, refused),
+        }
+    }
+
+    /// Whether failures may be re-run of jobs of this workflow.
+    pub fn may_retry_failures(&self, repository: &Repository, workflow: Option<&str>) -> bool {
+        let by_rule = |rule: &PolicyRule| {
+            rule.retry.failure().is_some() && rule.is_about(repository, workflow)
+        };
+        !self.allowed.is_empty() || self.rules.iter().any(by_rule)
+    }
+
+    /// What a label may not name of this.
+    pub fn refused(&self, said: RetryPolicy) -> Option<NotAllowed> {
+        let kind = said.failure()?;
+        (!self.allowed.contains(&kind)).then_some(NotAllowed(kind))
+    }
+
+    fn by_rule(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        refused: Option<NotAllowed>,
+    ) -> Chosen<'_> {
+        let mut rules = self.rules.iter();
+        match rules.find(|rule| rule.matches(repository, job)) {
+            Some(rule) => self.chosen(rule.retry, rule.delays.as_deref(), refused),
+            None => self.chosen(RetryPolicy::USUAL, None, refused),
+        }
+    }
+
+    fn chosen<'a>(
+        &'a self,
+        retry: RetryPolicy,
+        delays: Option<&'a [SignedDuration]>,
+        refused: Option<NotAllowed>,
+    ) -> Chosen<'a> {
+        let usual = || {
+            let kind = retry.failure()?;
+            self.delays.get(&kind).map(Vec::as_slice)
+        };
+        Chosen {
+            retry,
+            delays: delays.or_else(usual).unwrap_or_default(),
+            refused,
+        }
+    }
 }
 
 impl PolicyRule {
     fn matches(&self, repository: &Repository, job: &Job) -> bool {
+        self.is_about(repository, job.workflow_name.as_deref()) && self.job.matches(&job.name)
+    }
+
+    fn is_about(&self, repository: &Repository, workflow: Option<&str>) -> bool {
         self.repository
             .matches(&repository.to_string().to_ascii_lowercase())
-            && self
-                .workflow
-                .matches(job.workflow_name.as_deref().unwrap_or_default())
-            && self.job.matches(&job.name)
+            && self.workflow.matches(workflow.unwrap_or_default())
     }
-}
-
-/// The policy of a job. Of its labels only what they say of re-runs is read: in retry-only mode the
-/// rest is written in somebody else's grammar, and an opt-out beside it holds all the same.
-pub fn policy_of(rules: &[PolicyRule], repository: &Repository, job: &Job) -> RetryPolicy {
-    labels::retry_of(&job.labels)
-        .or_else(|| {
-            let mut rules = rules.iter();
-            rules
-                .find(|rule| rule.matches(repository, job))
-                .map(|rule| rule.retry)
-        })
-        .unwrap_or(RetryPolicy::WhenInterrupted)
 }
 
 #[cfg(test)]
@@ -56,22 +141,28 @@ mod tests {
         let never = [rule("acme/*", "*", "*", RetryPolicy::Never)];
         assert_eq!(
             policy(&never, "runs-on=1/retry=when-interrupted"),
-            RetryPolicy::WhenInterrupted
+            RetryPolicy::USUAL
         );
         assert_eq!(policy(&never, "runs-on=1"), RetryPolicy::Never);
-        assert_eq!(policy(&[], "runs-on=1"), RetryPolicy::WhenInterrupted);
-        assert_eq!(policy(&[], "ubuntu-latest"), RetryPolicy::WhenInterrupted);
+        assert_eq!(policy(&[], "runs-on=1"), RetryPolicy::USUAL);
+        assert_eq!(policy(&[], "ubuntu-latest"), RetryPolicy::USUAL);
     }
 
     #[test]
     fn the_first_entry_that_matches_counts() {
         let rules = [
             rule("acme/shop", "release*", "*", RetryPolicy::Never),
-            rule("acme/shop", "ci", "test*", RetryPolicy::WhenInterrupted),
+            rule("acme/shop", "ci", "test*", RetryPolicy::USUAL),
             rule("*", "*", "*", RetryPolicy::Never),
         ];
-        assert_eq!(policy(&rules, "runs-on=1"), RetryPolicy::WhenInterrupted);
+        assert_eq!(policy(&rules, "runs-on=1"), RetryPolicy::USUAL);
         assert_eq!(policy(&rules[2..], "runs-on=1"), RetryPolicy::Never);
+    }
+
+    #[test]
+    fn a_label_may_say_how_often() {
+        let twice = policy(&[], "runs-on=1/retry=2");
+        assert_eq!(twice.last_retried_execution(), 2);
     }
 
     #[test]
@@ -80,18 +171,68 @@ mod tests {
         assert_eq!(policy(&[], foreign), RetryPolicy::Never);
     }
 
+    #[test]
+    fn a_label_names_a_policy_beyond_interruption_only_where_that_is_allowed() {
+        let label = "runs-on=1/retry=when-failed:2";
+        let mut policies = Policies {
+            rules: vec![rule("acme/*", "ci", "*", RetryPolicy::Never)],
+            ..Policies::default()
+        };
+        let refused = policies.of(&repository(), &job(label));
+        assert_eq!(refused.retry, RetryPolicy::Never, "as if it said nothing");
+        let why = refused.refused.expect("it is told");
+        assert_eq!(why, NotAllowed(FailurePolicy::WhenFailed));
+        assert_eq!(
+            why.to_string(),
+            "labels may not say retry=when-failed; retry.allow would have to name it"
+        );
+        policies.allowed.insert(FailurePolicy::WhenFailed);
+        let allowed = policies.of(&repository(), &job(label));
+        assert_eq!(allowed.retry.to_string(), "when-failed:2");
+        assert_eq!(allowed.refused, None);
+    }
+
+    #[test]
+    fn configuration_gives_any_job_a_policy_and_its_delays() {
+        let failed: RetryPolicy = "when-failed".parse().expect("a policy");
+        let [usual, own] = [5, 60].map(|seconds| vec![SignedDuration::from_secs(seconds)]);
+        let mut policies = Policies {
+            rules: vec![rule("acme/shop", "ci", "test*", failed)],
+            delays: BTreeMap::from([(FailurePolicy::WhenFailed, usual.clone())]),
+            ..Policies::default()
+        };
+        let hosted = policies.of(&repository(), &job("ubuntu-latest"));
+        assert_eq!((hosted.retry, hosted.delays), (failed, usual.as_slice()));
+        policies.rules[0].delays = Some(own.clone());
+        let hosted = policies.of(&repository(), &job("ubuntu-latest"));
+        assert_eq!(hosted.delays, own);
+        assert!(policies.may_retry_failures(&repository(), Some("ci")));
+        assert!(!policies.may_retry_failures(&repository(), Some("nightly")));
+        policies.rules.clear();
+        assert!(!policies.may_retry_failures(&repository(), Some("ci")));
+        assert_eq!(policies.of(&repository(), &job("ubuntu-latest")).delays, []);
+    }
+
     fn rule(repository: &str, workflow: &str, job: &str, retry: RetryPolicy) -> PolicyRule {
         PolicyRule {
             repository: WildMatch::new(repository),
             workflow: WildMatch::new(workflow),
             job: WildMatch::new(job),
             retry,
+            delays: None,
         }
     }
 
     fn policy(rules: &[PolicyRule], label: &str) -> RetryPolicy {
-        let repository: Repository = "Acme/Shop".parse().expect("valid");
-        policy_of(rules, &repository, &job(label))
+        let policies = Policies {
+            rules: rules.to_vec(),
+            ..Policies::default()
+        };
+        policies.of(&repository(), &job(label)).retry
+    }
+
+    fn repository() -> Repository {
+        "Acme/Shop".parse().expect("valid")
     }
 
     fn job(label: &str) -> Job {

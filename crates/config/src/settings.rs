@@ -9,7 +9,8 @@ use reprise_model::ids::{AccountId, Region, Repository, StackName};
 use reprise_model::runner_name::RunnerNamePattern;
 use wildmatch::WildMatch;
 
-use crate::policies::PolicyRule;
+use crate::failures::Failures;
+use crate::policies::Policies;
 
 /// What decisions go by.
 #[derive(Debug)]
@@ -18,8 +19,10 @@ pub struct Settings {
     pub rules: Rules,
     /// Repositories that are served; `*` stands for any text.
     pub repositories: Vec<WildMatch>,
-    /// `[[policy]]`.
-    pub policies: Vec<PolicyRule>,
+    /// `[[policy]]`, and what labels may name.
+    pub policies: Policies,
+    /// What tells that a failure may pass.
+    pub failures: Failures,
     /// How a runner's name tells its instance.
     pub runner_name: RunnerNamePattern,
     /// Where instances are looked for, in order.

@@ -79,8 +79,8 @@ fn the_example_is_good_and_shows_the_defaults_as_they_are() {
     let example = example("controller.toml", folder.path());
     let config = good(&example, &[]);
     assert_eq!(config.github.webhook_secrets.len(), 1);
-    assert_eq!(config.settings.policies.len(), 2);
-    assert_eq!(config.settings.policies[0].retry, RetryPolicy::Never);
+    assert_eq!(config.settings.policies.rules.len(), 2);
+    assert_eq!(config.settings.policies.rules[0].retry, RetryPolicy::Never);
     let mut shown = String::new();
     for line in example.lines() {
         // Those that are set otherwise above, and those that have no default.
@@ -175,7 +175,7 @@ fn a_value_of_the_wrong_type_is_told_in_plain_words_and_without_the_value() {
         &format!("{GOOD}\n[retry]\nlook_window = 60"),
         &format!("{GOOD}\n[retry]\nlook_window = \"soon\""),
         &format!("{GOOD}\n[log]\nformat = \"xml\""),
-        &format!("{GOOD}\n[[policy]]\nretry = 2"),
+        &format!("{GOOD}\n[[policy]]\nretry = 2.5"),
     ]));
 }
 
@@ -227,6 +227,8 @@ name_pattern = "^runner-(.*)$"
 [retry]
 look_window = "20m"
 look_again_after = "0s"
+allow = ["when-failed", "when-transient"]
+when_transient_delays = ["25h"]
 
 [tags]
 prefix = "aws:reprise-"
@@ -238,7 +240,21 @@ retry = "when-interrupted"
 retry = "always"
 
 [[policy]]
-retry = true
+retry = 6
+
+[[policy]]
+retry = false
+delays = ["1m"]
+
+[[policy]]
+retry = "when-failed"
+delays = ["25h"]
+
+[[policy]]
+retry = "when-transient:1"
+
+[[policy]]
+retry = "when-interrupted:0"
 "#;
     insta::assert_snapshot!(bad(text, &[]));
 }

@@ -16,6 +16,7 @@ use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_github::{GitHubError, GitHubErrorKind};
 use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::HookPage;
+use reprise_model::failure::FailureFacts;
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
     RunId, Sha,
@@ -254,6 +255,16 @@ impl GitHub for reprise_github::GitHub {
         Self::cancel_cause(self, repository, check_run)
             .await
             .map_err(|error| github("read why a job was cancelled", error))
+    }
+
+    async fn failure_facts(
+        &self,
+        repository: &Repository,
+        job: &Job,
+    ) -> Result<FailureFacts, PortError> {
+        Box::pin(Self::failure_facts(self, repository, job))
+            .await
+            .map_err(|error| github("read why a job failed", error))
     }
 
     async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {

@@ -4,12 +4,11 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::Settings;
-use reprise_config::policies::policy_of;
+use reprise_config::policies::Chosen;
 use reprise_engine::backoff::{Jitter, after};
 use reprise_engine::job::FleetRule;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
-use reprise_model::policy::RetryPolicy;
 use reprise_store::{HolderId, StoreError};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 
@@ -21,7 +20,7 @@ use crate::crowd::Census;
 use crate::denied::Denied;
 use crate::health::Health;
 use crate::images::Images;
-use crate::intake::Gates;
+use crate::intake::{Gates, Judged, MOST_JUDGED, MOST_PASTS, Pasts};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
@@ -86,6 +85,10 @@ pub struct Controller<P: Ports> {
     pub(crate) calls: Calls,
     /// What GitHub showed of runs a moment ago.
     pub(crate) looks: Looks,
+    /// Which jobs ran in attempts that are over.
+    pub(crate) pasts: Pasts,
+    /// Why jobs failed.
+    pub(crate) judged: Judged,
     /// Places among the calls for queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -160,6 +163,8 @@ impl<P: Ports> Controller<P> {
             desk: Desk::default(),
             calls: Calls::default(),
             looks: Looks::default(),
+            pasts: Pasts::new(MOST_PASTS),
+            judged: Judged::new(MOST_JUDGED),
             pools: PoolWatch::default(),
             census: Census::default(),
             recall: Recall::default(),
@@ -214,8 +219,8 @@ impl<P: Ports> Controller<P> {
     }
 
     /// The job's policy.
-    pub fn policy_of(&self, repository: &Repository, job: &Job) -> RetryPolicy {
-        policy_of(&self.settings.policies, repository, job)
+    pub fn policy_of(&self, repository: &Repository, job: &Job) -> Chosen<'_> {
+        self.settings.policies.of(repository, job)
     }
 
     /// Whose machines the decisions deal with.

@@ -30,6 +30,7 @@ pub mod intake;
 pub mod logging;
 pub mod loops;
 pub mod metrics;
+mod once;
 pub mod operator;
 pub mod pace;
 mod packed;

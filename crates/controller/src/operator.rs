@@ -256,7 +256,7 @@ impl<'a, S: Store> Operator<'a, S> {
 
     async fn instances(&self, run: Option<&RunEntry>) -> Result<Vec<InstanceEntry>, StoreError> {
         let jobs = run.into_iter().flat_map(|entry| entry.jobs.values());
-        let hosts: BTreeSet<&Instance> = jobs.map(|job| &job.instance).collect();
+        let hosts: BTreeSet<&Instance> = jobs.filter_map(|job| job.instance.as_ref()).collect();
         let hosts: Vec<&Instance> = hosts.into_iter().take(MOST_READS).collect();
         let mut instances = Vec::new();
         for hosts in hosts.chunks(READS_AT_ONCE) {

@@ -14,6 +14,7 @@ use reprise_model::breaker::LeftOut;
 use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ending::ChangeAnswer;
+use reprise_model::failure::FailureFacts;
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
     RunId, RunnerId, RunnerName, Sha,
@@ -212,6 +213,13 @@ pub trait GitHub: Send + Sync {
         repository: &Repository,
         check_run: CheckRunId,
     ) -> impl Future<Output = Result<CancelCause, PortError>> + Send;
+
+    /// What tells why a job failed: its steps, its annotations and the end of its log.
+    fn failure_facts(
+        &self,
+        repository: &Repository,
+        job: &Job,
+    ) -> impl Future<Output = Result<FailureFacts, PortError>> + Send;
 
     /// A newer run of the same workflow, branch and event.
     fn newer_run(&self, run: &Run)

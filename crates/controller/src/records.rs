@@ -2,13 +2,14 @@
 
 use jiff::SignedDuration;
 use reprise_engine::backoff::after;
+use reprise_engine::job::{Grounds, JobVerdict};
 use reprise_engine::{check, job, run};
 use reprise_model::check::CheckEntry;
 use reprise_model::evidence::{Evidence, KEPT_FOR};
 use reprise_model::ids::Repository;
 use reprise_model::instance::Instance;
 use reprise_model::job::Job;
-use reprise_model::ledger::{InstanceEntry, LaunchClaim, RunEntry, RunKey, UnexplainedJob};
+use reprise_model::ledger::{InstanceEntry, LaunchClaim, RunEntry, RunKey, UnexplainedJob, Why};
 use reprise_model::reason::SettleReason;
 use reprise_store::{Change, Expect, Store, StoreError, Versioned};
 use tracing::{info, warn};
@@ -122,31 +123,37 @@ impl<P: Ports> Controller<P> {
         Ok(entry.and_then(|entry| entry.unexplained))
     }
 
-    /// An interrupted job waits for its run: the evidence, the job, the due read of the run and that people
-    /// are told of it are one commit. A job that waits already, or did, changes nothing.
+    /// A job that is to come back waits for its run: the evidence, if any, the job, the due read of the run
+    /// and that people are told of it are one commit. A job that waits already, or did, changes nothing.
     pub(crate) async fn await_run(
         &self,
         repository: &Repository,
         job: &Job,
-        instance: &Instance,
-        evidence: &[Evidence],
+        verdict: &JobVerdict,
     ) -> Result<(), WorkError> {
+        let Some(grounds) = verdict.grounds() else {
+            return Ok(());
+        };
+        let host = grounds
+            .instance
+            .as_ref()
+            .filter(|_| !grounds.evidence.is_empty());
         let key = RunKey {
             repository: repository.clone(),
             run_id: job.run_id,
         };
         for _ in 0..TRIES {
             let run = self.store.run(&key).await?;
-            let host = self.store.instance(instance).await?;
-            let told = match self.tells_of(repository, job) {
+            let mut changes: Vec<Change> = Vec::new();
+            changes.extend(self.put_awaiting(&key, job, &grounds, &run));
+            if let Some(instance) = host {
+                let known = self.store.instance(instance).await?;
+                changes.extend(self.put_awaited(job, instance, &grounds.evidence, &known));
+            }
+            let told = match self.tells_of(repository, job, grounds.why) {
                 true => Some(self.store.check(&key).await?),
                 false => None,
             };
-            let changes: Vec<Change> = self
-                .put_awaiting(&key, job, instance, evidence, &run)
-                .into_iter()
-                .chain(self.put_awaited(job, instance, evidence, &host))
-                .collect();
             if changes.is_empty() {
                 return Ok(());
             }
@@ -156,7 +163,7 @@ impl<P: Ports> Controller<P> {
             let changes = changes.into_iter().chain(told).collect();
             if self.committed(changes).await? {
                 if awaits {
-                    self.awaits(&key, job, instance, evidence);
+                    self.awaits(&key, job, &grounds);
                 }
                 return Ok(());
             }
@@ -171,22 +178,21 @@ impl<P: Ports> Controller<P> {
         &self,
         key: &RunKey,
         job: &Job,
-        instance: &Instance,
-        evidence: &[Evidence],
+        grounds: &Grounds,
         found: &Option<Versioned<RunEntry>>,
     ) -> Option<Change> {
         let stored = found.as_ref().map(|found| &found.record);
-        let (instance, evidence) = (instance.clone(), evidence.to_vec());
-        let now = self.clock.now();
-        let entry = run::await_job(stored.cloned(), key.clone(), job, instance, evidence, now);
+        let (grounds, now) = (grounds.clone(), self.clock.now());
+        let entry = run::await_job(stored.cloned(), key.clone(), job, grounds, now);
         (stored != Some(&entry)).then(|| self.put_run(entry, expected(found)))
     }
 
-    /// Whether people are told what becomes of an interrupted job: not where GitHub lets nobody be told.
-    fn tells_of(&self, repository: &Repository, job: &Job) -> bool {
+    /// Whether people are told what becomes of a job: of one that was interrupted, but not where GitHub lets
+    /// nobody be told; a merge queue waits for whatever is to come back.
+    fn tells_of(&self, repository: &Repository, job: &Job, why: Why) -> bool {
         let gated = self.is_gated(repository, job.workflow_name.as_deref());
         let reports = self.settings.checks.reports && self.no_checks.at(self.now()).is_none();
-        gated || reports
+        gated || (reports && why == Why::Interrupted)
     }
 
     fn put_interrupted(
@@ -209,7 +215,7 @@ impl<P: Ports> Controller<P> {
         job: &Job,
         reason: &SettleReason,
     ) {
-        if !self.tells_of(repository, job) {
+        if !self.tells_of(repository, job, Why::Interrupted) {
             return;
         }
         let key = RunKey {
@@ -245,23 +251,29 @@ impl<P: Ports> Controller<P> {
         Some(self.put_instance(entry, expected(found)))
     }
 
-    fn awaits(&self, key: &RunKey, job: &Job, instance: &Instance, evidence: &[Evidence]) {
-        let sources: Vec<&str> = evidence.iter().map(|one| one.source.as_str()).collect();
+    fn awaits(&self, key: &RunKey, job: &Job, grounds: &Grounds) {
+        let evidence = grounds.evidence.iter();
+        let sources: Vec<&str> = evidence.map(|one| one.source.as_str()).collect();
+        let instance = grounds.instance.as_ref().map(|instance| &instance.id);
         self.metrics.verdict("awaiting");
-        self.metrics.interrupted(&key.repository, instance);
+        if grounds.why == Why::Interrupted {
+            let host = grounds.instance.as_ref();
+            self.metrics.interrupted(&key.repository, host);
+        }
         self.due.notify_one();
         info!(
             target: "reprise::decision",
             decision = "awaiting",
-            reason = "interrupted",
+            reason = grounds.why.as_str(),
+            policy = %grounds.policy,
             repository = %key.repository,
             run.id = %key.run_id,
             run.attempt = %job.run_attempt,
             job.id = %job.id,
             job.name,
-            instance.id = %instance.id,
+            instance.id = instance.map(tracing::field::display),
             evidence = sources.join(","),
-            "a job was interrupted; it is re-run once its run has completed"
+            "a job is to come back; it is re-run once its run has completed"
         );
     }
 

@@ -41,6 +41,19 @@ pub fn launch_step(tries: u32, jitter: Jitter) -> SignedDuration {
     step(FIRST_LAUNCH_PAUSE_MS, LAUNCH_FACTOR, tries, jitter)
 }
 
+/// The pause of a policy before an attempt's failures are re-run: the delays stand in the order of
+/// attempts, the last holds for all that follow, and without any there is none.
+pub fn pause_before(delays: &[SignedDuration], attempt: u32) -> SignedDuration {
+    let place = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+    let delay = delays.get(place).or(delays.last());
+    delay.copied().unwrap_or_default()
+}
+
+/// A pause, give or take a fifth.
+pub fn spread(pause: SignedDuration, jitter: Jitter) -> SignedDuration {
+    SignedDuration::from_millis(spread_ms(pause.as_millis() as f64, jitter) as i64)
+}
+
 /// `now` and `pause` after it, held at the end of representable time.
 pub fn after(now: Timestamp, pause: SignedDuration) -> Timestamp {
     now.checked_add(pause).unwrap_or(Timestamp::MAX)
@@ -50,14 +63,17 @@ fn step(first_ms: f64, factor: f64, tries: u32, jitter: Jitter) -> SignedDuratio
     let cap_ms = CAP.as_millis() as f64;
     let exponent = i32::try_from(tries).unwrap_or(i32::MAX);
     let base = (first_ms * factor.powi(exponent)).min(cap_ms);
+    SignedDuration::from_millis(spread_ms(base, jitter).min(cap_ms) as i64)
+}
+
+fn spread_ms(base: f64, jitter: Jitter) -> f64 {
     // No draw, not even NaN, makes a wait negative or endless.
     let draw = if jitter.0.is_nan() {
         0.0
     } else {
         jitter.0.clamp(0.0, 1.0)
     };
-    let spread = base * (1.0 - SPREAD + 2.0 * SPREAD * draw);
-    SignedDuration::from_millis(spread.min(cap_ms) as i64)
+    base * (1.0 - SPREAD + 2.0 * SPREAD * draw)
 }
 
 #[cfg(test)]
@@ -88,6 +104,25 @@ mod tests {
         assert_eq!(wait_step(0, Jitter(1.0)), SignedDuration::from_secs(12));
         assert_eq!(wait_step(u32::MAX, Jitter(0.99)), CAP);
         assert_eq!(wait_step(9, Jitter(0.0)), SignedDuration::from_secs(240));
+    }
+
+    #[test]
+    fn a_policys_last_delay_holds_for_all_attempts_that_follow() {
+        let delays = [10, 30, 90].map(SignedDuration::from_secs);
+        let pauses: Vec<i64> = (1..=5)
+            .map(|attempt| pause_before(&delays, attempt).as_secs())
+            .collect();
+        assert_eq!(pauses, [10, 30, 90, 90, 90]);
+        assert_eq!(pause_before(&[], 1), SignedDuration::ZERO);
+    }
+
+    #[test]
+    fn a_policys_pause_is_spread_by_a_fifth_and_has_no_cap() {
+        let hour = SignedDuration::from_hours(1);
+        assert_eq!(spread(hour, Jitter(0.0)), SignedDuration::from_mins(48));
+        assert_eq!(spread(hour, MIDDLE), hour);
+        assert_eq!(spread(SignedDuration::ZERO, MIDDLE), SignedDuration::ZERO);
+        assert!(spread(hour, Jitter(f64::NAN)) < hour);
     }
 
     #[test]

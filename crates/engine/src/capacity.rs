@@ -4,8 +4,11 @@
 //! take. Says nothing about types and zones, and nothing about what happens when EC2 has none:
 //! that is [`crate::launch::answered`], which only ever moves from spot to on-demand.
 
+use std::collections::BTreeSet;
+
 use reprise_model::ids::RunAttempt;
 use reprise_model::instance::Capacity;
+use reprise_model::job::Job;
 use reprise_model::labels::SpotChoice;
 use reprise_model::ledger::CapacityReason;
 use reprise_model::policy::{OnDemandRetries, RetryPolicy};
@@ -24,19 +27,43 @@ pub struct CapacityDecision {
     pub why: CapacityReason,
 }
 
+/// What was before a later attempt of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Past {
+    /// The attempt is the fruit of a re-run that Reprise asked for.
+    pub asked_by_us: bool,
+    /// The job ran in an earlier attempt, or may have.
+    pub ran_before: bool,
+}
+
+/// Whether [`Past::ran_before`] matters.
+pub fn asks_whether_it_ran(attempt: RunAttempt, mode: OnDemandRetries) -> bool {
+    match mode {
+        OnDemandRetries::SameJob => !attempt.is_first(),
+        OnDemandRetries::Always
+        | OnDemandRetries::UnlessOptedOut
+        | OnDemandRetries::AutomaticOnly => false,
+    }
+}
+
+/// The names of the jobs of an attempt that had a runner in it or before it. Equal names are taken for one
+/// job: it is kept off spot once too often rather than once too seldom.
+pub fn names_that_ran(jobs: &[Job]) -> BTreeSet<String> {
+    let ran = jobs.iter().filter(|job| job.runner_name.is_some());
+    ran.map(|job| job.name.clone()).collect()
+}
+
 /// The capacity table.
-///
-/// `asked_by_us` says that the attempt is the fruit of a re-run that Reprise asked for.
 pub fn decide(
     attempt: RunAttempt,
     spot: SpotChoice,
     policy: RetryPolicy,
-    asked_by_us: bool,
+    past: Past,
     mode: OnDemandRetries,
 ) -> CapacityDecision {
     if attempt.is_first() {
         by_label(spot, CapacityReason::FirstAttempt)
-    } else if is_kept_off_spot(policy, asked_by_us, mode) {
+    } else if is_kept_off_spot(policy, past, mode) {
         on_demand(CapacityReason::LaterAttempt)
     } else {
         by_label(spot, CapacityReason::LaterAttemptMayUseSpot)
@@ -53,11 +80,12 @@ pub fn while_breakers_are_open(decision: CapacityDecision) -> CapacityDecision {
     }
 }
 
-fn is_kept_off_spot(policy: RetryPolicy, asked_by_us: bool, mode: OnDemandRetries) -> bool {
+fn is_kept_off_spot(policy: RetryPolicy, past: Past, mode: OnDemandRetries) -> bool {
     match mode {
         OnDemandRetries::Always => mutant!(SpotForRetries => false, true),
         OnDemandRetries::UnlessOptedOut => policy != RetryPolicy::Never,
-        OnDemandRetries::AutomaticOnly => asked_by_us,
+        OnDemandRetries::AutomaticOnly => past.asked_by_us,
+        OnDemandRetries::SameJob => past.ran_before,
     }
 }
 
@@ -85,13 +113,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::samples::job;
 
-    const POLICIES: [RetryPolicy; 2] = [RetryPolicy::WhenInterrupted, RetryPolicy::Never];
-    const MODES: [OnDemandRetries; 3] = [
+    const POLICIES: [RetryPolicy; 2] = [RetryPolicy::USUAL, RetryPolicy::Never];
+    const MODES: [OnDemandRetries; 4] = [
         OnDemandRetries::Always,
         OnDemandRetries::UnlessOptedOut,
         OnDemandRetries::AutomaticOnly,
+        OnDemandRetries::SameJob,
     ];
+    const NOTHING: Past = Past {
+        asked_by_us: false,
+        ran_before: false,
+    };
 
     #[test]
     fn a_first_attempt_is_spot_and_may_fall_back_whatever_its_retry_policy() {
@@ -102,7 +136,7 @@ mod tests {
                         RunAttempt::FIRST,
                         SpotChoice::default(),
                         policy,
-                        false,
+                        NOTHING,
                         mode
                     ),
                     spot(CapacityReason::FirstAttempt)
@@ -116,7 +150,7 @@ mod tests {
         for policy in POLICIES {
             for mode in MODES {
                 assert_eq!(
-                    decide(RunAttempt::FIRST, SpotChoice::Off, policy, false, mode),
+                    decide(RunAttempt::FIRST, SpotChoice::Off, policy, NOTHING, mode),
                     on_demand(CapacityReason::SpotOff)
                 );
             }
@@ -128,12 +162,7 @@ mod tests {
         for mode in [OnDemandRetries::Always, OnDemandRetries::UnlessOptedOut] {
             for asked_by_us in [true, false] {
                 assert_eq!(
-                    later(
-                        SpotChoice::default(),
-                        RetryPolicy::WhenInterrupted,
-                        asked_by_us,
-                        mode
-                    ),
+                    later(SpotChoice::default(), RetryPolicy::USUAL, asked_by_us, mode),
                     on_demand(CapacityReason::LaterAttempt)
                 );
             }
@@ -182,6 +211,41 @@ mod tests {
     }
 
     #[test]
+    fn same_job_forces_what_ran_before_and_leaves_what_runs_for_the_first_time_to_its_label() {
+        let mode = OnDemandRetries::SameJob;
+        for asked_by_us in [true, false] {
+            for (ran_before, expected) in [
+                (true, on_demand(CapacityReason::LaterAttempt)),
+                (false, spot(CapacityReason::LaterAttemptMayUseSpot)),
+            ] {
+                let past = Past {
+                    asked_by_us,
+                    ran_before,
+                };
+                let (later, policy) = (RunAttempt::FIRST.next(), RetryPolicy::USUAL);
+                let decision = decide(later, SpotChoice::default(), policy, past, mode);
+                assert_eq!(decision, expected);
+            }
+        }
+        assert!(asks_whether_it_ran(RunAttempt::FIRST.next(), mode));
+        assert!(!asks_whether_it_ran(RunAttempt::FIRST, mode));
+        assert!(!asks_whether_it_ran(
+            RunAttempt::FIRST.next(),
+            OnDemandRetries::Always
+        ));
+    }
+
+    #[test]
+    fn a_job_that_was_skipped_did_not_run() {
+        let skipped = Job {
+            runner_name: None,
+            ..job(2, "deploy")
+        };
+        let ran = names_that_ran(&[job(1, "build"), skipped]);
+        assert_eq!(ran, BTreeSet::from(["build".to_owned()]));
+    }
+
+    #[test]
     fn open_breakers_take_a_job_off_spot_where_it_may_be_and_never_onto_it() {
         let usual = spot(CapacityReason::FirstAttempt);
         assert_eq!(
@@ -204,12 +268,13 @@ mod tests {
             spot_on: bool,
             never: bool,
             asked_by_us: bool,
+            ran_before: bool,
         ) {
             let decision = decide(
                 RunAttempt::new(attempt).expect("not zero"),
                 if spot_on { SpotChoice::default() } else { SpotChoice::Off },
                 POLICIES[usize::from(never)],
-                asked_by_us,
+                Past { asked_by_us, ran_before },
                 OnDemandRetries::Always,
             );
             prop_assert_eq!(decision.capacity, Capacity::OnDemand);
@@ -223,7 +288,11 @@ mod tests {
         asked_by_us: bool,
         mode: OnDemandRetries,
     ) -> CapacityDecision {
-        decide(RunAttempt::FIRST.next(), spot, policy, asked_by_us, mode)
+        let past = Past {
+            asked_by_us,
+            ran_before: true,
+        };
+        decide(RunAttempt::FIRST.next(), spot, policy, past, mode)
     }
 
     fn spot(why: CapacityReason) -> CapacityDecision {

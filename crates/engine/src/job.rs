@@ -7,6 +7,7 @@
 
 mod case;
 mod earlier;
+mod failed;
 mod outlived;
 mod overdue;
 mod remember;
@@ -16,12 +17,13 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::evidence::{Evidence, EvidenceSource};
+use reprise_model::failure::{DecidedBy, Judgement};
 use reprise_model::ids::Repository;
 use reprise_model::instance::{Instance, InstanceSight, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Execution, Job, JobStatus};
-use reprise_model::ledger::{HandedOver, InstanceEntry};
+use reprise_model::ledger::{HandedOver, InstanceEntry, Why};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, Refusal, SettleReason};
 
@@ -90,6 +92,10 @@ pub struct JobFacts<'a> {
     pub earlier: Earlier<'a>,
     /// Its policy by label, configuration or default.
     pub policy: RetryPolicy,
+    /// How long that waits after the end of the run, attempt by attempt.
+    pub delays: &'a [SignedDuration],
+    /// What its steps, annotations and log say of its failure; `None` where they were not read.
+    pub failure: Option<&'a Judgement>,
     /// Whose machines.
     pub fleet: FleetRule<'a>,
 }
@@ -111,6 +117,8 @@ pub enum JobVerdict {
         ran_on: Option<Instance>,
         /// What shows that EC2 took the instance of a job that is nevertheless not re-run.
         evidence: Vec<Evidence>,
+        /// On what grounds it would come back, had its policy not had its say: kept, for people to see.
+        given_up: Option<Box<Grounds>>,
     },
     /// No evidence yet: look again then, until the window ends.
     LookAgain {
@@ -121,6 +129,8 @@ pub enum JobVerdict {
     },
     /// The earlier executions must be read first ([`earlier_executions`]).
     ReadEarlier,
+    /// What made it fail must be read first ([`JobFacts::failure`]).
+    ReadFailure,
     /// It was interrupted and is to be re-run once its run has completed. Its instance is left to
     /// EC2; [`awaited`] remembers to look whether EC2 took it.
     Await {
@@ -131,6 +141,97 @@ pub enum JobVerdict {
         /// The policy that allows the re-run.
         policy: RetryPolicy,
     },
+    /// Nothing shows an interruption, and its policy re-runs it all the same, if its run ends as
+    /// failed.
+    Retry {
+        /// What it is to come back for.
+        why: Why,
+        /// The policy that allows the re-run.
+        policy: RetryPolicy,
+        /// How long to wait after the end of the run, give or take.
+        pause: SignedDuration,
+        /// The instance to terminate.
+        end: Option<Instance>,
+        /// Where it ran, when evidence of an interruption may yet come from there.
+        ran_on: Option<Instance>,
+        /// What says that it would pass, where its policy asks for that.
+        told: Option<DecidedBy>,
+    },
+}
+
+impl JobVerdict {
+    /// On what grounds the job is to come back, if it is.
+    pub fn grounds(&self) -> Option<Grounds> {
+        match self {
+            Self::Await {
+                instance,
+                evidence,
+                policy,
+            } => Some(Grounds {
+                why: Why::Interrupted,
+                policy: *policy,
+                instance: Some(instance.clone()),
+                evidence: evidence.clone(),
+                told: None,
+                pause: SignedDuration::ZERO,
+            }),
+            Self::Retry {
+                why,
+                policy,
+                pause,
+                ran_on,
+                told,
+                ..
+            } => Some(Grounds {
+                why: *why,
+                policy: *policy,
+                instance: ran_on.clone(),
+                evidence: Vec::new(),
+                told: told.clone(),
+                pause: *pause,
+            }),
+            Self::Ignore(_)
+            | Self::Settle { .. }
+            | Self::LookAgain { .. }
+            | Self::ReadEarlier
+            | Self::ReadFailure => None,
+        }
+    }
+
+    /// What is kept of a job that its policy gives up: why, and on what grounds it would come back.
+    pub fn given_up(&self) -> Option<(&SettleReason, &Grounds)> {
+        match self {
+            Self::Settle {
+                reason,
+                given_up: Some(grounds),
+                ..
+            } => Some((reason, grounds)),
+            Self::Settle { .. }
+            | Self::Ignore(_)
+            | Self::LookAgain { .. }
+            | Self::ReadEarlier
+            | Self::ReadFailure
+            | Self::Await { .. }
+            | Self::Retry { .. } => None,
+        }
+    }
+}
+
+/// On what grounds a job is to come back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grounds {
+    /// What it is to come back for.
+    pub why: Why,
+    /// The policy that allows the re-run.
+    pub policy: RetryPolicy,
+    /// Where it ran, when evidence of an interruption is or may be known of that.
+    pub instance: Option<Instance>,
+    /// What shows an interruption.
+    pub evidence: Vec<Evidence>,
+    /// What its failure was judged by, where its policy asks for that.
+    pub told: Option<DecidedBy>,
+    /// How long to wait after the end of the run, give or take.
+    pub pause: SignedDuration,
 }
 
 /// What can be said of a completed job without a look at EC2.
@@ -183,6 +284,10 @@ pub fn asks_for_runner(
 
 /// The table "A job completed": the first row that matches.
 pub fn completed(facts: &JobFacts<'_>, rules: &Rules, now: Timestamp) -> JobVerdict {
+    failed::instead(facts, by_its_host(facts, rules, now))
+}
+
+fn by_its_host(facts: &JobFacts<'_>, rules: &Rules, now: Timestamp) -> JobVerdict {
     if let Some(reason) = ignored_unseen(facts.job, facts.repository_allowed) {
         return JobVerdict::Ignore(reason);
     }
@@ -259,6 +364,7 @@ fn settled(reason: SettleReason, end: Option<Instance>, ran_on: Option<Instance>
         end,
         ran_on,
         evidence: Vec::new(),
+        given_up: None,
     }
 }
 

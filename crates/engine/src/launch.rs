@@ -29,7 +29,7 @@ pub(crate) use self::waiting::would_take;
 pub use self::waiting::{may_be_over, outlived, seen_queued, without_room};
 use crate::backoff::{Jitter, after, launch_step};
 use crate::breaker::{self, Pools};
-use crate::capacity::CapacityDecision;
+use crate::capacity::{CapacityDecision, Past};
 use crate::offer::FleetOffer;
 use crate::rules::Rules;
 use crate::select::{Ec2Facts, MachineFacts, MachineRequest, Need, Selection, select};
@@ -49,8 +49,8 @@ pub struct QueuedFacts<'a> {
     pub labels: &'a Result<Option<JobLabels>, LabelErrors>,
     /// Its policy by label, configuration or default.
     pub policy: RetryPolicy,
-    /// Whether Reprise asked for this attempt.
-    pub asked_by_us: bool,
+    /// What was before this attempt.
+    pub past: Past,
     /// Its claim, if there is one.
     pub claim: Option<&'a LaunchClaim>,
     /// What may be launched; `None` in retry-only mode.
@@ -365,7 +365,7 @@ fn claim(
         job.run_attempt,
         labels.machine.spot.unwrap_or_default(),
         facts.policy,
-        facts.asked_by_us,
+        facts.past,
         rules.on_demand_retries,
     );
     let (decision, request, left_out) = purchase(facts, labels, fleet, wished, rules, now)?;

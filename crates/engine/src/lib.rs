@@ -4,8 +4,8 @@
 //! a decision needs a fact that costs a call, it answers with what it needs and is asked again.
 //! Every "do nothing" carries a typed reason.
 //!
-//! The whole dependency list is `jiff` (for times as values, without its clock) and
-//! `reprise-model`. A check holds it to that, so nothing that reads a clock, draws a number or
+//! The whole dependency list is `jiff` (for times as values, without its clock), `regex` (for the
+//! patterns of [`failure`]) and `reprise-model`. A check holds it to that, so nothing that reads a clock, draws a number or
 //! opens a socket can come in by way of a dependency.
 
 #[cfg(all(feature = "mutants", not(debug_assertions)))]
@@ -22,6 +22,7 @@ pub mod capacity;
 pub mod check;
 pub mod crowd;
 pub mod due;
+pub mod failure;
 pub mod fleet;
 pub mod image_age;
 pub mod job;

@@ -8,6 +8,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use reprise_model::evidence::{Evidence, EvidenceSource};
+use reprise_model::policy::{Reruns, RetryPolicy};
 
 thread_local! {
     static CHOSEN: Cell<Option<Mutant>> = const { Cell::new(None) };
@@ -81,6 +82,12 @@ mutants! {
     NeedNoEvidence = "need-no-evidence",
     /// Re-runs a job whose label says not to.
     IgnoreOptOut = "ignore-opt-out",
+    /// Re-runs a job however often it was re-run before.
+    IgnoreTheLimit = "ignore-the-limit",
+    /// Re-runs what failed, whatever its policy.
+    RetryAnyFailure = "retry-any-failure",
+    /// Takes a failure that is of what was run for one of its surroundings.
+    RetryThePermanent = "retry-the-permanent",
     /// Re-runs jobs of a run that a person cancelled.
     IgnoreCancel = "ignore-cancel",
     /// Re-runs a run although a newer one took its place.
@@ -119,6 +126,11 @@ impl fmt::Display for Mutant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
+}
+
+/// What a mutant takes for the policy of every job.
+pub(crate) fn any_failure() -> RetryPolicy {
+    RetryPolicy::WhenFailed(Reruns::ONE)
 }
 
 /// What a mutant takes for evidence that has none.

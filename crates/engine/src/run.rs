@@ -1,4 +1,4 @@
-//! What to do about a run with interrupted jobs.
+//! What to do about a run with jobs that are to come back.
 //!
 //! [`decide`] is the table "A run with awaiting jobs". It asks for one read at a time, the cheapest
 //! first, and orders at most one re-run, which is written into the record before it is asked for:
@@ -18,9 +18,7 @@ mod watch;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_model::evidence::Evidence;
 use reprise_model::ids::{JobId, RunAttempt, RunId};
-use reprise_model::instance::Instance;
 use reprise_model::job::Job;
 use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey};
 use reprise_model::notes::{Happened, Notes, bounded};
@@ -30,7 +28,7 @@ use reprise_model::run::{CancelCause, Run};
 
 pub use self::chance::{NotPossible, dismissed, requeued};
 use crate::backoff::{Jitter, after};
-use crate::job::JobVerdict;
+use crate::job::{Grounds, JobVerdict};
 use crate::mutant;
 use crate::rules::Rules;
 
@@ -103,15 +101,18 @@ pub enum WaitReason {
     RerunActive,
     /// An answer was lost, or GitHub named a time before which it is not to be asked again.
     AnswerUnclear,
+    /// The policy of what failed waits a while before the re-run.
+    Delayed,
 }
 
 impl WaitReason {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::RunActive,
         Self::JobLooking,
         Self::RerunActive,
         Self::AnswerUnclear,
+        Self::Delayed,
     ];
 
     /// The word for logs.
@@ -121,6 +122,7 @@ impl WaitReason {
             Self::JobLooking => "job-looking",
             Self::RerunActive => "rerun-active",
             Self::AnswerUnclear => "answer-unclear",
+            Self::Delayed => "delayed",
         }
     }
 }
@@ -136,21 +138,41 @@ pub fn opened(key: RunKey, now: Timestamp) -> RunEntry {
     }
 }
 
-/// The record with an interrupted job added, and due at once. A job that is there already, in
-/// whatever state, changes nothing.
+/// The record with a job added that is to come back, and due at once. A job that is there already
+/// changes nothing, but for evidence of an interruption of one that was there without any.
 pub fn await_job(
     entry: Option<RunEntry>,
     key: RunKey,
     job: &Job,
-    instance: Instance,
-    evidence: Vec<Evidence>,
+    grounds: Grounds,
     now: Timestamp,
 ) -> RunEntry {
     let mut entry = entry.unwrap_or_else(|| opened(key, now));
-    if ledger::track(&mut entry, job, instance, evidence) {
+    if ledger::track(&mut entry, job, grounds) {
         entry.due = mutant!(WaitForEventAlone => None, Some(Due::now(now)));
     }
     entry
+}
+
+/// The record with a job added that its policy gives up. `None` when it is there already.
+pub fn bury(
+    entry: Option<RunEntry>,
+    key: RunKey,
+    job: &Job,
+    verdict: &JobVerdict,
+    now: Timestamp,
+) -> Option<RunEntry> {
+    let (reason, grounds) = verdict.given_up()?;
+    let mut entry = entry.unwrap_or_else(|| RunEntry {
+        due: None,
+        ..opened(key, now)
+    });
+    ledger::bury(&mut entry, job, (reason, grounds.clone()), now).then_some(entry)
+}
+
+/// Whether the record holds this execution of a job, in whatever state.
+pub fn knows(entry: &RunEntry, job: &Job) -> bool {
+    entry.jobs.contains_key(&job.id) || ledger::holds(entry, &job.name, &job.execution())
 }
 
 /// The record after an event of its run: due at once. `None` when nothing in it is open.
@@ -159,6 +181,14 @@ pub fn woken(entry: RunEntry, now: Timestamp) -> Option<RunEntry> {
         due: Some(Due::now(now)),
         ..entry
     })
+}
+
+/// The record of a run that ended as failed and has jobs whose policies re-run failures, due at once:
+/// their events may be lost. `None` where its jobs are known already.
+pub fn failed(entry: Option<RunEntry>, key: RunKey, now: Timestamp) -> Option<RunEntry> {
+    let entry = entry.unwrap_or_else(|| opened(key, now));
+    let due = Some(Due::now(now));
+    ledger::is_new(&entry).then_some(RunEntry { due, ..entry })
 }
 
 /// The record after its run could not be read: due later, and not before `retry_after`, where
@@ -170,7 +200,7 @@ pub fn postponed(
     now: Timestamp,
     jitter: Jitter,
 ) -> RunEntry {
-    if ledger::has_open(&entry) {
+    if ledger::has_open(&entry) || ledger::is_new(&entry) {
         let at_least = retry_after.unwrap_or(SignedDuration::ZERO);
         ledger::back_off(&mut entry, at_least, now, jitter);
     } else {
@@ -265,7 +295,7 @@ pub fn noted(mut entry: RunEntry, answer: &RerunAnswer, words: &str, now: Timest
 /// The next step for a run, and the record to commit before it is taken.
 pub fn decide(facts: &RunFacts<'_>, now: Timestamp, jitter: Jitter, rules: &Rules) -> RunDecision {
     let mut entry = facts.entry.clone();
-    let step = step::next(&mut entry, facts, now, rules);
+    let step = step::next(&mut entry, facts, now, jitter, rules);
     step::schedule(&mut entry, &step, facts, now, jitter, rules);
     RunDecision { entry, step }
 }

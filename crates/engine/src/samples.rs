@@ -12,12 +12,14 @@ use reprise_model::instance::{Capacity, Instance, InstanceState, InstanceView};
 use reprise_model::job::{Conclusion, Job, JobStatus};
 use reprise_model::launch::{Asked, SpotStrategy};
 use reprise_model::ledger::{
-    CapacityReason, ClaimKey, ClaimState, InstanceEntry, LaunchClaim, LaunchSpec, RunKey,
+    CapacityReason, ClaimKey, ClaimState, InstanceEntry, LaunchClaim, LaunchSpec, RunKey, Why,
 };
 use reprise_model::machine::{Architecture, MachineType};
+use reprise_model::policy::RetryPolicy;
 use reprise_model::run::{Run, RunStatus};
 use reprise_model::tags::TagKeys;
 
+use crate::job::Grounds;
 use crate::offer::RegionOffer;
 
 pub(crate) const STACK: &str = "demo";
@@ -247,5 +249,18 @@ pub(crate) fn run() -> Run {
         head_branch: Some("main".to_owned()),
         created_at: at(0),
         run_started_at: Some(at(0)),
+        updated_at: Some(at(250)),
+    }
+}
+
+/// What brings a job back whose instance EC2 took.
+pub(crate) fn interrupted_by(evidence: Vec<Evidence>) -> Grounds {
+    Grounds {
+        why: Why::Interrupted,
+        policy: RetryPolicy::USUAL,
+        instance: Some(instance()),
+        evidence,
+        told: None,
+        pause: SignedDuration::ZERO,
     }
 }

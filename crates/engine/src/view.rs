@@ -9,7 +9,7 @@ mod tests;
 
 use jiff::Timestamp;
 use reprise_model::ids::{JobId, RunAttempt};
-use reprise_model::ledger::{RerunAnswer, RunEntry, TrackedJob, TrackedState};
+use reprise_model::ledger::{RerunAnswer, RunEntry, TrackedJob, TrackedState, Why};
 use reprise_model::notes::Happened;
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::SettleReason;
@@ -92,13 +92,19 @@ fn settled(reason: &SettleReason) -> RetryState {
         | SettleReason::AlreadyRerun
         | SettleReason::Cancelled
         | SettleReason::CancelledUnknown
+        | SettleReason::RunNotFailed
+        | SettleReason::PermanentFailure
+        | SettleReason::UnknownFailure
         | SettleReason::Superseded => RetryState::LeftAlone,
     }
 }
 
-/// The policy by which a job comes back: all that the ledger holds were interrupted.
-fn policy(_job: &TrackedJob) -> Option<RetryPolicy> {
-    Some(RetryPolicy::WhenInterrupted)
+/// The policy by which a job comes back. Records of old know of the usual one alone.
+fn policy(job: &TrackedJob) -> Option<RetryPolicy> {
+    match job.why {
+        Why::Interrupted => job.policy.or(Some(RetryPolicy::USUAL)),
+        Why::Failed | Why::Transient => job.policy,
+    }
 }
 
 /// The last attempt that its policy brings about; a fresh chance is for one more than there was.

@@ -63,6 +63,15 @@ pub enum GitHubError {
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
+    /// Where GitHub linked to answered with something else than what was asked for: the link is old, or
+    /// that server is down.
+    #[error("{operation}: the server that GitHub linked to answered {status}")]
+    LinkRefused {
+        /// What was being done.
+        operation: String,
+        /// Its status.
+        status: u16,
+    },
     /// The answer took too long.
     #[error("{operation}: no answer came from GitHub within {limit:?}")]
     TimedOut {
@@ -122,7 +131,9 @@ impl GitHubError {
                 GitHubErrorKind::Forbidden(self.to_string())
             }
             Self::Rejected { rejection, .. } => rejection.kind(),
-            Self::Broken { .. } | Self::TimedOut { .. } => GitHubErrorKind::Unavailable,
+            Self::Broken { .. } | Self::TimedOut { .. } | Self::LinkRefused { .. } => {
+                GitHubErrorKind::Unavailable
+            }
             Self::Settings { .. } | Self::Unparsable { .. } => GitHubErrorKind::Unexpected,
         }
     }

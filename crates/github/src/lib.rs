@@ -1,4 +1,4 @@
-//! GitHub's REST API as a GitHub App sees it: runs, jobs, annotations, re-runs, cancels, check runs,
+//! GitHub's REST API as a GitHub App sees it: runs, jobs, annotations, logs, re-runs, cancels, check runs,
 //! runners, and the App's own webhook deliveries.
 //!
 //! It asks and reports; it decides nothing, keeps nothing but tokens, and logs at debug level only:
@@ -8,6 +8,7 @@
 //! - One call of [`GitHub::rerun`], [`GitHub::redeliver`], [`GitHub::create_jit_config`],
 //!   [`GitHub::write_check_run`] or [`GitHub::cancel_run`] sends at most one request that changes
 //!   anything. Nothing in this crate repeats a mutation.
+//! - The App's token goes to this GitHub alone, also where it links elsewhere.
 //! - A token, a runner's configuration or the App's key is in no log line, no error and no `Debug`
 //!   output.
 
@@ -15,7 +16,9 @@ mod active;
 mod check;
 mod deliveries;
 mod error;
+mod failure;
 mod installation;
+mod job_log;
 mod limits;
 mod newer;
 mod read;

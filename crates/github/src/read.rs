@@ -111,7 +111,7 @@ impl GitHub {
 
 /// Whether the answer to `operation` itself, not that to the token's request before it, is "you may
 /// not" or "there is none".
-fn is_closed(operation: &str, error: &GitHubError) -> bool {
+pub(crate) fn is_closed(operation: &str, error: &GitHubError) -> bool {
     let itself =
         matches!(error, GitHubError::Rejected { operation: other, .. } if other == operation);
     itself

@@ -13,8 +13,9 @@ use std::time::Duration;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, LOCATION, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::BodyExt;
-use hyper_rustls::HttpsConnectorBuilder;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use octocrab::models::InstallationId as OctocrabInstallationId;
 use octocrab::service::middleware::base_uri::BaseUriLayer;
@@ -27,14 +28,19 @@ use serde::de::DeserializeOwned;
 
 use crate::error::{GitHubError, Rejection};
 use crate::installation::Access;
+use crate::job_log::Links;
 use crate::limits::RateBudget;
 use crate::settings::Settings;
+
+/// What every request is sent as.
+pub(crate) const USER_AGENT_NAME: &str = concat!("reprise/", env!("CARGO_PKG_VERSION"));
 
 /// The connections, and the App's own credentials.
 pub(crate) struct Transport {
     app: Octocrab,
     app_id: u64,
     base: Uri,
+    links: Links,
     limit: Duration,
     rate: Mutex<RateBudget>,
 }
@@ -54,6 +60,7 @@ impl Transport {
             app: octocrab(&base, AuthState::App(credentials))?,
             app_id: settings.app_id,
             base,
+            links: Links::new(connector()?),
             limit: settings.request_timeout,
             rate: Mutex::default(),
         })
@@ -61,6 +68,15 @@ impl Transport {
 
     pub(crate) fn app_id(&self) -> u64 {
         self.app_id
+    }
+
+    pub(crate) fn base(&self) -> &Uri {
+        &self.base
+    }
+
+    /// The client for links that lead elsewhere.
+    pub(crate) fn links(&self) -> &Links {
+        &self.links
     }
 
     pub(crate) fn rate(&self) -> RateBudget {
@@ -290,16 +306,9 @@ fn octocrab(base: &Uri, credentials: AuthState) -> Result<Octocrab, GitHubError>
     if tokio::runtime::Handle::try_current().is_err() {
         return Err(settings_problem("a tokio runtime must be running"));
     }
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let connector = HttpsConnectorBuilder::new()
-        .with_provider_and_webpki_roots(provider)
-        .map_err(settings_problem)?
-        .https_or_http()
-        .enable_http1()
-        .build();
     // hyper takes another connection for a request when the one it had from the pool turns out to
     // be closed before the first byte was written. That repeats nothing, so it stays on.
-    let client = Client::builder(TokioExecutor::new()).build::<_, OctoBody>(connector);
+    let client = Client::builder(TokioExecutor::new()).build::<_, OctoBody>(connector()?);
     let Ok(octocrab) = OctocrabBuilder::new_empty()
         .with_service(client)
         .with_layer(&ExtraHeadersLayer::new(Arc::new(headers())))
@@ -307,6 +316,14 @@ fn octocrab(base: &Uri, credentials: AuthState) -> Result<Octocrab, GitHubError>
         .with_auth(credentials)
         .build();
     Ok(octocrab)
+}
+
+fn connector() -> Result<HttpsConnector<HttpConnector>, GitHubError> {
+    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let connector = HttpsConnectorBuilder::new()
+        .with_provider_and_webpki_roots(provider)
+        .map_err(settings_problem)?;
+    Ok(connector.https_or_http().enable_http1().build())
 }
 
 fn settings_problem(problem: impl fmt::Display) -> GitHubError {
@@ -317,9 +334,8 @@ fn settings_problem(problem: impl fmt::Display) -> GitHubError {
 
 /// What every request carries, those that octocrab makes by itself included.
 fn headers() -> Vec<(HeaderName, HeaderValue)> {
-    let user_agent = concat!("reprise/", env!("CARGO_PKG_VERSION"));
     vec![
-        (USER_AGENT, HeaderValue::from_static(user_agent)),
+        (USER_AGENT, HeaderValue::from_static(USER_AGENT_NAME)),
         (
             ACCEPT,
             HeaderValue::from_static("application/vnd.github+json"),

@@ -7,18 +7,20 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::breaker::LeftOut;
 use crate::ending::VisibleEnd;
 use crate::evidence::Evidence;
+use crate::failure::DecidedBy;
 use crate::ids::{InstanceId, JobId, Region, Repository, RunAttempt, RunId, RunnerId, RunnerName};
 use crate::instance::{Capacity, Instance};
 use crate::job::{Execution, JobKey};
 use crate::launch::{Asked, LaunchFault, Share, SpotStrategy};
 use crate::machine::RootVolume;
 use crate::notes::Notes;
+use crate::policy::RetryPolicy;
 use crate::reason::{Refusal, SettleReason};
 use crate::runner_row::made_for;
 
@@ -93,12 +95,13 @@ pub struct UnexplainedJob {
     pub job: crate::job::Job,
 }
 
-/// A run with at least one interrupted job: the re-run ledger.
+/// A run with at least one job that is, or was, to come back, or has had all the re-runs that its policy
+/// allows: the re-run ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunEntry {
     /// Which run.
     pub key: RunKey,
-    /// Its interrupted jobs, by their id in the attempt in which they were interrupted.
+    /// These jobs, by their id in the attempt in which they were interrupted, or failed.
     pub jobs: BTreeMap<JobId, TrackedJob>,
     /// The re-runs asked for, oldest first.
     pub reruns: Vec<Rerun>,
@@ -109,20 +112,70 @@ pub struct RunEntry {
     pub notes: Notes,
 }
 
-/// An interrupted job.
+/// What a job is to come back for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// EC2 took its instance, and there is evidence of it.
+    #[default]
+    Interrupted,
+    /// It failed, and its policy re-runs failures.
+    Failed,
+    /// It failed for something that looks as if it would pass, and its policy re-runs that.
+    Transient,
+}
+
+impl Why {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Interrupted, Self::Failed, Self::Transient];
+
+    /// The word for metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interrupted => "interrupted",
+            Self::Failed => "failed",
+            Self::Transient => "transient",
+        }
+    }
+
+    /// Records of old know of interruptions alone.
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A job that is to come back: one that was interrupted, or whose policy re-runs its failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrackedJob {
     /// What stays the same of it in later attempts. The ordinal is known only once the whole
     /// attempt was read, and is 0 until then.
     pub key: JobKey,
-    /// The attempt in which it was interrupted.
+    /// The attempt in which it was interrupted, or failed.
     pub attempt: RunAttempt,
-    /// The execution that was interrupted.
+    /// The execution that was interrupted, or failed.
     pub execution: Execution,
-    /// Where it ran.
-    pub instance: Instance,
-    /// What shows the interruption.
+    /// What it is to come back for.
+    #[serde(default, skip_serializing_if = "Why::is_usual")]
+    pub why: Why,
+    /// The policy that allows the re-run; unknown in records of old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<RetryPolicy>,
+    /// Where it ran, when that may have been interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance: Option<Instance>,
+    /// What shows the interruption; empty where there was none.
     pub evidence: Vec<Evidence>,
+    /// What its failure was judged by, where its policy asks for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<DecidedBy>,
+    /// How long its policy waits after the end of the run, give or take.
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    pub pause: SignedDuration,
+    /// When that is over, once the run has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_before: Option<Timestamp>,
     /// Where it stands.
     pub state: TrackedState,
 }
@@ -131,7 +184,7 @@ pub struct TrackedJob {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TrackedState {
-    /// Evidence is stored; the run must complete before GitHub allows the re-run.
+    /// It is to come back; the run must complete before GitHub allows the re-run.
     Awaiting,
     /// A re-run was asked for: the index into [`RunEntry::reruns`]. What comes back is watched.
     Asked {

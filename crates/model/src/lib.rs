@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod ec2_event;
 pub mod ending;
 pub mod evidence;
+pub mod failure;
 pub mod ids;
 pub mod instance;
 pub mod job;

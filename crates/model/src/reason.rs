@@ -89,8 +89,14 @@ pub enum SettleReason {
     EvidenceTooLate,
     /// It was interrupted, and `retry=false`.
     OptedOut,
-    /// It was interrupted, and was re-run as often as its policy allows.
+    /// It was re-run as often as its policy allows.
     AttemptLimit,
+    /// It failed, and its run did not end as failed: its policy re-runs it only then.
+    RunNotFailed,
+    /// It failed for something that stays, and its policy re-runs what may pass.
+    PermanentFailure,
+    /// Nothing tells what made it fail, and its policy re-runs what may pass.
+    UnknownFailure,
     /// Somebody else re-ran the run first.
     AlreadyRerun,
     /// A person cancelled the run.
@@ -112,7 +118,7 @@ pub enum SettleReason {
 
 impl SettleReason {
     /// All of them but GitHub's own refusals.
-    pub const PLAIN: [Self; 14] = [
+    pub const PLAIN: [Self; 17] = [
         Self::Succeeded,
         Self::NotSpot,
         Self::NotInterrupted,
@@ -120,6 +126,9 @@ impl SettleReason {
         Self::EvidenceTooLate,
         Self::OptedOut,
         Self::AttemptLimit,
+        Self::RunNotFailed,
+        Self::PermanentFailure,
+        Self::UnknownFailure,
         Self::AlreadyRerun,
         Self::Cancelled,
         Self::CancelledUnknown,
@@ -139,6 +148,9 @@ impl SettleReason {
             Self::EvidenceTooLate => "evidence-too-late",
             Self::OptedOut => "opted-out",
             Self::AttemptLimit => "attempt-limit",
+            Self::RunNotFailed => "run-not-failed",
+            Self::PermanentFailure => "permanent-failure",
+            Self::UnknownFailure => "unknown-failure",
             Self::AlreadyRerun => "already-rerun",
             Self::Cancelled => "cancelled",
             Self::CancelledUnknown => "cancelled-unknown",
@@ -162,8 +174,15 @@ impl fmt::Display for SettleReason {
             Self::EvidenceExpired => "EC2 has forgotten its instance and nothing was stored of it",
             Self::EvidenceTooLate => "evidence of an interruption came after the run had moved on",
             Self::OptedOut => "it was interrupted, and its policy is retry=false",
-            Self::AttemptLimit => {
-                "it was interrupted, and was already re-run as often as its policy allows"
+            Self::AttemptLimit => "it was already re-run as often as its policy allows",
+            Self::RunNotFailed => {
+                "it failed, and its policy re-runs that only in a run that ended as failed"
+            }
+            Self::PermanentFailure => {
+                "it failed for something that stays, and its policy re-runs only what may pass"
+            }
+            Self::UnknownFailure => {
+                "nothing tells what made it fail, and its policy re-runs only what may pass"
             }
             Self::AlreadyRerun => "the run was re-run by somebody else",
             Self::Cancelled => "a person cancelled the run",
@@ -367,18 +386,21 @@ mod tests {
                 SettleReason::EvidenceTooLate => Some(4),
                 SettleReason::OptedOut => Some(5),
                 SettleReason::AttemptLimit => Some(6),
-                SettleReason::AlreadyRerun => Some(7),
-                SettleReason::Cancelled => Some(8),
-                SettleReason::CancelledUnknown => Some(9),
-                SettleReason::Superseded => Some(10),
-                SettleReason::NeverCompleted => Some(11),
-                SettleReason::Recovered => Some(12),
-                SettleReason::FailedAgain => Some(13),
+                SettleReason::RunNotFailed => Some(7),
+                SettleReason::PermanentFailure => Some(8),
+                SettleReason::UnknownFailure => Some(9),
+                SettleReason::AlreadyRerun => Some(10),
+                SettleReason::Cancelled => Some(11),
+                SettleReason::CancelledUnknown => Some(12),
+                SettleReason::Superseded => Some(13),
+                SettleReason::NeverCompleted => Some(14),
+                SettleReason::Recovered => Some(15),
+                SettleReason::FailedAgain => Some(16),
                 SettleReason::Refused(_) => None,
             }
         };
         let places: Vec<_> = SettleReason::PLAIN.iter().map(place).collect();
-        assert_eq!(places, (0..14).map(Some).collect::<Vec<_>>());
+        assert_eq!(places, (0..17).map(Some).collect::<Vec<_>>());
     }
 
     #[test]

@@ -56,6 +56,8 @@ pub struct Run {
     pub created_at: Timestamp,
     /// When this attempt began.
     pub run_started_at: Option<Timestamp>,
+    /// When GitHub last changed it: that of a completed attempt is not before its end.
+    pub updated_at: Option<Timestamp>,
 }
 
 /// Why a job was cancelled, as its check run's annotations tell.
@@ -182,6 +184,7 @@ mod tests {
                 head_branch: None,
                 created_at: Timestamp::UNIX_EPOCH,
                 run_started_at: None,
+                updated_at: None,
             };
             let text = serde_json::to_string(&run).expect("writable");
             let back: Run = serde_json::from_str(&text).expect("readable");

@@ -122,7 +122,7 @@ impl Replica {
                 self.universe.search,
                 self.universe.fleet,
             )
-        });
+        })?;
         let seed = self.universe.throw(crate::plan::Dice::number);
         let github = SimGitHub(wire.clone());
         let runners = self.universe.makes_runners;

@@ -14,7 +14,8 @@ use reprise_engine::run::WaitReason;
 use reprise_engine::unannounced;
 use reprise_model::breaker::PoolTrouble;
 use reprise_model::evidence::EvidenceSource;
-use reprise_model::ledger::CapacityReason;
+use reprise_model::failure::FailureClass;
+use reprise_model::ledger::{CapacityReason, Why};
 use reprise_model::reason::{EndReason, IgnoreReason, Refusal, RefusalKind, SettleReason};
 
 use crate::agents;
@@ -287,7 +288,9 @@ fn decisions() -> Vec<Row> {
     let answers = ["no-capacity", "throttled", "quota", "too-late", "unclear"];
     [
         told("settled", &settled),
-        told("awaiting", &["interrupted"]),
+        told("judged", &FailureClass::ALL.map(FailureClass::as_str)),
+        told("awaiting", &Why::ALL.map(Why::as_str)),
+        told("policy-refused", &["policy-not-allowed"]),
         told("looking", &["no-evidence-yet"]),
         told("evidence", &["interruption-warning"]),
         told("waiting", &WaitReason::ALL.map(WaitReason::as_str)),

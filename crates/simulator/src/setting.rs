@@ -4,12 +4,13 @@ use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use jiff::SignedDuration;
-use reprise_config::{CheckSettings, FleetSettings, Place, Settings};
+use reprise_config::policies::{Policies, PolicyRule};
+use reprise_config::{CheckSettings, Failures, FleetSettings, Place, Settings};
 use reprise_engine::offer::{FleetOffer, Limits, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
 use reprise_engine::rules::Rules;
 use reprise_engine::types::InstanceType;
-use reprise_model::policy::OnLaunchExhausted;
+use reprise_model::policy::{FailurePolicy, OnLaunchExhausted, RetryPolicy};
 use reprise_model::runner_name::RunnerNamePattern;
 use reprise_world::github::{self, AppKeys, KeyError};
 use reprise_world::invariants::Mandate;
@@ -89,13 +90,17 @@ pub fn world(plan: &Plan) -> Result<World> {
 
 /// The configuration of controllers that are told this, whether to search for queued jobs, and what
 /// holds launches back.
+///
+/// # Errors
+/// When the built-in table of failures is wrong.
 pub fn controller(
     world: &WorldSettings,
     mandate: Mandate,
     search: bool,
     held_back: FleetPlan,
-) -> Settings {
-    Settings {
+) -> Result<Settings> {
+    let failures = Failures::usual().map_err(anyhow::Error::msg)?;
+    Ok(Settings {
         rules: Rules {
             tags: world.tags.clone(),
             on_demand_retries: mandate.on_demand_retries,
@@ -108,7 +113,7 @@ pub fn controller(
             ..Rules::default()
         },
         repositories: vec![WildMatch::new("acme/*")],
-        policies: Vec::new(),
+        policies: policies(mandate),
         runner_name: RunnerNamePattern::default(),
         places: vec![Place {
             region: world.region.clone(),
@@ -127,6 +132,27 @@ pub fn controller(
             },
             ..CheckSettings::default()
         },
+        failures,
+    })
+}
+
+/// What is to come back for what, and after how long.
+fn policies(mandate: Mandate) -> Policies {
+    let rule = |(workflow, retry): (&str, RetryPolicy)| PolicyRule {
+        repository: WildMatch::new("*"),
+        workflow: WildMatch::new(workflow),
+        job: WildMatch::new("*"),
+        retry,
+        delays: None,
+    };
+    let delays = [15, 60].map(SignedDuration::from_secs).to_vec();
+    Policies {
+        rules: mandate.policy_of_workflow.map(rule).into_iter().collect(),
+        allowed: FailurePolicy::ALL
+            .into_iter()
+            .filter(|_| mandate.labels_may_name_failures)
+            .collect(),
+        delays: FailurePolicy::ALL.map(|kind| (kind, delays.clone())).into(),
     }
 }
 

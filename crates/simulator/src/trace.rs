@@ -293,7 +293,10 @@ impl Words {
     /// What is a row of its own, or a part of one.
     fn note(&mut self, name: &str, value: &str) {
         match name {
-            "evidence" => value.split(',').for_each(|one| reached("evidence", one)),
+            "evidence" => value
+                .split(',')
+                .filter(|one| !one.is_empty())
+                .for_each(|one| reached("evidence", one)),
             "rerun.answer" => reached("answer to a re-run", value),
             "instance.id" => self.instance = value.to_owned(),
             "runner.labels" => self.is_opted_out = value.contains("retry=false"),

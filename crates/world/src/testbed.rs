@@ -209,7 +209,7 @@ impl TinyController {
     }
 }
 
-/// Interrupted jobs of completed first attempts, that do not opt out.
+/// Jobs of completed first attempts that were interrupted and do not opt out, or whose failure would pass.
 fn interrupted(world: &World) -> Vec<(RunId, Vec<JobId>)> {
     let done = world
         .github()
@@ -220,9 +220,12 @@ fn interrupted(world: &World) -> Vec<(RunId, Vec<JobId>)> {
         let failed = run.current().jobs.values().filter(|job| {
             let runner = job.runner.as_ref().map(|runner| runner.name.as_str());
             let machine = runner.and_then(|runner| world.machine_of_runner(runner));
+            let says = |word: &str| job.labels.iter().any(|label| label.contains(word));
+            let was_taken = machine.is_some_and(|machine| !machine.signs.is_empty());
+            let fails = run.spec_of(job).and_then(|spec| spec.fails.as_ref());
+            let may_pass = fails.is_some_and(|fails| fails.is_transient);
             job.conclusion != Some(Conclusion::Success)
-                && machine.is_some_and(|machine| !machine.signs.is_empty())
-                && !job.labels.iter().any(|label| label.contains("retry=false"))
+                && ((was_taken && !says("retry=false")) || (may_pass && says("when-transient")))
         });
         (run.id, failed.map(|job| job.id).collect::<Vec<_>>())
     });

@@ -12,7 +12,14 @@ use crate::command::{cargo, exists, output, root, run};
 use crate::peers;
 
 /// The targets, as `fuzz/fuzz_targets` has them.
-const TARGETS: [&str; 5] = ["labels", "workflows", "webhooks", "ec2_events", "config"];
+const TARGETS: [&str; 6] = [
+    "labels",
+    "workflows",
+    "webhooks",
+    "ec2_events",
+    "config",
+    "failures",
+];
 
 /// Longer than any input takes, in seconds, also on a machine with other work.
 const TIMEOUT: u32 = 10;

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::command::{cargo, output, root};
 
 /// The engine's own dependencies.
-const DIRECT: [&str; 2] = ["jiff", "reprise-model"];
+const DIRECT: [&str; 3] = ["jiff", "regex", "reprise-model"];
 
 /// What decisions must not name: clocks, I/O, threads, the environment.
 const FORBIDDEN: [&str; 9] = [

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use talk::Talk;
 
 /// Every route of the simulated GitHub, by the name under which it counts requests.
-const ROUTES: [&str; 28] = [
+const ROUTES: [&str; 29] = [
     "access token",
     "annotations",
     "app",
@@ -25,6 +25,7 @@ const ROUTES: [&str; 28] = [
     "job",
     "jobs of a run",
     "jobs of an attempt",
+    "log of a job",
     "new check run",
     "new runner",
     "rate limit",
@@ -47,7 +48,7 @@ const ROUTES: [&str; 28] = [
 /// What GitHub's description leaves out although GitHub answers so: 401, 403, 404 and 500 are what
 /// its guide says of all routes ("Troubleshooting the REST API"), 422 what it says of requests that are
 /// not valid, and the refusals of re-runs have been seen on all three routes.
-const UNDESCRIBED: [&str; 34] = [
+const UNDESCRIBED: [&str; 36] = [
     "DELETE /orgs/{org}/actions/runners/{runner_id} 404",
     "DELETE /repos/{owner}/{repo}/actions/runners/{runner_id} 404",
     "GET /app 401",
@@ -56,6 +57,8 @@ const UNDESCRIBED: [&str; 34] = [
     "GET /orgs/{org}/actions/runners/{runner_id} 404",
     "GET /rate_limit 401",
     "GET /repos/{owner}/{repo}/actions/jobs/{job_id} 404",
+    "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs 404",
+    "GET /repos/{owner}/{repo}/actions/jobs/{job_id}/logs 410",
     "GET /repos/{owner}/{repo}/actions/runners/{runner_id} 404",
     "GET /repos/{owner}/{repo}/actions/runs/{run_id} 401",
     "GET /repos/{owner}/{repo}/actions/runs/{run_id} 403",

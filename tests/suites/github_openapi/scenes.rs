@@ -23,6 +23,7 @@ pub(crate) fn play(talk: &mut Talk) -> Result<()> {
     a_run_without_branch_and_jobs(talk)?;
     a_newer_run_supersedes(talk)?;
     a_host_is_lost(talk)?;
+    logs(talk)?;
     runners(talk)?;
     check_runs(talk)?;
     refusals_for_reasons_of_the_app(talk, run)?;
@@ -284,6 +285,23 @@ fn a_host_is_lost(talk: &mut Talk) -> Result<()> {
     talk.github.lose_runner(now, build)?;
     talk.wait(SignedDuration::from_mins(11));
     look_at_all(talk, run, 1, &[build])
+}
+
+/// Logs are there once a job has ended, for as long as they are kept.
+fn logs(talk: &mut Talk) -> Result<()> {
+    let spec = spec(vec![
+        job("build").fails_with("Build", "no space left on device"),
+    ])?;
+    talk.push(spec);
+    let build = talk.take()?;
+    let path = format!("{ACTIONS}/jobs/{build}/logs");
+    talk.ask("GET", &path, 404)?;
+    talk.finish(build, Conclusion::Failure)?;
+    talk.ask("GET", &path, 302)?;
+    talk.github.faults_mut().logs_are_gone = true;
+    talk.ask("GET", &path, 410)?;
+    talk.github.faults_mut().logs_are_gone = false;
+    Ok(())
 }
 
 /// Runners of an organisation and of a repository, from their order to their removal.

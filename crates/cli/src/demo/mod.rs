@@ -222,8 +222,8 @@ fn verdict(scenario: &Scenario, broken: &[Broken]) -> Result<ExitCode> {
     if broken.is_empty() {
         let runs = scenario.runs.len();
         say(format_args!(
-            "{runs} {} ended as expected, and every invariant held: no job re-run twice, none without an \
-             interruption, every second attempt on-demand, no instance left.",
+            "{runs} {} ended as expected, and every invariant held: no job re-run twice, none that its \
+             policy leaves alone, every second attempt on-demand, no instance left.",
             if runs == 1 { "run" } else { "runs" }
         ))?;
         return Ok(ExitCode::SUCCESS);

@@ -130,6 +130,9 @@ types = [
 [checks]
 merge_queue = ["acme/*"]
 
+[retry]
+allow = ["when-failed", "when-transient"]
+
 [runner]
 table = "{table}"
 role_id = "{role}"

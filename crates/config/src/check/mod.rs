@@ -9,6 +9,7 @@ mod github;
 mod images;
 mod limits;
 mod lost;
+mod policies;
 mod queues;
 mod rules;
 mod runner;
@@ -18,13 +19,11 @@ mod store;
 use std::net::SocketAddr;
 
 use reprise_engine::rules::Rules;
-use reprise_model::policy::RetryPolicy;
-use wildmatch::WildMatch;
 
 use crate::checker::Checker;
 use crate::error::{Problem, shown};
+use crate::failures;
 use crate::file::{self, File};
-use crate::policies::PolicyRule;
 use crate::{Config, LogFormat, Place, ReadFile, RegionConfig, Settings};
 
 const LISTEN: &str = "127.0.0.1:9464";
@@ -38,7 +37,7 @@ pub(crate) fn check(file: File, read: ReadFile<'_>) -> Result<Config, Vec<Proble
     }
 }
 
-fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
+fn build(checker: &mut Checker<'_>, mut file: File) -> Option<Config> {
     let places = aws::places(checker, &file);
     let request_rate_percent = file.aws.request_rate_percent;
     let regions = aws::regions(checker, file.aws);
@@ -69,7 +68,8 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
     };
     let enabled = file.fleet.enabled.unwrap_or(true);
     let fleet = fleet::fleet(checker, file.fleet, choices);
-    let policies = policies(checker, file.policy);
+    let policies = policies::policies(checker, &mut file.retry, file.policy);
+    let failures = failures::failures(checker, file.failures);
     let runner_name = runner::name_pattern(checker, file.runner.name_pattern.clone());
     let runners = runner::runners(checker, file.runner, enabled, fleet.as_ref());
     let api = api::api(checker, file.api, file.http.listen.as_deref());
@@ -87,6 +87,7 @@ fn build(checker: &mut Checker<'_>, file: File) -> Option<Config> {
             rules,
             repositories,
             policies,
+            failures: failures?,
             runner_name: runner_name?,
             places: regions.iter().map(place).collect(),
             fleet,
@@ -111,51 +112,4 @@ fn listen(checker: &mut Checker<'_>, section: file::Http) -> Option<SocketAddr> 
         shown(&text)
     );
     checker.good("http.listen", text.parse().map_err(|_| problem))
-}
-
-fn policies(checker: &mut Checker<'_>, section: Vec<file::Policy>) -> Vec<PolicyRule> {
-    let numbered = (1..).zip(section);
-    numbered
-        .filter_map(|(number, policy)| rule(checker, number, &policy))
-        .collect()
-}
-
-fn rule(checker: &mut Checker<'_>, number: usize, policy: &file::Policy) -> Option<PolicyRule> {
-    for (key, pattern) in [
-        ("policy.workflow", &policy.workflow),
-        ("policy.job", &policy.job),
-    ] {
-        if pattern.is_empty() {
-            let problem = format!("of [[policy]] number {number} is empty");
-            checker.wrong(key, format!("{problem}; leave it out to match everything"));
-        }
-    }
-    if !github::may_match(&policy.repository) {
-        let problem = format!(
-            "of [[policy]] number {number} is {}, which no repository is called; write owner/name",
-            shown(&policy.repository)
-        );
-        checker.wrong("policy.repository", problem);
-    }
-    Some(PolicyRule {
-        repository: WildMatch::new(&policy.repository.to_ascii_lowercase()),
-        workflow: WildMatch::new(&policy.workflow),
-        job: WildMatch::new(&policy.job),
-        retry: retry(checker, number, &policy.retry.0)?,
-    })
-}
-
-fn retry(checker: &mut Checker<'_>, number: usize, word: &str) -> Option<RetryPolicy> {
-    match word {
-        "when-interrupted" => Some(RetryPolicy::WhenInterrupted),
-        "false" => Some(RetryPolicy::Never),
-        other => {
-            let problem = format!(
-                "of [[policy]] number {number} is {}; known are \"when-interrupted\" and false",
-                shown(other)
-            );
-            checker.wrong("policy.retry", problem);
-            None
-        }
-    }
 }

@@ -6,6 +6,7 @@ use reprise_engine::offer::{ImageSource, Limits};
 use reprise_engine::room::InstanceLimits;
 use reprise_model::labels::{ImageChoice, Name, Range, SpotChoice};
 use reprise_model::machine::Architecture;
+use reprise_model::policy::FailurePolicy;
 
 use secrecy::ExposeSecret;
 
@@ -243,4 +244,25 @@ fn an_api_on_the_metrics_address_or_on_none_is_told() {
             "{told}"
         );
     }
+}
+
+#[test]
+fn failures_are_re_run_where_labels_may_ask_for_it_or_a_policy_says_so() {
+    let text = format!(
+        "{GOOD}\n[retry]\nallow = [\"when-failed\"]\nwhen_failed_delays = [\"10s\"]\n\
+         [[policy]]\nworkflow = \"nightly\"\nretry = \"when-failed:4\"\ndelays = [\"1m\", \"5m\"]"
+    );
+    let policies = good(&text, &[]).settings.policies;
+    assert!(policies.allowed.contains(&FailurePolicy::WhenFailed));
+    let usual = &policies.delays[&FailurePolicy::WhenFailed];
+    assert_eq!(*usual, [SignedDuration::from_secs(10)]);
+    let [rule] = policies.rules.as_slice() else {
+        panic!("one rule");
+    };
+    assert_eq!(rule.retry.to_string(), "when-failed:4");
+    assert_eq!(rule.delays.as_ref().map(Vec::len), Some(2));
+    let nothing_said = good(GOOD, &[]).settings.policies;
+    assert!(nothing_said.allowed.is_empty(), "they are off by default");
+    let usual = &nothing_said.delays[&FailurePolicy::WhenTransient];
+    assert_eq!(*usual, [10, 30, 90].map(SignedDuration::from_secs));
 }

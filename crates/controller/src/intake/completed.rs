@@ -48,10 +48,29 @@ impl<P: Ports> Controller<P> {
                 evidence_came_between = true;
                 continue;
             }
+            self.tell_of_policy(repository, job);
             if let Some((key, instance)) = other {
                 self.ask_of_robbed(job, &key, &instance).await?;
             }
             return Box::pin(self.carry_out(repository, job, verdict)).await;
+        }
+    }
+
+    /// A label that names what it may not is told of where its job failed.
+    fn tell_of_policy(&self, repository: &Repository, job: &Job) {
+        let refused = self.policy_of(repository, job).refused;
+        if let Some(refused) = refused.filter(|_| job.is_unsuccessful()) {
+            info!(
+                target: "reprise::decision",
+                decision = "policy-refused",
+                reason = refused.as_str(),
+                detail = %refused,
+                repository = %repository,
+                run.id = %job.run_id,
+                job.id = %job.id,
+                job.name,
+                "what a label says of re-runs is not allowed, and counts as if it said nothing"
+            );
         }
     }
 
@@ -77,6 +96,7 @@ impl<P: Ports> Controller<P> {
         job: &Job,
         verdict: JobVerdict,
     ) -> Result<Outcome, WorkError> {
+        let kept = verdict.given_up().is_some().then(|| verdict.clone());
         match verdict {
             JobVerdict::Ignore(reason) => Ok(Outcome::Ignored(reason)),
             JobVerdict::Settle {
@@ -84,10 +104,16 @@ impl<P: Ports> Controller<P> {
                 end,
                 ran_on,
                 evidence,
+                ..
             } => {
                 let has_evidence = !evidence.is_empty();
+                let is_told = match &kept {
+                    Some(kept) => self.bury(repository, job, kept).await?,
+                    None => false,
+                };
                 if let Some(instance) = ran_on.filter(|_| has_evidence)
                     && self.explain(job, &instance, &evidence).await?
+                    && !is_told
                 {
                     self.settled(repository, job, &reason, None);
                 }
@@ -104,21 +130,52 @@ impl<P: Ports> Controller<P> {
                     Some(instance) => self.end_with_job(instance).await?,
                     None => {}
                 }
-                if !has_evidence {
+                if !has_evidence && !is_told {
                     self.settled(repository, job, &reason, end.as_ref());
                 }
                 Ok(Outcome::Settled(reason))
             }
-            JobVerdict::Await {
-                instance, evidence, ..
-            } => {
-                self.await_run(repository, job, &instance, &evidence)
-                    .await?;
+            JobVerdict::Await { .. } => {
+                self.await_run(repository, job, &verdict).await?;
+                Ok(Outcome::Awaiting)
+            }
+            JobVerdict::Retry { ref end, .. } => {
+                self.await_run(repository, job, &verdict).await?;
+                if let Some(instance) = end {
+                    self.end(instance, EndReason::JobEnded).await?;
+                }
                 Ok(Outcome::Awaiting)
             }
             // Nothing to carry out yet: whoever asked looks again.
-            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => Ok(Outcome::Looking),
+            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier | JobVerdict::ReadFailure => {
+                Ok(Outcome::Looking)
+            }
         }
+    }
+
+    /// Keeps a job that its policy gives up, so that people see it. Whether it was there before, and so was
+    /// told of: the run may be read before the job's own event comes.
+    async fn bury(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        verdict: &JobVerdict,
+    ) -> Result<bool, WorkError> {
+        let key = RunKey {
+            repository: repository.clone(),
+            run_id: job.run_id,
+        };
+        let now = self.now();
+        let kept = self
+            .change_run(&key, |entry| {
+                run::bury(entry.cloned(), key.clone(), job, verdict, now)
+            })
+            .await?;
+        if kept.is_some() {
+            return Ok(false);
+        }
+        let known = self.store.run(&key).await?;
+        Ok(known.is_some_and(|known| run::knows(&known.record, job)))
     }
 
     /// Remembers a job that is settled as not interrupted, where nothing else would tell of it when
@@ -130,11 +187,17 @@ impl<P: Ports> Controller<P> {
         job: &Job,
         verdict: &JobVerdict,
     ) -> Result<bool, WorkError> {
-        let JobVerdict::Settle {
-            reason: SettleReason::NotInterrupted,
+        if !is_without_evidence(verdict) {
+            return Ok(false);
+        }
+        let (JobVerdict::Settle {
             ran_on: Some(instance),
             ..
-        } = verdict
+        }
+        | JobVerdict::Retry {
+            ran_on: Some(instance),
+            ..
+        }) = verdict
         else {
             return Ok(false);
         };
@@ -241,6 +304,24 @@ impl<P: Ports> Controller<P> {
             detail = %reason,
             "a job is settled"
         );
+    }
+}
+
+/// Whether only evidence that comes late could change what becomes of it.
+fn is_without_evidence(verdict: &JobVerdict) -> bool {
+    match verdict {
+        JobVerdict::Settle {
+            reason,
+            evidence,
+            given_up,
+            ..
+        } => evidence.is_empty() && (*reason == SettleReason::NotInterrupted || given_up.is_some()),
+        JobVerdict::Retry { .. } => true,
+        JobVerdict::Ignore(_)
+        | JobVerdict::LookAgain { .. }
+        | JobVerdict::ReadEarlier
+        | JobVerdict::ReadFailure
+        | JobVerdict::Await { .. } => false,
     }
 }
 

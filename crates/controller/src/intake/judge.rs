@@ -1,12 +1,15 @@
 //! Gathering the facts about a completed job, and asking for the verdict.
 
 use reprise_config::Place;
+use reprise_engine::failure::{FailureSaid, UNTOLD};
 use reprise_engine::job::{self, Earlier, Host, JobFacts, JobVerdict, Triage};
 use reprise_engine::pace::Errand;
+use reprise_model::failure::Judgement;
 use reprise_model::ids::{InstanceId, Repository};
 use reprise_model::instance::{Instance, InstanceSight, InstanceView};
-use reprise_model::job::Job;
+use reprise_model::job::{Execution, Job};
 use reprise_model::ledger::{ClaimKey, HandedOver, InstanceEntry, RunKey};
+use reprise_model::reason::Refusal;
 use reprise_model::runner_name::NamedInstance;
 use reprise_store::Store;
 
@@ -14,17 +17,28 @@ use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
 use crate::pace::InTurn;
-use crate::ports::{Cloud, Ports};
+use crate::ports::{Cloud, GitHub, Ports};
 
 impl<P: Ports> Controller<P> {
-    /// One look, one verdict. Reads earlier attempts when the decision asks for them.
-    pub(crate) async fn judge(
+    /// One look, one verdict on whether a job was interrupted: why it failed was read before, and is not read
+    /// again.
+    pub(crate) async fn judge_again(
         &self,
         repository: &Repository,
         job: &Job,
     ) -> Result<JobVerdict, WorkError> {
-        let (verdict, _) = self.judge_and_see(repository, job).await?;
-        Ok(verdict)
+        let look = self.look(repository, job).await?;
+        let key = RunKey {
+            repository: repository.clone(),
+            run_id: job.run_id,
+        };
+        let mut attempts = Attempts::new(self.github_for(Errand::Rerun), key);
+        let read = Read {
+            failure: Some(UNTOLD),
+            ..Read::default()
+        };
+        self.conclude_with(repository, job, (look, read), &mut attempts)
+            .await
     }
 
     /// A look at the job's host and what follows from it, earlier attempts unread.
@@ -39,7 +53,7 @@ impl<P: Ports> Controller<P> {
         }
         let mut found = self.find_host(job, triage == Triage::Recall).await?;
         self.find_runner(repository, job, &mut found).await?;
-        let verdict = self.verdict(repository, job, &found, Earlier::Unread);
+        let verdict = self.verdict(repository, job, &found, &Read::default());
         if let (JobVerdict::Await { .. } | JobVerdict::ReadEarlier, Some(seen)) =
             (&verdict, found.seen())
         {
@@ -49,7 +63,7 @@ impl<P: Ports> Controller<P> {
         Ok(Look { verdict, found })
     }
 
-    /// The verdict of a look, with the earlier attempts read where it asks for them.
+    /// The verdict of a look, with what it asks for read: the earlier attempts, and why the job failed.
     pub(crate) async fn conclude(
         &self,
         repository: &Repository,
@@ -57,17 +71,44 @@ impl<P: Ports> Controller<P> {
         look: Look,
         attempts: &mut Attempts<InTurn<'_, P>>,
     ) -> Result<JobVerdict, WorkError> {
-        if look.verdict != JobVerdict::ReadEarlier {
-            return Ok(look.verdict);
-        }
-        let verdict = |earlier| self.verdict(repository, job, &look.found, earlier);
-        match attempts.earlier_executions(job).await {
-            Ok(earlier) => Ok(verdict(Earlier::Read(&earlier))),
-            // Any failure but a final no passes, and the job is judged again.
-            Err(error) => match error.refusal() {
-                Some(refusal) => Ok(verdict(Earlier::Unreadable(&refusal))),
-                None => Err(error.into()),
-            },
+        self.conclude_with(repository, job, (look, Read::default()), attempts)
+            .await
+    }
+
+    async fn conclude_with(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        (look, mut read): (Look, Read),
+        attempts: &mut Attempts<InTurn<'_, P>>,
+    ) -> Result<JobVerdict, WorkError> {
+        let mut verdict = look.verdict;
+        loop {
+            match verdict {
+                JobVerdict::ReadEarlier => {
+                    read.earlier = Some(earlier(job, attempts).await?);
+                }
+                JobVerdict::ReadFailure => {
+                    // Boxed: few jobs need it, and all would pay for its size.
+                    let judging = Box::pin(self.judge_failure(repository, job));
+                    let said = match read.failure.take() {
+                        Some(judgement) => FailureSaid::Judged(judgement),
+                        None => judging.await?,
+                    };
+                    match said {
+                        FailureSaid::Judged(judgement) => read.failure = Some(judgement),
+                        FailureSaid::TooEarly { at } => {
+                            return Ok(JobVerdict::LookAgain { at, until: at });
+                        }
+                    }
+                }
+                verdict @ (JobVerdict::Ignore(_)
+                | JobVerdict::Settle { .. }
+                | JobVerdict::LookAgain { .. }
+                | JobVerdict::Await { .. }
+                | JobVerdict::Retry { .. }) => return Ok(verdict),
+            }
+            verdict = self.verdict(repository, job, &look.found, &read);
         }
     }
 
@@ -101,16 +142,19 @@ impl<P: Ports> Controller<P> {
         repository: &Repository,
         job: &Job,
         found: &Found,
-        earlier: Earlier<'_>,
+        read: &Read,
     ) -> JobVerdict {
+        let policy = self.policy_of(repository, job);
         let facts = JobFacts {
             job,
             repository,
             repository_allowed: self.allows(repository),
             host: found.as_host(),
             runner: found.runner(),
-            earlier,
-            policy: self.policy_of(repository, job),
+            earlier: read.as_earlier(),
+            policy: policy.retry,
+            delays: policy.delays,
+            failure: read.failure.as_ref(),
             fleet: self.fleet_rule(),
         };
         job::completed(&facts, &self.settings.rules, self.clock.now())
@@ -207,6 +251,38 @@ impl<P: Ports> Controller<P> {
             remembered: entry.map(|entry| entry.record),
             runner: None,
         })
+    }
+}
+
+/// The executions of the job's key in earlier attempts, or GitHub's final no. Any other failure passes,
+/// and the job is judged again.
+async fn earlier<G: GitHub>(
+    job: &Job,
+    attempts: &mut Attempts<G>,
+) -> Result<Result<Vec<Execution>, Refusal>, WorkError> {
+    match attempts.earlier_executions(job).await {
+        Ok(earlier) => Ok(Ok(earlier)),
+        Err(error) => match error.refusal() {
+            Some(refusal) => Ok(Err(refusal)),
+            None => Err(error.into()),
+        },
+    }
+}
+
+/// What was read of GitHub for a verdict.
+#[derive(Default)]
+struct Read {
+    earlier: Option<Result<Vec<Execution>, Refusal>>,
+    failure: Option<Judgement>,
+}
+
+impl Read {
+    fn as_earlier(&self) -> Earlier<'_> {
+        match &self.earlier {
+            None => Earlier::Unread,
+            Some(Ok(earlier)) => Earlier::Read(earlier),
+            Some(Err(refusal)) => Earlier::Unreadable(refusal),
+        }
     }
 }
 

@@ -10,7 +10,9 @@ mod ec2_event;
 mod gates;
 mod in_progress;
 mod judge;
+mod judge_failure;
 mod letter;
+mod pasts;
 mod queued;
 mod run_completed;
 pub mod signature;
@@ -19,7 +21,9 @@ mod webhook;
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
 pub(crate) use self::gates::Gates;
+pub(crate) use self::judge_failure::{Judged, MOST_JUDGED};
 pub(crate) use self::letter::Letter;
+pub(crate) use self::pasts::{MOST_PASTS, Pasts};
 pub(crate) use self::queued::{LedBy, wanted};
 
 /// How a message ended: counted, logged, final.

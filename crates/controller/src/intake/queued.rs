@@ -1,12 +1,12 @@
 //! A job waits for a machine.
 
 use reprise_engine::launch::{self, QueuedFacts, QueuedVerdict};
+use reprise_engine::no_machine;
 use reprise_engine::select::Ec2Facts;
-use reprise_engine::{no_machine, run};
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
-use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey};
+use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim};
 use reprise_model::machine_refusal::MachineRefusal;
 use reprise_model::reason::{IgnoreReason, LaunchRefusal};
 use reprise_store::{Expect, Store, StoreError, Versioned};
@@ -41,7 +41,7 @@ impl<P: Ports> Controller<P> {
             job_id: job.id,
         };
         let labels = labels::parse(&job.labels);
-        let asked_by_us = self.asked_by_us(repository, job).await?;
+        let past = self.past_of(repository, job).await?;
         self.know_pools().await?;
         // Hardly ever is there a claim: it is read once the commit of a new one has failed.
         let mut found: Option<Versioned<LaunchClaim>> = None;
@@ -54,8 +54,8 @@ impl<P: Ports> Controller<P> {
                     job,
                     repository_allowed: self.allows(repository),
                     labels: &labels,
-                    policy: self.policy_of(repository, job),
-                    asked_by_us,
+                    policy: self.policy_of(repository, job).retry,
+                    past,
                     claim: found.as_ref().map(|found| &found.record),
                     fleet: self.settings.fleet.as_ref().map(|fleet| &fleet.offer),
                     ec2: &ec2,
@@ -109,19 +109,6 @@ impl<P: Ports> Controller<P> {
             }
             found = self.store.claim(&key).await?;
         }
-    }
-
-    /// Whether the job's attempt is one that the ledger says we asked for.
-    async fn asked_by_us(&self, repository: &Repository, job: &Job) -> Result<bool, WorkError> {
-        if job.run_attempt.is_first() {
-            return Ok(false);
-        }
-        let key = RunKey {
-            repository: repository.clone(),
-            run_id: job.run_id,
-        };
-        let entry = self.store.run(&key).await?;
-        Ok(entry.is_some_and(|entry| run::asked_for(&entry.record, job.run_attempt)))
     }
 
     /// Claims, asks EC2, and commits its answer. A conflict says that somebody else was faster with

@@ -40,7 +40,7 @@ impl<P: Ports> Controller<P> {
         match event.action {
             RunAction::Completed => {
                 self.gate_has_news(&event.run).await?;
-                Box::pin(self.run_completed(&event.repository, event.run.id)).await
+                Box::pin(self.run_completed(&event.repository, &event.run)).await
             }
             RunAction::Requested | RunAction::InProgress => self.gate_of_run(&event.run).await,
             RunAction::Unknown(_) => Ok(Outcome::Ignored(IgnoreReason::NothingToDecide)),

@@ -10,6 +10,7 @@ pub(super) struct Messages {
     receive_failures: IntCounterVec,
     messages: IntCounterVec,
     verdicts: IntCounterVec,
+    judged: IntCounterVec,
     evidence: IntCounterVec,
     work_failures: IntCounter,
     sweeps: IntCounterVec,
@@ -37,6 +38,11 @@ impl Messages {
                 "reprise_job_verdicts_total",
                 "Completed jobs by verdict.",
                 &["reason"],
+            )?,
+            judged: registrar.counters(
+                "reprise_failures_judged_total",
+                "Failures judged by what the job left behind, by class.",
+                &["class"],
             )?,
             evidence: registrar.counters(
                 "reprise_evidence_total",
@@ -71,6 +77,10 @@ impl Metrics {
 
     pub(crate) fn verdict(&self, reason: &str) {
         self.messages.verdicts.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn judged(&self, class: &str) {
+        self.messages.judged.with_label_values(&[class]).inc();
     }
 
     pub(crate) fn evidence(&self, source: &str) {

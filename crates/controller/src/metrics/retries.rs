@@ -93,9 +93,10 @@ impl Retries {
         [self.repositories.of(repository), self.families.of(family)]
     }
 
-    fn family(&self, instance: &Instance) -> String {
+    /// Nobody's where it ran on no instance that is known.
+    fn family(&self, instance: Option<&Instance>) -> String {
         let machines = self.machines.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = machines.get(&instance.id).cloned();
+        let family = instance.and_then(|instance| machines.get(&instance.id).cloned());
         family.unwrap_or_else(|| UNKNOWN.to_owned())
     }
 }
@@ -116,7 +117,7 @@ impl Metrics {
         machines.insert(id.clone(), family.to_owned());
     }
 
-    pub(crate) fn interrupted(&self, repository: &Repository, instance: &Instance) {
+    pub(crate) fn interrupted(&self, repository: &Repository, instance: Option<&Instance>) {
         let (name, family) = (repository.to_string(), self.retries.family(instance));
         let place = self.retries.place(&name, &family);
         let interruptions = &self.retries.interruptions;
@@ -124,7 +125,12 @@ impl Metrics {
     }
 
     /// A job that was to come back is settled. `seconds` lie between its interruption and now.
-    pub(crate) fn retry_ended(&self, job: &RetryView, instance: &Instance, seconds: Option<i64>) {
+    pub(crate) fn retry_ended(
+        &self,
+        job: &RetryView,
+        instance: Option<&Instance>,
+        seconds: Option<i64>,
+    ) {
         let retries = &self.retries;
         let (name, family) = (job.repository.to_string(), retries.family(instance));
         let [repository, family] = retries.place(&name, &family);
@@ -150,7 +156,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn unverified(&self, repository: &Repository, instance: &Instance) {
+    pub(crate) fn unverified(&self, repository: &Repository, instance: Option<&Instance>) {
         let (name, family) = (repository.to_string(), self.retries.family(instance));
         let place = self.retries.place(&name, &family);
         self.retries.unverified.with_label_values(&place).inc();
@@ -182,7 +188,7 @@ mod tests {
             let repository = format!("acme/repo-{number}").parse().expect("valid");
             let host = instance(number);
             metrics.saw_machine(&host.id, &format!("c{number}a.large"));
-            metrics.interrupted(&repository, &host);
+            metrics.interrupted(&repository, Some(&host));
         }
         let text = shown(&metrics);
         let series = text

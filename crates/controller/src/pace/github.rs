@@ -11,6 +11,7 @@ use reprise_engine::strays::ListedRunner;
 use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ending::ChangeAnswer;
+use reprise_model::failure::FailureFacts;
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, RunnerId, Sha,
 };
@@ -357,6 +358,17 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
         let call = Box::pin(self.controller.github.cancel_cause(repository, check_run));
         let operation = "read why a job was cancelled";
         self.ask(repository.owner(), Cost::READ, operation, call)
+            .await
+    }
+
+    async fn failure_facts(
+        &self,
+        repository: &Repository,
+        job: &Job,
+    ) -> Result<FailureFacts, PortError> {
+        let call = Box::pin(self.controller.github.failure_facts(repository, job));
+        let operation = "read why a job failed";
+        self.ask(repository.owner(), Cost::THREE_READS, operation, call)
             .await
     }
 

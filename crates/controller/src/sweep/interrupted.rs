@@ -123,8 +123,17 @@ impl<P: Ports> Controller<P> {
             }
             return Ok(false);
         }
+        let has_evidence = match &verdict {
+            JobVerdict::Retry { .. } => false,
+            JobVerdict::Ignore(_)
+            | JobVerdict::Settle { .. }
+            | JobVerdict::Await { .. }
+            | JobVerdict::LookAgain { .. }
+            | JobVerdict::ReadEarlier
+            | JobVerdict::ReadFailure => true,
+        };
         let outcome = self.carry_out(&key.repository, job, verdict).await?;
-        if outcome == Outcome::Looking {
+        if outcome == Outcome::Looking || !has_evidence {
             return Ok(false);
         }
         info!(

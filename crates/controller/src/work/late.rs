@@ -71,18 +71,19 @@ impl<P: Ports> Controller<P> {
     /// old one was told and counted when the job was settled.
     pub(crate) async fn judge_late(&self, unexplained: &UnexplainedJob) -> Result<bool, WorkError> {
         let UnexplainedJob { repository, job } = unexplained;
-        let verdict = self.judge(repository, job).await?;
+        let verdict = self.judge_again(repository, job).await?;
         match &verdict {
             JobVerdict::Settle { evidence, end, .. } if evidence.is_empty() => {
                 self.end_if_any(end.as_ref(), EndReason::JobEnded).await?;
                 Ok(false)
             }
-            JobVerdict::Settle { .. } | JobVerdict::Await { .. } => {
+            JobVerdict::Settle { .. } | JobVerdict::Await { .. } | JobVerdict::Retry { .. } => {
                 self.carry_out(repository, job, verdict).await.map(|_| true)
             }
-            JobVerdict::Ignore(_) | JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => {
-                Ok(false)
-            }
+            JobVerdict::Ignore(_)
+            | JobVerdict::LookAgain { .. }
+            | JobVerdict::ReadEarlier
+            | JobVerdict::ReadFailure => Ok(false),
         }
     }
 

@@ -217,11 +217,11 @@ impl<P: Ports> Controller<P> {
             let seen = job.evidence.iter().map(|one| one.first_seen_at);
             let began = seen.chain(job.execution.completed_at).min();
             let seconds = began.map(|began| self.now().duration_since(began).as_secs().max(0));
-            self.metrics.retry_ended(&shown, &job.instance, seconds);
+            let host = job.instance.as_ref();
+            self.metrics.retry_ended(&shown, host, seconds);
             let is_renewed = after.notes.renewed.contains_key(&id);
             if !is_renewed && self.is_unverified(job).await {
-                self.metrics
-                    .unverified(&after.key.repository, &job.instance);
+                self.metrics.unverified(&after.key.repository, host);
             }
         }
     }
@@ -232,8 +232,11 @@ impl<P: Ports> Controller<P> {
         if job.evidence.is_empty() || !job.evidence.iter().all(is_tag) {
             return false;
         }
+        let Some(instance) = &job.instance else {
+            return false;
+        };
         // Boxed: few jobs need it, and every run would pay for its size.
-        match Box::pin(self.store.instance(&job.instance)).await {
+        match Box::pin(self.store.instance(instance)).await {
             Ok(found) => found.is_none_or(|found| found.record.evidence.iter().all(is_tag)),
             // A number is not worth more than that.
             Err(_) => false,
@@ -264,7 +267,7 @@ impl<P: Ports> Controller<P> {
         jobs: &[Job],
     ) -> BTreeMap<JobId, RetryPolicy> {
         let policy = |job: &Job| match self.allows(repository) {
-            true => self.policy_of(repository, job),
+            true => self.policy_of(repository, job).retry,
             false => RetryPolicy::Never,
         };
         let unsuccessful = jobs.iter().filter(|job| job.is_unsuccessful());

@@ -3,11 +3,14 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use reprise_controller::api::routes;
+use reprise_engine::job::Grounds;
 use reprise_engine::run::await_job;
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::job::{Conclusion, Job};
-use reprise_model::ledger::{RunEntry, RunKey, TrackedState};
+use reprise_model::ledger::{RunEntry, RunKey, TrackedState, Why};
+use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::SettleReason;
 use reprise_store::{Change, Expect, Store};
 use secrecy::SecretString;
@@ -71,7 +74,15 @@ async fn tombstone(house: &House) {
         source: EvidenceSource::Tag,
         first_seen_at: now,
     };
-    let mut entry: RunEntry = await_job(None, key, &job, instance(HOST), vec![tag], now);
+    let grounds = Grounds {
+        why: Why::Interrupted,
+        policy: RetryPolicy::USUAL,
+        instance: Some(instance(HOST)),
+        evidence: vec![tag],
+        told: None,
+        pause: SignedDuration::ZERO,
+    };
+    let mut entry: RunEntry = await_job(None, key, &job, grounds, now);
     entry.due = None;
     for job in entry.jobs.values_mut() {
         let reason = SettleReason::FailedAgain;

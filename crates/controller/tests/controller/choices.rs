@@ -2,13 +2,17 @@
 
 use reprise_engine::offer::{ImageOffer, ImageSource};
 use reprise_engine::select::ImageView;
-use reprise_model::ids::AccountId;
+use reprise_model::ids::{AccountId, RunAttempt};
+use reprise_model::instance::Capacity;
+use reprise_model::job::{Conclusion, Job};
 use reprise_model::launch::SpotStrategy;
 use reprise_model::machine::{Architecture, MachineType, VolumeKind};
+use reprise_model::policy::OnDemandRetries;
 use reprise_model::webhook::JobAction;
 
+use crate::fakes::github::Fault;
 use crate::fakes::house::House;
-use crate::fakes::samples::{ACCOUNT, queued, settings};
+use crate::fakes::samples::{ACCOUNT, ended, queued, settings};
 
 const LABELS: &str =
     "runs-on=900/image=ubuntu/spot=lp/volume=80gb:gp3/private/tag=team:shop+Name:mine";
@@ -69,6 +73,38 @@ async fn a_forged_tag_or_a_strangers_image_launches_nothing_and_reads_nothing() 
         running.shows(r#"reprise_messages_total{outcome="launch-refused",queue="webhooks"} 2"#)
     );
     running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_same_job_what_runs_for_the_first_time_is_spot_and_one_list_tells_it_of_all() {
+    for (can_be_read, capacities) in [
+        (true, [Capacity::OnDemand, Capacity::Spot, Capacity::Spot]),
+        (false, [Capacity::OnDemand; 3]),
+    ] {
+        let house = House::new();
+        let build = house.job_on_spot(1, "build");
+        house
+            .github
+            .put(&ended(build, Conclusion::Failure, house.now()));
+        let mut settings = settings(true);
+        settings.rules.on_demand_retries = OnDemandRetries::SameJob;
+        let running = house.start_with(settings, 10);
+        house
+            .github
+            .fail_reads((!can_be_read).then_some(Fault::Down));
+        for (id, name) in (1_001..).zip(["build", "deploy (1)", "deploy (2)"]) {
+            let job = Job {
+                run_attempt: RunAttempt::FIRST.next(),
+                ..queued(id, name)
+            };
+            house.send_job(JobAction::Queued, &job);
+            house.until_quiet().await;
+        }
+        assert_eq!(house.cloud.launched(), capacities);
+        let reads = if can_be_read { 1 } else { 3 };
+        assert_eq!(house.github.jobs_reads(), reads);
+        running.stop().await;
+    }
 }
 
 /// A fleet that leaves the types to EC2 and has one image, the newest of a name.

@@ -1,11 +1,13 @@
 //! The world fails, the process ends, a part panics: nothing is lost and nothing is done twice.
 
+use reprise_engine::job::Grounds;
 use reprise_engine::run;
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::{JobId, RunId};
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Conclusion, Job};
-use reprise_model::ledger::{RerunAnswer, RerunTarget, RunKey, TrackedState};
+use reprise_model::ledger::{RerunAnswer, RerunTarget, RunKey, TrackedState, Why};
+use reprise_model::policy::RetryPolicy;
 use reprise_model::webhook::JobAction;
 use reprise_store::{Change, Expect, Store};
 
@@ -334,12 +336,19 @@ async fn await_run(house: &House, run: RunId) {
         repository: repository(),
         run_id: run,
     };
-    let evidence = vec![Evidence {
-        source: EvidenceSource::Tag,
-        first_seen_at: house.now(),
-    }];
+    let grounds = Grounds {
+        why: Why::Interrupted,
+        policy: RetryPolicy::USUAL,
+        instance: Some(instance(HOST)),
+        evidence: vec![Evidence {
+            source: EvidenceSource::Tag,
+            first_seen_at: house.now(),
+        }],
+        told: None,
+        pause: secs(0),
+    };
     let put = Change::PutRun {
-        entry: run::await_job(None, key, &job, instance(HOST), evidence, house.now()),
+        entry: run::await_job(None, key, &job, grounds, house.now()),
         expect: Expect::Absent,
         expires_at: house.now() + secs(86_400),
     };

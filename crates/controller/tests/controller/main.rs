@@ -22,6 +22,7 @@ mod limits;
 mod lost;
 mod operators;
 mod paces;
+mod policies;
 mod pumps;
 mod reaps;
 mod recalls;

@@ -147,8 +147,10 @@ fn sight(gate: &Gate, facts: &CheckFacts<'_>, is_late: bool) -> Sight {
 
 fn holds(verdict: &JobVerdict) -> Option<Hold> {
     match verdict {
-        JobVerdict::Await { .. } => Some(Hold::RetryDue),
-        JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => Some(Hold::JobLooking),
+        JobVerdict::Await { .. } | JobVerdict::Retry { .. } => Some(Hold::RetryDue),
+        JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier | JobVerdict::ReadFailure => {
+            Some(Hold::JobLooking)
+        }
         JobVerdict::Ignore(_) | JobVerdict::Settle { .. } => None,
     }
 }

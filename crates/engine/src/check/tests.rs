@@ -10,7 +10,7 @@ use reprise_model::ledger::{Rerun, RerunAnswer, RerunOrder, RerunTarget, Tracked
 
 use super::*;
 use crate::run as run_table;
-use crate::samples::{at, evidence, instance, job, run, run_key, secs};
+use crate::samples::{at, evidence, instance, interrupted_by, job, run, run_key, secs};
 
 const MIDDLE: Jitter = Jitter(0.5);
 const CHECK: CheckRunId = CheckRunId(77);
@@ -309,8 +309,13 @@ fn interrupted_jobs(names: &[&str]) -> RunEntry {
     let mut entry = None;
     for (id, name) in (1..).zip(names) {
         let proof = vec![evidence(EvidenceSource::Tag, 150)];
-        let taken =
-            run_table::await_job(entry, run_key(), &job(id, name), instance(), proof, at(0));
+        let taken = run_table::await_job(
+            entry,
+            run_key(),
+            &job(id, name),
+            interrupted_by(proof),
+            at(0),
+        );
         entry = Some(taken);
     }
     entry.expect("one at least")

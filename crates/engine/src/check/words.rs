@@ -6,7 +6,7 @@ use reprise_model::check::{
     CHECK_NAME, CheckEntry, CheckState, CheckText, GATE_NAME, Gate, GateEnd, LeftJob,
 };
 use reprise_model::ids::{JobId, RunAttempt};
-use reprise_model::ledger::{RunEntry, TrackedJob, TrackedState};
+use reprise_model::ledger::{RunEntry, TrackedJob, TrackedState, Why};
 use reprise_model::reason::SettleReason;
 
 use super::Hold;
@@ -48,8 +48,10 @@ pub(super) fn text(
     ledger: Option<&RunEntry>,
     hold: Option<Hold>,
 ) -> Option<CheckText> {
-    let mut jobs = ledger.map(standings).unwrap_or_default();
-    jobs.extend(left(&entry.left));
+    let mut jobs = ledger.map(interrupted).unwrap_or_default();
+    // One that was given up may stand in both.
+    let known = |id: &JobId| ledger.is_some_and(|run| run.jobs.contains_key(id));
+    jobs.extend(left(&entry.left, known));
     match &entry.gate {
         Some(gate) => Some(of_gate(gate, &jobs, hold)),
         None if jobs.is_empty() => None,
@@ -61,6 +63,13 @@ pub(super) fn text(
 pub(super) fn standings(ledger: &RunEntry) -> Vec<Standing<'_>> {
     let jobs = ledger.jobs.values();
     jobs.map(|job| standing(ledger, job)).collect()
+}
+
+/// Those that were interrupted: what failed says why itself.
+fn interrupted(ledger: &RunEntry) -> Vec<Standing<'_>> {
+    let jobs = ledger.jobs.values();
+    let interrupted = jobs.filter(|job| job.why == Why::Interrupted);
+    interrupted.map(|job| standing(ledger, job)).collect()
 }
 
 fn standing<'a>(ledger: &'a RunEntry, job: &'a TrackedJob) -> Standing<'a> {
@@ -79,8 +88,12 @@ fn standing<'a>(ledger: &'a RunEntry, job: &'a TrackedJob) -> Standing<'a> {
     }
 }
 
-fn left(jobs: &BTreeMap<JobId, LeftJob>) -> impl Iterator<Item = Standing<'_>> {
-    jobs.values().map(|job| Standing {
+fn left(
+    jobs: &BTreeMap<JobId, LeftJob>,
+    is_known: impl Fn(&JobId) -> bool,
+) -> impl Iterator<Item = Standing<'_>> {
+    let others = jobs.iter().filter(move |(id, _)| !is_known(id));
+    others.map(|(_, job)| Standing {
         name: &job.name,
         attempt: job.attempt,
         stand: Stand::Ended(&job.reason),
@@ -196,6 +209,9 @@ fn is_failure(reason: &SettleReason) -> bool {
         | SettleReason::AlreadyRerun
         | SettleReason::Cancelled
         | SettleReason::CancelledUnknown
+        | SettleReason::RunNotFailed
+        | SettleReason::PermanentFailure
+        | SettleReason::UnknownFailure
         | SettleReason::Superseded
         | SettleReason::Recovered
         | SettleReason::FailedAgain => false,

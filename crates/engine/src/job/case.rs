@@ -1,15 +1,15 @@
 //! A completed job whose host was looked for: the rows of the table, in order.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::evidence::{Evidence, borne_by};
 use reprise_model::instance::{Capacity, Instance, InstanceView};
-use reprise_model::ledger::InstanceEntry;
+use reprise_model::ledger::{InstanceEntry, Why};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, Refusal, SettleReason};
 
 use super::{
-    Earlier, FleetRule, JobFacts, JobVerdict, asks_for_runner, earliest_of_each, is_ending,
-    is_mere_claim, passed, settled,
+    Earlier, FleetRule, Grounds, JobFacts, JobVerdict, asks_for_runner, earliest_of_each,
+    is_ending, is_mere_claim, passed, settled,
 };
 use crate::backoff::after;
 use crate::mutant;
@@ -32,13 +32,13 @@ impl Case<'_> {
         if self.was_launched_for_another_repository() {
             return JobVerdict::Ignore(IgnoreReason::OtherRepository);
         }
-        if self.is_carried_over() {
+        if self.facts.is_carried_over() {
             return JobVerdict::Ignore(IgnoreReason::CarriedOver);
         }
         if passed(self.facts.job) {
             return self.succeeded();
         }
-        if self.must_read_earlier() {
+        if self.facts.must_read_earlier() {
             return JobVerdict::ReadEarlier;
         }
         if self.ran_on_demand() {
@@ -66,6 +66,7 @@ impl Case<'_> {
             end: None,
             ran_on: self.ran_on(),
             evidence,
+            given_up: None,
         }
     }
 
@@ -78,20 +79,23 @@ impl Case<'_> {
             end: self.to_end().filter(|_| is_mere_claim(&evidence)),
             ran_on: self.ran_on(),
             evidence,
+            given_up: None,
         }
     }
 
     fn interrupted(&self, instance: Instance, evidence: Vec<Evidence>) -> JobVerdict {
-        let policy = mutant!(IgnoreOptOut => RetryPolicy::WhenInterrupted, self.facts.policy);
+        let policy = mutant!(IgnoreOptOut => RetryPolicy::USUAL, self.facts.policy);
         let refused = if policy == RetryPolicy::Never {
             Some(SettleReason::OptedOut)
-        } else if self.execution_number() > policy.last_retried_execution() {
+        } else if self.is_past_the_limit(policy) {
             Some(SettleReason::AttemptLimit)
         } else {
             None
         };
         match refused {
             Some(reason) => JobVerdict::Settle {
+                given_up: (reason == SettleReason::AttemptLimit)
+                    .then(|| Box::new(grounds(policy, &instance, &evidence))),
                 reason,
                 end: self.to_end().filter(|_| is_mere_claim(&evidence)),
                 ran_on: Some(instance),
@@ -103,6 +107,11 @@ impl Case<'_> {
                 policy,
             },
         }
+    }
+
+    fn is_past_the_limit(&self, policy: RetryPolicy) -> bool {
+        mutant!(IgnoreTheLimit => return false);
+        self.execution_number() > policy.last_retried_execution()
     }
 
     fn unexplained(&self) -> JobVerdict {
@@ -167,38 +176,6 @@ impl Case<'_> {
             })
     }
 
-    fn is_carried_over(&self) -> bool {
-        match self.facts.earlier {
-            Earlier::Read(earlier) => {
-                self.is_later_attempt() && earlier.contains(&self.facts.job.execution())
-            }
-            Earlier::Unread | Earlier::Unreadable(_) => {
-                self.is_later_attempt() && self.ended_before_its_record_was_made()
-            }
-        }
-    }
-
-    /// A carried-over record is made anew with the times of the old execution, so this shows one
-    /// for certain, without a read; the opposite shows nothing.
-    fn ended_before_its_record_was_made(&self) -> bool {
-        let job = self.facts.job;
-        match (job.completed_at, job.created_at) {
-            (Some(completed), Some(created)) => completed < created,
-            (Some(_) | None, _) => false,
-        }
-    }
-
-    fn must_read_earlier(&self) -> bool {
-        match self.facts.earlier {
-            Earlier::Unread => self.is_later_attempt(),
-            Earlier::Read(_) | Earlier::Unreadable(_) => false,
-        }
-    }
-
-    fn is_later_attempt(&self) -> bool {
-        mutant!(TrustCarriedOver => false, !self.facts.job.run_attempt.is_first())
-    }
-
     fn ran_on_demand(&self) -> bool {
         self.seen
             .is_some_and(|view| view.capacity == Capacity::OnDemand)
@@ -207,7 +184,7 @@ impl Case<'_> {
     /// Counted from 1. A record without a runner, as of a job that was skipped, is none.
     fn execution_number(&self) -> u32 {
         let before = match self.facts.earlier {
-            Earlier::Read(earlier) if self.is_later_attempt() => earlier
+            Earlier::Read(earlier) if self.facts.is_later_attempt() => earlier
                 .iter()
                 .filter(|execution| execution.runner_name.is_some())
                 .count(),
@@ -252,5 +229,52 @@ impl Case<'_> {
             }
             (FleetRule::Ours { .. } | FleetRule::Foreign, _) => None,
         }
+    }
+}
+
+fn grounds(policy: RetryPolicy, instance: &Instance, evidence: &[Evidence]) -> Grounds {
+    Grounds {
+        why: Why::Interrupted,
+        policy,
+        instance: Some(instance.clone()),
+        evidence: evidence.to_vec(),
+        told: None,
+        pause: SignedDuration::ZERO,
+    }
+}
+
+impl JobFacts<'_> {
+    /// Whether its record shows an execution of an earlier attempt.
+    pub(super) fn is_carried_over(&self) -> bool {
+        match self.earlier {
+            Earlier::Read(earlier) => {
+                self.is_later_attempt() && earlier.contains(&self.job.execution())
+            }
+            Earlier::Unread | Earlier::Unreadable(_) => {
+                self.is_later_attempt() && self.ended_before_its_record_was_made()
+            }
+        }
+    }
+
+    /// A carried-over record is made anew with the times of the old execution, so this shows one
+    /// for certain, without a read; the opposite shows nothing.
+    fn ended_before_its_record_was_made(&self) -> bool {
+        let job = self.job;
+        match (job.completed_at, job.created_at) {
+            (Some(completed), Some(created)) => completed < created,
+            (Some(_) | None, _) => false,
+        }
+    }
+
+    /// Whether nothing can be told before the earlier attempts are read.
+    pub(super) fn must_read_earlier(&self) -> bool {
+        match self.earlier {
+            Earlier::Unread => self.is_later_attempt(),
+            Earlier::Read(_) | Earlier::Unreadable(_) => false,
+        }
+    }
+
+    fn is_later_attempt(&self) -> bool {
+        mutant!(TrustCarriedOver => false, !self.job.run_attempt.is_first())
     }
 }

@@ -84,6 +84,7 @@ pub fn found(job: &Job, view: &InstanceView, known: &InstanceEntry, now: Timesta
             end: None,
             ran_on: Some(view.instance.clone()),
             evidence: known.evidence.clone(),
+            given_up: None,
         }),
         None => Found::Wait,
     }
@@ -165,6 +166,7 @@ mod tests {
                 end: None,
                 ran_on: Some(instance()),
                 evidence: signs,
+                given_up: None,
             })
         );
     }

@@ -1,6 +1,7 @@
 //! The table "A job completed", a test a row.
 
 mod evidence;
+mod failed;
 mod ignored;
 mod invariants;
 mod remember;
@@ -30,6 +31,7 @@ struct Look {
     earlier: Option<Vec<Execution>>,
     refusal: Option<Refusal>,
     policy: RetryPolicy,
+    delays: Vec<SignedDuration>,
     fleet: FleetRule<'static>,
     now: Timestamp,
 }
@@ -44,7 +46,8 @@ impl Look {
             runner: None,
             earlier: None,
             refusal: None,
-            policy: RetryPolicy::WhenInterrupted,
+            policy: RetryPolicy::USUAL,
+            delays: Vec::new(),
             fleet: OURS,
             now: at(NOW),
         }
@@ -87,6 +90,8 @@ impl Look {
                 (None, None) => Earlier::Unread,
             },
             policy: self.policy,
+            delays: &self.delays,
+            failure: None,
             fleet: self.fleet,
         };
         completed(&facts, &Rules::default(), self.now)
@@ -97,7 +102,7 @@ fn awaits(evidence: Vec<Evidence>) -> JobVerdict {
     JobVerdict::Await {
         instance: instance(),
         evidence,
-        policy: RetryPolicy::WhenInterrupted,
+        policy: RetryPolicy::USUAL,
     }
 }
 

@@ -500,8 +500,11 @@ impl Queued {
             job: &self.job,
             repository_allowed: self.repository_allowed,
             labels: &self.labels,
-            policy: RetryPolicy::WhenInterrupted,
-            asked_by_us: false,
+            policy: RetryPolicy::USUAL,
+            past: Past {
+                asked_by_us: false,
+                ran_before: false,
+            },
             claim: self.claim.as_ref(),
             fleet: self.fleet.as_ref(),
             ec2: &Ec2Facts::default(),

@@ -117,6 +117,9 @@ impl Cost {
     /// Reads of two pages, or two reads.
     pub const TWO_READS: Self = Self::of(2);
 
+    /// Three reads.
+    pub const THREE_READS: Self = Self::of(3);
+
     /// A request that changes something.
     pub const CHANGE: Self = Self::of(5);
 

@@ -6,7 +6,7 @@
 
 use std::collections::btree_map::Entry;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::JobId;
 use reprise_model::job::Job;
 use reprise_model::ledger::{Due, RunEntry, TrackedJob, TrackedState};
@@ -156,6 +156,9 @@ fn may_have_a_chance(job: &TrackedJob) -> Result<&SettleReason, NotPossible> {
         | SettleReason::AttemptLimit
         | SettleReason::AlreadyRerun
         | SettleReason::CancelledUnknown
+        | SettleReason::RunNotFailed
+        | SettleReason::PermanentFailure
+        | SettleReason::UnknownFailure
         | SettleReason::NeverCompleted
         | SettleReason::FailedAgain
         | SettleReason::Refused(_) => Ok(reason),
@@ -195,6 +198,9 @@ fn begin_anew(entry: &mut RunEntry, id: JobId, record: &Job) {
     let renewed = TrackedJob {
         attempt: record.run_attempt,
         execution: record.execution(),
+        // A person wants it now.
+        pause: SignedDuration::ZERO,
+        not_before: None,
         state: TrackedState::Awaiting,
         ..before.clone()
     };

@@ -1,18 +1,19 @@
 //! Which jobs of a completed attempt are to come back, and by which of GitHub's two calls.
 //!
-//! F, the jobs that did not succeed, falls into three: I, the interrupted ones; M, matrix siblings
-//! that fail-fast cancelled because of an interruption; G, real failures. A gate that failed after
-//! the interruption stays in G: it depends on the interrupted job, so either call brings it along.
+//! F, the jobs that did not succeed, falls into three: I, those that are to come back, because they
+//! were interrupted or their policy re-runs failures; M, matrix siblings that fail-fast cancelled
+//! because of one of these; G, all other failures. A gate that failed after one of I stays in G: it
+//! depends on it, so either call brings it along.
 
 use std::collections::BTreeSet;
 
 use reprise_model::ids::JobId;
 use reprise_model::job::{Conclusion, Job, JobStatus};
-use reprise_model::ledger::{RerunOrder, RerunTarget, Sibling};
+use reprise_model::ledger::{RerunOrder, RerunTarget, Sibling, TrackedJob};
 use reprise_model::reason::IgnoreReason;
 use reprise_model::run::CancelCause;
 
-use super::{RunFacts, watch};
+use super::{RunFacts, ledger, watch};
 use crate::job::JobVerdict;
 use crate::mutant;
 
@@ -101,13 +102,20 @@ impl Attempt {
 /// Whether a job was interrupted itself and is not to come back for that: it opted out, or was
 /// re-run as often as it may be.
 fn is_settled_as_interrupted(facts: &RunFacts<'_>, id: JobId) -> bool {
+    let known = facts.entry.jobs.get(&id);
+    let is_given_up = |job: &TrackedJob| ledger::is_given_up(job) && !job.evidence.is_empty();
+    if known.is_some_and(is_given_up) {
+        return true;
+    }
     match facts.verdicts.get(&id) {
         Some(JobVerdict::Settle { evidence, .. }) => !evidence.is_empty(),
         Some(
             JobVerdict::Ignore(_)
             | JobVerdict::LookAgain { .. }
             | JobVerdict::ReadEarlier
-            | JobVerdict::Await { .. },
+            | JobVerdict::ReadFailure
+            | JobVerdict::Await { .. }
+            | JobVerdict::Retry { .. },
         )
         | None => false,
     }

@@ -1,21 +1,26 @@
 //! Changes of a run's record, each with the transition it makes checked where it is made.
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_model::evidence::Evidence;
 use reprise_model::ids::{JobId, RunAttempt};
-use reprise_model::instance::Instance;
 use reprise_model::job::{Execution, Job, JobKey};
 use reprise_model::ledger::{
     Due, Rerun, RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, TrackedJob, TrackedState,
+    Why,
 };
 use reprise_model::reason::{RefusalKind, SettleReason};
 
 use super::chance;
-use crate::backoff::{Jitter, after};
+use crate::backoff::{Jitter, after, spread};
 use crate::due;
+use crate::job::Grounds;
 
 /// GitHub may not show a run that was made less than this ago: its reads lag by seconds.
 const FRESH_FOR: SignedDuration = SignedDuration::from_mins(2);
+
+/// A record holds so many jobs that were given up, and of so many jobs what their failure was judged by:
+/// beside a matrix of 256 that comes back it stays within what a store takes.
+const MOST_GIVEN_UP: usize = 100;
+const MOST_TOLD: usize = 50;
 
 /// Whether no job of the run is known to have begun long ago, so that the run may just have been made.
 pub(super) fn may_be_fresh(entry: &RunEntry, now: Timestamp) -> bool {
@@ -34,6 +39,27 @@ pub(super) fn is_open(job: &TrackedJob) -> bool {
         TrackedState::Awaiting | TrackedState::Asked { .. } => true,
         TrackedState::Settled { .. } => false,
     }
+}
+
+/// Whether nothing is known of the run but that a policy may re-run some of it, or does not re-run some
+/// of it any more.
+pub(super) fn is_new(entry: &RunEntry) -> bool {
+    entry.jobs.values().all(is_given_up) && entry.reruns.is_empty()
+}
+
+/// Whether its policy had the last word on it.
+pub(super) fn is_given_up(job: &TrackedJob) -> bool {
+    match &job.state {
+        TrackedState::Settled { reason, .. } => is_the_policys(reason),
+        TrackedState::Awaiting | TrackedState::Asked { .. } => false,
+    }
+}
+
+fn is_the_policys(reason: &SettleReason) -> bool {
+    matches!(
+        reason,
+        SettleReason::AttemptLimit | SettleReason::PermanentFailure | SettleReason::UnknownFailure
+    )
 }
 
 /// Whether something may still have to be done about any of them: a fresh chance may be asked for, too.
@@ -72,32 +98,69 @@ pub(super) fn asked_at(entry: &RunEntry, job: &TrackedJob) -> Option<Timestamp> 
     }
 }
 
-/// Adds an interrupted job, unless it is there already, in whatever state and under whatever id:
-/// a record that was carried over shows the same execution under a new one.
-pub(super) fn track(
-    entry: &mut RunEntry,
-    job: &Job,
-    instance: Instance,
-    evidence: Vec<Evidence>,
-) -> bool {
+/// Adds a job that is to come back, unless it is there already, in whatever state and under whatever
+/// id: a record that was carried over shows the same execution under a new one.
+pub(super) fn track(entry: &mut RunEntry, job: &Job, grounds: Grounds) -> bool {
     debug_assert!(
-        !evidence.is_empty(),
+        !grounds.evidence.is_empty() || grounds.why != Why::Interrupted,
         "job {} awaits without evidence",
         job.id
     );
-    if entry.jobs.contains_key(&job.id) || holds(entry, &job.name, &job.execution()) {
+    let known = entry.jobs.get(&job.id);
+    let is_reopened = known.is_some_and(|known| explains(&grounds, known));
+    if !is_reopened && (known.is_some() || holds(entry, &job.name, &job.execution())) {
         return false;
     }
+    insert(entry, job, grounds, TrackedState::Awaiting);
+    true
+}
+
+/// Adds a job that its policy gives up, unless it is there already: it is kept to be shown, and is not
+/// judged again. Some thousand failures of one run are more than anybody reads.
+pub(super) fn bury(
+    entry: &mut RunEntry,
+    job: &Job,
+    (reason, grounds): (&SettleReason, Grounds),
+    at: Timestamp,
+) -> bool {
+    let kept = entry.jobs.values().filter(|job| is_given_up(job)).count();
+    if super::knows(entry, job) || kept >= MOST_GIVEN_UP {
+        return false;
+    }
+    let reason = reason.clone();
+    insert(entry, job, grounds, TrackedState::Settled { reason, at });
+    true
+}
+
+fn insert(entry: &mut RunEntry, job: &Job, grounds: Grounds, state: TrackedState) {
+    let told = entry.jobs.values().filter(|job| job.told.is_some()).count();
     let tracked = TrackedJob {
         key: provisional_key(&entry.key, job),
         attempt: job.run_attempt,
         execution: job.execution(),
-        instance,
-        evidence,
-        state: TrackedState::Awaiting,
+        why: grounds.why,
+        policy: Some(grounds.policy),
+        instance: grounds.instance,
+        evidence: grounds.evidence,
+        told: grounds.told.filter(|_| told < MOST_TOLD),
+        pause: grounds.pause,
+        not_before: None,
+        state,
     };
     entry.jobs.insert(job.id, tracked);
-    true
+}
+
+/// Whether evidence came late of a job that waits for the end of its run, or was given up for how
+/// that ended.
+fn explains(grounds: &Grounds, known: &TrackedJob) -> bool {
+    let may_change = match &known.state {
+        TrackedState::Awaiting => true,
+        TrackedState::Settled { reason, .. } => {
+            *reason == SettleReason::RunNotFailed || is_the_policys(reason)
+        }
+        TrackedState::Asked { .. } => false,
+    };
+    grounds.why == Why::Interrupted && known.why != Why::Interrupted && may_change
 }
 
 /// Whether an execution of a job of this name is there.
@@ -121,8 +184,13 @@ pub(super) fn track_sibling(entry: &mut RunEntry, rerun: usize, record: &Job) {
         key: provisional_key(&entry.key, record),
         attempt: order.from,
         execution: record.execution(),
+        why: victim.why,
+        policy: victim.policy,
         instance: victim.instance.clone(),
         evidence: victim.evidence.clone(),
+        told: None,
+        pause: SignedDuration::ZERO,
+        not_before: None,
         state: TrackedState::Asked { rerun },
     };
     entry.jobs.insert(record.id, tracked);
@@ -147,6 +215,33 @@ pub(super) fn settle(entry: &mut RunEntry, ids: &[JobId], reason: &SettleReason,
         let reason = reason.clone();
         move_to(entry, *id, TrackedState::Settled { reason, at });
     }
+}
+
+/// Settles the jobs that await a re-run without an interruption.
+pub(super) fn settle_failures(entry: &mut RunEntry, reason: &SettleReason, at: Timestamp) {
+    let failed: Vec<JobId> = awaiting(entry)
+        .filter(|(_, job)| job.why != Why::Interrupted)
+        .map(|(id, _)| id)
+        .collect();
+    settle(entry, &failed, reason, at);
+}
+
+/// Begins the pauses of what failed, now that the run has ended. One that has begun goes on.
+pub(super) fn delay(entry: &mut RunEntry, now: Timestamp, jitter: Jitter) {
+    for job in entry.jobs.values_mut() {
+        if job.state == TrackedState::Awaiting && job.not_before.is_none() && !job.pause.is_zero() {
+            job.not_before = Some(after(now, spread(job.pause, jitter)));
+        }
+    }
+}
+
+/// Until when the awaiting jobs wait by their policies. What was interrupted does not wait, and takes
+/// along what does: GitHub makes one attempt at a time.
+pub(super) fn delayed_until(entry: &RunEntry) -> Option<Timestamp> {
+    if awaiting(entry).any(|(_, job)| job.why == Why::Interrupted) {
+        return None;
+    }
+    awaiting(entry).filter_map(|(_, job)| job.not_before).max()
 }
 
 /// Settles every job that is still open, and answers who asked for a fresh chance.

@@ -110,7 +110,11 @@ fn was_interrupted(facts: &RunFacts<'_>, id: JobId) -> bool {
             Some(JobVerdict::Await { .. }) => true,
             Some(JobVerdict::Settle { evidence, .. }) => !evidence.is_empty(),
             Some(
-                JobVerdict::Ignore(_) | JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier,
+                JobVerdict::Ignore(_)
+                | JobVerdict::LookAgain { .. }
+                | JobVerdict::ReadEarlier
+                | JobVerdict::ReadFailure
+                | JobVerdict::Retry { .. },
             )
             | None => false,
         }

@@ -19,7 +19,8 @@ use super::ledger;
 ///
 /// A record that shows the interrupted execution is its own for certain. Where none does, its own
 /// is a new execution: the one at its place among equal names. A job whose place was never learned
-/// takes what no other one has.
+/// takes what no other one has, and one that is settled the last of it: it may never have been one of
+/// the run's.
 pub(super) fn of_known<'a>(
     entry: &RunEntry,
     run: &Run,
@@ -36,9 +37,10 @@ pub(super) fn of_known<'a>(
         let own = jobs.iter().find(|job| shows(job, tracked));
         found.extend(own.map(|job| (*id, job)));
     }
-    let (placed, unplaced): (Vec<_>, Vec<_>) = known()
+    let (placed, mut unplaced): (Vec<_>, Vec<_>) = known()
         .filter(|(id, _)| !found.contains_key(id))
         .partition(|(_, tracked)| has_place(tracked));
+    unplaced.sort_by_key(|(id, tracked)| (!ledger::is_open(tracked), **id));
     for (id, tracked) in placed {
         let own = Namesakes::of(entry, run, jobs, tracked).at_place();
         found.extend(own.map(|job| (*id, job)));

@@ -2,8 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{JobId, RunAttempt};
-use reprise_model::job::{Job, JobStatus, keys_of};
-use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, TrackedState};
+use reprise_model::job::{Conclusion, Job, JobStatus, keys_of};
+use reprise_model::ledger::{
+    Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, TrackedState, Why,
+};
 use reprise_model::notes::Happened;
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::{Run, RunStatus};
@@ -25,6 +27,9 @@ const BEGINS_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 /// What GitHub says of a run past that age.
 const TOO_OLD: &str = "Unable to retry this workflow run because it was created over a month ago";
 
+/// What is said of a job past that.
+const NOT_LISTED: &str = "the list of its run's jobs does not have it";
+
 /// The least pause between two looks at a job, whatever its verdict says.
 const LEAST_PAUSE: SignedDuration = SignedDuration::from_secs(1);
 
@@ -33,16 +38,20 @@ pub(super) fn next(
     entry: &mut RunEntry,
     facts: &RunFacts<'_>,
     now: Timestamp,
+    jitter: Jitter,
     rules: &Rules,
 ) -> RunStep {
-    if !ledger::has_open(entry) && facts.jobs.is_none() {
+    if ledger::is_new(entry) && facts.run.status != RunStatus::Completed {
+        return RunStep::Wait(WaitReason::RunActive);
+    }
+    if !ledger::has_open(entry) && facts.jobs.is_none() && !ledger::is_new(entry) {
         return RunStep::Done;
     }
     if !resolve_answer(entry, facts.run, now, rules) {
         return RunStep::Wait(WaitReason::AnswerUnclear);
     }
     if let Some(jobs) = facts.jobs {
-        adopt(entry, facts, jobs);
+        adopt(entry, facts, jobs, now);
         name_keys(entry, facts.run, jobs);
         chance::give(entry, facts, jobs, now);
     }
@@ -54,13 +63,19 @@ pub(super) fn next(
         ledger::settle_open(entry, &refusal, now);
     }
     if !ledger::has_open(entry) {
-        return RunStep::Done;
+        return match facts.jobs {
+            None if ledger::is_new(entry) => RunStep::ReadJobs,
+            Some(jobs) if ledger::is_new(entry) && is_looking(facts, jobs) => {
+                RunStep::Wait(WaitReason::JobLooking)
+            }
+            Some(_) | None => RunStep::Done,
+        };
     }
     if let Some(why) = unfinished(entry, facts.run) {
         return RunStep::Wait(why);
     }
     match facts.jobs {
-        Some(jobs) => judge_attempt(entry, facts, jobs, now, rules),
+        Some(jobs) => judge_attempt(entry, facts, jobs, (now, jitter), rules),
         None => RunStep::ReadJobs,
     }
 }
@@ -92,6 +107,7 @@ pub(super) fn schedule(
                     answer_clear_at(entry, rules).or(ledger::held_back_until(entry))
                 }
                 WaitReason::JobLooking => next_look(facts, now),
+                WaitReason::Delayed => ledger::delayed_until(entry),
                 WaitReason::RunActive | WaitReason::RerunActive => None,
             };
             match named.filter(|at| *at > now) {
@@ -129,21 +145,16 @@ fn answer_clear_at(entry: &RunEntry, rules: &Rules) -> Option<Timestamp> {
 }
 
 /// A job whose event was lost is tracked from the verdict on it.
-fn adopt(entry: &mut RunEntry, facts: &RunFacts<'_>, jobs: &[Job]) {
+fn adopt(entry: &mut RunEntry, facts: &RunFacts<'_>, jobs: &[Job], now: Timestamp) {
     for job in jobs {
-        match facts.verdicts.get(&job.id) {
-            Some(JobVerdict::Await {
-                instance, evidence, ..
-            }) => {
-                ledger::track(entry, job, instance.clone(), evidence.clone());
-            }
-            Some(
-                JobVerdict::Ignore(_)
-                | JobVerdict::Settle { .. }
-                | JobVerdict::LookAgain { .. }
-                | JobVerdict::ReadEarlier,
-            )
-            | None => {}
+        let Some(verdict) = facts.verdicts.get(&job.id) else {
+            continue;
+        };
+        if let Some(grounds) = verdict.grounds() {
+            ledger::track(entry, job, grounds);
+        }
+        if let Some((reason, grounds)) = verdict.given_up() {
+            ledger::bury(entry, job, (reason, grounds.clone()), now);
         }
     }
 }
@@ -196,7 +207,8 @@ fn follow_attempt(entry: &mut RunEntry, run: &Run, now: Timestamp) {
             });
             let seen_too_late = run
                 .run_started_at
-                .is_some_and(|started| job.evidence.iter().all(|one| one.first_seen_at > started));
+                .is_some_and(|started| job.evidence.iter().all(|one| one.first_seen_at > started))
+                && job.why == Why::Interrupted;
             let state = match ours {
                 Some(rerun) => TrackedState::Asked { rerun },
                 None if seen_too_late => settled(SettleReason::EvidenceTooLate, now),
@@ -231,24 +243,31 @@ fn judge_attempt(
     entry: &mut RunEntry,
     facts: &RunFacts<'_>,
     jobs: &[Job],
-    now: Timestamp,
+    (now, jitter): (Timestamp, Jitter),
     rules: &Rules,
 ) -> RunStep {
     if is_looking(facts, jobs) {
         return RunStep::Wait(WaitReason::JobLooking);
     }
-    let Some(siblings) = watch::siblings_left_behind(entry, facts.run, jobs) else {
+    let is_final = watch::is_final(facts.run, now);
+    let Some(siblings) = watch::siblings_left_behind(entry, facts.run, jobs, is_final) else {
         return RunStep::Wait(WaitReason::RerunActive);
     };
     for (rerun, record) in siblings {
         ledger::track_sibling(entry, rerun, record);
     }
+    name_keys(entry, facts.run, jobs);
+    if facts.run.conclusion != Some(Conclusion::Failure) {
+        ledger::settle_failures(entry, &SettleReason::RunNotFailed, now);
+    }
+    give_up_what_is_not_listed(entry, jobs, now);
     let awaiting: Vec<JobId> = ledger::awaiting(entry).map(|(id, _)| id).collect();
     let mut is_complete = awaiting.iter().all(|id| has_ended(jobs, *id));
     let mut left_behind: Vec<(JobId, JobId)> = Vec::new();
     for (id, sight) in watch::look(entry, facts.run, jobs) {
         match sight {
-            Sight::Missing => is_complete = false,
+            Sight::NotListed if is_final => ledger::settle(entry, &[id], &not_listed(), now),
+            Sight::NotListed | Sight::NotEnded => is_complete = false,
             Sight::End(reason) => ledger::settle(entry, &[id], &reason, now),
             Sight::LeftBehind(new_id) => left_behind.push((id, new_id)),
         }
@@ -262,7 +281,7 @@ fn judge_attempt(
         awaiting,
         left_behind,
     };
-    bring_back(entry, facts, jobs, &candidates, now, rules)
+    bring_back(entry, facts, jobs, &candidates, (now, jitter), rules)
 }
 
 fn bring_back(
@@ -270,7 +289,7 @@ fn bring_back(
     facts: &RunFacts<'_>,
     jobs: &[Job],
     candidates: &Candidates,
-    now: Timestamp,
+    (now, jitter): (Timestamp, Jitter),
     rules: &Rules,
 ) -> RunStep {
     let ids = candidates.ids();
@@ -279,6 +298,12 @@ fn bring_back(
     }
     if ledger::held_back_until(entry).is_some_and(|until| now < until) {
         return RunStep::Wait(WaitReason::AnswerUnclear);
+    }
+    if candidates.left_behind.is_empty() {
+        ledger::delay(entry, now, jitter);
+        if ledger::delayed_until(entry).is_some_and(|until| now < until) {
+            return RunStep::Wait(WaitReason::Delayed);
+        }
     }
     match permission(facts, jobs, candidates, rules) {
         Permission::Read(step) => step,
@@ -332,6 +357,23 @@ fn by_one_job(order: RerunOrder) -> RerunOrder {
     }
 }
 
+/// GitHub's lists lag, but not for long: a job that its run's list still lacks is none of that run.
+fn give_up_what_is_not_listed(entry: &mut RunEntry, jobs: &[Job], now: Timestamp) {
+    let is_listed = |id: JobId| jobs.iter().any(|job| job.id == id);
+    let never: Vec<JobId> = ledger::awaiting(entry)
+        .filter(|(id, job)| {
+            let ended_at = job.execution.completed_at;
+            !is_listed(*id) && ended_at.is_some_and(|ended| watch::is_past_listing(ended, now))
+        })
+        .map(|(id, _)| id)
+        .collect();
+    ledger::settle(entry, &never, &not_listed(), now);
+}
+
+fn not_listed() -> SettleReason {
+    refusal(RefusalKind::NotFound, NOT_LISTED)
+}
+
 fn has_ended(jobs: &[Job], id: JobId) -> bool {
     jobs.iter()
         .any(|job| job.id == id && job.status == JobStatus::Completed)
@@ -341,8 +383,13 @@ fn is_looking(facts: &RunFacts<'_>, jobs: &[Job]) -> bool {
     jobs.iter()
         .filter_map(|job| facts.verdicts.get(&job.id))
         .any(|verdict| match verdict {
-            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier => true,
-            JobVerdict::Ignore(_) | JobVerdict::Settle { .. } | JobVerdict::Await { .. } => false,
+            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier | JobVerdict::ReadFailure => {
+                true
+            }
+            JobVerdict::Ignore(_)
+            | JobVerdict::Settle { .. }
+            | JobVerdict::Await { .. }
+            | JobVerdict::Retry { .. } => false,
         })
 }
 
@@ -353,7 +400,9 @@ fn next_look(facts: &RunFacts<'_>, now: Timestamp) -> Option<Timestamp> {
         JobVerdict::Ignore(_)
         | JobVerdict::Settle { .. }
         | JobVerdict::ReadEarlier
-        | JobVerdict::Await { .. } => None,
+        | JobVerdict::ReadFailure
+        | JobVerdict::Await { .. }
+        | JobVerdict::Retry { .. } => None,
     });
     looks.min().map(|at| at.max(after(now, LEAST_PAUSE)))
 }

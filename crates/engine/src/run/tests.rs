@@ -4,14 +4,15 @@
 mod cancels;
 mod chances;
 mod equal_names;
+mod failures;
 mod invariants;
 mod reruns;
 mod siblings;
 
-use reprise_model::evidence::EvidenceSource;
+use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::RunAttempt;
 use reprise_model::job::{Conclusion, Execution, JobStatus};
-use reprise_model::ledger::{Rerun, RerunTarget, Sibling, TrackedState};
+use reprise_model::ledger::{Rerun, RerunTarget, Sibling, TrackedState, Why};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, RefusalKind};
 use reprise_model::run::RunStatus;
@@ -64,8 +65,9 @@ fn evidence_that_comes_late_brings_the_job_back_while_the_run_has_not_moved_on()
     let mut world = World::with(&[job(1, "a")]);
     world.now = at(2_000);
     let late = vec![evidence(EvidenceSource::StateReason, 1_990)];
+    let grounds = interrupted(late);
     let failed = job(1, "a");
-    world.entry = await_job(None, run_key(), &failed, instance(), late, world.now);
+    world.entry = await_job(None, run_key(), &failed, grounds, world.now);
     assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
 }
 
@@ -288,8 +290,7 @@ impl World {
                 Some(self.entry.clone()),
                 run_key(),
                 job,
-                instance(),
-                vec![tag()],
+                interrupted(vec![tag()]),
                 self.now,
             );
         }
@@ -334,6 +335,7 @@ impl World {
         }
         self.run.run_started_at = Some(self.now);
         self.now += secs(600);
+        self.run.updated_at = Some(self.now);
         self.causes = jobs
             .iter()
             .map(|job| (job.id, CancelCause::Unreadable))
@@ -391,7 +393,14 @@ fn awaits() -> JobVerdict {
     JobVerdict::Await {
         instance: instance(),
         evidence: vec![tag()],
-        policy: RetryPolicy::WhenInterrupted,
+        policy: RetryPolicy::USUAL,
+    }
+}
+
+fn interrupted(evidence: Vec<Evidence>) -> Grounds {
+    Grounds {
+        evidence,
+        ..awaits().grounds().expect("it is to come back")
     }
 }
 
@@ -460,8 +469,9 @@ fn all_of_wait_reason_are_in_all() {
             WaitReason::JobLooking => 1,
             WaitReason::RerunActive => 2,
             WaitReason::AnswerUnclear => 3,
+            WaitReason::Delayed => 4,
         }
     };
     let places: Vec<usize> = WaitReason::ALL.iter().map(place).collect();
-    assert_eq!(places, (0..4).collect::<Vec<_>>());
+    assert_eq!(places, (0..5).collect::<Vec<_>>());
 }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{JobId, RunAttempt};
 use reprise_model::job::{Conclusion, Job, JobStatus};
 use reprise_model::ledger::{RerunAnswer, RunEntry, Sibling, TrackedJob};
@@ -12,16 +13,23 @@ use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::Run;
 
 use super::{ledger, records};
+use crate::backoff::after;
 use crate::job::passed;
 
 /// How often a job is asked for: once, and once more by its new id when it did not come along.
 const MOST_ASKS: usize = 2;
 
+/// How long after its end a job may be missing in the list of its run's jobs: it is there within
+/// seconds.
+const LISTED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
+
 /// What the newest attempt shows of a job that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Sight {
-    /// The attempt's list is incomplete; GitHub fills it over some seconds.
-    Missing,
+    /// The attempt's list lacks it; GitHub fills it over some seconds.
+    NotListed,
+    /// It is listed as not ended, and the attempt is over: GitHub's reads lag.
+    NotEnded,
     /// There is nothing more to be done.
     End(SettleReason),
     /// It did not execute: its record, under this id, is the old one.
@@ -34,7 +42,7 @@ pub(super) fn look(entry: &RunEntry, run: &Run, jobs: &[Job]) -> BTreeMap<JobId,
     ledger::asked(entry)
         .map(|(id, tracked, _)| {
             let sight = match records.get(&id) {
-                None => Sight::Missing,
+                None => Sight::NotListed,
                 Some(job) => sight(entry, id, tracked, job, run.run_attempt),
             };
             (id, sight)
@@ -42,12 +50,25 @@ pub(super) fn look(entry: &RunEntry, run: &Run, jobs: &[Job]) -> BTreeMap<JobId,
         .collect()
 }
 
+/// Whether a job that ended then is in its run's list, if it ever will be.
+pub(super) fn is_past_listing(ended: Timestamp, now: Timestamp) -> bool {
+    now > after(ended, LISTED_WITHIN)
+}
+
+/// Whether the list of a completed attempt's jobs is all that there will ever be. It may lack one of
+/// an earlier attempt: a matrix can be made anew from what another job put out.
+pub(super) fn is_final(run: &Run, now: Timestamp) -> bool {
+    run.updated_at
+        .is_some_and(|ended| is_past_listing(ended, now))
+}
+
 /// The siblings that a re-run was to bring back and left behind: the re-run, and each one's record
-/// in the newest attempt. `None` while the attempt's list lacks one of them.
+/// in the newest attempt. `None` while the attempt's list lacks one of them and may still be filled.
 pub(super) fn siblings_left_behind<'a>(
     entry: &RunEntry,
     run: &Run,
     jobs: &'a [Job],
+    is_final: bool,
 ) -> Option<Vec<(usize, &'a Job)>> {
     let accepted = entry.reruns.iter().enumerate().filter(|(_, rerun)| {
         rerun.answer == RerunAnswer::Accepted && rerun.order.from < run.run_attempt
@@ -59,7 +80,9 @@ pub(super) fn siblings_left_behind<'a>(
                 .iter()
                 .filter(|job| job.name == sibling.name)
                 .peekable();
-            records.peek()?;
+            if records.peek().is_none() && !is_final {
+                return None;
+            }
             let behind = records.find(|job| job.execution() == sibling.execution);
             left_behind.extend(behind.map(|job| (index, job)));
         }
@@ -84,7 +107,7 @@ fn sight(
     attempt: RunAttempt,
 ) -> Sight {
     if job.status != JobStatus::Completed {
-        Sight::Missing
+        Sight::NotEnded
     } else if job.execution() != tracked.execution {
         Sight::End(outcome(job))
     } else if asks_for(entry, id, tracked) < MOST_ASKS {

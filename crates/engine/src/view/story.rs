@@ -6,7 +6,7 @@ use reprise_model::ids::{JobId, Repository, RunId};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{
     ClaimState, InstanceEntry, LaunchClaim, Rerun, RerunAnswer, RerunOrder, RerunTarget, RunEntry,
-    TrackedJob, TrackedState,
+    TrackedJob, TrackedState, Why,
 };
 use reprise_model::notes::{Happened, Happening};
 use reprise_model::view::{Explanation, Line, LineKind, RetryState, RetryView};
@@ -190,21 +190,35 @@ impl Story {
 
     /// A job's execution, what shows that it was interrupted, and that it was to come back.
     fn interruption(&mut self, id: JobId, job: &TrackedJob) {
-        for evidence in &job.evidence {
-            self.evidence(Some(id), &job.instance, evidence);
+        if let Some(instance) = &job.instance {
+            for evidence in &job.evidence {
+                self.evidence(Some(id), instance, evidence);
+            }
         }
-        self.execution(id, job, Some(&job.instance));
+        self.execution(id, job, job.instance.as_ref());
         let seen = job.evidence.iter().map(|one| one.first_seen_at).min();
         let told = Told {
             at: seen.max(job.execution.completed_at),
             kind: LineKind::Verdict,
             job: Some(id),
             source: "ledger",
-            rule: Some("interrupted"),
+            rule: Some(job.why.as_str()),
         };
         let name = &job.key.name;
-        let text =
-            format!("{name} was interrupted, and is to come back once its run has completed");
+        let text = match (job.why, &job.state) {
+            (Why::Interrupted, _) => {
+                format!("{name} was interrupted, and is to come back once its run has completed")
+            }
+            (Why::Failed | Why::Transient, TrackedState::Settled { .. }) => {
+                format!("{name} failed{}", judged_by(job))
+            }
+            (Why::Failed | Why::Transient, TrackedState::Awaiting | TrackedState::Asked { .. }) => {
+                format!(
+                    "{name} failed{}, and is to come back once its run has completed",
+                    judged_by(job)
+                )
+            }
+        };
         self.tell(told, text);
     }
 
@@ -248,7 +262,9 @@ impl Story {
     fn instance(&mut self, instance: &InstanceEntry, run: Option<&RunEntry>) {
         let is_told = |evidence: &Evidence| {
             let mut jobs = run.iter().flat_map(|run| run.jobs.values());
-            jobs.any(|job| job.instance == instance.instance && job.evidence.contains(evidence))
+            jobs.any(|job| {
+                job.instance.as_ref() == Some(&instance.instance) && job.evidence.contains(evidence)
+            })
         };
         for evidence in instance.evidence.iter().filter(|one| !is_told(one)) {
             self.evidence(None, &instance.instance, evidence);
@@ -415,4 +431,10 @@ fn denial(why: &str) -> &str {
         "not-listed" => "the newest attempt does not show it; ask again",
         other => other,
     }
+}
+
+/// The rule by which its failure was judged, and the line that it found.
+fn judged_by(job: &TrackedJob) -> String {
+    let told = job.told.as_ref();
+    told.map_or_else(String::new, |told| format!(" ({told})"))
 }

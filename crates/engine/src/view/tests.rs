@@ -15,7 +15,7 @@ use crate::rules::Rules;
 use crate::run::{
     Newer, RunFacts, RunStep, answered, await_job, decide, dismissed, noted, requeued,
 };
-use crate::samples::{at, claim, evidence, instance, job, run, run_key};
+use crate::samples::{at, claim, evidence, instance, interrupted_by, job, run, run_key};
 
 const MIDDLE: Jitter = Jitter(0.5);
 
@@ -29,8 +29,7 @@ fn awaiting() -> RunEntry {
         None,
         run_key(),
         &job(1, "build"),
-        instance(),
-        evidence,
+        interrupted_by(evidence),
         at(215),
     )
 }
@@ -325,8 +324,7 @@ fn one_jobs_story_leaves_other_jobs_out() {
         Some(asked()),
         run_key(),
         &job(2, "test"),
-        instance(),
-        vec![evidence(EvidenceSource::Tag, 190)],
+        interrupted_by(vec![evidence(EvidenceSource::Tag, 190)]),
         at(310),
     );
     let known = Known {

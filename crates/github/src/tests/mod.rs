@@ -4,6 +4,7 @@ mod active;
 mod auth;
 mod checks;
 mod deliveries;
+mod failures;
 mod newer;
 mod reads;
 mod reruns;

@@ -154,7 +154,7 @@ fn a_bare_key_means_true() {
     ]);
     assert_eq!(labels.machine.spot, on);
     assert_eq!(labels.machine.private, Some(true));
-    assert_eq!(labels.retry, Some(RetryPolicy::WhenInterrupted));
+    assert_eq!(labels.retry, Some(RetryPolicy::USUAL));
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn every_mistake_is_told_with_its_place_and_what_would_be_right() {
         errors(&[
             "runs-on=42/familly=c7a/cpu=four/spot=flase",
             "ram=16gb",
-            "größe=3/retry=3/image=",
+            "größe=3/retry=9/image=",
             "image=ami-123/ami=x y/runner=a:b/env=/region=ireland/privat/private=yes/tag=a;b+c:1+:x",
         ])
         .join(
@@ -344,15 +344,12 @@ fn what_labels_say_of_re_runs_is_read_whatever_else_is_wrong_with_them() {
         (&["runs-on=1/nested-virt/retry=0"], Some(RetryPolicy::Never)),
         (
             &["runs-on=1/volume=80", "retry=when-interrupted"],
-            Some(RetryPolicy::WhenInterrupted),
+            Some(RetryPolicy::USUAL),
         ),
-        (
-            &["runs-on=1,ami=x,RETRY"],
-            Some(RetryPolicy::WhenInterrupted),
-        ),
+        (&["runs-on=1,ami=x,RETRY"], Some(RetryPolicy::USUAL)),
         (
             &["runs-on=1/retry=false/retry=true"],
-            Some(RetryPolicy::WhenInterrupted),
+            Some(RetryPolicy::USUAL),
         ),
         (&["runs-on=1/runner=x"], None),
         (&["self-hosted", "retry=false"], None),
@@ -367,7 +364,8 @@ fn a_word_about_re_runs_that_cannot_be_understood_never_re_runs_more() {
     for label in [
         "runs-on=1/retry=sometimes",
         "runs-on=1/retry=",
-        "runs-on=1/retry=true/retry=2",
+        "runs-on=1/retry=true/retry=6",
+        "runs-on=1/retry=when-interrupted:0",
     ] {
         assert_eq!(retry(&[label]), Some(RetryPolicy::Never), "{label}");
     }

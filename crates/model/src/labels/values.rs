@@ -7,7 +7,7 @@ use super::word::{Setting, Word};
 use super::{FamilyPattern, ImageChoice, InvalidFamily, LabelError, Name, Range, SpotChoice};
 use crate::ids::{ImageId, Region};
 use crate::launch::SpotStrategy;
-use crate::policy::RetryPolicy;
+use crate::policy::{NoRetryPolicy, RetryPolicy};
 
 /// Every `spot=` value.
 const SPOT: [(&str, SpotChoice); 11] = [
@@ -34,14 +34,6 @@ const SPOT: [(&str, SpotChoice); 11] = [
         "capacity-optimized-prioritized",
         SpotChoice::On(SpotStrategy::CapacityOptimizedPrioritized),
     ),
-];
-
-/// Every `retry=` value; `true` is what the bare key means.
-const RETRY: [(&str, RetryPolicy); 4] = [
-    ("when-interrupted", RetryPolicy::WhenInterrupted),
-    ("true", RetryPolicy::WhenInterrupted),
-    ("false", RetryPolicy::Never),
-    ("0", RetryPolicy::Never),
 ];
 
 /// Yes and no.
@@ -114,9 +106,24 @@ pub(super) fn spot(setting: Setting<'_>) -> Result<SpotChoice, LabelError> {
     choice(setting, &SPOT, hint).map(Option::unwrap_or_default)
 }
 
+/// The bare key means what holds where nothing is said.
 pub(super) fn retry(setting: Setting<'_>) -> Result<RetryPolicy, LabelError> {
-    let hint = "write retry=when-interrupted or retry=false";
-    choice(setting, &RETRY, hint).map(|found| found.unwrap_or(RetryPolicy::WhenInterrupted))
+    let hint = "write retry=when-interrupted, retry=N for at most N re-runs (up to 5), \
+                retry=when-failed, retry=when-transient, or retry=false";
+    if setting.value.is_none() {
+        return Ok(RetryPolicy::USUAL);
+    }
+    let value = given(setting, hint)?;
+    value.text.parse().map_err(|error| {
+        let (problem, near) = match &error {
+            NoRetryPolicy::Unknown(text) => (
+                format!("{text:?} is no value of {}", setting.key.text),
+                nearest(text, RetryPolicy::WORDS.into_iter()),
+            ),
+            NoRetryPolicy::Number { .. } => (error.to_string(), None),
+        };
+        mistake(value, problem, did_you_mean(near, hint))
+    })
 }
 
 pub(super) fn family(setting: Setting<'_>) -> Result<Vec<FamilyPattern>, Vec<LabelError>> {

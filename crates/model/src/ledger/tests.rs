@@ -74,8 +74,13 @@ fn tracked(state: TrackedState) -> TrackedJob {
         },
         attempt: RunAttempt::FIRST,
         execution: job().execution(),
-        instance: instance(),
+        why: Why::Interrupted,
+        policy: None,
+        instance: Some(instance()),
         evidence: vec![evidence()],
+        told: None,
+        pause: SignedDuration::ZERO,
+        not_before: None,
         state,
     }
 }

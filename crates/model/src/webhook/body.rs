@@ -96,7 +96,7 @@ pub fn run_object(run: &Run) -> Value {
         "head_sha": run.head_sha,
         "head_branch": run.head_branch,
         "created_at": run.created_at,
-        "updated_at": run.run_started_at.unwrap_or(run.created_at),
+        "updated_at": run.updated_at.or(run.run_started_at).unwrap_or(run.created_at),
         "run_started_at": run.run_started_at,
         "pull_requests": [],
         "jobs_url": format!("{url}/jobs"),

@@ -94,6 +94,8 @@ pub struct WireRun {
     created_at: Timestamp,
     #[serde(default)]
     run_started_at: Option<Timestamp>,
+    #[serde(default)]
+    updated_at: Option<Timestamp>,
 }
 
 impl WireRun {
@@ -117,6 +119,7 @@ impl WireRun {
             head_branch: self.head_branch,
             created_at: self.created_at,
             run_started_at: self.run_started_at,
+            updated_at: self.updated_at,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::fates::Mix;
 use super::happenings::Stage;
 use super::kind::Kind;
 use super::swarm::Swarm;
-use super::{Action, Dice, FleetPlan, Plan, Push, Step, WorldPlan, workload};
+use super::{Action, Dice, FleetPlan, Plan, Push, Step, WorldPlan, policies, workload};
 
 /// When every world begins.
 const START: Timestamp = Timestamp::constant(1_772_359_200, 0);
@@ -26,6 +26,9 @@ const CANCEL_DICE: u64 = 0x63_61_6e_63_65_6c;
 /// And those of whether merge queues wait for us.
 const GATE_DICE: u64 = 0x67_61_74_65_73;
 
+/// And those of what labels say of re-runs.
+const POLICY_DICE: u64 = 0x70_6f_6c_69_63_79;
+
 /// Tells the dice of what holds launches back from those of all else.
 const FLEET_DICE: u64 = 0x66_6c_65_65_74;
 
@@ -38,10 +41,13 @@ pub(super) fn plan(seed: u64) -> Plan {
     // By dice of their own, as below.
     kind.mandate.cancels_exhausted = Dice::new(seed ^ CANCEL_DICE).chance(850);
     kind.mandate.gates = Dice::new(seed ^ GATE_DICE).chance(600);
+    let mut policy_dice = Dice::new(seed ^ POLICY_DICE);
+    kind.mandate = policies::mandate(&mut policy_dice, kind.mandate);
     let swarm = Swarm::draw(&mut dice);
     let mix = Mix::draw(&mut dice, &swarm, &kind);
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);
     let mut steps = workload::pushes(&mut dice, &kind, &mix);
+    policies::sprinkle(&mut policy_dice, &mut steps);
     let stage = stage(&steps, replicas, &kind);
     let mut happenings = stage.happenings(&mut dice, &swarm, &kind);
     // By dice of its own: what else a seed draws stays as it was.

@@ -88,6 +88,7 @@ fn mandate(dice: &mut Dice) -> Mandate {
         (110, retries_only),
         (60, with(OnDemandRetries::UnlessOptedOut)),
         (80, with(OnDemandRetries::AutomaticOnly)),
+        (60, with(OnDemandRetries::SameJob)),
     ];
     dice.one_of(usual, &others)
 }

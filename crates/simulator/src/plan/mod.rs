@@ -10,6 +10,7 @@ mod fates;
 mod happenings;
 mod kind;
 pub mod others;
+mod policies;
 mod rates;
 pub mod reached;
 mod strangers;

@@ -440,5 +440,9 @@ fn of_world(world: &WorldPlan) -> Vec<(&'static str, bool)> {
             "controllers: only their own retries are on-demand",
             keeps_off_spot(OnDemandRetries::AutomaticOnly),
         ),
+        (
+            "controllers: only retries of the same job are on-demand",
+            keeps_off_spot(OnDemandRetries::SameJob),
+        ),
     ]
 }

@@ -10,6 +10,7 @@ use reprise_controller::ports::{
 use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
 use reprise_model::ending::ChangeAnswer;
+use reprise_model::failure::FailureFacts;
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, Sha,
 };
@@ -222,6 +223,18 @@ impl GitHub for SimGitHub {
         self.read("read why a job was cancelled", |world, now| {
             let github = world.github_mut(now);
             github.read_cancel_cause(now, repository, check_run)
+        })
+        .await
+    }
+
+    async fn failure_facts(
+        &self,
+        repository: &Repository,
+        job: &Job,
+    ) -> Result<FailureFacts, PortError> {
+        self.read("read why a job failed", |world, now| {
+            let github = world.github_mut(now);
+            github.read_failure_facts(now, repository, job.id)
         })
         .await
     }

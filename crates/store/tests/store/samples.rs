@@ -15,7 +15,7 @@ use reprise_model::launch::{Asked, Share, SpotStrategy};
 use reprise_model::ledger::{
     CapacityReason, ClaimKey, ClaimState, Due, HandedOver, InstanceEntry, LaunchClaim, LaunchSpec,
     Rerun, RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, Sibling, TrackedJob,
-    TrackedState, UnexplainedJob,
+    TrackedState, UnexplainedJob, Why,
 };
 use reprise_model::machine::{RootVolume, Volume, VolumeKind};
 use reprise_model::notes::{Happened, Notes};
@@ -218,6 +218,10 @@ fn runs() -> Vec<(&'static str, Sample)> {
                 vec![rerun(RerunTarget::FailedJobs, RerunAnswer::NotNow)],
                 due(653, 5),
             ),
+        ),
+        (
+            "run-failed",
+            run_entry(204, [failed(204)], Vec::new(), due(654, 0)),
         ),
         (
             "run-refused",
@@ -424,6 +428,19 @@ fn run_entry(
     }
 }
 
+/// A job that failed on somebody else's machine, and whose policy re-runs that.
+fn failed(run_id: u64) -> TrackedJob {
+    TrackedJob {
+        why: Why::Failed,
+        policy: Some("when-failed:4".parse().expect("a policy")),
+        instance: None,
+        evidence: Vec::new(),
+        pause: SignedDuration::from_secs(30),
+        not_before: Some(at(670)),
+        ..tracked(run_id, 1, TrackedState::Awaiting)
+    }
+}
+
 fn tracked(run_id: u64, attempt: u32, state: TrackedState) -> TrackedJob {
     TrackedJob {
         key: JobKey {
@@ -439,11 +456,16 @@ fn tracked(run_id: u64, attempt: u32, state: TrackedState) -> TrackedJob {
             started_at: Some(at(30)),
             completed_at: Some(at(640)),
         },
-        instance: instance(1),
+        why: Why::Interrupted,
+        policy: None,
+        instance: Some(instance(1)),
         evidence: vec![
             evidence(EvidenceSource::Tag, 600),
             evidence(EvidenceSource::InterruptionWarning, 601),
         ],
+        told: None,
+        pause: SignedDuration::ZERO,
+        not_before: None,
         state,
     }
 }

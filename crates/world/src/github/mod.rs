@@ -10,7 +10,7 @@
 //! Any runner with matching labels may take a job, one that was registered by a just-in-time
 //! configuration as much as one that a machine brings along.
 //!
-//! It does not run steps, keep logs, or parse workflow files.
+//! It does not run steps or parse workflow files; a log is written from what became of the job's steps.
 
 mod audit;
 mod cancel;
@@ -21,6 +21,7 @@ mod index;
 mod json;
 mod keys;
 mod lifecycle;
+mod logs;
 mod registrations;
 mod repository_json;
 mod rerun;
@@ -53,7 +54,7 @@ pub use rerun::{Refusal, Rerun};
 pub use rest::{ChangePosted, RerunPosted, RunnerOrdered, RunnerRemoved};
 pub use runners::JobError;
 pub use settings::{Faults, Settings, SettingsError};
-pub use spec::{Concurrency, Condition, JobSpec, Matrix, RunSpec};
+pub use spec::{Concurrency, Condition, FailedStep, JobSpec, Matrix, RunSpec};
 pub use state::{Annotation, Attempt, Cancel, Job, Run, Runner, Step};
 pub use webhooks::Delivery;
 

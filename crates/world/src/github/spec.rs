@@ -76,6 +76,20 @@ pub struct JobSpec {
     pub matrix: Option<Matrix>,
     /// Its `if:`.
     pub condition: Condition,
+    /// What shows when an execution of it fails, where that is not as usual.
+    pub fails: Option<FailedStep>,
+}
+
+/// The step that fails a job, and what it prints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FailedStep {
+    /// Its name.
+    pub name: String,
+    /// The lines of the log in which it ends. Without a line of `##[error]` at their end the usual one
+    /// follows.
+    pub prints: String,
+    /// Whether that tells of its surroundings alone: the same may pass when it is run again.
+    pub is_transient: bool,
 }
 
 impl JobSpec {
@@ -90,6 +104,7 @@ impl JobSpec {
             needs: Vec::new(),
             matrix: None,
             condition: Condition::Success,
+            fails: None,
         }
     }
 
@@ -115,6 +130,27 @@ impl JobSpec {
     pub fn always(mut self) -> Self {
         self.condition = Condition::Always;
         self
+    }
+
+    /// The same job, in which this step prints this whenever an execution of it fails.
+    #[must_use]
+    pub fn fails_with(mut self, step: impl Into<String>, prints: impl Into<String>) -> Self {
+        self.fails = Some(FailedStep {
+            name: step.into(),
+            prints: prints.into(),
+            is_transient: false,
+        });
+        self
+    }
+
+    /// As [`JobSpec::fails_with`], where what is printed tells of its surroundings alone.
+    #[must_use]
+    pub fn fails_in_passing(self, step: impl Into<String>, prints: impl Into<String>) -> Self {
+        let mut job = self.fails_with(step, prints);
+        if let Some(fails) = &mut job.fails {
+            fails.is_transient = true;
+        }
+        job
     }
 
     fn is_called(&self, need: &str) -> bool {

@@ -1,8 +1,8 @@
 //! What the programs under test are told to do, as far as the invariants depend on it.
 
+use reprise_model::labels;
 use reprise_model::policy::{OnDemandRetries, RetryPolicy};
 
-use super::reruns;
 use crate::github::{Attempt, Job};
 use crate::world::World;
 
@@ -17,18 +17,43 @@ pub struct Mandate {
     pub cancels_exhausted: bool,
     /// Runs of merge queues have gates.
     pub gates: bool,
+    /// Labels may ask for the re-run of failures.
+    pub labels_may_name_failures: bool,
+    /// The policy of the jobs of the workflow with this name, where their labels say nothing.
+    pub policy_of_workflow: Option<(&'static str, RetryPolicy)>,
 }
 
 impl Mandate {
+    /// What holds for a job.
+    pub(super) fn policy(self, world: &World, job: &Job) -> RetryPolicy {
+        let may_be_said =
+            |policy: &RetryPolicy| self.labels_may_name_failures || policy.failure().is_none();
+        let labels = labels::parse(&job.labels).ok().flatten();
+        let said = labels.and_then(|labels| labels.retry).filter(may_be_said);
+        let run = world.github().job(job.id).map(|(run, _, _)| run);
+        let of_workflow = self
+            .policy_of_workflow
+            .filter(|(name, _)| run.is_some_and(|run| run.spec.workflow_name == *name));
+        said.or(of_workflow.map(|(_, policy)| policy))
+            .unwrap_or(RetryPolicy::USUAL)
+    }
+
     /// Whether a job of this attempt must be kept off spot.
     pub(super) fn keeps_off_spot(self, world: &World, attempt: &Attempt, job: &Job) -> bool {
         let is_later = !attempt.number.is_first();
         is_later
             && match self.on_demand_retries {
                 OnDemandRetries::Always => true,
-                OnDemandRetries::UnlessOptedOut => reruns::policy(job) != Some(RetryPolicy::Never),
+                OnDemandRetries::UnlessOptedOut => self.policy(world, job) != RetryPolicy::Never,
                 OnDemandRetries::AutomaticOnly => {
                     attempt.triggering_actor == world.github().settings().bot()
+                }
+                OnDemandRetries::SameJob => {
+                    let run = world.github().job(job.id).map(|(run, _, _)| run);
+                    run.is_some_and(|run| {
+                        run.executions_at(job.place())
+                            .any(|earlier| earlier.id < job.id)
+                    })
                 }
             }
     }

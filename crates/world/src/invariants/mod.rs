@@ -23,6 +23,8 @@ mod watch;
 
 use std::fmt;
 
+use reprise_model::policy::OnDemandRetries;
+
 use crate::scenario::Scenario;
 use crate::world::World;
 
@@ -50,13 +52,23 @@ impl fmt::Display for Broken {
     }
 }
 
+/// What the programs are told to do where a scenario is played.
+const MANDATE: Mandate = Mandate {
+    retries_only: false,
+    on_demand_retries: OnDemandRetries::Always,
+    cancels_exhausted: false,
+    gates: true,
+    labels_may_name_failures: true,
+    policy_of_workflow: None,
+};
+
 /// Everything that is wrong with the final state of a world that played a scenario (and nothing
 /// else).
 pub fn check(world: &World, scenario: &Scenario) -> Vec<Broken> {
     let invariants = [
-        (1, reruns::never_past_the_limit(world, 0)),
-        (2, reruns::only_of_what_was_interrupted(world, 0)),
-        (2, ends::cancelled_unasked(world, Mandate::default(), 0)),
+        (1, reruns::never_past_the_limit(world, MANDATE, 0)),
+        (2, reruns::only_as_policies_say(world, MANDATE, 0)),
+        (2, ends::cancelled_unasked(world, MANDATE, 0)),
         (3, fleet::later_attempts_are_on_demand(world)),
         (4, outcome::runs_end_as_expected(world, scenario)),
         (5, reruns::never_without_reading_in_between(world)),

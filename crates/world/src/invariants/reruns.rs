@@ -9,11 +9,11 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::RunId;
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
-use reprise_model::labels;
-use reprise_model::policy::RetryPolicy;
+use reprise_model::policy::{FailurePolicy, RetryPolicy};
 use reprise_model::run::CancelCause;
 
-use crate::github::{Attempt, Cancel, GitHub, Job, Mutation, MutationKind, Run};
+use super::Mandate;
+use crate::github::{Attempt, Cancel, GitHub, Job, Mutation, MutationKind, Run, Step};
 use crate::world::World;
 
 /// How long before a re-run a newer run must have been there for the re-run to be wrong: the look
@@ -23,20 +23,21 @@ const NEWER_RUN_MUST_BE_SEEN_AFTER: SignedDuration = SignedDuration::from_secs(1
 /// 1: no automatic re-run past the policy's limit, among the mutations from the `from`-th on. That
 /// an execution is not re-run twice needs no look: whatever GitHub re-runs executes anew, so the
 /// second re-run is one of another execution.
-pub(super) fn never_past_the_limit(world: &World, from: usize) -> Vec<String> {
+pub(super) fn never_past_the_limit(world: &World, mandate: Mandate, from: usize) -> Vec<String> {
     let github = world.github();
     let mut broken = Vec::new();
-    for rerun in accepted(github, from) {
+    for rerun in accepted(github, mandate, from) {
         if rerun.may_take_others_along(world) {
             continue;
         }
         for job in rerun.meant(world) {
-            let limit = limit(policy(job));
-            let number = number_of(rerun.run, job);
-            if number > limit {
+            if !rerun.is_within_its_limit(world, job) {
+                let policy = mandate.policy(world, job);
                 broken.push(format!(
-                    "{} was re-run after execution {number}, and {limit} is the last that may be",
-                    rerun.named(job)
+                    "{} was re-run after execution {} in attempt {}, and its policy is {policy}",
+                    rerun.named(job),
+                    number_of(rerun.run, job),
+                    rerun.from.number,
                 ));
             }
         }
@@ -46,8 +47,8 @@ pub(super) fn never_past_the_limit(world: &World, from: usize) -> Vec<String> {
 
 /// 2: no automatic re-run without what the policy demands, none of a success, and none against the
 /// word of a person or beside a newer run.
-pub(super) fn only_of_what_was_interrupted(world: &World, from: usize) -> Vec<String> {
-    accepted(world.github(), from)
+pub(super) fn only_as_policies_say(world: &World, mandate: Mandate, from: usize) -> Vec<String> {
+    accepted(world.github(), mandate, from)
         .flat_map(|rerun| {
             let mut broken = rerun.unwanted(world);
             broken.extend(rerun.against_somebody(world));
@@ -111,24 +112,36 @@ pub(super) struct Accepted<'a> {
     pub(super) from: &'a Attempt,
     /// The attempt that it made.
     to: &'a Attempt,
+    mandate: Mandate,
 }
 
-pub(super) fn accepted(github: &GitHub, from: usize) -> impl Iterator<Item = Accepted<'_>> {
-    github.mutations().iter().skip(from).filter_map(|mutation| {
-        let is_rerun = match mutation.what {
-            MutationKind::RerunJob | MutationKind::RerunFailedJobs | MutationKind::RerunRun => true,
-            MutationKind::CancelRun => false,
-        };
-        let run = github.run(mutation.run?)?;
-        let from = mutation.attempt?;
-        (is_rerun && mutation.acted).then_some(())?;
-        Some(Accepted {
-            mutation,
-            run,
-            from: run.attempt(from)?,
-            to: run.attempt(from.next())?,
+pub(super) fn accepted(
+    github: &GitHub,
+    mandate: Mandate,
+    from: usize,
+) -> impl Iterator<Item = Accepted<'_>> {
+    github
+        .mutations()
+        .iter()
+        .skip(from)
+        .filter_map(move |mutation| {
+            let is_rerun = match mutation.what {
+                MutationKind::RerunJob | MutationKind::RerunFailedJobs | MutationKind::RerunRun => {
+                    true
+                }
+                MutationKind::CancelRun => false,
+            };
+            let run = github.run(mutation.run?)?;
+            let from = mutation.attempt?;
+            (is_rerun && mutation.acted).then_some(())?;
+            Some(Accepted {
+                mutation,
+                run,
+                from: run.attempt(from)?,
+                to: run.attempt(from.next())?,
+                mandate,
+            })
         })
-    })
 }
 
 impl<'a> Accepted<'a> {
@@ -183,18 +196,16 @@ impl<'a> Accepted<'a> {
             .collect()
     }
 
-    /// Whether an automatic re-run of the job is what its policy asks for: it failed, on a spot
-    /// instance (the table's row `NotSpot`), with evidence that was there by then. The tag alone is
-    /// enough (`evidence = "claim"`), also one that the job forged.
     fn is_wanted(&self, world: &World, job: &Job) -> bool {
-        is_wanted(world, job, self.mutation.at)
+        is_wanted(world, self.mandate, job, self.mutation.at)
     }
 
     /// A fail-fast sibling of an interrupted job must come back with it. Where re-running the failed
     /// jobs left it behind, it is asked for by the id of the record that was carried over.
     fn was_left_behind(&self, world: &World, job: &Job) -> bool {
         let origin = origin(world.github(), job);
-        job.is_carried_over() && may_be_sibling_of_wanted(world, origin, self.mutation.at)
+        job.is_carried_over()
+            && may_be_sibling_of_wanted(world, self.mandate, origin, self.mutation.at)
     }
 
     /// GitHub re-runs one job or all failed ones. Where several are wanted, or a sibling that was
@@ -207,13 +218,21 @@ impl<'a> Accepted<'a> {
         let failed: Vec<&Job> = self.from.jobs.values().filter(|job| failed(job)).collect();
         let (wanted, others): (Vec<&Job>, Vec<&Job>) = failed
             .iter()
-            .partition(|job| self.is_wanted(world, job) && self.is_within_its_limit(job));
+            .partition(|job| self.is_wanted(world, job) && self.is_within_its_limit(world, job));
         let cancelled = |job: &&Job| job.conclusion == Some(Conclusion::Cancelled);
         wanted.len() > 1 || (wanted.len() == 1 && others.iter().any(cancelled))
     }
 
-    fn is_within_its_limit(&self, job: &Job) -> bool {
-        number_of(self.run, job) <= limit(policy(job))
+    /// An interruption is counted by the executions of the job, a failure by the attempts of the run.
+    fn is_within_its_limit(&self, world: &World, job: &Job) -> bool {
+        let policy = self.mandate.policy(world, job);
+        let is_failure = is_failure_to_re_run(world, self.mandate, job)
+            && !was_interrupted(world, job, self.mutation.at);
+        if is_failure {
+            attempt_of(world, job) <= Some(policy.last_retried_execution())
+        } else {
+            number_of(self.run, job) <= limit(policy)
+        }
     }
 
     /// A person's cancel is never answered by a re-run, nor is one by the concurrency group; and
@@ -245,9 +264,61 @@ impl<'a> Accepted<'a> {
     }
 }
 
-/// Whether an automatic re-run of the job is what its policy asks for, with what there was by then.
-pub(super) fn is_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
-    policy(job) != Some(RetryPolicy::Never) && was_interrupted(world, job, known)
+/// Whether an automatic re-run of the job is what its policy asks for, with what there was by then:
+/// it was interrupted, or its policy re-runs failures and it is one. The tag alone is enough for an
+/// interruption (`evidence = "claim"`), also one that the job forged.
+pub(super) fn is_wanted(world: &World, mandate: Mandate, job: &Job, known: Timestamp) -> bool {
+    let may_be = mandate.policy(world, job) != RetryPolicy::Never;
+    (may_be && was_interrupted(world, job, known)) || is_failure_to_re_run(world, mandate, job)
+}
+
+/// Whether a job failed, wherever it ran, in an attempt that ended as failed, and its policy re-runs
+/// that, or may.
+pub(super) fn is_failure_to_re_run(world: &World, mandate: Mandate, job: &Job) -> bool {
+    let origin = origin(world.github(), job);
+    let ended = world
+        .github()
+        .job(origin.id)
+        .map(|(_, attempt, _)| &attempt.conclusion);
+    let may_be_meant = match mandate.policy(world, job).failure() {
+        Some(FailurePolicy::WhenFailed) => true,
+        Some(FailurePolicy::WhenTransient) => is_transient(world.github(), job) != Some(false),
+        None => false,
+    };
+    may_be_meant
+        && origin.runner.is_some()
+        && [Some(Conclusion::Failure), Some(Conclusion::TimedOut)].contains(&origin.conclusion)
+        && ended == Some(&Some(Conclusion::Failure))
+}
+
+/// Whether the policy of a failed job surely means its failure.
+pub(super) fn is_surely_meant(world: &World, mandate: Mandate, job: &Job) -> bool {
+    match mandate.policy(world, job).failure() {
+        Some(FailurePolicy::WhenFailed) => true,
+        Some(FailurePolicy::WhenTransient) => is_transient(world.github(), job) == Some(true),
+        None => false,
+    }
+}
+
+/// Whether a failure is of its surroundings. `None` where that is left to whoever judges it: its log is
+/// gone, or no step of it failed.
+fn is_transient(github: &GitHub, job: &Job) -> Option<bool> {
+    let origin = origin(github, job);
+    let (run, _, _) = github.job(origin.id)?;
+    let failed = |step: &Step| step.conclusion == Conclusion::Failure;
+    origin.steps.iter().find(|step| failed(step))?;
+    let fails = run.spec_of(origin).and_then(|spec| spec.fails.as_ref());
+    if !fails.is_some_and(|fails| fails.is_transient) {
+        return Some(false);
+    }
+    github.log_of(origin.id).map(|_| true)
+}
+
+/// The number of the attempt in which the job really executed.
+fn attempt_of(world: &World, job: &Job) -> Option<u32> {
+    let origin = origin(world.github(), job);
+    let attempt = world.github().job(origin.id).map(|(_, attempt, _)| attempt);
+    attempt.map(|attempt| attempt.number.get())
 }
 
 /// Whether a job failed on a spot instance, and what there was by then says that EC2 took it.
@@ -269,22 +340,23 @@ pub(super) fn was_interrupted(world: &World, job: &Job, known: Timestamp) -> boo
 /// `count` are looked at.
 pub(super) fn is_sibling_of_wanted(
     world: &World,
+    mandate: Mandate,
     job: &Job,
     known: Timestamp,
     count: impl Fn(&Job) -> bool,
 ) -> bool {
     let cannot_be_read = world.github().faults().no_checks_read;
-    let is_wanted = |part: &Job| is_wanted(world, part, known) && count(part);
+    let is_wanted = |part: &Job| is_wanted(world, mandate, part, known) && count(part);
     is_cancelled_beside(world, job, cannot_be_read, is_wanted)
 }
 
 /// Whether a job may be taken for such a sibling: also where its own annotations say nothing.
-fn may_be_sibling_of_wanted(world: &World, job: &Job, known: Timestamp) -> bool {
+fn may_be_sibling_of_wanted(world: &World, mandate: Mandate, job: &Job, known: Timestamp) -> bool {
     let messages = job.annotations.iter().map(|one| one.message.as_str());
     let says_nothing = world.github().faults().no_checks_read
         || CancelCause::from_annotations(messages) == CancelCause::Unreadable;
     is_cancelled_beside(world, job, says_nothing, |part| {
-        is_wanted(world, part, known)
+        is_wanted(world, mandate, part, known)
     })
 }
 
@@ -346,19 +418,16 @@ pub(super) fn failed(job: &Job) -> bool {
         .is_some_and(Conclusion::is_unsuccessful)
 }
 
-/// The policy that the job's labels state.
-pub(super) fn policy(job: &Job) -> Option<RetryPolicy> {
-    labels::parse(&job.labels).ok().flatten()?.retry
-}
-
 /// That `retry=false` allows none at all is the business of invariant 2, which knows who had to come
 /// along with others.
-pub(super) fn limit(policy: Option<RetryPolicy>) -> u32 {
+pub(super) fn limit(policy: RetryPolicy) -> u32 {
     match policy {
-        Some(RetryPolicy::WhenInterrupted | RetryPolicy::Never) | None => {
-            RetryPolicy::WhenInterrupted.last_retried_execution()
-        }
+        RetryPolicy::WhenInterrupted(_)
+        | RetryPolicy::WhenFailed(_)
+        | RetryPolicy::WhenTransient(_) => policy,
+        RetryPolicy::Never => RetryPolicy::USUAL,
     }
+    .last_retried_execution()
 }
 
 /// The record in which a job really executed.

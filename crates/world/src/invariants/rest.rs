@@ -66,7 +66,7 @@ pub fn check_at_rest(world: &World, mandate: Mandate, ledger: &Ledger) -> Vec<Br
             ends.extend(cases.filter_map(|case| case.wrong()));
         }
     }
-    ends.extend(siblings_left_behind(world, ledger));
+    ends.extend(siblings_left_behind(world, mandate, ledger));
     told([(4, ends), (7, outlived(world))]).collect()
 }
 
@@ -102,7 +102,13 @@ impl Case<'_> {
     /// 4: a job that was interrupted and is eligible ends recovered, re-run asked, or given up with
     /// a reason that is true.
     fn wrong(&self) -> Option<String> {
-        if !self.is_interrupted() || !self.is_eligible() || self.was_re_run() {
+        if self.was_re_run() {
+            return None;
+        }
+        if self.is_failure_to_re_run() {
+            return self.wrong_with_failure();
+        }
+        if !self.is_interrupted() || !self.is_eligible() {
             return None;
         }
         match self.ledger.get(&self.job.id) {
@@ -116,6 +122,36 @@ impl Case<'_> {
             None if self.is_left_to_others() || self.nobody_could_tell() => None,
             None => Some(format!("{} was interrupted and is forgotten", self.name())),
         }
+    }
+
+    /// The same of one that failed and that its policy re-runs for that.
+    fn wrong_with_failure(&self) -> Option<String> {
+        match self.ledger.get(&self.job.id) {
+            Some(Verdict::Settled(reason)) if self.is_true(reason) => None,
+            Some(Verdict::Settled(reason)) => Some(format!(
+                "{} failed and is given up because {reason}, which is not so",
+                self.name()
+            )),
+            Some(Verdict::Open) if is_stuck(self.world, self.run) => None,
+            Some(Verdict::Open) => Some(format!("{} failed and still waits", self.name())),
+            None if self.is_left_to_others() => None,
+            None => Some(format!(
+                "{} failed, its policy is {}, and it is forgotten",
+                self.name(),
+                self.policy()
+            )),
+        }
+    }
+
+    fn is_failure_to_re_run(&self) -> bool {
+        !self.job.is_carried_over()
+            && reruns::is_failure_to_re_run(self.world, self.mandate, self.job)
+            && reruns::is_surely_meant(self.world, self.mandate, self.job)
+            && self.attempt.number.get() <= self.policy().last_retried_execution()
+    }
+
+    fn policy(&self) -> RetryPolicy {
+        self.mandate.policy(self.world, self.job)
     }
 
     /// EC2 took its spot instance for good from under it. One that was only stopped may be running
@@ -137,8 +173,8 @@ impl Case<'_> {
     }
 
     fn is_eligible(&self) -> bool {
-        let policy = reruns::policy(self.job);
-        policy != Some(RetryPolicy::Never)
+        let policy = self.policy();
+        policy != RetryPolicy::Never
             && reruns::number_of(self.run, self.job) <= reruns::limit(policy)
     }
 
@@ -219,13 +255,21 @@ impl Case<'_> {
                 }
                 RefusalKind::NotFound => self.is_gone(),
             },
+            SettleReason::RunNotFailed => {
+                self.attempt.conclusion != Some(Conclusion::Failure) && self.nobody_could_tell()
+            }
+            // Judged as a failure, where nothing told of an interruption.
+            SettleReason::PermanentFailure
+            | SettleReason::UnknownFailure
+            | SettleReason::AttemptLimit => {
+                !self.is_failure_to_re_run() && self.nobody_could_tell()
+            }
             SettleReason::Recovered | SettleReason::FailedAgain => false,
             SettleReason::Succeeded
             | SettleReason::NotSpot
             | SettleReason::NotInterrupted
             | SettleReason::EvidenceExpired
             | SettleReason::OptedOut
-            | SettleReason::AttemptLimit
             | SettleReason::NeverCompleted => false,
         }
     }
@@ -243,7 +287,7 @@ impl Case<'_> {
         let unexplained = |job: &Job| {
             !job.is_carried_over()
                 && job.conclusion == Some(Conclusion::Cancelled)
-                && !reruns::is_wanted(self.world, job, Timestamp::MAX)
+                && !reruns::is_wanted(self.world, self.mandate, job, Timestamp::MAX)
         };
         let mut jobs = self.attempt.jobs.values();
         self.attempt.conclusion == Some(Conclusion::Cancelled)
@@ -259,10 +303,10 @@ impl Case<'_> {
 
 /// 4: with fail-fast, one interrupted part of a matrix cancels the others, and they come back with
 /// it. Judged where the part itself came back by an automatic re-run and nobody moved the run on.
-fn siblings_left_behind(world: &World, ledger: &Ledger) -> Vec<String> {
+fn siblings_left_behind(world: &World, mandate: Mandate, ledger: &Ledger) -> Vec<String> {
     let mut broken = Vec::new();
     let github = world.github();
-    for rerun in reruns::accepted(github, 0) {
+    for rerun in reruns::accepted(github, mandate, 0) {
         let run = rerun.run;
         let is_over = !run.is_active() && !is_refused_later(ledger, run);
         let nobody = run.attempts().all(|attempt| {
@@ -288,7 +332,7 @@ fn siblings_left_behind(world: &World, ledger: &Ledger) -> Vec<String> {
             });
             // One that was itself interrupted is judged by its own policy, which may be to stay.
             let at = rerun.mutation.at;
-            let is_sibling = reruns::is_sibling_of_wanted(world, job, at, |part| {
+            let is_sibling = reruns::is_sibling_of_wanted(world, mandate, job, at, |part| {
                 is_told(world, ledger, part, at)
             }) && !reruns::was_interrupted(world, job, at);
             if is_sibling && !came_back {
@@ -306,8 +350,21 @@ fn siblings_left_behind(world: &World, ledger: &Ledger) -> Vec<String> {
 /// that the programs took for interrupted. Of a notice only an event tells, which may be lost; where
 /// the part then ended by itself, and its instance before EC2 took it, nobody can know of it.
 fn is_told(world: &World, ledger: &Ledger, part: &Job, known: Timestamp) -> bool {
-    ledger.contains_key(&part.id)
+    ledger.get(&part.id).is_some_and(may_come_back)
         || machine_of(world, part).is_some_and(|machine| machine.bears_a_sign_by(known))
+}
+
+/// Whether its policy did not give it up.
+fn may_come_back(verdict: &Verdict) -> bool {
+    match verdict {
+        Verdict::Open => true,
+        Verdict::Settled(reason) => !matches!(
+            reason,
+            SettleReason::AttemptLimit
+                | SettleReason::PermanentFailure
+                | SettleReason::UnknownFailure
+        ),
+    }
 }
 
 /// What was asked for twice and not executed is given up, in words.

@@ -71,7 +71,7 @@ fn a_second_re_run_of_a_job_breaks_the_first() {
     e2e[1] = Fate::fails(SignedDuration::from_secs(60));
     let mut world = played(&scenario);
     assert_eq!(post(&mut world, "jobs/{job}/rerun", "e2e"), 201);
-    let texts = reruns::never_past_the_limit(&world, 0);
+    let texts = reruns::never_past_the_limit(&world, Mandate::default(), 0);
     assert_eq!(texts.len(), 1, "{texts:?}");
     assert!(
         texts[0].starts_with("e2e of run 9000000001 in acme/shop was re-run after execution 2")
@@ -87,10 +87,13 @@ fn a_re_run_of_what_was_not_interrupted_breaks_the_second() {
         ("runs/{run}/rerun", "contract"),
     ] {
         let mut world = played(&named("real-failure"));
-        assert_eq!(reruns::only_of_what_was_interrupted(&world, 0), [""; 0]);
+        assert_eq!(
+            reruns::only_as_policies_say(&world, Mandate::default(), 0),
+            [""; 0]
+        );
         assert_eq!(post(&mut world, what, job), 201);
         assert_eq!(
-            reruns::only_of_what_was_interrupted(&world, 0).len(),
+            reruns::only_as_policies_say(&world, Mandate::default(), 0).len(),
             1,
             "{what} {job}"
         );
@@ -98,10 +101,24 @@ fn a_re_run_of_what_was_not_interrupted_breaks_the_second() {
 }
 
 #[test]
+fn a_re_run_of_a_failure_that_would_not_pass_breaks_the_second() {
+    let mandate = Mandate {
+        labels_may_name_failures: true,
+        ..Mandate::default()
+    };
+    let mut world = played(&named("transient"));
+    let texts = reruns::only_as_policies_say(&world, mandate, 0);
+    assert_eq!(texts, [""; 0]);
+    assert_eq!(post(&mut world, "jobs/{job}/rerun", "sums"), 201);
+    let texts = reruns::only_as_policies_say(&world, mandate, 0);
+    assert!(texts[0].contains("nothing asked for it"), "{texts:?}");
+}
+
+#[test]
 fn a_re_run_of_what_opted_out_breaks_the_second() {
     let mut world = played(&named("opted-out"));
     assert_eq!(post(&mut world, "jobs/{job}/rerun", "preview"), 201);
-    let texts = reruns::only_of_what_was_interrupted(&world, 0);
+    let texts = reruns::only_as_policies_say(&world, Mandate::default(), 0);
     assert!(texts[0].contains("nothing asked for it"), "{texts:?}");
 }
 
@@ -113,7 +130,10 @@ fn real_failures_may_come_along_only_where_several_jobs_are_wanted() {
         vec![Fate::fails(SignedDuration::from_secs(9))],
     );
     let several = played(&scenario);
-    assert_eq!(reruns::only_of_what_was_interrupted(&several, 0), [""; 0]);
+    assert_eq!(
+        reruns::only_as_policies_say(&several, Mandate::default(), 0),
+        [""; 0]
+    );
 
     scenario.runs[0].fates.insert(
         "ios".to_owned(),
@@ -124,7 +144,7 @@ fn real_failures_may_come_along_only_where_several_jobs_are_wanted() {
         post(&mut one, "runs/{run}/rerun-failed-jobs", "android"),
         201
     );
-    let texts = reruns::only_of_what_was_interrupted(&one, 0);
+    let texts = reruns::only_as_policies_say(&one, Mandate::default(), 0);
     assert_eq!(texts.len(), 1, "{texts:?}");
     assert!(texts[0].starts_with("build of run"), "{texts:?}");
 }

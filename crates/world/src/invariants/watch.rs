@@ -61,8 +61,8 @@ impl Watch {
         let unread = new.filter_map(|mutation| self.reads.unread(mutation));
         let unread: Vec<String> = unread.collect();
         let invariants = [
-            (1, reruns::never_past_the_limit(world, from)),
-            (2, reruns::only_of_what_was_interrupted(world, from)),
+            (1, reruns::never_past_the_limit(world, self.mandate, from)),
+            (2, reruns::only_as_policies_say(world, self.mandate, from)),
             (2, ends::cancelled_unasked(world, self.mandate, from)),
             (5, unread),
         ];

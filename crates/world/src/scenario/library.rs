@@ -16,7 +16,7 @@ use crate::fate::{Fate, Stroke};
 use crate::github::{JobSpec, RunSpec};
 use crate::machine::WhenTaken;
 
-pub(super) const SCENARIOS: [Listed; 10] = [
+pub(super) const SCENARIOS: [Listed; 11] = [
     Listed {
         name: "all",
         about: "the next four side by side, in four repositories",
@@ -66,6 +66,11 @@ pub(super) const SCENARIOS: [Listed; 10] = [
         name: "host-died",
         about: "a spot instance goes without notice; GitHub misses its runner ten minutes later",
         runs: || vec![host_died()],
+    },
+    Listed {
+        name: "transient",
+        about: "a job whose connection was reset is run again after a pause; one whose test failed is not",
+        runs: || vec![transient()],
     },
 ];
 
@@ -231,6 +236,25 @@ fn host_died() -> PlannedRun {
         .ends(2, Conclusion::Success)
 }
 
+fn transient() -> PlannedRun {
+    let reset = "curl: (56) Recv failure: Connection reset by peer";
+    let wrong = "thread 'sums' panicked at src/sums.rs:7:5:\n\
+                 assertion `left == right` failed\n  left: 3\n right: 4\n\
+                 test result: FAILED. 11 passed; 1 failed";
+    Plan::new("acme/mirror", "ci", "Fetch less often")
+        .job(
+            when_transient("fetch").fails_in_passing("Run make fetch", reset),
+            [fails(40), passes(60)],
+            JobExpectation::Recovers,
+        )
+        .job(
+            when_transient("sums").fails_with("Run cargo test", wrong),
+            [fails(50)],
+            JobExpectation::StaysFailed,
+        )
+        .ends(2, Conclusion::Failure)
+}
+
 /// A planned run in the making.
 struct Plan {
     spec: RunSpec,
@@ -281,6 +305,15 @@ impl Plan {
 /// The id is unique to the run and the job, so that no runner takes another job's place.
 fn on_spot(name: &str) -> JobSpec {
     on_spot_as(name, name)
+}
+
+/// The same with a policy for its failures.
+fn when_transient(name: &str) -> JobSpec {
+    let mut job = on_spot(name);
+    for label in &mut job.labels {
+        label.push_str("/retry=when-transient");
+    }
+    job
 }
 
 /// The same with a word for the label, where the name is none.

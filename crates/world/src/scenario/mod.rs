@@ -60,7 +60,7 @@ pub struct RunExpectation {
 pub enum JobExpectation {
     /// It passes at once.
     Passes,
-    /// It loses its instance, comes back and passes.
+    /// It loses its instance, or fails for what passes, comes back and passes.
     Recovers,
     /// It fails and is not executed again.
     StaysFailed,

@@ -3,7 +3,7 @@
 //! A person who waits for a run to end acts soon after it has; capacity that has run out comes back.
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_model::ids::RunId;
+use reprise_model::ids::{JobId, RunId};
 
 use super::{ByHand, World};
 use crate::ec2::{Ec2Error, Pool, Supply};
@@ -45,6 +45,8 @@ pub(super) enum Appointment {
     Person { run: RunId, deed: Deed, by: String },
     /// Pools have as much as anybody wants again.
     Plenty(Pool),
+    /// A job on one of GitHub's own machines ends.
+    HostedJobEnds(JobId),
 }
 
 impl World {
@@ -92,6 +94,7 @@ impl World {
                 Appointment::Plenty(pool) => {
                     self.places.home.ec2.set_capacity(pool, Supply::Unlimited)
                 }
+                Appointment::HostedJobEnds(job) => self.hosted_job_ends(job),
             }
         }
     }
@@ -124,7 +127,7 @@ impl World {
         }
     }
 
-    fn appoint(&mut self, at: Timestamp, what: Appointment) {
+    pub(super) fn appoint(&mut self, at: Timestamp, what: Appointment) {
         self.appointed += 1;
         self.appointments.insert((at, self.appointed), what);
     }

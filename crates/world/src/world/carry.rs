@@ -16,7 +16,13 @@ use crate::story::{Tale, Told};
 impl World {
     /// Carries everything on until nothing new comes of it.
     pub(super) fn settle(&mut self) {
-        while self.carry_ec2() | self.carry_github() | self.give_out_jobs() | self.obey_github() {}
+        while self.carry_ec2()
+            | self.carry_github()
+            | self.give_out_jobs()
+            | self.serve_hosted_jobs()
+            | self.obey_github()
+            | self.stop_hosted_jobs()
+        {}
         self.deliver();
     }
 

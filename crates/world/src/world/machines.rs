@@ -335,14 +335,23 @@ impl World {
         then: Activity,
     ) {
         self.leave_job(id, then);
-        let steps = self.steps_of(at, job, &ends);
+        // A runner whose machine is taken stops the step that it is at.
+        let cut_off = then == Activity::Gone && ends != Conclusion::Success;
+        let last = if cut_off {
+            Conclusion::Cancelled
+        } else {
+            ends.clone()
+        };
+        let steps = self.steps_of(at, job, last);
         if let Err(error) = self.github.finish_job(at, job, ends, steps) {
             tracing::debug!(%error, "a runner reported a job that had ended already");
         }
     }
 
-    fn steps_of(&self, at: Timestamp, job: JobId, ends: &Conclusion) -> Vec<Step> {
-        let record = self.github.job(job).map(|(_, _, job)| job);
+    pub(super) fn steps_of(&self, at: Timestamp, job: JobId, last: Conclusion) -> Vec<Step> {
+        let known = self.github.job(job);
+        let record = known.map(|(_, _, job)| job);
+        let fails = known.and_then(|(run, _, job)| run.spec_of(job)?.fails.as_ref());
         let started = record.and_then(|job| job.started_at).unwrap_or(at);
         let name = record.map(|job| job.name.as_str()).unwrap_or_default();
         let step = |name: String, conclusion, started_at, completed_at| Step {
@@ -358,7 +367,12 @@ impl World {
                 started,
                 started,
             ),
-            step(format!("Run {name}"), ends.clone(), started, at),
+            step(
+                fails.map_or_else(|| format!("Run {name}"), |fails| fails.name.clone()),
+                last,
+                started,
+                at,
+            ),
         ]
     }
 

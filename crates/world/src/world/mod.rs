@@ -8,6 +8,7 @@
 mod appointments;
 mod carry;
 mod doors;
+mod hosted;
 mod machines;
 mod people;
 mod places;
@@ -32,6 +33,7 @@ use crate::story::Told;
 pub use appointments::{Deed, When};
 pub use doors::AwsReply;
 pub(crate) use doors::is_for_sqs;
+pub use hosted::HOSTED;
 pub use machines::RunnerError;
 pub use people::ByHand;
 pub use pushes::Planned;
@@ -53,6 +55,8 @@ pub struct World {
     agenda: BTreeSet<(Timestamp, MachineStep, InstanceId)>,
     idle: BTreeSet<InstanceId>,
     busy: BTreeMap<InstanceId, JobId>,
+    /// The jobs that ever ran on GitHub's own machines.
+    hosted: BTreeSet<JobId>,
     terminations: Vec<Termination>,
     planned: Vec<Planned>,
     fates: BTreeMap<RunId, pushes::Fates>,
@@ -96,6 +100,7 @@ impl World {
             agenda: BTreeSet::new(),
             idle: BTreeSet::new(),
             busy: BTreeMap::new(),
+            hosted: BTreeSet::new(),
             terminations: Vec::new(),
             planned: Vec::new(),
             fates: BTreeMap::new(),

@@ -57,11 +57,13 @@ impl Narrator {
             }
             "awaiting" => {
                 self.remember(log, RE_RUN);
-                format!(
-                    "{job} was interrupted (evidence: {}); stored, and re-run once its run has completed",
-                    text(log, "evidence")
-                )
+                let why = match text(log, "evidence") {
+                    "" => format!("failed, and its policy is {}", text(log, "policy")),
+                    evidence => format!("was interrupted (evidence: {evidence})"),
+                };
+                format!("{job} {why}; stored, and re-run once its run has completed")
             }
+            "judged" => format!("looks why {job} failed: {}", text(log, "detail")),
             "waiting" => self.waiting(text(log, "run.id"), text(log, "reason"))?,
             "rerun" => format!(
                 "asks GitHub to re-run {} of run {}: {}",
@@ -146,6 +148,7 @@ fn wait_text(reason: &str) -> &str {
         "run-active" => "is still going, and GitHub would answer 403; waits for its end",
         "job-looking" => "has another failed job that is still being looked at; waits",
         "rerun-active" => "is being re-run; watches what comes back",
+        "delayed" => "has failed jobs to re-run, after a pause by their policy",
         "answer-unclear" => "may have been re-run, the answer was lost; reads before asking again",
         other => other,
     }

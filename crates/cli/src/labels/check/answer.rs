@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use reprise_config::Config;
-use reprise_engine::capacity::{self, CapacityDecision};
+use reprise_engine::capacity::{self, CapacityDecision, Past};
 use reprise_model::ids::RunAttempt;
 use reprise_model::instance::Capacity;
 use reprise_model::labels::{JobLabels, LabelErrors, LabelPattern, SpotChoice};
 use reprise_model::ledger::CapacityReason;
-use reprise_model::policy::{OnDemandRetries, RetryPolicy};
+use reprise_model::policy::{OnDemandRetries, Reruns, RetryPolicy};
 
 use super::{offer, wish};
 
@@ -59,25 +59,36 @@ impl<'a> Ground<'a> {
 
     fn decide(&self, labels: &JobLabels, attempt: RunAttempt) -> CapacityDecision {
         let spot = labels.machine.spot.unwrap_or_default();
-        let policy = labels.retry.unwrap_or(RetryPolicy::WhenInterrupted);
+        let policy = labels.retry.unwrap_or(RetryPolicy::USUAL);
         // The second attempt of this answer is the one that Reprise asks for by itself.
-        let asked_by_us = !attempt.is_first() && policy != RetryPolicy::Never;
-        capacity::decide(attempt, spot, policy, asked_by_us, self.mode)
+        let past = Past {
+            asked_by_us: !attempt.is_first() && policy != RetryPolicy::Never,
+            ran_before: true,
+        };
+        capacity::decide(attempt, spot, policy, past, self.mode)
     }
 
     fn retry(&self, labels: &JobLabels) -> String {
-        if labels.machine.spot == Some(SpotChoice::Off) {
+        let refused = self
+            .config
+            .zip(labels.retry)
+            .and_then(|(config, said)| config.settings.policies.refused(said));
+        if let Some(refused) = refused {
+            return format!("as if nothing were said: {refused}");
+        }
+        let beyond = labels.retry.and_then(RetryPolicy::failure);
+        if labels.machine.spot == Some(SpotChoice::Off) && beyond.is_none() {
             return "nothing to re-run for: EC2 takes no on-demand machine back".to_owned();
         }
         let configured = self
             .config
-            .is_some_and(|config| !config.settings.policies.is_empty());
+            .is_some_and(|config| !config.settings.policies.rules.is_empty());
         if labels.retry.is_none() && configured {
             return "as the first [[policy]] of the configuration says that fits; if none does, an \
                     interrupted job is re-run once"
                 .to_owned();
         }
-        policy_words(labels.retry.unwrap_or(RetryPolicy::WhenInterrupted)).to_owned()
+        policy_words(labels.retry.unwrap_or(RetryPolicy::USUAL))
     }
 }
 
@@ -120,13 +131,34 @@ fn capacity_words(decision: CapacityDecision, spot: SpotChoice) -> String {
     }
 }
 
-fn policy_words(policy: RetryPolicy) -> &'static str {
+fn policy_words(policy: RetryPolicy) -> String {
     match policy {
-        RetryPolicy::WhenInterrupted => {
-            "re-run once, by itself, when EC2 takes its spot machine; a job that fails for real is \
-             left alone"
+        RetryPolicy::WhenInterrupted(reruns) => {
+            let often = times(reruns);
+            format!(
+                "re-run {often}, by itself, when EC2 takes its spot machine; a job that fails for \
+                 real is left alone"
+            )
         }
-        RetryPolicy::Never => "never re-run by itself",
+        RetryPolicy::WhenFailed(reruns) => format!(
+            "re-run {}, by itself, when it fails or EC2 takes its spot machine; only where the \
+             configuration allows it (retry.allow)",
+            times(reruns)
+        ),
+        RetryPolicy::WhenTransient(reruns) => format!(
+            "re-run {}, by itself, when EC2 takes its spot machine or what it left behind says that \
+             its failure would pass, as a lost connection; only where the configuration allows it \
+             (retry.allow)",
+            times(reruns)
+        ),
+        RetryPolicy::Never => "never re-run by itself".to_owned(),
+    }
+}
+
+fn times(reruns: Reruns) -> String {
+    match reruns {
+        Reruns::ONE => "once".to_owned(),
+        more => format!("at most {} times", more.get()),
     }
 }
 

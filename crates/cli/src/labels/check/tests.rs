@@ -24,6 +24,8 @@ fn good_labels_are_told_attempt_by_attempt() {
             "spot=cop",
             "retry=false",
         ],
+        &["runs-on=42-deploy/retry=3"],
+        &["runs-on=42-e2e/spot=false/retry=when-failed"],
         &[
             "runs-on=42/spot=false/image=ubuntu24/volume=80gb:gp3/region=eu-west-1/private/tag=team:shop/env=prod/debug",
         ],

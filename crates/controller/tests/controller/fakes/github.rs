@@ -11,6 +11,7 @@ use reprise_controller::ports::{
 use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::{HookAttempt, HookEvent, HookPage, RedeliveryAnswer};
 use reprise_model::ending::ChangeAnswer;
+use reprise_model::failure::{FailureFacts, JobLog, Step};
 use reprise_model::ids::{
     CheckRunId, DeliveryId, HookAttemptId, HookCursor, JobId, Repository, RunAttempt, RunId, Sha,
 };
@@ -49,6 +50,8 @@ struct State {
     cancelled: Vec<RunId>,
     next_changes: VecDeque<ChangeFault>,
     may_not_check: bool,
+    logs: BTreeMap<JobId, String>,
+    failure_reads: u32,
 }
 
 #[derive(Debug)]
@@ -127,6 +130,16 @@ impl FakeGitHub {
 
     pub(crate) fn fail_next_changes(&self, faults: &[ChangeFault]) {
         self.lock().next_changes = faults.iter().copied().collect();
+    }
+
+    /// A job printed this in the step that failed.
+    pub(crate) fn printed(&self, job: JobId, log: &str) {
+        self.lock().logs.insert(job, log.to_owned());
+    }
+
+    /// How often it was read why a job failed.
+    pub(crate) fn failure_reads(&self) -> u32 {
+        self.lock().failure_reads
     }
 
     /// A run that is under way, with these jobs in its first attempt.
@@ -416,6 +429,31 @@ impl GitHub for FakeGitHub {
 
     async fn cancel_cause(&self, _: &Repository, _: CheckRunId) -> Result<CancelCause, PortError> {
         Ok(CancelCause::Unreadable)
+    }
+
+    async fn failure_facts(&self, _: &Repository, job: &Job) -> Result<FailureFacts, PortError> {
+        let mut state = self.lock();
+        state.failure_reads += 1;
+        state.may_read("read why a job failed")?;
+        let time = job.completed_at.expect("it has ended");
+        let time = time.strftime("%Y-%m-%dT%H:%M:%S.%7fZ").to_string();
+        let log = state.logs.get(&job.id).map(|log| {
+            let lines = log.lines().map(|line| format!("{time} {line}\n"));
+            lines.collect::<String>().into_bytes()
+        });
+        let step = Step {
+            name: "Run make".to_owned(),
+            status: JobStatus::Completed,
+            conclusion: job.conclusion.clone(),
+            started_at: job.started_at,
+            completed_at: job.completed_at,
+        };
+        Ok(FailureFacts {
+            conclusion: job.conclusion.clone(),
+            steps: vec![step],
+            annotations: None,
+            log: log.map_or(JobLog::Missing, JobLog::End),
+        })
     }
 
     async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {

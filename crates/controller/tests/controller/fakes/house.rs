@@ -320,6 +320,7 @@ impl House {
             repository: repository(),
             installation: None,
             run: Run {
+                conclusion: (status == RunStatus::Completed).then_some(Conclusion::Failure),
                 status,
                 ..shown.unwrap_or_else(|| a_run(run, self.now()))
             },

@@ -1,7 +1,8 @@
 //! Jobs, runs and settings for the tests.
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_config::{CheckSettings, FleetSettings, Place, Settings};
+use reprise_config::policies::Policies;
+use reprise_config::{CheckSettings, Failures, FleetSettings, Place, Settings};
 use reprise_engine::breaker::BreakerRules;
 use reprise_engine::offer::{FleetOffer, Limits, RegionOffer};
 use reprise_engine::redeliver::RedeliverRules;
@@ -108,6 +109,7 @@ pub(crate) fn a_run(id: RunId, started: Timestamp) -> Run {
         head_branch: Some("main".to_owned()),
         created_at: started,
         run_started_at: Some(started),
+        updated_at: Some(started),
     }
 }
 
@@ -115,7 +117,8 @@ pub(crate) fn settings(with_fleet: bool) -> Settings {
     Settings {
         rules: Rules::default(),
         repositories: vec![WildMatch::new("acme/*")],
-        policies: Vec::new(),
+        policies: Policies::default(),
+        failures: Failures::usual().expect("the built-in table is good"),
         runner_name: RunnerNamePattern::default(),
         places: vec![Place {
             region: Region::new(REGION),

@@ -121,13 +121,14 @@ fn a_gate_shuts_the_way_only_when_every_job_has_its_verdict() {
     let awaited = JobVerdict::Await {
         instance: instance(),
         evidence: vec![evidence(EvidenceSource::Tag, 1)],
-        policy: reprise_model::policy::RetryPolicy::WhenInterrupted,
+        policy: reprise_model::policy::RetryPolicy::USUAL,
     };
     let final_one = JobVerdict::Settle {
         reason: SettleReason::NotInterrupted,
         end: None,
         ran_on: None,
         evidence: Vec::new(),
+        given_up: None,
     };
     for (verdict, state) in [
         (looking, CheckState::InProgress),

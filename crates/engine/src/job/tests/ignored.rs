@@ -213,7 +213,9 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         host,
         runner: None,
         earlier: Earlier::Unread,
-        policy: RetryPolicy::WhenInterrupted,
+        policy: RetryPolicy::USUAL,
+        delays: &[],
+        failure: None,
         fleet: OURS,
     }
 }

@@ -1,6 +1,7 @@
 //! What holds for any facts about a completed job at all.
 
 use proptest::prelude::*;
+use reprise_model::policy::FailurePolicy;
 
 use super::*;
 
@@ -9,11 +10,25 @@ proptest! {
     fn any_facts_at_all_have_a_verdict_that_keeps_the_invariants(look in any_look()) {
         let verdict = look.verdict();
         match &verdict {
-            JobVerdict::Await { evidence, .. } => {
+            JobVerdict::Await { evidence, policy, .. } => {
                 prop_assert!(!evidence.is_empty());
+                let earlier = look.earlier.iter().flatten();
+                let ran = earlier.filter(|one| one.runner_name.is_some()).count();
+                let ran = if look.job.run_attempt.is_first() { 0 } else { ran };
+                prop_assert!(ran < policy.last_retried_execution() as usize, "past its limit");
                 prop_assert!(!passed(&look.job), "success is never re-run");
                 prop_assert!(look.policy != RetryPolicy::Never);
                 prop_assert!(look.repository_allowed);
+            }
+            JobVerdict::Retry { policy, end, .. } => {
+                prop_assert!(policy.failure().is_some());
+                prop_assert!(look.job.run_attempt.get() <= policy.last_retried_execution());
+                let conclusion = &look.job.conclusion;
+                prop_assert!(
+                    [Some(Conclusion::Failure), Some(Conclusion::TimedOut)].contains(conclusion)
+                );
+                prop_assert!(look.repository_allowed);
+                prop_assert!(end.is_none() || look.fleet != FleetRule::Foreign);
             }
             JobVerdict::LookAgain { at, until } => {
                 prop_assert!(look.now < *at && at <= until);
@@ -30,6 +45,9 @@ proptest! {
             }
             JobVerdict::ReadEarlier => prop_assert!(look.earlier.is_none()),
             JobVerdict::Ignore(_) => {}
+            JobVerdict::ReadFailure => {
+                prop_assert_eq!(look.policy.failure(), Some(FailurePolicy::WhenTransient));
+            }
         }
     }
 
@@ -50,12 +68,13 @@ proptest! {
 
 fn any_look() -> impl Strategy<Value = Look> {
     (any_job(), any_host(), any_settings()).prop_map(
-        |(job, (seen, remembered), (repository_allowed, earlier, never, foreign, now))| {
+        |(job, (seen, remembered), (repository_allowed, earlier, policy, foreign, now))| {
             let earlier = match earlier {
                 0 => None,
                 1 => Some(Vec::new()),
                 2 => Some(vec![job.execution()]),
-                _ => Some(vec![execution_on("first")]),
+                3 => Some(vec![execution_on("first")]),
+                _ => Some(vec![execution_on("first"), execution_on("second")]),
             };
             Look {
                 job,
@@ -65,11 +84,8 @@ fn any_look() -> impl Strategy<Value = Look> {
                 runner: None,
                 earlier,
                 refusal: None,
-                policy: if never {
-                    RetryPolicy::Never
-                } else {
-                    RetryPolicy::WhenInterrupted
-                },
+                policy,
+                delays: Vec::new(),
                 fleet: if foreign { FleetRule::Foreign } else { OURS },
                 now,
             }
@@ -77,11 +93,19 @@ fn any_look() -> impl Strategy<Value = Look> {
     )
 }
 
-fn any_settings() -> impl Strategy<Value = (bool, u8, bool, bool, Timestamp)> {
+fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timestamp)> {
     (
         prop::bool::weighted(0.9),
-        0_u8..4,
-        any::<bool>(),
+        0_u8..5,
+        prop::sample::select(vec![
+            "false",
+            "when-interrupted",
+            "2",
+            "3",
+            "when-failed",
+            "when-transient",
+        ])
+        .prop_map(|word| word.parse().expect("a policy")),
         any::<bool>(),
         any_time(),
     )

@@ -63,6 +63,7 @@ fn an_instance_that_ec2_takes_is_left_to_it_though_its_job_passed() {
             end: None,
             ran_on: Some(instance()),
             evidence: vec![warning],
+            given_up: None,
         }
     );
 }
@@ -100,8 +101,34 @@ fn an_interrupted_job_with_retry_false_is_settled_with_its_evidence_and_its_inst
             end: None,
             ran_on: Some(instance()),
             evidence: vec![warning],
+            given_up: None,
         }
     );
+}
+
+#[test]
+fn an_execution_is_re_run_while_its_number_is_within_the_policys() {
+    for (policy, executed, again) in [
+        ("when-interrupted", 0, true),
+        ("when-interrupted", 1, false),
+        ("1", 1, false),
+        ("2", 1, true),
+        ("when-interrupted:2", 2, false),
+        ("5", 4, true),
+        ("5", 5, false),
+    ] {
+        let mut look = Look::at(tagged(view()));
+        look.policy = policy.parse().expect("a policy");
+        look.job.run_attempt = attempt(executed + 1);
+        let earlier = (0..executed).map(|number| execution_on(&format!("runner-{number}")));
+        look.earlier = Some(earlier.collect());
+        let verdict = look.verdict();
+        let is_again = matches!(verdict, JobVerdict::Await { .. });
+        assert_eq!(is_again, again, "{policy} after {executed}");
+        let limit = SettleReason::AttemptLimit;
+        let is_over = matches!(verdict, JobVerdict::Settle { reason, .. } if reason == limit);
+        assert_eq!(is_over, !again, "{policy} after {executed}");
+    }
 }
 
 #[test]
@@ -111,9 +138,14 @@ fn a_job_that_is_not_re_run_does_not_keep_its_instance_by_a_tag_that_it_set_itse
     let mut at_the_limit = Look::at(tagged(view()));
     at_the_limit.job.run_attempt = attempt(2);
     at_the_limit.earlier = Some(vec![execution_on("first")]);
-    for (look, reason) in [
-        (opted_out, SettleReason::OptedOut),
-        (at_the_limit, SettleReason::AttemptLimit),
+    let tag = evidence(EvidenceSource::Tag, NOW);
+    for (look, reason, given_up) in [
+        (opted_out, SettleReason::OptedOut, None),
+        (
+            at_the_limit,
+            SettleReason::AttemptLimit,
+            had_its_re_runs(&tag),
+        ),
     ] {
         assert_eq!(
             look.verdict(),
@@ -121,7 +153,8 @@ fn a_job_that_is_not_re_run_does_not_keep_its_instance_by_a_tag_that_it_set_itse
                 reason,
                 end: Some(instance()),
                 ran_on: Some(instance()),
-                evidence: vec![evidence(EvidenceSource::Tag, NOW)],
+                evidence: vec![tag.clone()],
+                given_up,
             }
         );
     }
@@ -140,6 +173,7 @@ fn an_interrupted_second_execution_is_not_re_run_again() {
             reason: SettleReason::AttemptLimit,
             end: None,
             ran_on: Some(instance()),
+            given_up: had_its_re_runs(&warning),
             evidence: vec![warning],
         }
     );
@@ -184,6 +218,7 @@ fn a_run_that_github_does_not_show_any_more_settles_its_job_with_that_and_keeps_
                 end,
                 ran_on: Some(instance()),
                 evidence,
+                given_up: None,
             }
         );
     }
@@ -200,4 +235,10 @@ fn what_is_certain_without_the_earlier_attempts_is_said_without_them() {
         carried_over.verdict(),
         JobVerdict::Ignore(IgnoreReason::CarriedOver)
     );
+}
+
+/// What is kept of it.
+fn had_its_re_runs(evidence: &Evidence) -> Option<Box<Grounds>> {
+    let grounds = awaits(vec![evidence.clone()]).grounds();
+    grounds.map(Box::new)
 }

@@ -104,6 +104,7 @@ fn a_cancelled_run_beside_a_job_that_was_interrupted_and_opted_out_is_re_run() {
         end: None,
         ran_on: Some(instance()),
         evidence: vec![tag()],
+        given_up: None,
     };
     world.verdicts.insert(JobId(2), opted_out);
     assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));

@@ -86,7 +86,7 @@ impl World {
         for job in self.jobs.iter().flatten() {
             let policy = match never.contains(&job.id.0) {
                 true => RetryPolicy::Never,
-                false => RetryPolicy::WhenInterrupted,
+                false => RetryPolicy::USUAL,
             };
             self.policies.insert(job.id, policy);
         }
@@ -115,7 +115,7 @@ fn an_exhausted_job_gets_one_fresh_chance_by_its_newest_record() {
     assert_eq!(world.entry.due, None, "nobody works on it by itself");
     world.requeue(1);
     assert_eq!(world.entry.due, Some(Due::now(world.now)));
-    world.allow(11, RetryPolicy::WhenInterrupted);
+    world.allow(11, RetryPolicy::USUAL);
     let asked = RunStep::Ask(order(2, RerunTarget::Job(JobId(11)), &[11], &[]));
     assert_eq!(world.go(), asked);
     assert!(world.entry.notes.requeued.is_empty(), "it is asked once");
@@ -137,7 +137,7 @@ fn an_exhausted_job_gets_one_fresh_chance_by_its_newest_record() {
 fn a_chance_that_fails_is_exhausted_anew_and_no_other_follows_by_itself() {
     let mut world = exhausted();
     world.requeue(1);
-    world.allow(11, RetryPolicy::WhenInterrupted);
+    world.allow(11, RetryPolicy::USUAL);
     world.go();
     world.answer(RerunAnswer::Accepted);
     world.next_attempt(vec![Job {
@@ -166,7 +166,7 @@ fn the_run_is_read_before_anything_is_asked_for_once_more() {
     assert!(world.entry.notes.requeued.contains(&JobId(1)));
     world.run.status = RunStatus::Completed;
     world.jobs = jobs;
-    world.allow(11, RetryPolicy::WhenInterrupted);
+    world.allow(11, RetryPolicy::USUAL);
     assert!(matches!(world.step(), RunStep::Ask(_)));
 }
 
@@ -182,7 +182,7 @@ fn what_github_refused_may_be_asked_for_again_in_the_same_attempt() {
     world.answer(RerunAnswer::Refused(denied));
     assert_eq!(world.go(), RunStep::Done);
     world.requeue(1);
-    world.allow(1, RetryPolicy::WhenInterrupted);
+    world.allow(1, RetryPolicy::USUAL);
     assert_eq!(world.go(), ask(RerunTarget::Job(JobId(1)), &[1], &[]));
     assert!(world.entry.notes.dismissed.is_empty());
 }
@@ -206,7 +206,7 @@ fn guards_hold_for_a_fresh_chance_too() {
         }]);
         world.causes.insert(JobId(11), cause);
         world.newer = newer;
-        world.allow(11, RetryPolicy::WhenInterrupted);
+        world.allow(11, RetryPolicy::USUAL);
         assert_eq!(world.go(), RunStep::Done);
         assert_eq!(world.reason(11), reason);
     }

@@ -21,7 +21,13 @@ proptest! {
         prop_assert!(!order.wanted.is_empty());
         for id in &order.wanted {
             let job = &world.entry.jobs[id];
-            prop_assert!(!job.evidence.is_empty());
+            prop_assert!(!job.evidence.is_empty() || job.why == Why::Failed);
+            if job.why == Why::Failed {
+                let over = job.not_before.is_none_or(|until| until <= world.now);
+                let along = order.wanted.iter().any(|id| world.entry.jobs[id].why != Why::Failed);
+                let again = world.entry.reruns.len() > 1;
+                prop_assert!(over || along || again, "its pause is not over");
+            }
             let is_open = !matches!(job.state, TrackedState::Settled { .. });
             prop_assert!(is_open);
         }
@@ -364,7 +370,15 @@ impl AnyJob {
             _ => Some(TrackedState::Awaiting),
         };
         if let Some(state) = state {
-            ledger::track(&mut world.entry, &self.job, instance(), vec![tag()]);
+            let grounds = match self.verdict {
+                3 => failures::retried(i64::from(self.cause)).grounds(),
+                _ => awaits().grounds(),
+            };
+            ledger::track(
+                &mut world.entry,
+                &self.job,
+                grounds.expect("it is to come back"),
+            );
             if let Some(tracked) = world.entry.jobs.get_mut(&id) {
                 tracked.state = state;
             }
@@ -376,6 +390,7 @@ impl AnyJob {
                 until: at(NOW + 30),
             }),
             2 => Some(JobVerdict::Ignore(IgnoreReason::CarriedOver)),
+            4 => Some(failures::retried(i64::from(self.cause))),
             _ => None,
         };
         world.verdicts.extend(verdict.map(|verdict| (id, verdict)));

@@ -117,6 +117,43 @@ fn a_list_that_lacks_a_sibling_is_read_again_before_anything_is_settled() {
 }
 
 #[test]
+fn a_sibling_that_the_next_attempt_does_not_have_is_not_waited_for_for_ever() {
+    let mut world = cancelled_siblings();
+    world.next_attempt(vec![again(11, "test (1)"), again(12, "test (2)")]);
+    world.now += secs(3_600);
+    assert_eq!(world.go(), RunStep::Wait(WaitReason::RerunActive));
+    world.now += secs(1);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(1), SettleReason::Recovered);
+}
+
+#[test]
+fn a_sibling_that_came_back_later_is_not_taken_for_a_job_that_never_was_one_of_the_run() {
+    let sibling = cancelled(12, "test (2)");
+    let never_listed = Job {
+        started_at: Some(at(150)),
+        ..job(5, "test (2)")
+    };
+    let mut world = World::with(&[never_listed, job(11, "test (1)"), sibling.clone()]);
+    world.await_jobs(&[5, 11]);
+    world.jobs = Some(vec![job(11, "test (1)"), sibling.clone()]);
+    world.causes.insert(JobId(12), CancelCause::FailFast);
+    world.now = at(NOW + 3_601);
+    assert_eq!(world.go(), ask_all(&[11], &[], &[&sibling]));
+    assert!(is_refused(&world.reason(5), RefusalKind::NotFound));
+    world.answer(RerunAnswer::Accepted);
+
+    world.next_attempt(vec![again(21, "test (1)"), cancelled(22, "test (2)")]);
+    let second = order(2, RerunTarget::Job(JobId(22)), &[22], &[]);
+    assert_eq!(world.go(), RunStep::Ask(second));
+    world.answer(RerunAnswer::Accepted);
+
+    world.next_attempt(vec![again(31, "test (1)"), again(32, "test (2)")]);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(22), SettleReason::Recovered);
+}
+
+#[test]
 fn siblings_that_were_left_behind_are_not_asked_for_against_a_newer_run() {
     let mut world = cancelled_siblings();
     world.newer = Newer::Run(RunId(901));
@@ -179,6 +216,7 @@ fn a_sibling_that_was_interrupted_itself_and_opted_out_is_no_victim_of_another_i
         end: None,
         ran_on: None,
         evidence: vec![evidence(EvidenceSource::Tag, 200)],
+        given_up: None,
     };
     let mut world = World::with(&[job(1, "test (1)"), cancelled(2, "test (2)")]);
     world.await_jobs(&[1]);

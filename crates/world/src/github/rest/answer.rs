@@ -1,6 +1,6 @@
 //! Answers: GitHub's error bodies, its headers on every answer, and its rate limits.
 
-use http::header::{CONTENT_TYPE, HeaderName, LINK, RETRY_AFTER};
+use http::header::{CONTENT_TYPE, HeaderName, LINK, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ pub(super) struct Answer {
     pub(super) link: Option<String>,
     /// Seconds to wait.
     pub(super) retry_after: Option<i64>,
+    /// Where else to look.
+    pub(super) location: Option<String>,
 }
 
 impl Answer {
@@ -29,11 +31,20 @@ impl Answer {
             body,
             link: None,
             retry_after: None,
+            location: None,
         }
     }
 
     pub(super) fn ok(body: Value) -> Self {
         Self::new(StatusCode::OK, body)
+    }
+
+    /// A link.
+    pub(super) fn found(location: String) -> Self {
+        Self {
+            location: Some(location),
+            ..Self::new(StatusCode::FOUND, Value::Null)
+        }
     }
 
     /// An error in GitHub's words.
@@ -127,13 +138,14 @@ impl GitHub {
         let wait = answer
             .retry_after
             .map(|wait| (RETRY_AFTER, wait.to_string()));
+        let location = answer.location.map(|location| (LOCATION, location));
         let body = match answer.status {
-            StatusCode::NO_CONTENT => Vec::new(),
+            StatusCode::NO_CONTENT | StatusCode::FOUND => Vec::new(),
             _ => answer.body.to_string().into_bytes(),
         };
         let mut response = Response::new(body);
         *response.status_mut() = answer.status;
-        for (name, value) in headers.into_iter().chain(link).chain(wait) {
+        for (name, value) in headers.into_iter().chain(link).chain(wait).chain(location) {
             if let Ok(value) = HeaderValue::try_from(value) {
                 response.headers_mut().insert(name, value);
             }

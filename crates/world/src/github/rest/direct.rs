@@ -8,8 +8,9 @@ use http::StatusCode;
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::check::{CheckRunOrder, CheckRunSeen, CheckText};
 use reprise_model::delivery::{HookAttempt, HookPage};
+use reprise_model::failure::{self, AnnotationLevel, FailureFacts, JobLog, LOG_END};
 use reprise_model::ids::{
-    CheckRunId, HookAttemptId, HookCursor, Repository, RunAttempt, RunId, Sha,
+    CheckRunId, HookAttemptId, HookCursor, JobId, Repository, RunAttempt, RunId, Sha,
 };
 use reprise_model::job as client;
 use reprise_model::run::{CancelCause, Run as ClientRun, RunStatus};
@@ -20,7 +21,7 @@ use super::route::{Change, CheckCall, Read};
 use crate::github::GitHub;
 use crate::github::checks::CheckRun;
 use crate::github::rerun::{Refusal, Rerun};
-use crate::github::state::{Attempt, Job, Run};
+use crate::github::state::{Annotation, Attempt, Job, Run, Step};
 
 /// What a client is told of a cancel or a check run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,10 +90,36 @@ impl GitHub {
         if self.faults.no_checks_read {
             return Some(CancelCause::Unreadable);
         }
-        let (run, _, job) = self.job(reprise_model::ids::JobId(check_run.0))?;
+        let (run, _, job) = self.job(JobId(check_run.0))?;
         let messages = job.annotations.iter().map(|it| it.message.as_str());
         let is_there = run.spec.repository == *repository && !self.is_gone(repository);
         is_there.then(|| CancelCause::from_annotations(messages))
+    }
+
+    /// `GET .../jobs/{id}`, its annotations and the end of its log, as what tells why the job failed.
+    pub fn read_failure_facts(
+        &mut self,
+        now: Timestamp,
+        repository: &Repository,
+        id: JobId,
+    ) -> Option<FailureFacts> {
+        self.advance(now);
+        let (run, _, job) = self.job(id)?;
+        if run.spec.repository != *repository || self.is_gone(repository) {
+            return None;
+        }
+        let annotations = job.annotations.iter().map(client_annotation);
+        let annotations = (!self.faults.no_checks_read).then(|| annotations.collect());
+        let log = self.log_of(id).map(String::into_bytes);
+        let log = log.map(|mut log| log.split_off(log.len().saturating_sub(LOG_END)));
+        let facts = FailureFacts {
+            conclusion: job.conclusion.clone(),
+            steps: job.steps.iter().map(client_step).collect(),
+            annotations,
+            log: log.map_or(JobLog::Missing, JobLog::End),
+        };
+        self.looked_at(&Read::Job(id));
+        Some(facts)
     }
 
     /// The newest run of the same workflow, event and branch that was made after this one.
@@ -274,6 +301,7 @@ fn client_run(run: &Run, attempt: &Attempt) -> ClientRun {
         head_branch: run.spec.head_branch.clone(),
         created_at: whole(run.created_at),
         run_started_at: Some(whole(attempt.started_at)),
+        updated_at: Some(whole(attempt.updated_at)),
     }
 }
 
@@ -301,6 +329,29 @@ fn client_job(run: &Run, attempt: &Attempt, job: &Job) -> client::Job {
         head_sha: run.spec.head_sha.clone(),
         head_branch: run.spec.head_branch.clone(),
         check_run: Some(job.check_run()),
+    }
+}
+
+fn client_step(step: &Step) -> failure::Step {
+    failure::Step {
+        name: step.name.clone(),
+        status: client::JobStatus::Completed,
+        conclusion: Some(step.conclusion.clone()),
+        started_at: Some(whole(step.started_at)),
+        completed_at: Some(whole(step.completed_at)),
+    }
+}
+
+fn client_annotation(annotation: &Annotation) -> failure::Annotation {
+    failure::Annotation {
+        level: Some(match annotation.level {
+            "failure" => AnnotationLevel::Failure,
+            "warning" => AnnotationLevel::Warning,
+            "notice" => AnnotationLevel::Notice,
+            other => AnnotationLevel::Unknown(other.to_owned()),
+        }),
+        path: Some(".github".to_owned()),
+        message: Some(annotation.message.clone()),
     }
 }
 

@@ -30,6 +30,9 @@ impl GitHub {
     /// Answers one REST request, after everything that GitHub did by itself until `now`.
     pub fn handle(&mut self, now: Timestamp, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         self.advance(now);
+        if let Some(answer) = self.store_answer(now, request) {
+            return answer;
+        }
         let route = Route::of(request.method(), request.uri().path());
         let name = route.as_ref().map_or("unknown", Route::name);
         *self.requests.entry(name).or_default() += 1;
@@ -51,6 +54,7 @@ impl GitHub {
             Route::RateLimit
             | Route::InstallationRepositories
             | Route::Read(..)
+            | Route::Log(..)
             | Route::Mutate(..)
             | Route::Checks(..)
             | Route::Runners(..) => self.check_token(now, request),
@@ -69,6 +73,7 @@ impl GitHub {
             Route::Installations => self.installations(&query),
             Route::InstallationRepositories => self.installation_repositories(&query),
             Route::Read(repository, read) => self.read(now, repository, read, &query),
+            Route::Log(repository, job) => self.log(now, repository, *job, request),
             Route::Mutate(repository, change) => self.mutate(now, repository, *change),
             Route::Checks(repository, call) => self.check_call(now, repository, call, request),
             Route::Runners(place, call) => self.runner_call(now, place, *call, request),

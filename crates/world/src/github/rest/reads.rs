@@ -1,7 +1,7 @@
 //! Calls that only look. What concerns one run is counted, so that the audit can tell whether a
 //! client looked between two mutations.
 
-use http::StatusCode;
+use http::{Request, StatusCode};
 use jiff::Timestamp;
 use reprise_model::ids::{CheckRunId, JobId, Repository, RunAttempt, RunId};
 use reprise_model::job::Conclusion;
@@ -87,6 +87,28 @@ impl GitHub {
         let (run, attempt, job) = self.job(job)?;
         let here = run.spec.repository == *repository;
         here.then(|| Answer::ok(Wire(&self.settings).job(run, attempt, job)))
+    }
+
+    /// A link to the log of a job: 404 while there is none, 410 when it was deleted.
+    pub(super) fn log(
+        &self,
+        now: Timestamp,
+        repository: &Repository,
+        id: JobId,
+        request: &Request<Vec<u8>>,
+    ) -> Answer {
+        let job = self.job(id);
+        let is_here = job.is_some_and(|(run, _, _)| run.spec.repository == *repository);
+        if !is_here || self.is_gone(repository) {
+            return Answer::not_found();
+        }
+        if self.faults.logs_are_gone {
+            return Answer::error(StatusCode::GONE, "Server Error");
+        }
+        match self.log_of(id) {
+            Some(_) => Answer::found(self.log_link(now, id, request)),
+            None => Answer::not_found(),
+        }
     }
 
     /// The jobs of one attempt; without a number those of the latest one, or of all attempts with

@@ -20,6 +20,7 @@ pub(super) enum Route {
     Installations,
     InstallationRepositories,
     Read(Repository, Read),
+    Log(Repository, JobId),
     Mutate(Repository, Change),
     Checks(Repository, CheckCall),
     Runners(RunnerPlace, RunnerCall),
@@ -98,6 +99,9 @@ impl Route {
             ("GET", ["repos", owner, name, "installation"]) => {
                 Some(Self::Installation(repository(owner, name)?))
             }
+            ("GET", ["repos", owner, name, "actions", "jobs", job, "logs"]) => {
+                Some(Self::Log(repository(owner, name)?, job.parse().ok()?))
+            }
             ("GET", ["repos", owner, name, rest @ ..]) => {
                 Some(Self::Read(repository(owner, name)?, Read::of(rest)?))
             }
@@ -119,6 +123,7 @@ impl Route {
             Self::Redeliver(_) => "redeliver a webhook",
             Self::Installations => "installations",
             Self::InstallationRepositories => "repositories of the installation",
+            Self::Log(..) => "log of a job",
             Self::Read(_, Read::Run(_)) => "run",
             Self::Read(_, Read::Attempt(..)) => "attempt",
             Self::Read(_, Read::AttemptJobs(..)) => "jobs of an attempt",

@@ -3,6 +3,7 @@
 mod cancels;
 mod direct;
 mod hook;
+mod logs;
 mod refusals;
 mod reruns;
 mod rest;
