@@ -200,7 +200,7 @@ fn a_database_of_a_newer_schema_is_refused_and_left_as_it_is() {
     assert_eq!(
         chain(&error, &folder),
         "the store failed to open its database: the database FOLDER/reprise.db has schema 7, and \
-         this version knows schemas up to 4; run the version that wrote it, or a later one, or put \
+         this version knows schemas up to 5; run the version that wrote it, or a later one, or put \
          back a copy from before the upgrade"
     );
     let after = std::fs::read(database(&folder)).expect("reads");
