@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use reprise_model::ids::RunId;
 use reprise_model::job::Conclusion;
-use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey, TrackedState};
+use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim, RunKey, TrackedState, Why};
 use reprise_store::{DueKey, Store, StoreError};
 use reprise_world::invariants::{self, Broken, Ledger, Verdict};
 use reprise_world::world::World;
@@ -46,7 +46,10 @@ async fn unconcluded(universe: &Universe) -> Result<Vec<Broken>, StoreError> {
     let mut runs = Vec::new();
     for key in all_runs(universe) {
         let found = universe.store.run(&key).await?;
-        let is_interrupted = found.is_some_and(|found| !found.record.jobs.is_empty());
+        let is_interrupted = found.is_some_and(|found| {
+            let mut jobs = found.record.jobs.values();
+            jobs.any(|job| job.why == Why::Interrupted)
+        });
         if is_interrupted {
             runs.push(key.run_id);
         }
