@@ -15,6 +15,9 @@ use super::{Dice, others};
 /// The ids of jobs that no other job has.
 const NOBODY: JobId = JobId(14);
 
+/// A runner that GitHub has for somebody else: none of ours gets so high a number.
+const NOBODYS_RUNNER: u64 = 9_000_000_000;
+
 /// Something that is none of ours, or asks for too much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stranger {
@@ -177,7 +180,7 @@ impl Stranger {
             Self::RepositoryElsewhere => body["repository"] = repository("elsewhere", "shop"),
             Self::BorrowedName => {
                 // A name may be borrowed; the number is GitHub's.
-                job["runner_id"] = json!(NOBODY);
+                job["runner_id"] = json!(NOBODYS_RUNNER);
                 body["repository"] = repository("acme", "stranger");
             }
             Self::OtherLabels
