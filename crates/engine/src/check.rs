@@ -17,7 +17,7 @@ use reprise_model::check::{CheckEntry, CheckRunOrder, CheckRunSeen, CheckText, G
 use reprise_model::ending::ChangeAnswer;
 use reprise_model::ids::{CheckRunId, JobId, Sha};
 use reprise_model::job::Job;
-use reprise_model::ledger::{Due, RunEntry, RunKey};
+use reprise_model::ledger::{Due, RunEntry, RunKey, Why};
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::Run;
 
@@ -120,6 +120,26 @@ pub fn interrupted(
         None => Some(opened(key, &job.head_sha, gated, now)),
         Some(found) if due::is_due(found.due, now) || gate::is_too_late(found) => None,
         Some(found) => Some(reopened(found.clone(), now)),
+    }
+}
+
+/// Whether a run's record holds an interrupted job that it did not hold before: one whose event was lost,
+/// found when the run was read.
+pub fn is_found(before: &RunEntry, after: &RunEntry) -> bool {
+    let mut jobs = after.jobs.iter();
+    jobs.any(|(id, job)| job.why == Why::Interrupted && !before.jobs.contains_key(id))
+}
+
+/// The record once such a job was found in its run. `None` where it leads to a look already.
+pub fn found(
+    found: Option<&CheckEntry>,
+    key: &RunKey,
+    head: &Sha,
+    now: Timestamp,
+) -> Option<CheckEntry> {
+    match found {
+        None => Some(opened(key, head, false, now)),
+        Some(found) => woken(found, now),
     }
 }
 

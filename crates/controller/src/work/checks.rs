@@ -162,7 +162,9 @@ impl<P: Ports> Controller<P> {
             .verdicts_on(repository, &jobs, is_known, &mut attempts)
             .await?;
         for job in &jobs {
-            if let Some(verdict @ JobVerdict::Await { .. }) = verdicts.get(&job.id) {
+            if let Some(verdict @ (JobVerdict::Await { .. } | JobVerdict::Retry { .. })) =
+                verdicts.get(&job.id)
+            {
                 drop(self.carry_out(repository, job, verdict.clone()).await?);
             }
         }
@@ -183,6 +185,25 @@ impl<P: Ports> Controller<P> {
                 "people are told of a run later"
             );
         }
+    }
+
+    /// People are told of interrupted jobs, too, whose events were lost.
+    pub(super) async fn tell_found(
+        &self,
+        before: &RunEntry,
+        after: &RunEntry,
+        head: &Sha,
+    ) -> Result<(), WorkError> {
+        let tells = self.settings.checks.reports && self.no_checks.at(self.now()).is_none();
+        if !tells || !check::is_found(before, after) {
+            return Ok(());
+        }
+        let (key, now) = (&after.key, self.now());
+        let told = self.change_check(key, |entry| check::found(entry, key, head, now));
+        if told.await?.is_some() {
+            self.due.notify_one();
+        }
+        Ok(())
     }
 
     /// Has the run's check run looked at now, where there is one that may have more to say.

@@ -54,9 +54,14 @@ impl<P: Ports> Controller<P> {
             Ok(run) => run,
             Err(error) => return self.run_is_unreadable(&claimed, error).await,
         };
+        let head = run.head_sha.clone();
         let deciding = Box::pin(self.decided(&entry, run));
         match self.while_claimed(&mut claimed, deciding).await? {
-            Ok(decision) => self.take_step(&claimed, decision).await,
+            Ok(decision) => {
+                // Before the commit: should it not come to that, there is nothing to tell.
+                Box::pin(self.tell_found(&entry, &decision.entry, &head)).await?;
+                self.take_step(&claimed, decision).await
+            }
             // The run is there, so what it lacks in the details may come yet.
             Err(WorkError::Port(error)) => self.postpone(&claimed, &error).await,
             Err(error) => Err(error),
