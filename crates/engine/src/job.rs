@@ -237,6 +237,10 @@ pub struct Grounds {
 /// What can be said of a completed job without a look at EC2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a look and taken apart at once, never stored in numbers"
+)]
 pub enum Triage {
     /// This is the verdict.
     Decided(JobVerdict),

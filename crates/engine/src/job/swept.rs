@@ -64,6 +64,10 @@ pub fn swept(known: &InstanceEntry, rests_until: Option<Timestamp>, now: Timesta
 /// What follows from the job that ran on an interrupted instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once a look and taken apart at once, never stored in numbers"
+)]
 pub enum Found {
     /// It has completed: to be judged as by its own event.
     Judge,
