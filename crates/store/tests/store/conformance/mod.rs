@@ -11,9 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_store::{DueKey, Expect, RunsWanted, Store, StoreError, Version, Versioned};
 
 pub(crate) use self::leases::*;
-use crate::samples::{
-    self, Sample, at, check, claim, ended_run, interrupted, put_breakers, run,
-};
+use crate::samples::{self, Sample, at, check, claim, ended_run, interrupted, put_breakers, run};
 
 /// Hands the names of all rules to another macro, after what it is given for it.
 macro_rules! with_every_rule {
