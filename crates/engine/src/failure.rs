@@ -7,7 +7,7 @@
 //! # Which lines count
 //! A log is full of harmless words ("0 errors", "connection reset, retrying", a test called
 //! `times_out_when_refused`), so a line counts by where it stands.
-//! - **What GitHub and the runner say** ([`signs`]) goes first: nothing that a job prints explains a host
+//! - **What GitHub and the runner say** (`signs`) goes first: nothing that a job prints explains a host
 //!   that is gone. That a step ran into its limit or was killed is told by them too, but what it had printed
 //!   before may show that it had failed already.
 //! - **A step at a time.** Only what a failed step printed counts, told by the times of the step and of the
