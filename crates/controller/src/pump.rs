@@ -267,7 +267,7 @@ impl<P: Ports> Pump<P> {
         }
     }
 
-    /// Boxed: it is by far the largest of the futures here, and only this one need know its type.
+    /// Boxed, so that only this one need know which of the two it is.
     fn handle(&self, letter: Letter) -> Handled<'_> {
         match letter {
             Letter::Webhook(webhook) => Box::pin(self.controller.webhook(webhook)),
