@@ -188,11 +188,18 @@ pub fn gate_opened(
     }
 }
 
-/// The record once something of its run has changed. `None` where nothing more is to be said, or it is
+/// The record once something of its run may have changed. `None` where nothing more is to be said, or it is
 /// looked at anyway.
 pub fn woken(entry: &CheckEntry, now: Timestamp) -> Option<CheckEntry> {
     let waits = entry.due.is_some_and(|due| due.at > now);
     waits.then(|| due_now(entry.clone(), now))
+}
+
+/// The record once people are to be told something else, also after its last word. `None` where it is looked
+/// at anyway, or its time is over.
+pub fn retold(entry: &CheckEntry, now: Timestamp) -> Option<CheckEntry> {
+    let wakes = !due::is_due(entry.due, now) && !gate::is_too_late(entry);
+    wakes.then(|| reopened(entry.clone(), now))
 }
 
 /// The record in the hands of whoever goes on with it. Where another one had it and said nothing since, what
@@ -253,7 +260,10 @@ pub fn decide(facts: &CheckFacts<'_>, now: Timestamp, jitter: Jitter, rules: &Ru
     let is_wanted = entry.gate.is_some() || facts.reports;
     let text = words::text(&entry, facts.ledger, hold).filter(|_| is_wanted);
     let Some(text) = text else {
-        return CheckStep::Commit(CheckEntry { due: None, ..entry });
+        // Whoever saw an interruption may not have lived to tell of it.
+        let may_come = facts.reports && facts.ledger.is_some_and(|ledger| ledger.due.is_some());
+        let due = may_come.then(|| Due::now(after(now, LOOK_ANYWAY)));
+        return CheckStep::Commit(CheckEntry { due, ..entry });
     };
     if entry.told.as_ref() == Some(&text) {
         return CheckStep::Commit(after_telling(entry, now, jitter));

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use reprise_engine::check::{self, CheckFacts, CheckStep, Purpose, RunWords};
 use reprise_engine::job::JobVerdict;
 use reprise_engine::no_machine::CheckWords;
@@ -177,7 +178,7 @@ impl<P: Ports> Controller<P> {
         if !check::tells_more(before, after) {
             return;
         }
-        if let Err(error) = self.look_at_check(&after.key).await {
+        if let Err(error) = self.wake_check(&after.key, check::retold).await {
             debug!(
                 error = %chain(&error),
                 repository = %after.key.repository,
@@ -208,9 +209,17 @@ impl<P: Ports> Controller<P> {
 
     /// Has the run's check run looked at now, where there is one that may have more to say.
     pub(crate) async fn look_at_check(&self, key: &RunKey) -> Result<(), WorkError> {
+        self.wake_check(key, check::woken).await
+    }
+
+    async fn wake_check(
+        &self,
+        key: &RunKey,
+        woken: fn(&CheckEntry, Timestamp) -> Option<CheckEntry>,
+    ) -> Result<(), WorkError> {
         let now = self.now();
-        let woken = self.change_check(key, |found| check::woken(found?, now));
-        if woken.await?.is_some() {
+        let changed = self.change_check(key, |found| woken(found?, now));
+        if changed.await?.is_some() {
             self.due.notify_one();
         }
         Ok(())

@@ -220,12 +220,43 @@ fn the_last_word_ends_the_looks_and_another_interruption_begins_them_anew() {
     let told = accepted(entry, &order, None);
     assert_eq!((told.due, told.id), (None, Some(CHECK)));
     assert_eq!(woken(&told, at(1)), None);
+    let requeued = retold(&told, at(1)).expect("something else is to be told");
+    assert_eq!(requeued.due, Some(Due::now(at(1))));
     let again = interrupted(Some(&told), &run_key(), &build, false, at(2)).expect("reopened");
     assert_eq!(again.due, Some(Due::now(at(2))));
     assert_eq!(
         interrupted(Some(&again), &run_key(), &build, false, at(3)),
         None
     );
+}
+
+#[test]
+fn one_that_was_looked_at_before_its_interruption_was_written_is_looked_at_again() {
+    let entry = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    let mut ledger = interrupted_jobs(&["build"]);
+    ledger.jobs.clear();
+    ledger.due = Some(Due::now(at(0)));
+    let early = committed(decide(
+        &facts(&entry, &ledger),
+        at(0),
+        MIDDLE,
+        &Rules::default(),
+    ));
+    assert_eq!(
+        early.due,
+        Some(Due::now(at(900))),
+        "nobody may live to say more"
+    );
+    let retold = retold(&early, at(1)).expect("the interruption is written now");
+    assert_eq!(retold.due, Some(Due::now(at(1))));
+    ledger.due = None;
+    let ended = committed(decide(
+        &facts(&entry, &ledger),
+        at(0),
+        MIDDLE,
+        &Rules::default(),
+    ));
+    assert_eq!(ended.due, None);
 }
 
 #[test]
