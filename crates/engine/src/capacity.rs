@@ -67,9 +67,7 @@ pub fn decide(
         by_label(spot, CapacityReason::FirstAttempt)
     } else if past.advised == Some(Capacity::Spot) {
         by_label(spot, CapacityReason::Advised)
-    } else if past.advised == Some(Capacity::OnDemand) {
-        on_demand(CapacityReason::LaterAttempt)
-    } else if is_kept_off_spot(policy, past, mode) {
+    } else if past.advised.is_some() || is_kept_off_spot(policy, past, mode) {
         on_demand(CapacityReason::LaterAttempt)
     } else {
         by_label(spot, CapacityReason::LaterAttemptMayUseSpot)
