@@ -1,6 +1,8 @@
-//! ministack: SQS with its time-outs, receipts and dead letters, and DynamoDB.
+//! ministack: SQS with its time-outs, receipts and dead letters, DynamoDB, and Lambda functions in Python.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reprise_model::ids::Region;
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -18,7 +20,7 @@ pub struct Ministack {
 }
 
 impl Ministack {
-    /// Starts it with SQS and DynamoDB alone, on loopback alone.
+    /// Starts it with SQS, DynamoDB and Lambda alone, on loopback alone.
     pub async fn start() -> Result<Self> {
         let program = peers::python_program("ministack")?;
         let region = Region::new("eu-west-1");
@@ -28,7 +30,7 @@ impl Ministack {
                 .env("BIND_HOST", "127.0.0.1")
                 .env("GATEWAY_PORT", port.to_string())
                 .env("MINISTACK_REGION", region.as_str())
-                .env("SERVICES", "sqs,dynamodb")
+                .env("SERVICES", "sqs,dynamodb,lambda")
                 // On by default, each on a port of its own.
                 .env("IOT_MTLS_ENABLED", "0")
                 .env("SFTP_ENABLED", "0");
@@ -99,6 +101,33 @@ impl Ministack {
         let expiry = json!({ "TableName": name, "TimeToLiveSpecification": expiry });
         self.ask_dynamodb("UpdateTimeToLive", &expiry).await?;
         Ok(())
+    }
+
+    /// Makes a function of a module with a `handler`.
+    pub async fn function(&self, name: &str, module: &str) -> Result<()> {
+        let folder = tempfile::tempdir()?;
+        let source = folder.path().join("judge.py");
+        std::fs::write(&source, module)?;
+        let packed = folder.path().join("judge.zip");
+        let mut zip = Command::new(peers::python_program("python")?);
+        zip.args(["-m", "zipfile", "-c"]).arg(&packed).arg(&source);
+        ensure!(zip.status().await?.success(), "failed to pack the function");
+        let code = STANDARD.encode(std::fs::read(&packed)?);
+        let made = json!({
+            "FunctionName": name,
+            "Runtime": "python3.12",
+            "Role": "arn:aws:iam::000000000000:role/judge",
+            "Handler": "judge.handler",
+            "Code": { "ZipFile": code },
+        });
+        raw_aws::rest(
+            &self.url(),
+            self.region.as_str(),
+            "lambda",
+            "/2015-03-31/functions",
+            &made,
+        )
+        .await
     }
 
     async fn ask_dynamodb(&self, action: &str, body: &Value) -> Result<Value> {

@@ -69,6 +69,21 @@ pub async fn dynamodb(endpoint: &str, region: &str, action: &str, body: &Value) 
     json(endpoint, region, service, action, body).await
 }
 
+/// A POST to a service that goes by paths.
+pub async fn rest(
+    endpoint: &str,
+    region: &str,
+    service: &str,
+    path: &str,
+    body: &Value,
+) -> Result<()> {
+    let request = Request::post(format!("{endpoint}{path}"))
+        .header("authorization", authorization(KEY, region, service))
+        .header("content-type", "application/json")
+        .body(body.to_string())?;
+    sent(path, request).await.map(drop)
+}
+
 /// What stands between the first `<name>` and its end.
 pub fn element<'a>(xml: &'a str, name: &str) -> Result<&'a str> {
     elements(xml, name)

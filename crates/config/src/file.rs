@@ -31,6 +31,7 @@ pub(crate) struct File {
     pub(crate) log: Log,
     pub(crate) limits: Limits,
     pub(crate) failures: Failures,
+    pub(crate) ask: BTreeMap<String, Ask>,
     pub(crate) policy: Vec<Policy>,
     pub(crate) runners: BTreeMap<String, NamedRunner>,
     pub(crate) images: BTreeMap<String, Image>,
@@ -268,6 +269,18 @@ pub(crate) struct Image {
     pub(crate) owner: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) architecture: Option<Architecture>,
+}
+
+/// An endpoint that may be asked.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Ask {
+    pub(crate) url: Option<String>,
+    pub(crate) lambda: Option<String>,
+    pub(crate) region: Option<String>,
+    pub(crate) repositories: Option<Vec<String>>,
+    pub(crate) secret: Option<SecretString>,
+    pub(crate) secret_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]

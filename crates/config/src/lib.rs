@@ -22,6 +22,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use reprise_model::advice::EndpointName;
 use reprise_model::ids::{AccountId, Region};
 use reprise_model::runner_row::RoleId;
 use secrecy::SecretString;
@@ -52,6 +53,8 @@ pub struct Config {
     pub sweep_every: jiff::SignedDuration,
     /// How new instances get their runners; `None` where they bring them along.
     pub runners: Option<RunnersConfig>,
+    /// The endpoints that may be asked about re-runs.
+    pub endpoints: BTreeMap<EndpointName, EndpointConfig>,
     /// What decisions go by.
     pub settings: Settings,
 }
@@ -65,6 +68,25 @@ pub struct RegionConfig {
     pub account: AccountId,
     /// The role to take on for it; `None` uses the program's own credentials.
     pub role_arn: Option<String>,
+}
+
+/// How an endpoint is asked that has a say in re-runs.
+#[derive(Debug)]
+pub enum EndpointConfig {
+    /// By HTTPS.
+    Url {
+        /// Where.
+        url: String,
+        /// What signs the questions.
+        secret: SecretString,
+    },
+    /// As a Lambda function, by the program's own credentials.
+    Lambda {
+        /// Its name or ARN, perhaps with a version or an alias.
+        function: String,
+        /// In which region.
+        region: Region,
+    },
 }
 
 /// The operator's API.

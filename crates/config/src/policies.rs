@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+use reprise_model::advice::{Advice, EndpointName, NoAnswer, Said};
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_model::labels;
@@ -19,6 +20,9 @@ pub struct Policies {
     pub allowed: BTreeSet<FailurePolicy>,
     /// How long each of them waits before its re-runs, where its rule says nothing.
     pub delays: BTreeMap<FailurePolicy, Vec<SignedDuration>>,
+    /// The endpoints that there are, each with the repositories whose labels may name it; `*` stands for any
+    /// text.
+    pub endpoints: BTreeMap<EndpointName, Vec<WildMatch>>,
 }
 
 /// A `[[policy]]` entry.
@@ -49,13 +53,42 @@ pub struct Chosen<'a> {
 
 /// A label names a policy that configuration does not allow labels to name. It says nothing, then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("labels may not say retry={word}; retry.allow would have to name it", word = .0.as_str())]
-pub struct NotAllowed(pub FailurePolicy);
+pub enum NotAllowed {
+    /// One that re-runs failures.
+    #[error("labels may not say retry={word}; retry.allow would have to name it", word = .0.as_str())]
+    Policy(FailurePolicy),
+    /// An endpoint that there is not.
+    #[error("no endpoint is called {0}; [ask.{0}] would have to be configured")]
+    NoEndpoint(EndpointName),
+    /// An endpoint that other repositories may name.
+    #[error(
+        "labels of this repository may not say retry=ask:{0}; ask.{0}.repositories would have to name it"
+    )]
+    OthersEndpoint(EndpointName),
+}
 
 impl NotAllowed {
     /// The word for logs.
     pub fn as_str(self) -> &'static str {
-        "policy-not-allowed"
+        match self {
+            Self::Policy(_) => "policy-not-allowed",
+            Self::NoEndpoint(_) => "no-such-endpoint",
+            Self::OthersEndpoint(_) => "endpoint-not-allowed",
+        }
+    }
+
+    /// What the ledger keeps of a job whose label named an endpoint in vain.
+    pub fn advice(self, at: Timestamp) -> Option<Advice> {
+        let endpoint = match self {
+            Self::Policy(_) => return None,
+            Self::NoEndpoint(endpoint) | Self::OthersEndpoint(endpoint) => endpoint,
+        };
+        let why = NoAnswer::NotAllowed;
+        Some(Advice {
+            endpoint,
+            at,
+            said: Said::Nothing { why },
+        })
     }
 }
 
@@ -64,7 +97,7 @@ impl Policies {
     /// rest is written in somebody else's grammar, and an opt-out beside it holds all the same.
     pub fn of(&self, repository: &Repository, job: &Job) -> Chosen<'_> {
         let said = labels::retry_of(&job.labels);
-        let refused = said.and_then(|said| self.refused(said));
+        let refused = said.and_then(|said| self.refused(said, Some(repository)));
         match said.filter(|_| refused.is_none()) {
             Some(said) => self.chosen(said, None, None),
             None => self.by_rule(repository, job, refused),
@@ -74,15 +107,30 @@ impl Policies {
     /// Whether failures may be re-run of jobs of this workflow.
     pub fn may_retry_failures(&self, repository: &Repository, workflow: Option<&str>) -> bool {
         let by_rule = |rule: &PolicyRule| {
-            rule.retry.failure().is_some() && rule.is_about(repository, workflow)
+            let retries = rule.retry.failure().is_some() || rule.retry.endpoint().is_some();
+            retries && rule.is_about(repository, workflow)
         };
-        !self.allowed.is_empty() || self.rules.iter().any(by_rule)
+        let mut endpoints = self.endpoints.values();
+        !self.allowed.is_empty()
+            || endpoints.any(|allowed| are_about(allowed, repository))
+            || self.rules.iter().any(by_rule)
     }
 
-    /// What a label may not name of this.
-    pub fn refused(&self, said: RetryPolicy) -> Option<NotAllowed> {
+    /// What a label may not name of this; of any repository's, where that is not known.
+    pub fn refused(
+        &self,
+        said: RetryPolicy,
+        repository: Option<&Repository>,
+    ) -> Option<NotAllowed> {
+        if let Some(endpoint) = said.endpoint() {
+            let Some(allowed) = self.endpoints.get(&endpoint) else {
+                return Some(NotAllowed::NoEndpoint(endpoint));
+            };
+            let is_its = repository.is_none_or(|repository| are_about(allowed, repository));
+            return (!is_its).then_some(NotAllowed::OthersEndpoint(endpoint));
+        }
         let kind = said.failure()?;
-        (!self.allowed.contains(&kind)).then_some(NotAllowed(kind))
+        (!self.allowed.contains(&kind)).then_some(NotAllowed::Policy(kind))
     }
 
     fn by_rule(
@@ -114,6 +162,11 @@ impl Policies {
             refused,
         }
     }
+}
+
+fn are_about(patterns: &[WildMatch], repository: &Repository) -> bool {
+    let name = repository.to_string().to_ascii_lowercase();
+    patterns.iter().any(|pattern| pattern.matches(&name))
 }
 
 impl PolicyRule {
@@ -181,7 +234,7 @@ mod tests {
         let refused = policies.of(&repository(), &job(label));
         assert_eq!(refused.retry, RetryPolicy::Never, "as if it said nothing");
         let why = refused.refused.expect("it is told");
-        assert_eq!(why, NotAllowed(FailurePolicy::WhenFailed));
+        assert_eq!(why, NotAllowed::Policy(FailurePolicy::WhenFailed));
         assert_eq!(
             why.to_string(),
             "labels may not say retry=when-failed; retry.allow would have to name it"
@@ -190,6 +243,37 @@ mod tests {
         let allowed = policies.of(&repository(), &job(label));
         assert_eq!(allowed.retry.to_string(), "when-failed:2");
         assert_eq!(allowed.refused, None);
+    }
+
+    #[test]
+    fn a_label_names_an_endpoint_only_where_that_is_its_repositorys() {
+        let label = "runs-on=1/retry=ask:judge";
+        let mut policies = Policies {
+            rules: vec![rule("acme/*", "ci", "*", RetryPolicy::Never)],
+            ..Policies::default()
+        };
+        let judge: EndpointName = "judge".parse().expect("a name");
+        let missing = policies.of(&repository(), &job(label));
+        assert_eq!(missing.refused, Some(NotAllowed::NoEndpoint(judge)));
+        for (pattern, refused) in [
+            ("acme/*", None),
+            ("other/*", Some(NotAllowed::OthersEndpoint(judge))),
+        ] {
+            let patterns = vec![WildMatch::new(pattern)];
+            policies.endpoints = BTreeMap::from([(judge, patterns)]);
+            let chosen = policies.of(&repository(), &job(label));
+            assert_eq!(chosen.refused, refused, "{pattern}");
+            let held = if refused.is_none() {
+                RetryPolicy::Ask(judge)
+            } else {
+                RetryPolicy::Never
+            };
+            assert_eq!(chosen.retry, held, "else as if it said nothing");
+            let may = policies.may_retry_failures(&repository(), Some("ci"));
+            assert_eq!(may, refused.is_none());
+        }
+        let told = NotAllowed::OthersEndpoint(judge).advice(Timestamp::UNIX_EPOCH);
+        assert_eq!(told.expect("it is told").endpoint, judge);
     }
 
     #[test]

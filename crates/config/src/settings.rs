@@ -21,6 +21,8 @@ pub struct Settings {
     pub repositories: Vec<WildMatch>,
     /// `[[policy]]`, and what labels may name.
     pub policies: Policies,
+    /// Where people see GitHub, without a slash at its end.
+    pub web: String,
     /// What tells that a failure may pass.
     pub failures: Failures,
     /// How a runner's name tells its instance.

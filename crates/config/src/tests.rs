@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use super::keys::KEYS;
 use super::*;
 
+mod asks;
 mod choices;
 mod useless;
 
@@ -130,7 +131,7 @@ fn the_list_of_keys_is_of_those_that_are_read() {
     let error = bad("zzzzzzzzzzzzzzzz = 1", &[]);
     let sections: Vec<&str> = KEYS.iter().map(|(section, _)| *section).collect();
     let known = format!(
-        "known here are: {}, policy, runners, images",
+        "known here are: {}, ask, policy, runners, images",
         sections.join(", ")
     );
     assert!(error.ends_with(&known), "{error}");

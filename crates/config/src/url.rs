@@ -19,6 +19,37 @@ pub(crate) fn is_queue(text: &str) -> bool {
     is_http(text) && text.parse::<Uri>().is_ok_and(|uri| uri.path().len() > 1)
 }
 
+/// Whether it is `https://` and a host, or `http://` to this very machine: what is sent there is nobody else's
+/// business. It may have a query.
+pub(crate) fn is_private(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else {
+        return false;
+    };
+    let host = uri.host().unwrap_or_default();
+    let is_here = || {
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let address = host.parse::<std::net::IpAddr>();
+        host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|one| one.is_loopback())
+    };
+    let has_user = uri
+        .authority()
+        .is_some_and(|one| one.as_str().contains('@'));
+    let is_good = match uri.scheme_str() {
+        Some("https") => !host.is_empty(),
+        Some("http") => is_here(),
+        Some(_) | None => false,
+    };
+    is_good && !has_user && !text.contains('#')
+}
+
+/// The pages of the GitHub whose REST API has this address: `https://api.github.com` and
+/// `https://HOST/api/v3` are what there is.
+pub(crate) fn web_of(api: &str) -> String {
+    let api = api.trim_end_matches('/');
+    let own = api.strip_suffix("/api/v3").unwrap_or(api);
+    own.replacen("://api.", "://", 1)
+}
+
 /// The queue that a URL names, the same however its scheme and host are written.
 pub(crate) fn queue(text: &str) -> String {
     let Ok(uri) = text.parse::<Uri>() else {
@@ -54,6 +85,42 @@ mod tests {
             "https://github.example/#top",
         ] {
             assert!(!is_http(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_is_asked_in_private() {
+        for good in [
+            "https://judge.example/ask?team=ci",
+            "http://127.0.0.1:8080/",
+            "http://[::1]:8080/ask",
+            "http://localhost",
+        ] {
+            assert!(is_private(good), "{good}");
+        }
+        for bad in [
+            "",
+            "judge.example",
+            "http://judge.example/",
+            "http://127.0.0.1.example/",
+            "https://user:word@judge.example/",
+            "https://judge.example/#ask",
+            "ftp://judge.example",
+            "https://",
+        ] {
+            assert!(!is_private(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_pages_of_github_are_beside_its_api() {
+        for (api, web) in [
+            ("https://api.github.com", "https://github.com"),
+            ("https://github.example/api/v3/", "https://github.example"),
+            ("https://api.acme.ghe.com", "https://acme.ghe.com"),
+            ("http://127.0.0.1:4000", "http://127.0.0.1:4000"),
+        ] {
+            assert_eq!(web_of(api), web);
         }
     }
 

@@ -8,12 +8,14 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use reprise_ask::Asker;
 use reprise_aws::{
     Ec2, Ec2Error, FailureKind, LaunchRequest, LaunchTemplate, Receipt, SqsError, SqsQueue,
 };
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_github::{GitHubError, GitHubErrorKind};
+use reprise_model::advice::{Answer, NoAnswer, Question};
 use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::HookPage;
 use reprise_model::failure::FailureFacts;
@@ -31,8 +33,8 @@ use reprise_store::AnyStore;
 
 use crate::clock::Clock;
 use crate::ports::{
-    ChangeReply, Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports, Queue,
-    RedeliveryReply, RerunReply,
+    Advisers, ChangeReply, Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports,
+    Queue, RedeliveryReply, RerunReply,
 };
 
 pub use runners::RunnerDesk;
@@ -48,6 +50,13 @@ impl<C: Clock> Ports for Real<C> {
     type GitHub = reprise_github::GitHub;
     type Queue = SqsQueue;
     type Runners = RunnerDesk;
+    type Advisers = Asker;
+}
+
+impl Advisers for Asker {
+    async fn ask(&self, question: &Question, now: Timestamp) -> Result<Answer, NoAnswer> {
+        Self::ask(self, question, now).await
+    }
 }
 
 impl Cloud for Ec2 {

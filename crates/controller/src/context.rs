@@ -20,7 +20,7 @@ use crate::crowd::Census;
 use crate::denied::Denied;
 use crate::health::Health;
 use crate::images::Images;
-use crate::intake::{Gates, Judged, MOST_JUDGED, MOST_PASTS, Pasts};
+use crate::intake::{Advised, Gates, Judged, MOST_ADVISED, MOST_JUDGED, MOST_PASTS, Pasts};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
@@ -43,6 +43,8 @@ pub struct Controller<P: Ports> {
     pub runners: Option<P::Runners>,
     /// Where they bring them along: what takes them out of GitHub.
     pub registry: Option<P::Runners>,
+    /// The endpoints that have a say in re-runs; `None` where none is configured.
+    pub advisers: Option<P::Advisers>,
     /// Configuration.
     pub settings: Settings,
     /// What `/metrics` shows.
@@ -89,6 +91,10 @@ pub struct Controller<P: Ports> {
     pub(crate) pasts: Pasts,
     /// Why jobs failed.
     pub(crate) judged: Judged,
+    /// What endpoints said of jobs.
+    pub(crate) advised: Advised,
+    /// Places among the questions that are under way.
+    pub(crate) questions: Semaphore,
     /// Places among the calls for queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -149,6 +155,7 @@ impl<P: Ports> Controller<P> {
             github,
             runners: None,
             registry: None,
+            advisers: None,
             settings,
             metrics,
             health: Health::default(),
@@ -165,6 +172,8 @@ impl<P: Ports> Controller<P> {
             looks: Looks::default(),
             pasts: Pasts::new(MOST_PASTS),
             judged: Judged::new(MOST_JUDGED),
+            advised: Advised::new(MOST_ADVISED),
+            questions: Semaphore::new(QUESTIONS_AT_ONCE),
             pools: PoolWatch::default(),
             census: Census::default(),
             recall: Recall::default(),
@@ -188,6 +197,12 @@ impl<P: Ports> Controller<P> {
     #[must_use]
     pub fn with_registry(self, registry: Option<P::Runners>) -> Self {
         Self { registry, ..self }
+    }
+
+    /// The same, asking these endpoints.
+    #[must_use]
+    pub fn with_advisers(self, advisers: Option<P::Advisers>) -> Self {
+        Self { advisers, ..self }
     }
 
     /// A random number for a name.
@@ -268,6 +283,9 @@ impl<P: Ports> Controller<P> {
 
 /// How many calls for queued jobs are under way at once: EC2 throttles who asks for many.
 const LAUNCHES_AT_ONCE: usize = 32;
+
+/// How many questions to endpoints are under way at once: a large matrix is no reason to bring one down.
+const QUESTIONS_AT_ONCE: usize = 16;
 
 /// How long a run's record is kept: as long as evidence.
 pub(crate) const RUN_KEPT: SignedDuration = reprise_model::evidence::KEPT_FOR;

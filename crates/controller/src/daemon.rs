@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use axum::Router;
+use reprise_ask::Asker;
 use reprise_aws::{Ec2, RegionSettings, SqsQueue};
 use reprise_config::{
-    ApiConfig, Config, GitHubConfig, QueuesConfig, RegionConfig, RunnersConfig, StoreConfig,
+    ApiConfig, Config, EndpointConfig, GitHubConfig, QueuesConfig, RegionConfig, RunnersConfig,
+    StoreConfig,
 };
+use reprise_model::advice::EndpointName;
 use reprise_store::{AnyStore, DynamoStore, RunnerTable, SqliteStore};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -135,6 +138,7 @@ async fn connect<C: Clock>(
     let github = connect_github(config.github)?;
     let registry = RunnerDesk::registry(github.clone());
     let runners = connect_runners(config.runners, &config.regions, &github).await?;
+    let advisers = connect_advisers(config.endpoints).await?;
     let metrics = Metrics::new().context("failed to register the metrics")?;
     Ok(Controller::new(
         clock,
@@ -147,7 +151,29 @@ async fn connect<C: Clock>(
         seed,
     )
     .with_runners(runners)
-    .with_registry(Some(registry)))
+    .with_registry(Some(registry))
+    .with_advisers(advisers))
+}
+
+async fn connect_advisers(
+    endpoints: BTreeMap<EndpointName, EndpointConfig>,
+) -> Result<Option<Asker>> {
+    if endpoints.is_empty() {
+        return Ok(None);
+    }
+    let settings = endpoints.into_iter().map(|(name, one)| {
+        let settings = match one {
+            EndpointConfig::Url { url, secret } => reprise_ask::Settings::Url { url, secret },
+            EndpointConfig::Lambda { function, region } => {
+                reprise_ask::Settings::Lambda { function, region }
+            }
+        };
+        (name, settings)
+    });
+    let asker = Asker::connect(settings).await;
+    asker
+        .map(Some)
+        .context("failed to set up the endpoints that may be asked; see [ask]")
 }
 
 async fn connect_runners(

@@ -10,6 +10,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_engine::strays::ListedRunner;
+use reprise_model::advice::{Answer, NoAnswer, Question};
 use reprise_model::breaker::LeftOut;
 use reprise_model::check::{CheckRunOrder, CheckRunSeen};
 use reprise_model::delivery::{HookPage, RedeliveryAnswer};
@@ -44,6 +45,8 @@ pub trait Ports: Send + Sync + 'static {
     type Queue: Queue;
     /// What gives new instances their runners.
     type Runners: Runners;
+    /// The endpoints that have a say in re-runs.
+    type Advisers: Advisers;
 }
 
 /// A failure outside the process. What was to be done is done again later.
@@ -95,6 +98,17 @@ impl PortError {
             message: self.source.to_string(),
         })
     }
+}
+
+/// The operator's endpoints that have a say in re-runs.
+pub trait Advisers: Send + Sync + 'static {
+    /// Asks the endpoint that the question names, once. Whatever happens, it is over within seconds: the lack of
+    /// an answer is one, too.
+    fn ask(
+        &self,
+        question: &Question,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Answer, NoAnswer>> + Send;
 }
 
 /// EC2.

@@ -12,11 +12,10 @@ use reprise_model::job::Job;
 use reprise_model::ledger::{InstanceEntry, LaunchClaim, RunEntry, RunKey, UnexplainedJob, Why};
 use reprise_model::reason::SettleReason;
 use reprise_store::{Change, Expect, Store, StoreError, Versioned};
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::clock::Clock;
 use crate::context::{CLAIM_KEPT, Controller, RUN_KEPT, WorkError};
-use crate::logging::chain;
 use crate::ports::Ports;
 
 /// How often a record is read again before the work is handed back. Each try fails only when
@@ -207,16 +206,15 @@ impl<P: Ports> Controller<P> {
         Some(self.put_check(entry, expected(found)))
     }
 
-    /// People are told of a job that was interrupted and is not re-run. It is no part of its verdict: where
-    /// it fails, the log says so.
+    /// People are told of a job that was interrupted and is not re-run.
     pub(crate) async fn tell_left_alone(
         &self,
         repository: &Repository,
         job: &Job,
         reason: &SettleReason,
-    ) {
+    ) -> Result<(), WorkError> {
         if !self.tells_of(repository, job, Why::Interrupted) {
-            return;
+            return Ok(());
         }
         let key = RunKey {
             repository: repository.clone(),
@@ -227,15 +225,10 @@ impl<P: Ports> Controller<P> {
         let told = self.change_check(&key, |found| {
             check::left_alone(found, &key, job, reason, gated, now)
         });
-        match told.await {
-            Ok(Some(_)) => self.due.notify_one(),
-            Ok(None) => {}
-            Err(error) => warn!(
-                error = %chain(&error),
-                job.id = %job.id,
-                "nobody is told on its commit that an interrupted job is not re-run"
-            ),
+        if told.await?.is_some() {
+            self.due.notify_one();
         }
+        Ok(())
     }
 
     fn put_awaited(

@@ -64,8 +64,13 @@ pub fn landed(on: &InstanceId, claim: Option<&LaunchClaim>, seen: Option<Capacit
     let Some(claim) = claim else {
         return Landed::Right;
     };
-    if claim.decided() == CapacityReason::LaterAttemptMayUseSpot {
-        return Landed::Right;
+    match claim.decided() {
+        CapacityReason::LaterAttemptMayUseSpot | CapacityReason::Advised => return Landed::Right,
+        CapacityReason::FirstAttempt
+        | CapacityReason::SpotOff
+        | CapacityReason::LaterAttempt
+        | CapacityReason::NoSpotCapacity
+        | CapacityReason::BreakerOpen => {}
     }
     let own = match &claim.state {
         ClaimState::Launched { instance, capacity } if instance == on => Some(*capacity),

@@ -34,6 +34,8 @@ pub struct Past {
     pub asked_by_us: bool,
     /// The job ran in an earlier attempt, or may have.
     pub ran_before: bool,
+    /// What the endpoint that its policy asks named for this attempt, if it did.
+    pub advised: Option<Capacity>,
 }
 
 /// Whether [`Past::ran_before`] matters.
@@ -63,7 +65,9 @@ pub fn decide(
 ) -> CapacityDecision {
     if attempt.is_first() {
         by_label(spot, CapacityReason::FirstAttempt)
-    } else if is_kept_off_spot(policy, past, mode) {
+    } else if past.advised == Some(Capacity::Spot) {
+        by_label(spot, CapacityReason::Advised)
+    } else if past.advised.is_some() || is_kept_off_spot(policy, past, mode) {
         on_demand(CapacityReason::LaterAttempt)
     } else {
         by_label(spot, CapacityReason::LaterAttemptMayUseSpot)
@@ -125,6 +129,7 @@ mod tests {
     const NOTHING: Past = Past {
         asked_by_us: false,
         ran_before: false,
+        advised: None,
     };
 
     #[test]
@@ -221,6 +226,7 @@ mod tests {
                 let past = Past {
                     asked_by_us,
                     ran_before,
+                    ..NOTHING
                 };
                 let (later, policy) = (RunAttempt::FIRST.next(), RetryPolicy::USUAL);
                 let decision = decide(later, SpotChoice::default(), policy, past, mode);
@@ -233,6 +239,34 @@ mod tests {
             RunAttempt::FIRST.next(),
             OnDemandRetries::Always
         ));
+    }
+
+    #[test]
+    fn an_endpoint_may_name_the_capacity_of_a_later_attempt_within_what_the_label_says() {
+        let advised = |capacity, spot, mode| {
+            let past = Past {
+                asked_by_us: true,
+                ran_before: true,
+                advised: Some(capacity),
+            };
+            let ask = "ask:judge".parse().expect("a policy");
+            decide(RunAttempt::FIRST.next(), spot, ask, past, mode)
+        };
+        for mode in MODES {
+            let on = SpotChoice::default();
+            assert_eq!(
+                advised(Capacity::Spot, on, mode),
+                spot(CapacityReason::Advised)
+            );
+            assert_eq!(
+                advised(Capacity::Spot, SpotChoice::Off, mode),
+                on_demand(CapacityReason::SpotOff)
+            );
+            assert_eq!(
+                advised(Capacity::OnDemand, on, mode),
+                on_demand(CapacityReason::LaterAttempt)
+            );
+        }
     }
 
     #[test]
@@ -274,7 +308,7 @@ mod tests {
                 RunAttempt::new(attempt).expect("not zero"),
                 if spot_on { SpotChoice::default() } else { SpotChoice::Off },
                 POLICIES[usize::from(never)],
-                Past { asked_by_us, ran_before },
+                Past { asked_by_us, ran_before, ..NOTHING },
                 OnDemandRetries::Always,
             );
             prop_assert_eq!(decision.capacity, Capacity::OnDemand);
@@ -291,6 +325,7 @@ mod tests {
         let past = Past {
             asked_by_us,
             ran_before: true,
+            ..NOTHING
         };
         decide(RunAttempt::FIRST.next(), spot, policy, past, mode)
     }

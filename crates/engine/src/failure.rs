@@ -38,6 +38,7 @@ mod table;
 mod tests;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::advice::clean;
 use reprise_model::failure::{
     DecidedBy, FailureClass, FailureFacts, FailureRule, FailureSign, FailureSource, JobLog,
     Judgement,
@@ -99,12 +100,21 @@ pub fn said(
     let Some(facts) = facts else {
         return FailureSaid::Judged(UNTOLD);
     };
-    let judgement = judge(facts, tables);
+    let mut judgement = judge(facts, tables);
     let at = completed_at.map(|completed| after(completed, window));
     match at.filter(|at| now < *at && judgement == UNTOLD && facts.log == JobLog::Missing) {
         Some(at) => FailureSaid::TooEarly { at },
-        None => FailureSaid::Judged(judgement),
+        None => {
+            judgement.failed_step = failed_step(facts);
+            FailureSaid::Judged(judgement)
+        }
     }
+}
+
+/// The name of the first step that failed, which strangers gave it.
+fn failed_step(facts: &FailureFacts) -> Option<String> {
+    let failed = facts.steps.iter().find(|step| signs::has_failed(step));
+    failed.map(|step| clean(&step.name))
 }
 
 /// What a failure is, and what said so.
@@ -144,12 +154,14 @@ fn of_steps(
 pub const UNTOLD: Judgement = Judgement {
     class: FailureClass::Unknown,
     decided_by: None,
+    failed_step: None,
 };
 
 fn decided(class: FailureClass, decided_by: DecidedBy) -> Judgement {
     Judgement {
         class,
         decided_by: Some(decided_by),
+        failed_step: None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! takes is never among those to end: ending it by our hand would destroy the evidence. A tag alone
 //! is only a claim that EC2 does: it brings a re-run, but keeps no instance alive for ever.
 
+mod advised;
 mod case;
 mod earlier;
 mod failed;
@@ -18,6 +19,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::advice::{Advice, Question};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::failure::{DecidedBy, Judgement};
 use reprise_model::ids::Repository;
@@ -96,6 +98,10 @@ pub struct JobFacts<'a> {
     pub delays: &'a [SignedDuration],
     /// What its steps, annotations and log say of its failure; `None` where they were not read.
     pub failure: Option<&'a Judgement>,
+    /// What came of asking the endpoint that its policy names, or that its label may not name.
+    pub advice: Option<&'a Advice>,
+    /// Where people see GitHub.
+    pub web: &'a str,
     /// Whose machines.
     pub fleet: FleetRule<'a>,
 }
@@ -131,6 +137,8 @@ pub enum JobVerdict {
     ReadEarlier,
     /// What made it fail must be read first ([`JobFacts::failure`]).
     ReadFailure,
+    /// The endpoint that its policy names must be asked first ([`JobFacts::advice`]).
+    Ask(Box<Question>),
     /// It was interrupted and is to be re-run once its run has completed. Its instance is left to
     /// EC2; [`awaited`] remembers to look whether EC2 took it.
     Await {
@@ -140,6 +148,8 @@ pub enum JobVerdict {
         evidence: Vec<Evidence>,
         /// The policy that allows the re-run.
         policy: RetryPolicy,
+        /// What the endpoint said, where one was asked.
+        advice: Option<Advice>,
     },
     /// Nothing shows an interruption, and its policy re-runs it all the same, if its run ends as
     /// failed.
@@ -156,6 +166,8 @@ pub enum JobVerdict {
         ran_on: Option<Instance>,
         /// What says that it would pass, where its policy asks for that.
         told: Option<DecidedBy>,
+        /// What the endpoint said, where one was asked.
+        advice: Option<Advice>,
     },
 }
 
@@ -167,12 +179,14 @@ impl JobVerdict {
                 instance,
                 evidence,
                 policy,
+                advice,
             } => Some(Grounds {
                 why: Why::Interrupted,
                 policy: *policy,
                 instance: Some(instance.clone()),
                 evidence: evidence.clone(),
                 told: None,
+                advice: advice.clone(),
                 pause: SignedDuration::ZERO,
             }),
             Self::Retry {
@@ -181,6 +195,7 @@ impl JobVerdict {
                 pause,
                 ran_on,
                 told,
+                advice,
                 ..
             } => Some(Grounds {
                 why: *why,
@@ -188,14 +203,22 @@ impl JobVerdict {
                 instance: ran_on.clone(),
                 evidence: Vec::new(),
                 told: told.clone(),
+                advice: advice.clone(),
                 pause: *pause,
             }),
             Self::Ignore(_)
             | Self::Settle { .. }
             | Self::LookAgain { .. }
             | Self::ReadEarlier
-            | Self::ReadFailure => None,
+            | Self::ReadFailure
+            | Self::Ask(_) => None,
         }
+    }
+
+    /// Whether its policy gives it up for what an endpoint said, or did not say.
+    pub fn is_advised(&self) -> bool {
+        let given_up = self.given_up();
+        given_up.is_some_and(|(_, grounds)| grounds.advice.is_some())
     }
 
     /// What is kept of a job that its policy gives up: why, and on what grounds it would come back.
@@ -211,6 +234,7 @@ impl JobVerdict {
             | Self::LookAgain { .. }
             | Self::ReadEarlier
             | Self::ReadFailure
+            | Self::Ask(_)
             | Self::Await { .. }
             | Self::Retry { .. } => None,
         }
@@ -230,6 +254,8 @@ pub struct Grounds {
     pub evidence: Vec<Evidence>,
     /// What its failure was judged by, where its policy asks for that.
     pub told: Option<DecidedBy>,
+    /// What the endpoint said that its policy names, where one was asked.
+    pub advice: Option<Advice>,
     /// How long to wait after the end of the run, give or take.
     pub pause: SignedDuration,
 }

@@ -88,6 +88,8 @@ mutants! {
     RetryAnyFailure = "retry-any-failure",
     /// Takes a failure that is of what was run for one of its surroundings.
     RetryThePermanent = "retry-the-permanent",
+    /// Re-runs what an endpoint said not to re-run.
+    IgnoreTheEndpoint = "ignore-the-endpoint",
     /// Re-runs jobs of a run that a person cancelled.
     IgnoreCancel = "ignore-cancel",
     /// Re-runs a run although a newer one took its place.

@@ -18,9 +18,13 @@ mod watch;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::advice::{Advice, Said};
 use reprise_model::ids::{JobId, RunAttempt, RunId};
+use reprise_model::instance::Capacity;
 use reprise_model::job::Job;
-use reprise_model::ledger::{Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey};
+use reprise_model::ledger::{
+    Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, TrackedJob,
+};
 use reprise_model::notes::{Happened, Notes, bounded};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
@@ -170,6 +174,35 @@ pub fn bury(
     ledger::bury(&mut entry, job, (reason, grounds.clone()), now).then_some(entry)
 }
 
+/// What came of asking an endpoint about this execution of a job, where the record holds it.
+pub fn advice_on<'a>(entry: &'a RunEntry, job: &Job) -> Option<&'a Advice> {
+    let by_id = entry.jobs.get(&job.id);
+    let same = |one: &&TrackedJob| one.key.name == job.name && one.execution == job.execution();
+    let known = by_id.or_else(|| entry.jobs.values().find(same))?;
+    known.advice.as_ref()
+}
+
+/// What endpoints named for a job of this attempt, which a re-run of ours brought about. Of equal names all
+/// must have named spot: one is kept off it once too often rather than once too seldom.
+pub fn advised_capacity(entry: &RunEntry, job: &Job) -> Option<Capacity> {
+    let reruns = entry.reruns.iter().filter(|rerun| {
+        rerun.order.from.next() == job.run_attempt && is_or_may_be_taken(&rerun.answer)
+    });
+    let wanted = reruns.flat_map(|rerun| &rerun.order.wanted);
+    let tracked = wanted.filter_map(|id| entry.jobs.get(id));
+    let named = tracked.filter(|one| one.key.name == job.name);
+    let said = named.map(|one| match one.advice.as_ref().map(|advice| &advice.said) {
+        Some(Said::Yes { capacity, .. }) => *capacity,
+        Some(Said::No { .. } | Said::Nothing { .. }) | None => None,
+    });
+    said.min_by_key(|capacity| match capacity {
+        Some(Capacity::OnDemand) => 0,
+        None => 1,
+        Some(Capacity::Spot) => 2,
+    })
+    .flatten()
+}
+
 /// Whether the record holds this execution of a job, in whatever state.
 pub fn knows(entry: &RunEntry, job: &Job) -> bool {
     entry.jobs.contains_key(&job.id) || ledger::holds(entry, &job.name, &job.execution())
@@ -217,10 +250,14 @@ pub fn asked_for(entry: &RunEntry, attempt: RunAttempt) -> bool {
         .reruns
         .iter()
         .filter(|rerun| rerun.order.from.next() == attempt)
-        .any(|rerun| match rerun.answer {
-            RerunAnswer::Accepted | RerunAnswer::Unclear | RerunAnswer::NotNow => true,
-            RerunAnswer::Refused(_) => false,
-        })
+        .any(|rerun| is_or_may_be_taken(&rerun.answer))
+}
+
+fn is_or_may_be_taken(answer: &RerunAnswer) -> bool {
+    match answer {
+        RerunAnswer::Accepted | RerunAnswer::Unclear | RerunAnswer::NotNow => true,
+        RerunAnswer::Refused(_) => false,
+    }
 }
 
 /// The record after a final no to reading its run: every open job is settled with it. A run that was

@@ -261,6 +261,7 @@ pub(crate) fn interrupted_by(evidence: Vec<Evidence>) -> Grounds {
         instance: Some(instance()),
         evidence,
         told: None,
+        advice: None,
         pause: SignedDuration::ZERO,
     }
 }

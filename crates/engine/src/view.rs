@@ -35,6 +35,7 @@ pub fn retry(entry: &RunEntry, id: JobId, job: &TrackedJob, now: Timestamp) -> R
         policy: policy(job).map(|policy| policy.to_string()),
         reason,
         detail,
+        advice: job.advice.as_ref().map(ToString::to_string),
         failed_at,
         seconds_since_failure: failed_at.map(|at| now.duration_since(at).as_secs().max(0)),
         next_due: due.map(|due| due.at),
@@ -95,6 +96,8 @@ fn settled(reason: &SettleReason) -> RetryState {
         | SettleReason::RunNotFailed
         | SettleReason::PermanentFailure
         | SettleReason::UnknownFailure
+        | SettleReason::EndpointSaidNo
+        | SettleReason::EndpointUnanswered
         | SettleReason::Superseded => RetryState::LeftAlone,
     }
 }
@@ -103,7 +106,7 @@ fn settled(reason: &SettleReason) -> RetryState {
 fn policy(job: &TrackedJob) -> Option<RetryPolicy> {
     match job.why {
         Why::Interrupted => job.policy.or(Some(RetryPolicy::USUAL)),
-        Why::Failed | Why::Transient => job.policy,
+        Why::Failed | Why::Transient | Why::Advised => job.policy,
     }
 }
 

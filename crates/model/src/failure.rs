@@ -92,6 +92,9 @@ pub struct Judgement {
     /// What decided; `None` where nothing said anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<DecidedBy>,
+    /// The first step that failed, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_step: Option<String>,
 }
 
 /// What a failure is.
@@ -285,6 +288,7 @@ mod tests {
                 source: FailureSource::ErrorLine,
                 line: "curl: (56) Connection reset by peer".to_owned(),
             }),
+            failed_step: None,
         };
         assert_eq!(
             judgement.to_string(),
@@ -298,6 +302,7 @@ mod tests {
                 source: FailureSource::Annotation,
                 line: "The run was canceled by @mona.".to_owned(),
             }),
+            failed_step: None,
         };
         for judgement in [judgement, sign] {
             let text = serde_json::to_string(&judgement).expect("writable");
@@ -311,6 +316,7 @@ mod tests {
         let judgement = Judgement {
             class: FailureClass::Unknown,
             decided_by: None,
+            failed_step: None,
         };
         assert_eq!(
             judgement.to_string(),

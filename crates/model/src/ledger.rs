@@ -10,6 +10,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::advice::Advice;
 use crate::breaker::LeftOut;
 use crate::ending::VisibleEnd;
 use crate::evidence::Evidence;
@@ -125,11 +126,18 @@ pub enum Why {
     Failed,
     /// It failed for something that looks as if it would pass, and its policy re-runs that.
     Transient,
+    /// It failed, and the endpoint that its policy asks said to re-run it.
+    Advised,
 }
 
 impl Why {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Interrupted, Self::Failed, Self::Transient];
+    pub const ALL: [Self; 4] = [
+        Self::Interrupted,
+        Self::Failed,
+        Self::Transient,
+        Self::Advised,
+    ];
 
     /// The word for metrics and logs.
     pub fn as_str(self) -> &'static str {
@@ -137,6 +145,7 @@ impl Why {
             Self::Interrupted => "interrupted",
             Self::Failed => "failed",
             Self::Transient => "transient",
+            Self::Advised => "advised",
         }
     }
 
@@ -170,6 +179,9 @@ pub struct TrackedJob {
     /// What its failure was judged by, where its policy asks for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<DecidedBy>,
+    /// What came of asking the endpoint that its policy names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Advice>,
     /// How long its policy waits after the end of the run, give or take.
     #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
     pub pause: SignedDuration,
@@ -453,6 +465,8 @@ pub enum CapacityReason {
     LaterAttempt,
     /// A later attempt that configuration lets follow its spot label.
     LaterAttemptMayUseSpot,
+    /// The endpoint that the job's policy asks named it, for this attempt.
+    Advised,
     /// EC2 gave no spot capacity: it had none, or the account's spot quota is used up.
     NoSpotCapacity,
     /// The breakers of all spot pools that would do are open.
@@ -461,11 +475,12 @@ pub enum CapacityReason {
 
 impl CapacityReason {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::FirstAttempt,
         Self::SpotOff,
         Self::LaterAttempt,
         Self::LaterAttemptMayUseSpot,
+        Self::Advised,
         Self::NoSpotCapacity,
         Self::BreakerOpen,
     ];
@@ -477,6 +492,7 @@ impl CapacityReason {
             Self::SpotOff => "spot-off",
             Self::LaterAttempt => "later-attempt",
             Self::LaterAttemptMayUseSpot => "later-attempt-may-use-spot",
+            Self::Advised => "advised",
             Self::NoSpotCapacity => "no-spot-capacity",
             Self::BreakerOpen => "breaker-open",
         }

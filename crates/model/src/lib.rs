@@ -3,6 +3,7 @@
 //! Data alone: no clock, no I/O, no async, no SDK. Every other crate speaks in these types, so a
 //! type belongs here when two crates must agree on it.
 
+pub mod advice;
 pub mod breaker;
 pub mod check;
 pub mod delivery;

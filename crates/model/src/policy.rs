@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::advice::{EndpointName, NoEndpointName};
+
 /// What follows when a queued job gets no machine, beside the check run that says so.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
@@ -51,6 +53,9 @@ pub enum RetryPolicy {
     WhenFailed(Reruns),
     /// The same of a job whose failure looks as if it would pass.
     WhenTransient(Reruns),
+    /// Ask an endpoint of the operator's, whether it was interrupted or failed. Where that does not answer,
+    /// [`Self::USUAL`] holds.
+    Ask(EndpointName),
     /// Never re-run.
     Never,
 }
@@ -66,6 +71,8 @@ impl RetryPolicy {
             Self::WhenInterrupted(reruns)
             | Self::WhenFailed(reruns)
             | Self::WhenTransient(reruns) => reruns.get(),
+            // An endpoint cannot have a job re-run for ever.
+            Self::Ask(_) => Reruns::MOST,
             Self::Never => 0,
         }
     }
@@ -75,7 +82,18 @@ impl RetryPolicy {
         match self {
             Self::WhenFailed(_) => Some(FailurePolicy::WhenFailed),
             Self::WhenTransient(_) => Some(FailurePolicy::WhenTransient),
-            Self::WhenInterrupted(_) | Self::Never => None,
+            Self::WhenInterrupted(_) | Self::Ask(_) | Self::Never => None,
+        }
+    }
+
+    /// The endpoint that it asks, if it asks one.
+    pub fn endpoint(self) -> Option<EndpointName> {
+        match self {
+            Self::Ask(endpoint) => Some(endpoint),
+            Self::WhenInterrupted(_)
+            | Self::WhenFailed(_)
+            | Self::WhenTransient(_)
+            | Self::Never => None,
         }
     }
 
@@ -121,6 +139,7 @@ impl fmt::Display for RetryPolicy {
             Self::WhenInterrupted(reruns) => write!(f, "when-interrupted:{}", reruns.get()),
             Self::WhenFailed(reruns) => write!(f, "when-failed:{}", attempts(reruns)),
             Self::WhenTransient(reruns) => write!(f, "when-transient:{}", attempts(reruns)),
+            Self::Ask(endpoint) => write!(f, "ask:{endpoint}"),
             Self::Never => f.write_str("false"),
         }
     }
@@ -144,6 +163,9 @@ pub enum NoRetryPolicy {
         /// The most.
         most: u32,
     },
+    /// It asks nobody that has a name.
+    #[error("ask: takes the name of an endpoint, and {0}")]
+    Endpoint(#[from] NoEndpointName),
 }
 
 impl FromStr for RetryPolicy {
@@ -166,6 +188,7 @@ impl FromStr for RetryPolicy {
             ("when-transient", number) => {
                 before(FailurePolicy::WhenTransient, number.unwrap_or("4")).map(Self::WhenTransient)
             }
+            ("ask", name) => Ok(Self::Ask(name.unwrap_or_default().parse()?)),
             ("false" | "0", None) => Ok(Self::Never),
             (number, None) if is_number(number) => interrupted("retry", number),
             (_, _) => Err(NoRetryPolicy::Unknown(text.to_owned())),
@@ -248,6 +271,7 @@ mod tests {
 
     #[test]
     fn a_policy_says_how_often_a_job_is_re_run_at_most() {
+        let judge = "judge".parse().expect("a name");
         for (text, policy, last_retried) in [
             ("when-interrupted", RetryPolicy::USUAL, 1),
             ("true", RetryPolicy::USUAL, 1),
@@ -260,6 +284,7 @@ mod tests {
             ("WHEN-FAILED:6", failed(5), 5),
             ("when-transient", transient(3), 3),
             ("when-transient:2", transient(1), 1),
+            ("Ask:Judge", RetryPolicy::Ask(judge), 5),
             ("false", RetryPolicy::Never, 0),
             ("0", RetryPolicy::Never, 0),
         ] {
@@ -291,6 +316,9 @@ mod tests {
                 told(&format!("when-failed:{number}")),
                 format!("when-failed takes a number from 2 to 6, and {number:?} is none")
             );
+        }
+        for name in ["ask", "ask:", "ask:a b", "ask:a:2"] {
+            assert!(told(name).contains("is no endpoint's name"), "{name}");
         }
         for number in ["", "x", "+2", "1:2"] {
             let text = format!("when-interrupted:{number}");

@@ -97,6 +97,10 @@ pub enum SettleReason {
     PermanentFailure,
     /// Nothing tells what made it fail, and its policy re-runs what may pass.
     UnknownFailure,
+    /// The endpoint that its policy asks said no.
+    EndpointSaidNo,
+    /// It failed, the endpoint that its policy asks gave no answer, and the default policy re-runs no failure.
+    EndpointUnanswered,
     /// Somebody else re-ran the run first.
     AlreadyRerun,
     /// A person cancelled the run.
@@ -118,7 +122,7 @@ pub enum SettleReason {
 
 impl SettleReason {
     /// All of them but GitHub's own refusals.
-    pub const PLAIN: [Self; 17] = [
+    pub const PLAIN: [Self; 19] = [
         Self::Succeeded,
         Self::NotSpot,
         Self::NotInterrupted,
@@ -129,6 +133,8 @@ impl SettleReason {
         Self::RunNotFailed,
         Self::PermanentFailure,
         Self::UnknownFailure,
+        Self::EndpointSaidNo,
+        Self::EndpointUnanswered,
         Self::AlreadyRerun,
         Self::Cancelled,
         Self::CancelledUnknown,
@@ -151,6 +157,8 @@ impl SettleReason {
             Self::RunNotFailed => "run-not-failed",
             Self::PermanentFailure => "permanent-failure",
             Self::UnknownFailure => "unknown-failure",
+            Self::EndpointSaidNo => "endpoint-said-no",
+            Self::EndpointUnanswered => "endpoint-unanswered",
             Self::AlreadyRerun => "already-rerun",
             Self::Cancelled => "cancelled",
             Self::CancelledUnknown => "cancelled-unknown",
@@ -183,6 +191,11 @@ impl fmt::Display for SettleReason {
             }
             Self::UnknownFailure => {
                 "nothing tells what made it fail, and its policy re-runs only what may pass"
+            }
+            Self::EndpointSaidNo => "the endpoint that its policy asks said not to re-run it",
+            Self::EndpointUnanswered => {
+                "it failed, the endpoint that its policy asks gave no answer, and without one no \
+                 failure is re-run"
             }
             Self::AlreadyRerun => "the run was re-run by somebody else",
             Self::Cancelled => "a person cancelled the run",
@@ -389,18 +402,20 @@ mod tests {
                 SettleReason::RunNotFailed => Some(7),
                 SettleReason::PermanentFailure => Some(8),
                 SettleReason::UnknownFailure => Some(9),
-                SettleReason::AlreadyRerun => Some(10),
-                SettleReason::Cancelled => Some(11),
-                SettleReason::CancelledUnknown => Some(12),
-                SettleReason::Superseded => Some(13),
-                SettleReason::NeverCompleted => Some(14),
-                SettleReason::Recovered => Some(15),
-                SettleReason::FailedAgain => Some(16),
+                SettleReason::EndpointSaidNo => Some(10),
+                SettleReason::EndpointUnanswered => Some(11),
+                SettleReason::AlreadyRerun => Some(12),
+                SettleReason::Cancelled => Some(13),
+                SettleReason::CancelledUnknown => Some(14),
+                SettleReason::Superseded => Some(15),
+                SettleReason::NeverCompleted => Some(16),
+                SettleReason::Recovered => Some(17),
+                SettleReason::FailedAgain => Some(18),
                 SettleReason::Refused(_) => None,
             }
         };
         let places: Vec<_> = SettleReason::PLAIN.iter().map(place).collect();
-        assert_eq!(places, (0..17).map(Some).collect::<Vec<_>>());
+        assert_eq!(places, (0..19).map(Some).collect::<Vec<_>>());
     }
 
     #[test]

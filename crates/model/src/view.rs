@@ -114,6 +114,9 @@ pub struct RetryView {
     pub reason: Option<String>,
     /// The same in a sentence, or GitHub's words.
     pub detail: Option<String>,
+    /// What came of asking the endpoint that its policy names, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
     /// When it failed last.
     pub failed_at: Option<Timestamp>,
     /// Seconds since then.

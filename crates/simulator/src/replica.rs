@@ -16,7 +16,9 @@ use reprise_world::world::Queue;
 use secrecy::SecretString;
 use tokio::sync::Notify;
 
-use crate::ports::{Life, SimCloud, SimGitHub, SimPorts, SimQueue, SimRunners, SimStore, Wire};
+use crate::ports::{
+    Life, SimAdvisers, SimCloud, SimGitHub, SimPorts, SimQueue, SimRunners, SimStore, Wire,
+};
 use crate::setting::{self, AT_ONCE, SECRET, SWEEP_EVERY};
 use crate::trace::{self, Who};
 use crate::universe::Universe;
@@ -126,6 +128,7 @@ impl Replica {
         let seed = self.universe.throw(crate::plan::Dice::number);
         let github = SimGitHub(wire.clone());
         let runners = self.universe.makes_runners;
+        let advisers = Some(SimAdvisers(wire.clone()));
         let runners = runners.then(|| SimRunners(github.clone()));
         let controller = Controller::new(
             self.universe.clock,
@@ -137,7 +140,7 @@ impl Replica {
             draining,
             seed,
         );
-        let controller = Arc::new(controller.with_runners(runners));
+        let controller = Arc::new(controller.with_runners(runners).with_advisers(advisers));
         let pumps = [Queue::Webhooks, Queue::Ec2Events]
             .map(|queue| (self.pump(&wire, &controller, queue), 1));
         Ok(Loops {

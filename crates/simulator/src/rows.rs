@@ -290,7 +290,18 @@ fn decisions() -> Vec<Row> {
         told("settled", &settled),
         told("judged", &FailureClass::ALL.map(FailureClass::as_str)),
         told("awaiting", &Why::ALL.map(Why::as_str)),
-        told("policy-refused", &["policy-not-allowed"]),
+        told(
+            "policy-refused",
+            &[
+                "policy-not-allowed",
+                "no-such-endpoint",
+                "endpoint-not-allowed",
+            ],
+        ),
+        told(
+            "advised",
+            &["yes", "no", "timed-out", "bad-status", "bad-answer"],
+        ),
         told("looking", &["no-evidence-yet"]),
         told("evidence", &["interruption-warning"]),
         told("waiting", &WaitReason::ALL.map(WaitReason::as_str)),

@@ -15,7 +15,7 @@ use reprise_model::runner_name::RunnerNamePattern;
 use reprise_world::github::{self, AppKeys, KeyError};
 use reprise_world::invariants::Mandate;
 use reprise_world::machine::{MachineSettings, RunnerStart};
-use reprise_world::world::{DeliveryMode, Ec2Behaviour, World, WorldSettings};
+use reprise_world::world::{DeliveryMode, Ec2Behaviour, World, WorldSettings, asks_the_endpoint};
 use wildmatch::WildMatch;
 
 use crate::plan::{FleetPlan, Plan};
@@ -114,6 +114,7 @@ pub fn controller(
         },
         repositories: vec![WildMatch::new("acme/*")],
         policies: policies(mandate),
+        web: "https://github.com".to_owned(),
         runner_name: RunnerNamePattern::default(),
         places: vec![Place {
             region: world.region.clone(),
@@ -145,9 +146,19 @@ fn policies(mandate: Mandate) -> Policies {
         retry,
         delays: None,
     };
+    let everybody = WildMatch::new("*");
+    let may_name: Vec<WildMatch> = mandate
+        .labels_may_ask
+        .then_some(everybody)
+        .into_iter()
+        .collect();
     let delays = [15, 60].map(SignedDuration::from_secs).to_vec();
     Policies {
         rules: mandate.policy_of_workflow.map(rule).into_iter().collect(),
+        endpoints: asks_the_endpoint()
+            .map(|endpoint| (endpoint, may_name.clone()))
+            .into_iter()
+            .collect(),
         allowed: FailurePolicy::ALL
             .into_iter()
             .filter(|_| mandate.labels_may_name_failures)

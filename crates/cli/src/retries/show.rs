@@ -64,6 +64,7 @@ pub(super) fn jobs(told: &Explanation) -> String {
             ("attempt", attempt(job)),
             ("policy", job.policy.clone().unwrap_or_else(nothing)),
             ("why", why(job)),
+            ("advice", job.advice.clone().unwrap_or_else(nothing)),
             ("failed", job.failed_at.map_or_else(nothing, time)),
             (
                 "since then",

@@ -1,6 +1,7 @@
 //! From the file to a configuration that can be worked with; all mistakes at once.
 
 mod api;
+mod ask;
 mod aws;
 mod breaker;
 mod checks;
@@ -24,6 +25,8 @@ use crate::checker::Checker;
 use crate::error::{Problem, shown};
 use crate::failures;
 use crate::file::{self, File};
+use crate::policies::Policies;
+use crate::url;
 use crate::{Config, LogFormat, Place, ReadFile, RegionConfig, Settings};
 
 const LISTEN: &str = "127.0.0.1:9464";
@@ -68,14 +71,18 @@ fn build(checker: &mut Checker<'_>, mut file: File) -> Option<Config> {
     };
     let enabled = file.fleet.enabled.unwrap_or(true);
     let fleet = fleet::fleet(checker, file.fleet, choices);
-    let policies = policies::policies(checker, &mut file.retry, file.policy);
+    let (endpoints, named) = ask::endpoints(checker, file.ask, region);
+    let policies = Policies {
+        endpoints: named,
+        ..policies::policies(checker, &mut file.retry, file.policy)
+    };
+    ask::are_there(checker, &policies);
     let failures = failures::failures(checker, file.failures);
     let runner_name = runner::name_pattern(checker, file.runner.name_pattern.clone());
     let runners = runner::runners(checker, file.runner, enabled, fleet.as_ref());
     let api = api::api(checker, file.api, file.http.listen.as_deref());
     let listen = listen(checker, file.http);
     Some(Config {
-        github: github?,
         queues: queues?,
         store: store?,
         listen: listen?,
@@ -83,10 +90,12 @@ fn build(checker: &mut Checker<'_>, mut file: File) -> Option<Config> {
         log_format: file.log.format.unwrap_or(LogFormat::Json),
         sweep_every,
         runners,
+        endpoints,
         settings: Settings {
             rules,
             repositories,
             policies,
+            web: url::web_of(&github.as_ref()?.base_url),
             failures: failures?,
             runner_name: runner_name?,
             places: regions.iter().map(place).collect(),
@@ -94,6 +103,7 @@ fn build(checker: &mut Checker<'_>, mut file: File) -> Option<Config> {
             redeliver,
             checks,
         },
+        github: github?,
         regions,
     })
 }

@@ -45,6 +45,7 @@ pub(super) fn policies(
             (FailurePolicy::WhenFailed, failed),
             (FailurePolicy::WhenTransient, transient),
         ]),
+        ..Policies::default()
     }
 }
 
@@ -100,10 +101,12 @@ fn retry(checker: &mut Checker<'_>, number: usize, word: &str) -> Option<RetryPo
     let problem = match word.parse::<RetryPolicy>() {
         Ok(policy) => return Some(policy),
         Err(NoRetryPolicy::Unknown(text)) => format!("is {}", shown(&text)),
-        Err(error @ NoRetryPolicy::Number { .. }) => format!("cannot be read: {error}"),
+        Err(error @ (NoRetryPolicy::Number { .. } | NoRetryPolicy::Endpoint(_))) => {
+            format!("cannot be read: {error}")
+        }
     };
     let known = "known are \"when-interrupted\", \"when-interrupted:2\", \"when-failed:3\", \
-                 \"when-transient:4\" and false";
+                 \"when-transient:4\", \"ask:NAME\" and false";
     let problem = format!("of [[policy]] number {number} {problem}; {known}");
     checker.wrong("policy.retry", problem);
     None

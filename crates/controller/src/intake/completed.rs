@@ -9,10 +9,11 @@ use reprise_model::job::Job;
 use reprise_model::ledger::{ClaimKey, RunKey, UnexplainedJob};
 use reprise_model::reason::{EndReason, SettleReason};
 use reprise_store::Store;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::context::{Controller, WorkError};
 use crate::intake::Outcome;
+use crate::logging::chain;
 use crate::ports::Ports;
 
 impl<P: Ports> Controller<P> {
@@ -118,7 +119,16 @@ impl<P: Ports> Controller<P> {
                     self.settled(repository, job, &reason, None);
                 }
                 if has_evidence && reason != SettleReason::Succeeded {
-                    Box::pin(self.tell_left_alone(repository, job, &reason)).await;
+                    match Box::pin(self.tell_left_alone(repository, job, &reason)).await {
+                        // It is no part of the verdict. But what the ledger keeps for people to see they
+                        // are told of on the commit too, if by another delivery.
+                        Err(error) if kept.is_none() => warn!(
+                            error = %chain(&error),
+                            job.id = %job.id,
+                            "nobody is told on its commit that an interrupted job is not re-run"
+                        ),
+                        told => told?,
+                    }
                 }
                 if reason != SettleReason::Succeeded {
                     self.wake_run(repository, job).await?;
@@ -147,9 +157,10 @@ impl<P: Ports> Controller<P> {
                 Ok(Outcome::Awaiting)
             }
             // Nothing to carry out yet: whoever asked looks again.
-            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier | JobVerdict::ReadFailure => {
-                Ok(Outcome::Looking)
-            }
+            JobVerdict::LookAgain { .. }
+            | JobVerdict::ReadEarlier
+            | JobVerdict::ReadFailure
+            | JobVerdict::Ask(_) => Ok(Outcome::Looking),
         }
     }
 
@@ -321,6 +332,7 @@ fn is_without_evidence(verdict: &JobVerdict) -> bool {
         | JobVerdict::LookAgain { .. }
         | JobVerdict::ReadEarlier
         | JobVerdict::ReadFailure
+        | JobVerdict::Ask(_)
         | JobVerdict::Await { .. } => false,
     }
 }

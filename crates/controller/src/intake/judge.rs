@@ -4,6 +4,7 @@ use reprise_config::Place;
 use reprise_engine::failure::{FailureSaid, UNTOLD};
 use reprise_engine::job::{self, Earlier, Host, JobFacts, JobVerdict, Triage};
 use reprise_engine::pace::Errand;
+use reprise_model::advice::Advice;
 use reprise_model::failure::Judgement;
 use reprise_model::ids::{InstanceId, Repository};
 use reprise_model::instance::{Instance, InstanceSight, InstanceView};
@@ -37,8 +38,15 @@ impl<P: Ports> Controller<P> {
             failure: Some(UNTOLD),
             ..Read::default()
         };
-        self.conclude_with(repository, job, (look, read), &mut attempts)
-            .await
+        let concluded = self.read_for(repository, job, (look, read), &mut attempts);
+        let concluded = concluded.await?;
+        if let JobVerdict::Ask(question) = &concluded.verdict
+            && !question.interrupted
+        {
+            // Its endpoint had its say on the failure when that was new.
+            return Ok(concluded.verdict);
+        }
+        self.advised(repository, job, concluded).await
     }
 
     /// A look at the job's host and what follows from it, earlier attempts unread.
@@ -63,7 +71,8 @@ impl<P: Ports> Controller<P> {
         Ok(Look { verdict, found })
     }
 
-    /// The verdict of a look, with what it asks for read: the earlier attempts, and why the job failed.
+    /// The verdict of a look, with what it asks for read: the earlier attempts, why the job failed, and what
+    /// its endpoint says.
     pub(crate) async fn conclude(
         &self,
         repository: &Repository,
@@ -71,17 +80,50 @@ impl<P: Ports> Controller<P> {
         look: Look,
         attempts: &mut Attempts<InTurn<'_, P>>,
     ) -> Result<JobVerdict, WorkError> {
-        self.conclude_with(repository, job, (look, Read::default()), attempts)
+        let concluded = self.conclude_unasked(repository, job, look, attempts);
+        let concluded = concluded.await?;
+        self.advised(repository, job, concluded).await
+    }
+
+    /// The same, as far as it goes without its endpoint.
+    pub(crate) async fn conclude_unasked(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        look: Look,
+        attempts: &mut Attempts<InTurn<'_, P>>,
+    ) -> Result<Concluded, WorkError> {
+        self.read_for(repository, job, (look, Read::default()), attempts)
             .await
     }
 
-    async fn conclude_with(
+    /// The verdict, once its endpoint was asked where it wants that.
+    pub(crate) async fn advised(
+        &self,
+        repository: &Repository,
+        job: &Job,
+        concluded: Concluded,
+    ) -> Result<JobVerdict, WorkError> {
+        let Concluded {
+            verdict,
+            found,
+            mut read,
+        } = concluded;
+        let JobVerdict::Ask(question) = &verdict else {
+            return Ok(verdict);
+        };
+        // Boxed: few jobs need it, and all would pay for its size.
+        read.advice = Some(Box::pin(self.advise(repository, job, question)).await?);
+        Ok(self.verdict(repository, job, &found, &read))
+    }
+
+    async fn read_for(
         &self,
         repository: &Repository,
         job: &Job,
         (look, mut read): (Look, Read),
         attempts: &mut Attempts<InTurn<'_, P>>,
-    ) -> Result<JobVerdict, WorkError> {
+    ) -> Result<Concluded, WorkError> {
         let mut verdict = look.verdict;
         loop {
             match verdict {
@@ -98,15 +140,26 @@ impl<P: Ports> Controller<P> {
                     match said {
                         FailureSaid::Judged(judgement) => read.failure = Some(judgement),
                         FailureSaid::TooEarly { at } => {
-                            return Ok(JobVerdict::LookAgain { at, until: at });
+                            return Ok(Concluded {
+                                verdict: JobVerdict::LookAgain { at, until: at },
+                                found: look.found,
+                                read,
+                            });
                         }
                     }
                 }
                 verdict @ (JobVerdict::Ignore(_)
                 | JobVerdict::Settle { .. }
                 | JobVerdict::LookAgain { .. }
+                | JobVerdict::Ask(_)
                 | JobVerdict::Await { .. }
-                | JobVerdict::Retry { .. }) => return Ok(verdict),
+                | JobVerdict::Retry { .. }) => {
+                    return Ok(Concluded {
+                        verdict,
+                        found: look.found,
+                        read,
+                    });
+                }
             }
             verdict = self.verdict(repository, job, &look.found, &read);
         }
@@ -145,6 +198,8 @@ impl<P: Ports> Controller<P> {
         read: &Read,
     ) -> JobVerdict {
         let policy = self.policy_of(repository, job);
+        let now = self.clock.now();
+        let refused = policy.refused.and_then(|refused| refused.advice(now));
         let facts = JobFacts {
             job,
             repository,
@@ -155,9 +210,11 @@ impl<P: Ports> Controller<P> {
             policy: policy.retry,
             delays: policy.delays,
             failure: read.failure.as_ref(),
+            advice: read.advice.as_ref().or(refused.as_ref()),
+            web: &self.settings.web,
             fleet: self.fleet_rule(),
         };
-        job::completed(&facts, &self.settings.rules, self.clock.now())
+        job::completed(&facts, &self.settings.rules, now)
     }
 
     /// Reads which runner the job's host got, where that decides.
@@ -273,11 +330,12 @@ async fn earlier<G: GitHub>(
     }
 }
 
-/// What was read of GitHub for a verdict.
+/// What was read for a verdict.
 #[derive(Default)]
 struct Read {
     earlier: Option<Result<Vec<Execution>, Refusal>>,
     failure: Option<Judgement>,
+    advice: Option<Advice>,
 }
 
 impl Read {
@@ -294,6 +352,13 @@ impl Read {
 pub(crate) struct Look {
     pub(crate) verdict: JobVerdict,
     found: Found,
+}
+
+/// A verdict, which may want its endpoint asked, and what it was made of.
+pub(crate) struct Concluded {
+    pub(crate) verdict: JobVerdict,
+    found: Found,
+    read: Read,
 }
 
 /// What was found of a job's host, owned.

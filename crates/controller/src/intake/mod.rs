@@ -4,6 +4,7 @@
 //! EC2 event only on the queue that EventBridge alone may write to. No shape of a body proves
 //! anything.
 
+mod advise;
 pub(crate) mod attempts;
 mod completed;
 mod ec2_event;
@@ -20,6 +21,7 @@ mod webhook;
 
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
+pub(crate) use self::advise::{Advised, MOST_ADVISED};
 pub(crate) use self::gates::Gates;
 pub(crate) use self::judge_failure::{Judged, MOST_JUDGED};
 pub(crate) use self::letter::Letter;

@@ -41,11 +41,17 @@ impl<P: Ports> Controller<P> {
             return Ok(Past {
                 asked_by_us: false,
                 ran_before: false,
+                advised: None,
             });
         }
         let entry = self.store.run(&key).await?;
         Ok(Past {
-            asked_by_us: entry.is_some_and(|entry| run::asked_for(&entry.record, job.run_attempt)),
+            asked_by_us: entry
+                .as_ref()
+                .is_some_and(|entry| run::asked_for(&entry.record, job.run_attempt)),
+            advised: entry
+                .as_ref()
+                .and_then(|entry| run::advised_capacity(&entry.record, job)),
             ran_before: self.ran_before(&key, job).await,
         })
     }

@@ -61,7 +61,8 @@ impl<P: Ports> Controller<P> {
         };
         let by_policy = |job: &Job| {
             let policy = self.policy_of(&key.repository, job).retry;
-            job.is_unsuccessful() && policy.failure().is_some()
+            let retries = policy.failure().is_some() || policy.endpoint().is_some();
+            job.is_unsuccessful() && retries
         };
         if !jobs.iter().any(by_policy) {
             return Ok(false);

@@ -38,6 +38,7 @@ pub(super) struct Retries {
     to_green: HistogramVec,
     exhausted: IntCounterVec,
     unverified: IntCounterVec,
+    advised: IntCounterVec,
     repositories: Capped,
     families: Capped,
     machines: Arc<Mutex<BTreeMap<InstanceId, String>>>,
@@ -81,6 +82,11 @@ impl Retries {
                 "reprise_unverified_interruptions_total",
                 "Settled jobs whose interruption nothing but the agent's tag shows.",
                 &["repository", "family"],
+            )?,
+            advised: registrar.counters(
+                "reprise_ask_answers_total",
+                "Questions to endpoints about jobs, by endpoint and outcome: yes, no, or why there was no answer.",
+                &["endpoint", "outcome"],
             )?,
             repositories: Capped::new(MOST_REPOSITORIES),
             families: Capped::new(MOST_FAMILIES),
@@ -154,6 +160,12 @@ impl Metrics {
             }
             RetryState::Awaiting | RetryState::Due | RetryState::Asked | RetryState::LeftAlone => {}
         }
+    }
+
+    /// An endpoint was asked: one of those that configuration names.
+    pub(crate) fn advised(&self, endpoint: &str, outcome: &str) {
+        let advised = &self.retries.advised;
+        advised.with_label_values(&[endpoint, outcome]).inc();
     }
 
     pub(crate) fn unverified(&self, repository: &Repository, instance: Option<&Instance>) {

@@ -117,6 +117,7 @@ impl<P: Ports> Controller<P> {
     ) -> Result<bool, WorkError> {
         if let JobVerdict::Settle { evidence, end, .. } = &verdict
             && evidence.is_empty()
+            && !verdict.is_advised()
         {
             if let Some(end) = end {
                 self.end(end, EndReason::JobEnded).await?;
@@ -125,12 +126,13 @@ impl<P: Ports> Controller<P> {
         }
         let has_evidence = match &verdict {
             JobVerdict::Retry { .. } => false,
+            JobVerdict::Settle { evidence, .. } => !evidence.is_empty(),
             JobVerdict::Ignore(_)
-            | JobVerdict::Settle { .. }
             | JobVerdict::Await { .. }
             | JobVerdict::LookAgain { .. }
             | JobVerdict::ReadEarlier
-            | JobVerdict::ReadFailure => true,
+            | JobVerdict::ReadFailure
+            | JobVerdict::Ask(_) => true,
         };
         let outcome = self.carry_out(&key.repository, job, verdict).await?;
         if outcome == Outcome::Looking || !has_evidence {

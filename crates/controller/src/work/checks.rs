@@ -23,6 +23,7 @@ use reprise_store::{Store, StoreError};
 use tracing::{debug, info, warn};
 
 use super::looks::Checks;
+use super::run::Asks;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
 use crate::logging::chain;
@@ -160,7 +161,7 @@ impl<P: Ports> Controller<P> {
         let is_known = |id| ledger.is_some_and(|ledger| ledger.jobs.contains_key(&id));
         let repository = &key.repository;
         let verdicts = self
-            .verdicts_on(repository, &jobs, is_known, &mut attempts)
+            .verdicts_on(repository, &jobs, (is_known, Asks::Not), &mut attempts)
             .await?;
         for job in &jobs {
             if let Some(verdict @ (JobVerdict::Await { .. } | JobVerdict::Retry { .. })) =

@@ -83,7 +83,8 @@ impl<P: Ports> Controller<P> {
             JobVerdict::Ignore(_)
             | JobVerdict::LookAgain { .. }
             | JobVerdict::ReadEarlier
-            | JobVerdict::ReadFailure => Ok(false),
+            | JobVerdict::ReadFailure
+            | JobVerdict::Ask(_) => Ok(false),
         }
     }
 

@@ -29,6 +29,15 @@ use crate::pace::InTurn;
 use crate::ports::{GitHub, PortError, Ports, RerunReply};
 use crate::together::together;
 
+/// Whether endpoints are asked that policies name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// What they say is written down with what follows.
+    Now,
+    /// That is done elsewhere, and waited for.
+    Not,
+}
+
 /// What was read of a run so far.
 struct Read {
     run: Run,
@@ -256,7 +265,7 @@ impl<P: Ports> Controller<P> {
         let jobs = attempts.jobs(read.run.run_attempt).await?.to_vec();
         let is_known = |id| entry.jobs.contains_key(&id);
         read.verdicts = self
-            .verdicts_on(repository, &jobs, is_known, &mut attempts)
+            .verdicts_on(repository, &jobs, (is_known, Asks::Now), &mut attempts)
             .await?;
         if !entry.notes.requeued.is_empty() {
             read.policies = self.present_policies(repository, &jobs);
@@ -280,12 +289,12 @@ impl<P: Ports> Controller<P> {
     }
 
     /// The verdict on each unsuccessful job that is not known. Their hosts are looked at together: one call
-    /// to EC2 answers for all.
+    /// to EC2 answers for all. So are their endpoints asked: none waits for another one's silence.
     pub(super) async fn verdicts_on(
         &self,
         repository: &Repository,
         jobs: &[Job],
-        is_known: impl Fn(JobId) -> bool,
+        (is_known, asks): (impl Fn(JobId) -> bool, Asks),
         attempts: &mut Attempts<InTurn<'_, P>>,
     ) -> Result<BTreeMap<JobId, JobVerdict>, WorkError> {
         let unknown: Vec<&Job> = jobs
@@ -293,10 +302,22 @@ impl<P: Ports> Controller<P> {
             .filter(|job| job.is_unsuccessful() && !is_known(job.id))
             .collect();
         let looks = together(unknown.iter().map(|job| self.look(repository, job))).await;
-        let mut verdicts = BTreeMap::new();
+        let (mut verdicts, mut unasked) = (BTreeMap::new(), Vec::new());
         for (job, look) in unknown.into_iter().zip(looks) {
-            let verdict = self.conclude(repository, job, look?, attempts).await?;
-            verdicts.insert(job.id, verdict);
+            let concluded = self.conclude_unasked(repository, job, look?, attempts);
+            let concluded = concluded.await?;
+            if asks == Asks::Now && matches!(concluded.verdict, JobVerdict::Ask(_)) {
+                unasked.push((job, concluded));
+            } else {
+                verdicts.insert(job.id, concluded.verdict);
+            }
+        }
+        let asking = unasked.into_iter().map(async |(job, concluded)| {
+            let verdict = self.advised(repository, job, concluded).await;
+            (job.id, verdict)
+        });
+        for (id, verdict) in together(asking).await {
+            verdicts.insert(id, verdict?);
         }
         Ok(verdicts)
     }

@@ -80,6 +80,7 @@ async fn tombstone(house: &House) {
         instance: Some(instance(HOST)),
         evidence: vec![tag],
         told: None,
+        advice: None,
         pause: SignedDuration::ZERO,
     };
     let mut entry: RunEntry = await_job(None, key, &job, grounds, now);

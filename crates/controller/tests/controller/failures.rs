@@ -345,6 +345,7 @@ async fn await_run(house: &House, run: RunId) {
             first_seen_at: house.now(),
         }],
         told: None,
+        advice: None,
         pause: secs(0),
     };
     let put = Change::PutRun {

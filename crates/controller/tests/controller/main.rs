@@ -7,6 +7,7 @@
     reason = "the helpers of a test fail it where they stand"
 )]
 
+mod advised;
 mod asking;
 mod breakers;
 mod checks;

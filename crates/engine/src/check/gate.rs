@@ -148,9 +148,10 @@ fn sight(gate: &Gate, facts: &CheckFacts<'_>, is_late: bool) -> Sight {
 fn holds(verdict: &JobVerdict) -> Option<Hold> {
     match verdict {
         JobVerdict::Await { .. } | JobVerdict::Retry { .. } => Some(Hold::RetryDue),
-        JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier | JobVerdict::ReadFailure => {
-            Some(Hold::JobLooking)
-        }
+        JobVerdict::LookAgain { .. }
+        | JobVerdict::ReadEarlier
+        | JobVerdict::ReadFailure
+        | JobVerdict::Ask(_) => Some(Hold::JobLooking),
         JobVerdict::Ignore(_) | JobVerdict::Settle { .. } => None,
     }
 }

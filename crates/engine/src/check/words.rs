@@ -212,6 +212,8 @@ fn is_failure(reason: &SettleReason) -> bool {
         | SettleReason::RunNotFailed
         | SettleReason::PermanentFailure
         | SettleReason::UnknownFailure
+        | SettleReason::EndpointSaidNo
+        | SettleReason::EndpointUnanswered
         | SettleReason::Superseded
         | SettleReason::Recovered
         | SettleReason::FailedAgain => false,

@@ -1,12 +1,14 @@
 //! A completed job whose host was looked for: the rows of the table, in order.
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::advice::Advice;
 use reprise_model::evidence::{Evidence, borne_by};
 use reprise_model::instance::{Capacity, Instance, InstanceView};
 use reprise_model::ledger::{InstanceEntry, Why};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{IgnoreReason, Refusal, SettleReason};
 
+use super::advised::{self, Word};
 use super::{
     Earlier, FleetRule, Grounds, JobFacts, JobVerdict, asks_for_runner, earliest_of_each,
     is_ending, is_mere_claim, passed, settled,
@@ -84,18 +86,27 @@ impl Case<'_> {
     }
 
     fn interrupted(&self, instance: Instance, evidence: Vec<Evidence>) -> JobVerdict {
-        let policy = mutant!(IgnoreOptOut => RetryPolicy::USUAL, self.facts.policy);
+        let policy = mutant!(IgnoreOptOut => RetryPolicy::USUAL, advised::holding(self.facts));
         let refused = if policy == RetryPolicy::Never {
             Some(SettleReason::OptedOut)
         } else if self.is_past_the_limit(policy) {
             Some(SettleReason::AttemptLimit)
         } else {
-            None
+            match advised::word(self.facts, policy) {
+                Word::Go => None,
+                Word::Stop => Some(SettleReason::EndpointSaidNo),
+                Word::Ask(endpoint) => {
+                    let known = (evidence.as_slice(), self.execution_number());
+                    let question = advised::question(self.facts, endpoint, known, None);
+                    return JobVerdict::Ask(Box::new(question));
+                }
+            }
         };
+        let advice = self.facts.advice.cloned();
         match refused {
             Some(reason) => JobVerdict::Settle {
-                given_up: (reason == SettleReason::AttemptLimit)
-                    .then(|| Box::new(grounds(policy, &instance, &evidence))),
+                given_up: (reason != SettleReason::OptedOut)
+                    .then(|| Box::new(grounds(policy, &instance, &evidence, advice))),
                 reason,
                 end: self.to_end().filter(|_| is_mere_claim(&evidence)),
                 ran_on: Some(instance),
@@ -105,6 +116,7 @@ impl Case<'_> {
                 instance,
                 evidence,
                 policy,
+                advice,
             },
         }
     }
@@ -239,13 +251,19 @@ impl Case<'_> {
     }
 }
 
-fn grounds(policy: RetryPolicy, instance: &Instance, evidence: &[Evidence]) -> Grounds {
+fn grounds(
+    policy: RetryPolicy,
+    instance: &Instance,
+    evidence: &[Evidence],
+    advice: Option<Advice>,
+) -> Grounds {
     Grounds {
         why: Why::Interrupted,
         policy,
         instance: Some(instance.clone()),
         evidence: evidence.to_vec(),
         told: None,
+        advice,
         pause: SignedDuration::ZERO,
     }
 }

@@ -3,6 +3,7 @@
 //! Neither evidence nor a host of ours is needed for it. What the host calls for, as ending its
 //! instance, stays as it is without such a policy.
 
+use reprise_model::advice::EndpointName;
 use reprise_model::failure::FailureClass;
 use reprise_model::instance::Instance;
 use reprise_model::job::Conclusion;
@@ -10,7 +11,7 @@ use reprise_model::ledger::Why;
 use reprise_model::policy::{FailurePolicy, RetryPolicy};
 use reprise_model::reason::{IgnoreReason, SettleReason};
 
-use super::{Earlier, Grounds, JobFacts, JobVerdict, settled};
+use super::{Earlier, Grounds, JobFacts, JobVerdict, advised, settled};
 use crate::backoff::pause_before;
 use crate::mutant;
 
@@ -19,7 +20,7 @@ pub(super) fn instead(facts: &JobFacts<'_>, verdict: JobVerdict) -> JobVerdict {
     let policy = mutant!(RetryAnyFailure => crate::mutants::any_failure(), facts.policy);
     let is_failure = facts.job.conclusion == Some(Conclusion::Failure)
         || facts.job.conclusion == Some(Conclusion::TimedOut);
-    let Some(kind) = policy.failure().filter(|_| is_failure) else {
+    let Some(kind) = Kind::of(policy).filter(|_| is_failure) else {
         return verdict;
     };
     match verdict {
@@ -45,13 +46,30 @@ pub(super) fn instead(facts: &JobFacts<'_>, verdict: JobVerdict) -> JobVerdict {
         | JobVerdict::LookAgain { .. }
         | JobVerdict::ReadEarlier
         | JobVerdict::ReadFailure
+        | JobVerdict::Ask(_)
         | JobVerdict::Await { .. }
         | JobVerdict::Retry { .. }) => other,
     }
 }
 
+/// Who has a say in whether a failure is re-run.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    /// The policy itself.
+    Policy(FailurePolicy),
+    /// The endpoint that it names.
+    Endpoint(EndpointName),
+}
+
+impl Kind {
+    fn of(policy: RetryPolicy) -> Option<Self> {
+        let asked = policy.endpoint().map(Self::Endpoint);
+        asked.or_else(|| policy.failure().map(Self::Policy))
+    }
+}
+
 /// It ran on no machine of ours.
-fn elsewhere(facts: &JobFacts<'_>, policy: (RetryPolicy, FailurePolicy)) -> JobVerdict {
+fn elsewhere(facts: &JobFacts<'_>, policy: (RetryPolicy, Kind)) -> JobVerdict {
     if facts.is_carried_over() {
         JobVerdict::Ignore(IgnoreReason::CarriedOver)
     } else if facts.must_read_earlier() {
@@ -61,8 +79,20 @@ fn elsewhere(facts: &JobFacts<'_>, policy: (RetryPolicy, FailurePolicy)) -> JobV
     }
 }
 
-/// Counted are the attempts of the run, as whoever re-runs its failed jobs by a workflow does.
 fn explained_by_nothing(
+    facts: &JobFacts<'_>,
+    (policy, kind): (RetryPolicy, Kind),
+    end: Option<Instance>,
+    ran_on: Option<Instance>,
+) -> JobVerdict {
+    match kind {
+        Kind::Policy(kind) => by_policy(facts, (policy, kind), end, ran_on),
+        Kind::Endpoint(endpoint) => advised::failed(facts, endpoint, end, ran_on),
+    }
+}
+
+/// Counted are the attempts of the run, as whoever re-runs its failed jobs by a workflow does.
+fn by_policy(
     facts: &JobFacts<'_>,
     (policy, kind): (RetryPolicy, FailurePolicy),
     end: Option<Instance>,
@@ -83,6 +113,7 @@ fn explained_by_nothing(
         instance: ran_on.clone(),
         evidence: Vec::new(),
         told: told.clone(),
+        advice: facts.advice.cloned(),
         pause: pause_before(facts.delays, attempt),
     };
     if let Some(reason) = final_reason(facts, (policy, kind)) {
@@ -104,6 +135,7 @@ fn explained_by_nothing(
         end,
         ran_on,
         told,
+        advice: grounds.advice,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The table "A job completed", a test a row.
 
+mod asked;
 mod evidence;
 mod failed;
 mod ignored;
@@ -18,6 +19,7 @@ use crate::samples::{
 };
 
 const OURS: FleetRule<'static> = FleetRule::Ours { stack: STACK };
+const WEB: &str = "https://github.com";
 const NOW: i64 = 205;
 
 /// What a look at a job's host finds, owned.
@@ -32,6 +34,8 @@ struct Look {
     refusal: Option<Refusal>,
     policy: RetryPolicy,
     delays: Vec<SignedDuration>,
+    failure: Option<Judgement>,
+    advice: Option<Advice>,
     fleet: FleetRule<'static>,
     now: Timestamp,
 }
@@ -48,6 +52,8 @@ impl Look {
             refusal: None,
             policy: RetryPolicy::USUAL,
             delays: Vec::new(),
+            failure: None,
+            advice: None,
             fleet: OURS,
             now: at(NOW),
         }
@@ -67,6 +73,11 @@ impl Look {
         look.job.run_attempt = attempt(2);
         look.refusal = Some(refusal());
         look
+    }
+
+    /// What the endpoint said.
+    fn said(&self) -> Option<&reprise_model::advice::Said> {
+        self.advice.as_ref().map(|advice| &advice.said)
     }
 
     fn verdict(&self) -> JobVerdict {
@@ -91,7 +102,9 @@ impl Look {
             },
             policy: self.policy,
             delays: &self.delays,
-            failure: None,
+            failure: self.failure.as_ref(),
+            advice: self.advice.as_ref(),
+            web: WEB,
             fleet: self.fleet,
         };
         completed(&facts, &Rules::default(), self.now)
@@ -103,6 +116,7 @@ fn awaits(evidence: Vec<Evidence>) -> JobVerdict {
         instance: instance(),
         evidence,
         policy: RetryPolicy::USUAL,
+        advice: None,
     }
 }
 

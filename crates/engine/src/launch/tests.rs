@@ -504,6 +504,7 @@ impl Queued {
             past: Past {
                 asked_by_us: false,
                 ran_before: false,
+                advised: None,
             },
             claim: self.claim.as_ref(),
             fleet: self.fleet.as_ref(),

@@ -159,6 +159,8 @@ fn may_have_a_chance(job: &TrackedJob) -> Result<&SettleReason, NotPossible> {
         | SettleReason::RunNotFailed
         | SettleReason::PermanentFailure
         | SettleReason::UnknownFailure
+        | SettleReason::EndpointSaidNo
+        | SettleReason::EndpointUnanswered
         | SettleReason::NeverCompleted
         | SettleReason::FailedAgain
         | SettleReason::Refused(_) => Ok(reason),

@@ -114,6 +114,7 @@ fn is_settled_as_interrupted(facts: &RunFacts<'_>, id: JobId) -> bool {
             | JobVerdict::LookAgain { .. }
             | JobVerdict::ReadEarlier
             | JobVerdict::ReadFailure
+            | JobVerdict::Ask(_)
             | JobVerdict::Await { .. }
             | JobVerdict::Retry { .. },
         )

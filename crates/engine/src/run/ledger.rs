@@ -58,7 +58,11 @@ pub(super) fn is_given_up(job: &TrackedJob) -> bool {
 fn is_the_policys(reason: &SettleReason) -> bool {
     matches!(
         reason,
-        SettleReason::AttemptLimit | SettleReason::PermanentFailure | SettleReason::UnknownFailure
+        SettleReason::AttemptLimit
+            | SettleReason::PermanentFailure
+            | SettleReason::UnknownFailure
+            | SettleReason::EndpointSaidNo
+            | SettleReason::EndpointUnanswered
     )
 }
 
@@ -143,6 +147,7 @@ fn insert(entry: &mut RunEntry, job: &Job, grounds: Grounds, state: TrackedState
         instance: grounds.instance,
         evidence: grounds.evidence,
         told: grounds.told.filter(|_| told < MOST_TOLD),
+        advice: grounds.advice,
         pause: grounds.pause,
         not_before: None,
         state,
@@ -189,6 +194,7 @@ pub(super) fn track_sibling(entry: &mut RunEntry, rerun: usize, record: &Job) {
         instance: victim.instance.clone(),
         evidence: victim.evidence.clone(),
         told: None,
+        advice: None,
         pause: SignedDuration::ZERO,
         not_before: None,
         state: TrackedState::Asked { rerun },

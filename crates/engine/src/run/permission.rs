@@ -114,6 +114,7 @@ fn was_interrupted(facts: &RunFacts<'_>, id: JobId) -> bool {
                 | JobVerdict::LookAgain { .. }
                 | JobVerdict::ReadEarlier
                 | JobVerdict::ReadFailure
+                | JobVerdict::Ask(_)
                 | JobVerdict::Retry { .. },
             )
             | None => false,

@@ -383,9 +383,10 @@ fn is_looking(facts: &RunFacts<'_>, jobs: &[Job]) -> bool {
     jobs.iter()
         .filter_map(|job| facts.verdicts.get(&job.id))
         .any(|verdict| match verdict {
-            JobVerdict::LookAgain { .. } | JobVerdict::ReadEarlier | JobVerdict::ReadFailure => {
-                true
-            }
+            JobVerdict::LookAgain { .. }
+            | JobVerdict::ReadEarlier
+            | JobVerdict::ReadFailure
+            | JobVerdict::Ask(_) => true,
             JobVerdict::Ignore(_)
             | JobVerdict::Settle { .. }
             | JobVerdict::Await { .. }
@@ -401,6 +402,7 @@ fn next_look(facts: &RunFacts<'_>, now: Timestamp) -> Option<Timestamp> {
         | JobVerdict::Settle { .. }
         | JobVerdict::ReadEarlier
         | JobVerdict::ReadFailure
+        | JobVerdict::Ask(_)
         | JobVerdict::Await { .. }
         | JobVerdict::Retry { .. } => None,
     });

@@ -1,6 +1,7 @@
 //! The table "A run with awaiting jobs", a test a row, and the record's other changes. What holds
 //! for every run is in [`invariants`].
 
+mod advised;
 mod cancels;
 mod chances;
 mod equal_names;
@@ -394,6 +395,7 @@ fn awaits() -> JobVerdict {
         instance: instance(),
         evidence: vec![tag()],
         policy: RetryPolicy::USUAL,
+        advice: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What happened to a run or a job, line by line, in the order of time.
 
 use jiff::Timestamp;
+use reprise_model::advice::Advice;
 use reprise_model::evidence::Evidence;
 use reprise_model::ids::{JobId, Repository, RunId};
 use reprise_model::instance::Instance;
@@ -209,17 +210,35 @@ impl Story {
             (Why::Interrupted, _) => {
                 format!("{name} was interrupted, and is to come back once its run has completed")
             }
-            (Why::Failed | Why::Transient, TrackedState::Settled { .. }) => {
+            (Why::Failed | Why::Transient | Why::Advised, TrackedState::Settled { .. }) => {
                 format!("{name} failed{}", judged_by(job))
             }
-            (Why::Failed | Why::Transient, TrackedState::Awaiting | TrackedState::Asked { .. }) => {
+            (
+                Why::Failed | Why::Transient | Why::Advised,
+                TrackedState::Awaiting | TrackedState::Asked { .. },
+            ) => {
                 format!(
                     "{name} failed{}, and is to come back once its run has completed",
                     judged_by(job)
                 )
             }
         };
+        if let Some(advice) = &job.advice {
+            self.advice(id, advice);
+        }
         self.tell(told, text);
+    }
+
+    /// What the endpoint said that its policy asks.
+    fn advice(&mut self, id: JobId, advice: &Advice) {
+        let told = Told {
+            at: Some(advice.at),
+            kind: LineKind::Answer,
+            job: Some(id),
+            source: "endpoint",
+            rule: Some(advice.said.as_str()),
+        };
+        self.tell(told, advice.to_string());
     }
 
     /// That a job began, and ended without success.

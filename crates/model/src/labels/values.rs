@@ -109,7 +109,7 @@ pub(super) fn spot(setting: Setting<'_>) -> Result<SpotChoice, LabelError> {
 /// The bare key means what holds where nothing is said.
 pub(super) fn retry(setting: Setting<'_>) -> Result<RetryPolicy, LabelError> {
     let hint = "write retry=when-interrupted, retry=N for at most N re-runs (up to 5), \
-                retry=when-failed, retry=when-transient, or retry=false";
+                retry=when-failed, retry=when-transient, retry=ask:NAME, or retry=false";
     if setting.value.is_none() {
         return Ok(RetryPolicy::USUAL);
     }
@@ -120,7 +120,7 @@ pub(super) fn retry(setting: Setting<'_>) -> Result<RetryPolicy, LabelError> {
                 format!("{text:?} is no value of {}", setting.key.text),
                 nearest(text, RetryPolicy::WORDS.into_iter()),
             ),
-            NoRetryPolicy::Number { .. } => (error.to_string(), None),
+            NoRetryPolicy::Number { .. } | NoRetryPolicy::Endpoint(_) => (error.to_string(), None),
         };
         mistake(value, problem, did_you_mean(near, hint))
     })

@@ -79,6 +79,7 @@ fn tracked(state: TrackedState) -> TrackedJob {
         instance: Some(instance()),
         evidence: vec![evidence()],
         told: None,
+        advice: None,
         pause: SignedDuration::ZERO,
         not_before: None,
         state,
@@ -295,10 +296,11 @@ fn all_of_capacity_reason_are_in_all() {
             CapacityReason::SpotOff => 1,
             CapacityReason::LaterAttempt => 2,
             CapacityReason::LaterAttemptMayUseSpot => 3,
-            CapacityReason::NoSpotCapacity => 4,
-            CapacityReason::BreakerOpen => 5,
+            CapacityReason::Advised => 4,
+            CapacityReason::NoSpotCapacity => 5,
+            CapacityReason::BreakerOpen => 6,
         }
     };
     let places: Vec<usize> = CapacityReason::ALL.iter().map(place).collect();
-    assert_eq!(places, (0..6).collect::<Vec<_>>());
+    assert_eq!(places, (0..7).collect::<Vec<_>>());
 }

@@ -9,7 +9,7 @@ use super::fates::Mix;
 use super::happenings::Stage;
 use super::kind::Kind;
 use super::swarm::Swarm;
-use super::{Action, Dice, FleetPlan, Plan, Push, Step, WorldPlan, policies, workload};
+use super::{Action, Dice, FleetPlan, Plan, Push, Rates, Step, WorldPlan, policies, workload};
 
 /// When every world begins.
 const START: Timestamp = Timestamp::constant(1_772_359_200, 0);
@@ -29,6 +29,9 @@ const GATE_DICE: u64 = 0x67_61_74_65_73;
 /// And those of what labels say of re-runs.
 const POLICY_DICE: u64 = 0x70_6f_6c_69_63_79;
 
+/// And those of the operator's endpoint.
+const ASK_DICE: u64 = 0x61_73_6b;
+
 /// Tells the dice of what holds launches back from those of all else.
 const FLEET_DICE: u64 = 0x66_6c_65_65_74;
 
@@ -42,7 +45,8 @@ pub(super) fn plan(seed: u64) -> Plan {
     kind.mandate.cancels_exhausted = Dice::new(seed ^ CANCEL_DICE).chance(850);
     kind.mandate.gates = Dice::new(seed ^ GATE_DICE).chance(600);
     let mut policy_dice = Dice::new(seed ^ POLICY_DICE);
-    kind.mandate = policies::mandate(&mut policy_dice, kind.mandate);
+    let mut ask_dice = Dice::new(seed ^ ASK_DICE);
+    kind.mandate = policies::mandate(&mut policy_dice, &mut ask_dice, kind.mandate);
     let swarm = Swarm::draw(&mut dice);
     let mix = Mix::draw(&mut dice, &swarm, &kind);
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);
@@ -66,7 +70,10 @@ pub(super) fn plan(seed: u64) -> Plan {
     Plan {
         seed,
         world: world(&mut dice, &swarm, &kind),
-        rates: swarm.rates(&mut dice, &kind),
+        rates: Rates {
+            asks: policies::asks(&mut ask_dice),
+            ..swarm.rates(&mut dice, &kind)
+        },
         post: swarm.post(&mut dice),
         agents: swarm.agents(&mut dice),
         replicas: u32::try_from(replicas).unwrap_or(1),

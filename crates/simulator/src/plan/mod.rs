@@ -33,7 +33,8 @@ use reprise_world::world::{ByHand, Deed, When};
 
 pub use dice::Dice;
 pub use rates::{
-    AgentRates, Chance, Ec2Rates, GitHubRates, LatencyRates, PostRates, Rates, SqsRates, StoreRates,
+    AgentRates, AskRates, Chance, Ec2Rates, GitHubRates, LatencyRates, PostRates, Rates, SqsRates,
+    StoreRates,
 };
 pub use strangers::Stranger;
 

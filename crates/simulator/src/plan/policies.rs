@@ -7,10 +7,10 @@ use reprise_world::github::JobSpec;
 use reprise_world::invariants::Mandate;
 use reprise_world::world::HOSTED;
 
-use super::{Action, Dice, Step};
+use super::{Action, AskRates, Chance, Dice, Step};
 
 /// What configuration says of failures.
-pub(super) fn mandate(dice: &mut Dice, mandate: Mandate) -> Mandate {
+pub(super) fn mandate(dice: &mut Dice, ask_dice: &mut Dice, mandate: Mandate) -> Mandate {
     let policy = |text: &str| text.parse::<RetryPolicy>().ok();
     let workflows = [
         (120, Some("ci").zip(policy("when-failed:2"))),
@@ -18,11 +18,24 @@ pub(super) fn mandate(dice: &mut Dice, mandate: Mandate) -> Mandate {
         (80, Some("lint").zip(policy("when-failed"))),
         (120, Some("ci").zip(policy("when-transient"))),
         (60, Some("lint").zip(policy("when-transient:2"))),
+        (150, Some("ci").zip(policy("ask:judge"))),
     ];
     Mandate {
         labels_may_name_failures: dice.chance(600),
+        labels_may_ask: ask_dice.chance(700),
         policy_of_workflow: dice.one_of(None, &workflows),
         ..mandate
+    }
+}
+
+/// How often the endpoint gives no answer: in some seeds never, in a few hardly ever one.
+pub(super) fn asks(dice: &mut Dice) -> AskRates {
+    let most = dice.one_of(0, &[(500, 150), (150, 330)]);
+    let mut up_to = || Chance(u16::try_from(dice.number_of(0, most)).unwrap_or_default());
+    AskRates {
+        hangs: up_to(),
+        fails: up_to(),
+        lies: up_to(),
     }
 }
 
@@ -71,6 +84,8 @@ fn retry(dice: &mut Dice) -> Option<&'static str> {
         (40, Some("/retry=when-failed:4")),
         (70, Some("/retry=when-transient")),
         (40, Some("/retry=when-transient:2")),
+        (110, Some("/retry=ask:judge")),
+        (20, Some("/retry=ask:nobody")),
     ];
     dice.one_of(None, &retries)
 }

@@ -19,6 +19,8 @@ pub struct Rates {
     pub ec2: Ec2Rates,
     /// SQS.
     pub sqs: SqsRates,
+    /// The operator's endpoint.
+    pub asks: AskRates,
 }
 
 /// How long a call takes, beside the milliseconds that each takes.
@@ -96,6 +98,17 @@ pub struct SqsRates {
     pub fails: Chance,
     /// A delete is done and its answer is lost.
     pub lost_answers: Chance,
+}
+
+/// How often the operator's endpoint gives no answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct AskRates {
+    /// Nothing comes.
+    pub hangs: Chance,
+    /// It answers with 500.
+    pub fails: Chance,
+    /// What it says is no answer.
+    pub lies: Chance,
 }
 
 /// How messages travel from GitHub and EventBridge to the queues.

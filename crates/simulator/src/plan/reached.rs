@@ -11,8 +11,8 @@ use reprise_world::machine::WhenTaken;
 use reprise_world::world::{Deed, When};
 
 use super::{
-    Action, AgentRates, Chance, Ec2Rates, Forgery, GitHubRates, LatencyRates, Lie, Plan, PostRates,
-    Rates, Signed, SqsRates, StoreRates, WorldPlan,
+    Action, AgentRates, AskRates, Chance, Ec2Rates, Forgery, GitHubRates, LatencyRates, Lie, Plan,
+    PostRates, Rates, Signed, SqsRates, StoreRates, WorldPlan,
 };
 
 /// All kinds of steps.
@@ -110,12 +110,14 @@ pub fn faults(plan: &Plan) -> Vec<(&'static str, bool)> {
         github,
         ec2,
         sqs,
+        asks,
     } = &plan.rates;
     let mut faults = latencies(latency);
     faults.extend(of_store(store));
     faults.extend(of_github(github));
     faults.extend(of_ec2(ec2));
     faults.extend(of_sqs(sqs));
+    faults.extend(of_asks(asks));
     faults.extend(of_post(&plan.post));
     faults.extend(of_agents(&plan.agents));
     faults.extend(of_world(&plan.world));
@@ -279,6 +281,15 @@ fn of_store(rates: &StoreRates) -> [(&'static str, bool); 5] {
         ("store: fails", has(*fails)),
         ("store: lost answers", has(*lost_answers)),
         ("store: the index lags", has(*due_lags)),
+    ]
+}
+
+fn of_asks(rates: &AskRates) -> [(&'static str, bool); 3] {
+    let AskRates { hangs, fails, lies } = rates;
+    [
+        ("endpoint: hangs", has(*hangs)),
+        ("endpoint: fails", has(*fails)),
+        ("endpoint: talks nonsense", has(*lies)),
     ]
 }
 

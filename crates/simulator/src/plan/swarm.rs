@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 
 use super::kind::Kind;
 use super::{
-    AgentRates, Chance, Dice, Ec2Rates, GitHubRates, LatencyRates, PostRates, Rates, SqsRates,
-    StoreRates,
+    AgentRates, AskRates, Chance, Dice, Ec2Rates, GitHubRates, LatencyRates, PostRates, Rates,
+    SqsRates, StoreRates,
 };
 
 /// What draws a seed's faults.
@@ -42,6 +42,8 @@ impl Swarm {
 
     pub(super) fn rates(&self, dice: &mut Dice, kind: &Kind) -> Rates {
         Rates {
+            // Drawn by dice of their own.
+            asks: AskRates::default(),
             latency: LatencyRates {
                 slow: self.up_to(dice, 60),
                 slow_up_to: dice.seconds(1, 20),

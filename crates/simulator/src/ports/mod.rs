@@ -3,6 +3,7 @@
 //! Each call takes its time, may fail as the plan says, and is a place where the replica's process
 //! may die: before the call's effect or right after it.
 
+mod advisers;
 mod cloud;
 mod github;
 mod life;
@@ -19,6 +20,7 @@ use crate::clock::SimClock;
 use crate::trace::{self, Who};
 use crate::universe::Universe;
 
+pub use advisers::SimAdvisers;
 pub use cloud::SimCloud;
 pub use github::SimGitHub;
 pub use life::{Crash, Life};
@@ -36,6 +38,7 @@ impl Ports for SimPorts {
     type GitHub = SimGitHub;
     type Queue = SimQueue;
     type Runners = SimRunners;
+    type Advisers = SimAdvisers;
 }
 
 /// How one replica reaches the world.
@@ -104,7 +107,7 @@ impl Wire {
 }
 
 /// All faults that befall a replica's calls.
-pub const FAULTS: [&str; 23] = [
+pub const FAULTS: [&str; 26] = [
     "a commit is done and its repeat conflicts",
     "a fresh run is not found",
     "a launch's answer is lost",
@@ -113,6 +116,9 @@ pub const FAULTS: [&str; 23] = [
     "a re-run executes nothing",
     "a receive fails",
     "a termination fails",
+    "an endpoint fails",
+    "an endpoint hangs",
+    "an endpoint talks nonsense",
     "ec2 refuses a launch",
     "ec2 throttles",
     "ec2 throttles a pool",

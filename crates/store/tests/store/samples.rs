@@ -464,6 +464,7 @@ fn tracked(run_id: u64, attempt: u32, state: TrackedState) -> TrackedJob {
             evidence(EvidenceSource::InterruptionWarning, 601),
         ],
         told: None,
+        advice: None,
         pause: SignedDuration::ZERO,
         not_before: None,
         state,

@@ -58,6 +58,7 @@ const MANDATE: Mandate = Mandate {
     on_demand_retries: OnDemandRetries::Always,
     cancels_exhausted: false,
     gates: true,
+    labels_may_ask: false,
     labels_may_name_failures: true,
     policy_of_workflow: None,
 };

@@ -13,6 +13,7 @@ use reprise_model::policy::{FailurePolicy, RetryPolicy};
 use reprise_model::run::CancelCause;
 
 use super::Mandate;
+use super::mandate::{is_yes, said_of};
 use crate::github::{Attempt, Cancel, GitHub, Job, Mutation, MutationKind, Run, Step};
 use crate::world::World;
 
@@ -268,7 +269,9 @@ impl<'a> Accepted<'a> {
 /// it was interrupted, or its policy re-runs failures and it is one. The tag alone is enough for an
 /// interruption (`evidence = "claim"`), also one that the job forged.
 pub(super) fn is_wanted(world: &World, mandate: Mandate, job: &Job, known: Timestamp) -> bool {
-    let may_be = mandate.policy(world, job) != RetryPolicy::Never;
+    let policy = mandate.policy(world, job);
+    let is_told = policy.endpoint().is_none() || was_told_to(world, job);
+    let may_be = policy != RetryPolicy::Never && is_told;
     (may_be && was_interrupted(world, job, known)) || is_failure_to_re_run(world, mandate, job)
 }
 
@@ -283,7 +286,7 @@ pub(super) fn is_failure_to_re_run(world: &World, mandate: Mandate, job: &Job) -
     let may_be_meant = match mandate.policy(world, job).failure() {
         Some(FailurePolicy::WhenFailed) => true,
         Some(FailurePolicy::WhenTransient) => is_transient(world.github(), job) != Some(false),
-        None => false,
+        None => mandate.policy(world, job).endpoint().is_some() && was_told_to(world, job),
     };
     may_be_meant
         && origin.runner.is_some()
@@ -291,7 +294,13 @@ pub(super) fn is_failure_to_re_run(world: &World, mandate: Mandate, job: &Job) -
         && ended == Some(&Some(Conclusion::Failure))
 }
 
-/// Whether the policy of a failed job surely means its failure.
+/// Whether the endpoint said to re-run it.
+fn was_told_to(world: &World, job: &Job) -> bool {
+    said_of(world, job).iter().any(is_yes)
+}
+
+/// Whether the policy of a failed job surely means its failure. Of one whose endpoint says so the asking may
+/// have come too late, as the event of a job may be lost.
 pub(super) fn is_surely_meant(world: &World, mandate: Mandate, job: &Job) -> bool {
     match mandate.policy(world, job).failure() {
         Some(FailurePolicy::WhenFailed) => true,
@@ -424,7 +433,8 @@ pub(super) fn limit(policy: RetryPolicy) -> u32 {
     match policy {
         RetryPolicy::WhenInterrupted(_)
         | RetryPolicy::WhenFailed(_)
-        | RetryPolicy::WhenTransient(_) => policy,
+        | RetryPolicy::WhenTransient(_)
+        | RetryPolicy::Ask(_) => policy,
         RetryPolicy::Never => RetryPolicy::USUAL,
     }
     .last_retried_execution()

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use reprise_model::advice::Said;
 use reprise_model::ids::JobId;
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Conclusion, JobStatus};
@@ -11,6 +12,7 @@ use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::{RefusalKind, SettleReason};
 use reprise_model::run::CancelCause;
 
+use super::mandate::said_of;
 use super::{Broken, Mandate, doubt, fleet, reruns, told};
 use crate::github::{Attempt, Job, Run};
 use crate::machine::Machine;
@@ -264,6 +266,15 @@ impl Case<'_> {
             | SettleReason::AttemptLimit => {
                 !self.is_failure_to_re_run() && self.nobody_could_tell()
             }
+            SettleReason::EndpointSaidNo => {
+                let no = |said: &Said| matches!(said, Said::No { .. });
+                said_of(self.world, self.job).iter().any(no)
+            }
+            SettleReason::EndpointUnanswered => {
+                let nothing = |said: &Said| matches!(said, Said::Nothing { .. });
+                let is_so = said_of(self.world, self.job).iter().any(nothing);
+                is_so && self.nobody_could_tell()
+            }
             SettleReason::Recovered | SettleReason::FailedAgain => false,
             SettleReason::Succeeded
             | SettleReason::NotSpot
@@ -363,6 +374,8 @@ fn may_come_back(verdict: &Verdict) -> bool {
             SettleReason::AttemptLimit
                 | SettleReason::PermanentFailure
                 | SettleReason::UnknownFailure
+                | SettleReason::EndpointSaidNo
+                | SettleReason::EndpointUnanswered
         ),
     }
 }

@@ -6,6 +6,7 @@
 //! that was due has happened and every message is on its way.
 
 mod appointments;
+mod asked;
 mod carry;
 mod doors;
 mod hosted;
@@ -20,6 +21,7 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use reprise_model::advice::Said;
 use reprise_model::ids::{InstanceId, JobId, Region, RunId};
 
 use crate::ec2::{Adopted, Call, Ec2, Ec2Error, Ec2Instance, LaunchTemplate};
@@ -31,6 +33,7 @@ use crate::sqs::{DeadLetter, QueueSettings, Sqs};
 use crate::story::Told;
 
 pub use appointments::{Deed, When};
+pub use asked::{ENDPOINT, asks_the_endpoint};
 pub use doors::AwsReply;
 pub(crate) use doors::is_for_sqs;
 pub use hosted::HOSTED;
@@ -57,6 +60,8 @@ pub struct World {
     busy: BTreeMap<InstanceId, JobId>,
     /// The jobs that ever ran on GitHub's own machines.
     hosted: BTreeSet<JobId>,
+    /// What the operator's endpoint said of jobs.
+    asked: BTreeMap<JobId, Vec<Said>>,
     terminations: Vec<Termination>,
     planned: Vec<Planned>,
     fates: BTreeMap<RunId, pushes::Fates>,
@@ -101,6 +106,7 @@ impl World {
             idle: BTreeSet::new(),
             busy: BTreeMap::new(),
             hosted: BTreeSet::new(),
+            asked: BTreeMap::new(),
             terminations: Vec::new(),
             planned: Vec::new(),
             fates: BTreeMap::new(),

@@ -64,6 +64,7 @@ impl<'a> Ground<'a> {
         let past = Past {
             asked_by_us: !attempt.is_first() && policy != RetryPolicy::Never,
             ran_before: true,
+            advised: None,
         };
         capacity::decide(attempt, spot, policy, past, self.mode)
     }
@@ -72,12 +73,13 @@ impl<'a> Ground<'a> {
         let refused = self
             .config
             .zip(labels.retry)
-            .and_then(|(config, said)| config.settings.policies.refused(said));
+            .and_then(|(config, said)| config.settings.policies.refused(said, None));
         if let Some(refused) = refused {
             return format!("as if nothing were said: {refused}");
         }
-        let beyond = labels.retry.and_then(RetryPolicy::failure);
-        if labels.machine.spot == Some(SpotChoice::Off) && beyond.is_none() {
+        let beyond =
+            |policy: RetryPolicy| policy.failure().is_some() || policy.endpoint().is_some();
+        if labels.machine.spot == Some(SpotChoice::Off) && !labels.retry.is_some_and(beyond) {
             return "nothing to re-run for: EC2 takes no on-demand machine back".to_owned();
         }
         let configured = self
@@ -115,6 +117,7 @@ fn capacity_words(decision: CapacityDecision, spot: SpotChoice) -> String {
         CapacityReason::LaterAttemptMayUseSpot => {
             "the configuration lets this attempt follow its label"
         }
+        CapacityReason::Advised => "the endpoint that it asks lets this attempt use it",
         CapacityReason::NoSpotCapacity => "EC2 has no spot capacity",
         CapacityReason::BreakerOpen => "spot that would do is left alone for a while",
     };
@@ -150,6 +153,12 @@ fn policy_words(policy: RetryPolicy) -> String {
              its failure would pass, as a lost connection; only where the configuration allows it \
              (retry.allow)",
             times(reruns)
+        ),
+        RetryPolicy::Ask(endpoint) => format!(
+            "re-run at most {} times, by itself, when EC2 takes its spot machine or it fails and the \
+             endpoint {endpoint} says so; only where the configuration has it for the repository \
+             (ask.{endpoint}.repositories). Without an answer once, and only when EC2 takes its machine",
+            Reruns::MOST
         ),
         RetryPolicy::Never => "never re-run by itself".to_owned(),
     }

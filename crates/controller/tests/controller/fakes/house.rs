@@ -31,6 +31,7 @@ use serde_json::Value;
 use sha2::Sha256;
 use tokio::task::JoinSet;
 
+use super::advisers::FakeAdvisers;
 use super::clock::TestClock;
 use super::cloud::FakeCloud;
 use super::github::FakeGitHub;
@@ -55,6 +56,7 @@ impl Ports for Fakes {
     type GitHub = FakeGitHub;
     type Queue = FakeQueue;
     type Runners = FakeRunners;
+    type Advisers = FakeAdvisers;
 }
 
 /// The world around the controllers of one test.
@@ -64,6 +66,7 @@ pub(crate) struct House {
     pub(crate) cloud: FakeCloud,
     pub(crate) github: FakeGitHub,
     pub(crate) runners: FakeRunners,
+    pub(crate) advisers: FakeAdvisers,
     pub(crate) webhooks: FakeQueue,
     pub(crate) ec2_events: FakeQueue,
     pub(crate) dead_letters: FakeQueue,
@@ -87,6 +90,7 @@ impl House {
             cloud: FakeCloud::new(clock),
             github: FakeGitHub::default(),
             runners: FakeRunners::default(),
+            advisers: FakeAdvisers::default(),
             webhooks: FakeQueue::default(),
             ec2_events: FakeQueue::default(),
             dead_letters: FakeQueue::default(),
@@ -139,7 +143,8 @@ impl House {
             draining,
             self.started.fetch_add(1, Ordering::Relaxed),
         );
-        let controller = Arc::new(controller.with_runners(runners).with_registry(registry));
+        let controller = controller.with_runners(runners).with_registry(registry);
+        let controller = Arc::new(controller.with_advisers(Some(self.advisers.clone())));
         let webhooks = Source::Webhooks(vec![SecretString::from(SECRET)]);
         let pump = |source, queue: &FakeQueue| Pump {
             controller: Arc::clone(&controller),

@@ -1,6 +1,7 @@
 //! A small world that holds state: EC2, GitHub and queues as far as the controller sees them, by
 //! virtual time.
 
+pub(crate) mod advisers;
 pub(crate) mod clock;
 pub(crate) mod cloud;
 pub(crate) mod github;

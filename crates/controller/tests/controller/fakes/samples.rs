@@ -118,6 +118,7 @@ pub(crate) fn settings(with_fleet: bool) -> Settings {
         rules: Rules::default(),
         repositories: vec![WildMatch::new("acme/*")],
         policies: Policies::default(),
+        web: "https://github.com".to_owned(),
         failures: Failures::usual().expect("the built-in table is good"),
         runner_name: RunnerNamePattern::default(),
         places: vec![Place {

@@ -122,6 +122,7 @@ fn a_gate_shuts_the_way_only_when_every_job_has_its_verdict() {
         instance: instance(),
         evidence: vec![evidence(EvidenceSource::Tag, 1)],
         policy: reprise_model::policy::RetryPolicy::USUAL,
+        advice: None,
     };
     let final_one = JobVerdict::Settle {
         reason: SettleReason::NotInterrupted,

@@ -210,6 +210,7 @@ fn nothing_known_is_unknown() {
         Judgement {
             class: FailureClass::Unknown,
             decided_by: None,
+            failed_step: None,
         }
     );
 }

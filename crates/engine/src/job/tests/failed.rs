@@ -77,6 +77,7 @@ fn failures_are_re_run_while_the_run_has_had_fewer_attempts_than_the_policy_name
                 end: Some(instance()),
                 ran_on: Some(instance()),
                 told: None,
+                advice: None,
             }
         } else {
             let here = Some(instance());
@@ -112,6 +113,7 @@ fn what_may_pass_is_told_by_what_made_it_fail_once_that_was_read() {
             source: FailureSource::Steps,
             line: "Run make".to_owned(),
         }),
+        failed_step: None,
     };
     let transient = told(FailureClass::Transient);
     let again = JobVerdict::Retry {
@@ -121,6 +123,7 @@ fn what_may_pass_is_told_by_what_made_it_fail_once_that_was_read() {
         end: None,
         ran_on: None,
         told: transient.decided_by.clone(),
+        advice: None,
     };
     assert_eq!(judged(2, Some(&transient)), again);
     for (number, class, reason) in [
@@ -206,6 +209,8 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         policy: when_failed(),
         delays: &[],
         failure: None,
+        advice: None,
+        web: WEB,
         fleet: OURS,
     }
 }
@@ -218,6 +223,7 @@ fn retry(pause: i64, end: Option<Instance>, ran_on: Option<Instance>) -> JobVerd
         end,
         ran_on,
         told: None,
+        advice: None,
     }
 }
 
@@ -243,6 +249,7 @@ fn kept(
         instance,
         evidence: Vec::new(),
         told,
+        advice: None,
         pause: secs(0),
     }
 }

@@ -216,6 +216,8 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         policy: RetryPolicy::USUAL,
         delays: &[],
         failure: None,
+        advice: None,
+        web: WEB,
         fleet: OURS,
     }
 }

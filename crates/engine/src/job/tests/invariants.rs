@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use reprise_model::policy::FailurePolicy;
 
 use super::*;
+use crate::failure::UNTOLD;
 
 proptest! {
     #[test]
@@ -19,9 +20,14 @@ proptest! {
                 prop_assert!(!passed(&look.job), "success is never re-run");
                 prop_assert!(look.policy != RetryPolicy::Never);
                 prop_assert!(look.repository_allowed);
+                let asks = policy.endpoint().is_some();
+                prop_assert!(!asks || look.said() == Some(&asked::yes()), "it said so");
+                let asked = look.policy.endpoint().is_some();
+                prop_assert!(!asked || look.said().is_some_and(|said| *said != asked::no()));
             }
             JobVerdict::Retry { policy, end, .. } => {
-                prop_assert!(policy.failure().is_some());
+                let said_so = look.said() == Some(&asked::yes());
+                prop_assert!(policy.failure().is_some() || said_so);
                 prop_assert!(look.job.run_attempt.get() <= policy.last_retried_execution());
                 let conclusion = &look.job.conclusion;
                 prop_assert!(
@@ -45,8 +51,15 @@ proptest! {
             }
             JobVerdict::ReadEarlier => prop_assert!(look.earlier.is_none()),
             JobVerdict::Ignore(_) => {}
+            JobVerdict::Ask(_) => {
+                prop_assert!(look.advice.is_none(), "it is asked once");
+                prop_assert!(look.policy.endpoint().is_some() && look.repository_allowed);
+            }
             JobVerdict::ReadFailure => {
-                prop_assert_eq!(look.policy.failure(), Some(FailurePolicy::WhenTransient));
+                let kind = look.policy.failure();
+                let asks = look.policy.endpoint().is_some();
+                prop_assert!(asks || kind == Some(FailurePolicy::WhenTransient));
+                prop_assert!(look.failure.is_none());
             }
         }
     }
@@ -67,8 +80,9 @@ proptest! {
 }
 
 fn any_look() -> impl Strategy<Value = Look> {
-    (any_job(), any_host(), any_settings()).prop_map(
-        |(job, (seen, remembered), (repository_allowed, earlier, policy, foreign, now))| {
+    (any_job(), any_host(), any_settings(), any_advice()).prop_map(
+        |(job, (seen, remembered), settings, (failure, advice))| {
+            let (repository_allowed, earlier, policy, foreign, now) = settings;
             let earlier = match earlier {
                 0 => None,
                 1 => Some(Vec::new()),
@@ -86,11 +100,19 @@ fn any_look() -> impl Strategy<Value = Look> {
                 refusal: None,
                 policy,
                 delays: Vec::new(),
+                failure,
+                advice,
                 fleet: if foreign { FleetRule::Foreign } else { OURS },
                 now,
             }
         },
     )
+}
+
+fn any_advice() -> impl Strategy<Value = (Option<Judgement>, Option<Advice>)> {
+    let said = prop::sample::select(vec![asked::yes(), asked::no(), asked::nothing()]);
+    let failure = prop::sample::select(vec![None, Some(UNTOLD)]);
+    (failure, prop::option::of(said.prop_map(asked::advice)))
 }
 
 fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timestamp)> {
@@ -104,6 +126,7 @@ fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timesta
             "3",
             "when-failed",
             "when-transient",
+            "ask:judge",
         ])
         .prop_map(|word| word.parse().expect("a policy")),
         any::<bool>(),

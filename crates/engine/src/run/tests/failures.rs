@@ -219,6 +219,7 @@ pub(super) fn retried(pause: i64) -> JobVerdict {
         end: None,
         ran_on: None,
         told: None,
+        advice: None,
     }
 }
 
