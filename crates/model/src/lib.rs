@@ -4,6 +4,7 @@
 //! type belongs here when two crates must agree on it.
 
 pub mod breaker;
+pub mod budget;
 pub mod check;
 pub mod delivery;
 pub mod ec2_event;
