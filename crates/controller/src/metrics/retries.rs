@@ -38,6 +38,7 @@ pub(super) struct Retries {
     to_green: HistogramVec,
     exhausted: IntCounterVec,
     unverified: IntCounterVec,
+    parked: IntCounterVec,
     repositories: Capped,
     families: Capped,
     machines: Arc<Mutex<BTreeMap<InstanceId, String>>>,
@@ -81,6 +82,11 @@ impl Retries {
                 "reprise_unverified_interruptions_total",
                 "Settled jobs whose interruption nothing but the agent's tag shows.",
                 &["repository", "family"],
+            )?,
+            parked: registrar.counters(
+                "reprise_parked_jobs_total",
+                "Jobs whose re-run was put off because their repository had had its re-runs of the hour.",
+                &["repository"],
             )?,
             repositories: Capped::new(MOST_REPOSITORIES),
             families: Capped::new(MOST_FAMILIES),
@@ -152,8 +158,20 @@ impl Metrics {
                 let labels = [reason, repository, family];
                 retries.exhausted.with_label_values(&labels).inc();
             }
-            RetryState::Awaiting | RetryState::Due | RetryState::Asked | RetryState::LeftAlone => {}
+            RetryState::Awaiting
+            | RetryState::Parked
+            | RetryState::Due
+            | RetryState::Asked
+            | RetryState::LeftAlone => {}
         }
+    }
+
+    /// The re-run of so many jobs has to wait.
+    pub(crate) fn parked(&self, repository: &Repository, jobs: u32) {
+        let name = repository.to_string();
+        let repository = self.retries.repositories.of(&name);
+        let parked = &self.retries.parked;
+        parked.with_label_values(&[repository]).inc_by(jobs.into());
     }
 
     pub(crate) fn unverified(&self, repository: &Repository, instance: Option<&Instance>) {

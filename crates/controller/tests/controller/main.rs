@@ -9,6 +9,7 @@
 
 mod asking;
 mod breakers;
+mod budgets;
 mod checks;
 mod choices;
 mod drains;

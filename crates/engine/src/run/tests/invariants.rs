@@ -60,6 +60,8 @@ proptest! {
             RunStep::ReadJobs
             | RunStep::ReadCauses(_)
             | RunStep::ReadNewer
+            | RunStep::ReadBudget
+            | RunStep::Spend(_)
             | RunStep::Wait(_)
             | RunStep::Done => prop_assert_eq!(second, first),
         }
@@ -206,7 +208,11 @@ impl Life {
                 RunStep::Done => return Ok(()),
                 RunStep::Wait(_) => self.world.now = self.world.due(),
                 RunStep::Ask(order) => self.post(&order)?,
-                step @ (RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer) => {
+                step @ (RunStep::ReadJobs
+                | RunStep::ReadCauses(_)
+                | RunStep::ReadNewer
+                | RunStep::ReadBudget
+                | RunStep::Spend(_)) => {
                     return Err(TestCaseError::fail(format!("all was read: {step:?}")));
                 }
             }
@@ -335,7 +341,8 @@ pub(super) fn any_world() -> impl Strategy<Value = World> {
                 one.add_to(&mut world, &accepted);
             }
             world.entry.reruns = reruns;
-            world.entry.due = ledger::has_open(&world.entry).then(|| Due::now(at(NOW)));
+            let may_wait = ledger::has_open(&world.entry) || ledger::is_new(&world.entry);
+            world.entry.due = may_wait.then(|| Due::now(at(NOW)));
             if world.entry.due.is_none() {
                 world.jobs = None;
             }
