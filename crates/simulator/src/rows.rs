@@ -293,6 +293,7 @@ fn decisions() -> Vec<Row> {
         told("policy-refused", &["policy-not-allowed"]),
         told("looking", &["no-evidence-yet"]),
         told("evidence", &["interruption-warning"]),
+        told("parked", &["over-budget"]),
         told("waiting", &WaitReason::ALL.map(WaitReason::as_str)),
         told("rerun", &reruns),
         told("done", &["nothing-open"]),
