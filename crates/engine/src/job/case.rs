@@ -117,7 +117,7 @@ impl Case<'_> {
     fn unexplained(&self) -> JobVerdict {
         let until = after(self.window_begins(), self.rules.look_window);
         if self.now < until {
-            let at = after(self.now, self.rules.look_again_after).min(until);
+            let at = after(self.now, self.pause_of_looks()).min(until);
             return JobVerdict::LookAgain { at, until };
         }
         let reason = match self.seen {
@@ -125,6 +125,13 @@ impl Case<'_> {
             None => SettleReason::EvidenceExpired,
         };
         settled(reason, self.to_end(), self.ran_on())
+    }
+
+    /// Whatever shows up was mostly there before the job ended: the longer nothing has, the rarer it is
+    /// looked for.
+    fn pause_of_looks(&self) -> SignedDuration {
+        let so_far = self.now.duration_since(self.window_begins());
+        so_far.max(self.rules.look_again_after)
     }
 
     /// GitHub always says when a job ended. Should it once not, an earlier time of the job ends

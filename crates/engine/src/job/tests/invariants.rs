@@ -61,7 +61,7 @@ proptest! {
         while let JobVerdict::LookAgain { at, .. } = look.verdict() {
             look.now = at;
             looks += 1;
-            prop_assert!(looks <= 12, "still looking at {at}");
+            prop_assert!(looks <= 6, "still looking at {at}");
         }
     }
 }
