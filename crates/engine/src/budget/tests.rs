@@ -200,7 +200,7 @@ impl Spending {
             at(now),
         ) {
             Answer::Over { until } => until,
-            answer => panic!("there is room: {answer:?}"),
+            answer @ (Answer::Paid(_) | Answer::Granted(_)) => panic!("there is room: {answer:?}"),
         }
     }
 

@@ -104,7 +104,7 @@ fn a_re_run_that_github_puts_off_is_paid_for_once_and_without_another_look() {
     let step = decide(&facts, world.now, MIDDLE, &Rules::default()).step;
     assert!(matches!(step, RunStep::Ask(_)), "{step:?}");
     // Much later it counts from then on, and still once.
-    world.now = world.now + secs(1_200);
+    world.now += secs(1_200);
     assert!(matches!(world.step(), RunStep::Ask(_)));
     assert_ne!(world.budget, granted);
     let budget = world.budget.expect("spent");
