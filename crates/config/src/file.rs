@@ -184,6 +184,7 @@ pub(crate) struct Retry {
     pub(crate) allow: Vec<FailurePolicy>,
     pub(crate) when_failed_delays: Option<Vec<SignedDuration>>,
     pub(crate) when_transient_delays: Option<Vec<SignedDuration>>,
+    pub(crate) most_an_hour: Option<u32>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -100,6 +100,7 @@ pub(crate) const KEYS: [(&str, &[&str]); 15] = [
             "allow",
             "when_failed_delays",
             "when_transient_delays",
+            "most_an_hour",
         ],
     ),
     ("tags", &["prefix"]),

@@ -37,7 +37,9 @@ impl<P: Ports> Controller<P> {
             | RunStep::Done
             | RunStep::ReadJobs
             | RunStep::ReadCauses(_)
-            | RunStep::ReadNewer => self.commit_run(claimed, &entry).await,
+            | RunStep::ReadNewer
+            | RunStep::ReadBudget
+            | RunStep::Spend(_) => self.commit_run(claimed, &entry).await,
         }
     }
 

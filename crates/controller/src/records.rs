@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use reprise_engine::backoff::after;
 use reprise_engine::job::{Grounds, JobVerdict};
 use reprise_engine::{check, job, run};
+use reprise_model::budget::Budget;
 use reprise_model::check::CheckEntry;
 use reprise_model::evidence::{Evidence, KEPT_FOR};
 use reprise_model::ids::Repository;
@@ -11,7 +12,7 @@ use reprise_model::instance::Instance;
 use reprise_model::job::Job;
 use reprise_model::ledger::{InstanceEntry, LaunchClaim, RunEntry, RunKey, UnexplainedJob, Why};
 use reprise_model::reason::SettleReason;
-use reprise_store::{Change, Expect, Store, StoreError, Versioned};
+use reprise_store::{Change, Expect, Store, StoreError, Version, Versioned};
 use tracing::info;
 
 use crate::clock::Clock;
@@ -293,6 +294,31 @@ impl<P: Ports> Controller<P> {
             expect,
             expires_at: self.in_future(RUN_KEPT),
         }
+    }
+
+    /// Writes a budget on what was read of it. What is there then: where somebody was faster, theirs.
+    pub(crate) async fn spend(
+        &self,
+        budget: &Budget,
+        found: &Option<Versioned<Budget>>,
+    ) -> Result<Option<Versioned<Budget>>, WorkError> {
+        let expect = expected(found);
+        let put = Change::PutBudget {
+            budget: budget.clone(),
+            expect,
+            expires_at: self.in_future(Budget::REMEMBERED_FOR),
+        };
+        if !self.committed(vec![put]).await? {
+            return Ok(self.store.budget(&budget.repository).await?);
+        }
+        let version = match expect {
+            Expect::Absent => Version::FIRST,
+            Expect::At(version) => version.next(),
+        };
+        Ok(Some(Versioned {
+            record: budget.clone(),
+            version,
+        }))
     }
 
     pub(crate) fn put_claim(&self, claim: LaunchClaim, expect: Expect) -> Change {

@@ -54,6 +54,11 @@ pub fn spread(pause: SignedDuration, jitter: Jitter) -> SignedDuration {
     SignedDuration::from_millis(spread_ms(pause.as_millis() as f64, jitter) as i64)
 }
 
+/// Anything from nothing up to a pause.
+pub fn up_to(pause: SignedDuration, jitter: Jitter) -> SignedDuration {
+    SignedDuration::from_millis((pause.as_millis() as f64 * drawn(jitter)) as i64)
+}
+
 /// `now` and `pause` after it, held at the end of representable time.
 pub fn after(now: Timestamp, pause: SignedDuration) -> Timestamp {
     now.checked_add(pause).unwrap_or(Timestamp::MAX)
@@ -67,13 +72,16 @@ fn step(first_ms: f64, factor: f64, tries: u32, jitter: Jitter) -> SignedDuratio
 }
 
 fn spread_ms(base: f64, jitter: Jitter) -> f64 {
-    // No draw, not even NaN, makes a wait negative or endless.
-    let draw = if jitter.0.is_nan() {
+    base * (1.0 - SPREAD + 2.0 * SPREAD * drawn(jitter))
+}
+
+/// No draw, not even NaN, makes a wait negative or endless.
+fn drawn(jitter: Jitter) -> f64 {
+    if jitter.0.is_nan() {
         0.0
     } else {
         jitter.0.clamp(0.0, 1.0)
-    };
-    base * (1.0 - SPREAD + 2.0 * SPREAD * draw)
+    }
 }
 
 #[cfg(test)]
@@ -123,6 +131,15 @@ mod tests {
         assert_eq!(spread(hour, MIDDLE), hour);
         assert_eq!(spread(SignedDuration::ZERO, MIDDLE), SignedDuration::ZERO);
         assert!(spread(hour, Jitter(f64::NAN)) < hour);
+    }
+
+    #[test]
+    fn what_is_drawn_up_to_a_pause_lies_between_nothing_and_it() {
+        let minute = SignedDuration::from_mins(1);
+        assert_eq!(up_to(minute, Jitter(0.0)), SignedDuration::ZERO);
+        assert_eq!(up_to(minute, MIDDLE), SignedDuration::from_secs(30));
+        assert_eq!(up_to(minute, Jitter(f64::INFINITY)), minute);
+        assert_eq!(up_to(minute, Jitter(f64::NAN)), SignedDuration::ZERO);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod mutant;
 pub mod backoff;
 pub mod bind;
 pub mod breaker;
+pub mod budget;
 pub mod capacity;
 pub mod check;
 pub mod crowd;

@@ -84,6 +84,8 @@ mutants! {
     IgnoreOptOut = "ignore-opt-out",
     /// Re-runs a job however often it was re-run before.
     IgnoreTheLimit = "ignore-the-limit",
+    /// Re-runs however much was re-run in the hour.
+    IgnoreTheBudget = "ignore-the-budget",
     /// Re-runs what failed, whatever its policy.
     RetryAnyFailure = "retry-any-failure",
     /// Takes a failure that is of what was run for one of its surroundings.

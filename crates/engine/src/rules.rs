@@ -41,6 +41,8 @@ pub struct Rules {
     pub ec2_rate_percent: u32,
     /// How many re-runs GitHub allows a run. Past it the call is answered as if it had worked.
     pub most_reruns: u32,
+    /// How many jobs are re-run in a repository in an hour, by all policies together.
+    pub most_jobs_an_hour: u32,
 }
 
 impl Rules {
@@ -69,6 +71,7 @@ impl Default for Rules {
             merge_gate_limit: SignedDuration::from_mins(60),
             ec2_rate_percent: 100,
             most_reruns: 50,
+            most_jobs_an_hour: 300,
         }
     }
 }

@@ -5,6 +5,7 @@
 //! an answer that never came is known to be missing, and the run is read before anything is
 //! repeated. Nothing here is believed of an event but that it is time to look.
 
+mod afford;
 mod chance;
 mod classify;
 mod ledger;
@@ -19,6 +20,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::advice::{Advice, Said};
+use reprise_model::budget::Budget;
 use reprise_model::ids::{JobId, RunAttempt, RunId};
 use reprise_model::instance::Capacity;
 use reprise_model::job::Job;
@@ -64,6 +66,17 @@ pub struct RunFacts<'a> {
     pub newer: Newer,
     /// The present policy of each unsuccessful job, where a fresh chance was asked for.
     pub policies: &'a BTreeMap<JobId, RetryPolicy>,
+    /// What the repository's re-runs cost lately.
+    pub spent: Spent<'a>,
+}
+
+/// What is known of a repository's budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spent<'a> {
+    /// Nothing was read yet.
+    Unread,
+    /// This is its record; `None` where there is none.
+    Known(Option<&'a Budget>),
 }
 
 /// The next step, and the record to commit before it is taken.
@@ -86,6 +99,11 @@ pub enum RunStep {
     ReadCauses(Vec<JobId>),
     /// Find out whether a newer run exists, and decide again.
     ReadNewer,
+    /// Read the budget of the run's repository, and decide again.
+    ReadBudget,
+    /// Commit this budget on the version that was read, and decide again with it; where somebody was
+    /// faster, with theirs. The run's own record is committed later, with the order.
+    Spend(Budget),
     /// Look again when the record is due.
     Wait(WaitReason),
     /// Commit the record, then ask GitHub for this; give the answer to [`answered`].
@@ -107,16 +125,19 @@ pub enum WaitReason {
     AnswerUnclear,
     /// The policy of what failed waits a while before the re-run.
     Delayed,
+    /// Its repository has had its re-runs of this hour.
+    OverBudget,
 }
 
 impl WaitReason {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::RunActive,
         Self::JobLooking,
         Self::RerunActive,
         Self::AnswerUnclear,
         Self::Delayed,
+        Self::OverBudget,
     ];
 
     /// The word for logs.
@@ -127,6 +148,7 @@ impl WaitReason {
             Self::RerunActive => "rerun-active",
             Self::AnswerUnclear => "answer-unclear",
             Self::Delayed => "delayed",
+            Self::OverBudget => "over-budget",
         }
     }
 }
@@ -268,6 +290,7 @@ pub fn refused(mut entry: RunEntry, refusal: Refusal, now: Timestamp, jitter: Ji
         return postponed(entry, None, now, jitter);
     }
     ledger::settle_open(&mut entry, &SettleReason::Refused(refusal), now);
+    entry.notes.parked = None;
     entry.due = None;
     entry
 }
@@ -329,9 +352,28 @@ pub fn noted(mut entry: RunEntry, answer: &RerunAnswer, words: &str, now: Timest
     entry
 }
 
+/// Whether a run that is due is one for which the repository's budget had no room, and of which nothing
+/// was heard since: its budget is read first, and perhaps nothing else ([`still_parked`]).
+pub fn is_parked(entry: &RunEntry) -> bool {
+    afford::is_parked(entry)
+}
+
+/// The record of a parked run, due later, where the budget still has no room. Thousands may wait for it,
+/// so that nothing is read of them at GitHub before there is.
+pub fn still_parked(
+    entry: &RunEntry,
+    spent: Option<&Budget>,
+    now: Timestamp,
+    jitter: Jitter,
+    rules: &Rules,
+) -> Option<RunEntry> {
+    afford::still_parked(entry, spent, (now, jitter), rules)
+}
+
 /// The next step for a run, and the record to commit before it is taken.
 pub fn decide(facts: &RunFacts<'_>, now: Timestamp, jitter: Jitter, rules: &Rules) -> RunDecision {
     let mut entry = facts.entry.clone();
+    entry.notes.parked = None;
     let step = step::next(&mut entry, facts, now, jitter, rules);
     step::schedule(&mut entry, &step, facts, now, jitter, rules);
     RunDecision { entry, step }

@@ -10,13 +10,14 @@ mod tests;
 use jiff::Timestamp;
 use reprise_model::ids::{JobId, RunAttempt};
 use reprise_model::ledger::{RerunAnswer, RunEntry, TrackedJob, TrackedState, Why};
-use reprise_model::notes::Happened;
+use reprise_model::notes::{Happened, Parked};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::reason::SettleReason;
 use reprise_model::view::{RetryFilter, RetryState, RetryView};
 
 pub use self::story::{Known, explanation};
 use crate::due;
+use crate::run::WaitReason;
 
 /// A job of a run's record, as it is shown.
 pub fn retry(entry: &RunEntry, id: JobId, job: &TrackedJob, now: Timestamp) -> RetryView {
@@ -72,6 +73,7 @@ fn state(entry: &RunEntry, id: JobId, job: &TrackedJob, now: Timestamp) -> Retry
         TrackedState::Settled { .. } if entry.notes.requeued.contains(&id) => RetryState::Due,
         TrackedState::Settled { reason, .. } => settled(reason),
         TrackedState::Awaiting | TrackedState::Asked { .. } if is_due => RetryState::Due,
+        TrackedState::Awaiting if entry.notes.parked.is_some() => RetryState::Parked,
         TrackedState::Awaiting => RetryState::Awaiting,
         TrackedState::Asked { .. } => RetryState::Asked,
     }
@@ -150,6 +152,10 @@ fn failed_at(job: &TrackedJob) -> Option<Timestamp> {
 
 /// Why it is settled; else what GitHub said last, where that keeps it waiting.
 fn why(entry: &RunEntry, job: &TrackedJob) -> (Option<String>, Option<String>) {
+    if let (TrackedState::Awaiting, Some(parked)) = (&job.state, entry.notes.parked) {
+        let word = WaitReason::OverBudget.as_str();
+        return (Some(word.to_owned()), Some(over_budget(parked)));
+    }
     match &job.state {
         TrackedState::Settled { reason, .. } => {
             (Some(reason.as_str().to_owned()), Some(reason.to_string()))
@@ -175,4 +181,12 @@ fn why(entry: &RunEntry, job: &TrackedJob) -> (Option<String>, Option<String>) {
             }
         }
     }
+}
+
+/// Why a job is parked.
+fn over_budget(parked: Parked) -> String {
+    format!(
+        "the {} re-runs that its repository has in an hour are used up; there may be room at {:.0}",
+        parked.limit, parked.until
+    )
 }

@@ -5,6 +5,7 @@
 
 pub mod advice;
 pub mod breaker;
+pub mod budget;
 pub mod check;
 pub mod delivery;
 pub mod ec2_event;

@@ -1,14 +1,16 @@
-//! What the rest of a run's record does not tell of it: GitHub's passing answers, and what people did.
+//! What the rest of a run's record does not tell of it: GitHub's passing answers, what people did, and
+//! that the repository's budget is used up.
 //!
 //! A run whose re-run is taken at once has none, so that its record stays as small as it was. What
-//! happened is kept only up to a bound, the newest; it decides nothing. What people ask for does.
+//! happened is kept only up to a bound, the newest; it decides nothing. What people ask for does, and so
+//! does the budget.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::JobId;
+use crate::ids::{JobId, RunAttempt};
 
 /// How much that happened is kept of a run: with [`MOST_WORDS`] some 2 KB at most.
 pub const MOST: usize = 10;
@@ -31,6 +33,36 @@ pub struct Notes {
     /// Jobs that are here because a fresh chance was given, each with the one that it was asked for.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub renewed: BTreeMap<JobId, JobId>,
+    /// Its re-run waits for the repository's budget.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parked: Option<Parked>,
+    /// When its last re-run was paid for, where that was well before it was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paid: Option<Paid>,
+}
+
+/// A re-run that waits for the budget of its repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parked {
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when at least.
+    pub until: Timestamp,
+    /// The attempt that it starts from.
+    pub from: RunAttempt,
+    /// How many jobs it re-runs.
+    pub jobs: u32,
+    /// How many the repository may re-run in an hour.
+    pub limit: u32,
+}
+
+/// A re-run that was paid for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Paid {
+    /// The attempt that it starts from.
+    pub from: RunAttempt,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// One thing that happened to a run.
@@ -192,6 +224,15 @@ mod tests {
         notes.requeued.insert(job);
         notes.dismissed.insert(JobId(9));
         notes.renewed.insert(JobId(8), job);
+        let from = RunAttempt::FIRST;
+        notes.parked = Some(Parked {
+            since: at(20),
+            until: at(3_620),
+            from,
+            jobs: 3,
+            limit: 300,
+        });
+        notes.paid = Some(Paid { from, at: at(10) });
         let stored = serde_json::to_string(&notes).expect("writable");
         insta::assert_snapshot!(stored);
         assert_eq!(

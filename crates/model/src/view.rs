@@ -22,6 +22,8 @@ pub use subject::{NoSubject, Subject};
 pub enum RetryState {
     /// Its run must complete before GitHub allows the re-run.
     Awaiting,
+    /// Its repository has had its re-runs of this hour: it is re-run when there is room again.
+    Parked,
     /// It is to be worked on now.
     Due,
     /// A re-run was asked for; what comes back is watched.
@@ -36,8 +38,9 @@ pub enum RetryState {
 
 impl RetryState {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Awaiting,
+        Self::Parked,
         Self::Due,
         Self::Asked,
         Self::Recovered,
@@ -46,12 +49,19 @@ impl RetryState {
     ];
 
     /// What is listed unless told otherwise: what is under way, and what nobody works on any more.
-    pub const USUAL: [Self; 4] = [Self::Awaiting, Self::Due, Self::Asked, Self::Exhausted];
+    pub const USUAL: [Self; 5] = [
+        Self::Awaiting,
+        Self::Parked,
+        Self::Due,
+        Self::Asked,
+        Self::Exhausted,
+    ];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Awaiting => "awaiting",
+            Self::Parked => "parked",
             Self::Due => "due",
             Self::Asked => "asked",
             Self::Recovered => "recovered",
@@ -63,7 +73,7 @@ impl RetryState {
     /// Whether something may still happen by itself.
     pub fn is_open(self) -> bool {
         match self {
-            Self::Awaiting | Self::Due | Self::Asked => true,
+            Self::Awaiting | Self::Parked | Self::Due | Self::Asked => true,
             Self::Recovered | Self::Exhausted | Self::LeftAlone => false,
         }
     }
@@ -77,7 +87,9 @@ impl fmt::Display for RetryState {
 
 /// A word that is no state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no state; known are awaiting, due, asked, recovered, exhausted and left-alone")]
+#[error(
+    "{0:?} is no state; known are awaiting, parked, due, asked, recovered, exhausted and left-alone"
+)]
 pub struct NoState(pub String);
 
 impl FromStr for RetryState {
@@ -256,7 +268,7 @@ mod tests {
         }
         assert_eq!(
             "lost".parse::<RetryState>().expect_err("none").to_string(),
-            "\"lost\" is no state; known are awaiting, due, asked, recovered, exhausted and left-alone"
+            "\"lost\" is no state; known are awaiting, parked, due, asked, recovered, exhausted and left-alone"
         );
     }
 

@@ -304,6 +304,7 @@ fn decisions() -> Vec<Row> {
         ),
         told("looking", &["no-evidence-yet"]),
         told("evidence", &["interruption-warning"]),
+        told("parked", &["over-budget"]),
         told("waiting", &WaitReason::ALL.map(WaitReason::as_str)),
         told("rerun", &reruns),
         told("done", &["nothing-open"]),

@@ -110,6 +110,7 @@ pub fn controller(
                 OnLaunchExhausted::LeaveQueued
             },
             launch_tries: LAUNCH_TRIES,
+            most_jobs_an_hour: most_jobs_an_hour(mandate),
             ..Rules::default()
         },
         repositories: vec![WildMatch::new("acme/*")],
@@ -135,6 +136,11 @@ pub fn controller(
         },
         failures,
     })
+}
+
+fn most_jobs_an_hour(mandate: Mandate) -> u32 {
+    let most = mandate.most_an_hour.map(u32::try_from).and_then(Result::ok);
+    most.unwrap_or(Rules::default().most_jobs_an_hour)
 }
 
 /// What is to come back for what, and after how long.

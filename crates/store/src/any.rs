@@ -2,7 +2,9 @@
 
 use jiff::Timestamp;
 use reprise_model::breaker::Breakers;
+use reprise_model::budget::Budget;
 use reprise_model::check::CheckEntry;
+use reprise_model::ids::Repository;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
@@ -53,6 +55,13 @@ impl Store for AnyStore {
 
     async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {
         of_either!(self, store => store.breakers())
+    }
+
+    async fn budget(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<Versioned<Budget>>, StoreError> {
+        of_either!(self, store => store.budget(repository))
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {

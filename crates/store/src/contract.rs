@@ -7,6 +7,7 @@ use std::future::Future;
 
 use jiff::Timestamp;
 use reprise_model::breaker::Breakers;
+use reprise_model::budget::Budget;
 use reprise_model::check::CheckEntry;
 use reprise_model::ids::Repository;
 use reprise_model::instance::Instance;
@@ -90,6 +91,15 @@ pub enum Change {
     PutBreakers {
         /// The record.
         breakers: Breakers,
+        /// What it replaces.
+        expect: Expect,
+        /// When it may be deleted.
+        expires_at: Timestamp,
+    },
+    /// Write what a repository's re-runs cost lately.
+    PutBudget {
+        /// The record.
+        budget: Budget,
         /// What it replaces.
         expect: Expect,
         /// When it may be deleted.
@@ -188,6 +198,12 @@ pub trait Store: Send + Sync + 'static {
     fn breakers(
         &self,
     ) -> impl Future<Output = Result<Option<Versioned<Breakers>>, StoreError>> + Send;
+
+    /// What a repository's re-runs cost lately.
+    fn budget(
+        &self,
+        repository: &Repository,
+    ) -> impl Future<Output = Result<Option<Versioned<Budget>>, StoreError>> + Send;
 
     /// Writes all changes in one transaction, or none: [`StoreError::Conflict`] when one of them
     /// did not find what it expected. It is durable when this returns. A commit names each record

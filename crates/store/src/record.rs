@@ -1,4 +1,4 @@
-//! The five kinds of record as any backend sees them: a key, a few columns, a body.
+//! The six kinds of record as any backend sees them: a key, a few columns, a body.
 //!
 //! The columns are copies for indexes and for people; only the body is believed.
 
@@ -6,6 +6,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use reprise_model::breaker::{BreakerState, Breakers};
+use reprise_model::budget::Budget;
 use reprise_model::check::CheckEntry;
 use reprise_model::ids::{AccountId, InstanceId, JobId, Region, Repository, RunId};
 use reprise_model::instance::Instance;
@@ -28,6 +29,7 @@ pub(crate) enum Kind {
     Claim,
     Breakers,
     Check,
+    Budget,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Claim => "claim",
             Self::Breakers => "breakers",
             Self::Check => "check",
+            Self::Budget => "budget",
         }
     }
 
@@ -48,6 +51,7 @@ impl Kind {
             Self::Claim,
             Self::Breakers,
             Self::Check,
+            Self::Budget,
         ]
         .into_iter()
         .find(|kind| kind.as_str() == word)
@@ -75,6 +79,14 @@ impl RecordKey {
         Self {
             kind: Kind::Check,
             ..Self::from(key)
+        }
+    }
+
+    /// That of a repository's budget.
+    pub(crate) fn budget(repository: &Repository) -> Self {
+        Self {
+            kind: Kind::Budget,
+            text: repository.to_string().to_ascii_lowercase(),
         }
     }
 
@@ -143,7 +155,7 @@ pub(crate) struct Columns {
     pub(crate) ended_at: Option<Timestamp>,
 }
 
-/// One of the five records.
+/// One of the six records.
 pub(crate) trait Record: Serialize + DeserializeOwned {
     fn key(&self) -> RecordKey;
     fn columns(&self) -> Columns;
@@ -224,6 +236,24 @@ impl Record for Breakers {
         Columns {
             state: if is_any_open { "opened" } else { "closed" },
             repository: None,
+            run_id: None,
+            job_id: None,
+            instance_id: None,
+            due: None,
+            ended_at: None,
+        }
+    }
+}
+
+impl Record for Budget {
+    fn key(&self) -> RecordKey {
+        RecordKey::budget(&self.repository)
+    }
+
+    fn columns(&self) -> Columns {
+        Columns {
+            state: "spent",
+            repository: Some(self.repository.clone()),
             run_id: None,
             job_id: None,
             instance_id: None,
@@ -335,6 +365,11 @@ impl TryFrom<&Change> for Write {
                 expect,
                 expires_at,
             } => Self::new(breakers, *expect, *expires_at),
+            Change::PutBudget {
+                budget,
+                expect,
+                expires_at,
+            } => Self::new(budget, *expect, *expires_at),
         }
     }
 }

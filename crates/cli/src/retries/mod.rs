@@ -53,7 +53,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ListArguments {
-    /// Only jobs in this state: awaiting, due, asked, recovered, exhausted or left-alone. It may be given
+    /// Only jobs in this state: awaiting, parked, due, asked, recovered, exhausted or left-alone. It may be given
     /// several times [default: all but recovered and left-alone].
     #[arg(long, value_name = "STATE")]
     state: Vec<RetryState>,

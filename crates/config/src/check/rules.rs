@@ -50,9 +50,21 @@ pub(super) fn rules(
         launch_tries: fleet.launch_tries.unwrap_or(defaults.launch_tries),
         most_launches: fleet.most_launches.unwrap_or(defaults.most_launches),
         max_run_time: max_run_time(checker, fleet, &defaults),
+        most_jobs_an_hour: most_an_hour(checker, retry, &defaults),
         on_launch_exhausted: fleet.on_launch_exhausted.unwrap_or_default(),
         ..defaults
     }
+}
+
+/// None at all is a policy, and has a setting of its own.
+fn most_an_hour(checker: &mut Checker<'_>, retry: &file::Retry, defaults: &Rules) -> u32 {
+    let most = retry.most_an_hour.unwrap_or(defaults.most_jobs_an_hour);
+    if most == 0 {
+        let problem = "is 0, and whatever is to be re-run would wait for ever; where nothing is to be \
+                       re-run, write retry = false under [[policy]], and leave retry.allow empty";
+        checker.wrong("retry.most_an_hour", problem);
+    }
+    most
 }
 
 /// A figure that is too low costs nobody's job, as none is ended that GitHub shows at work; but the machine of

@@ -85,6 +85,7 @@ fn a_number_or_time_with_which_nothing_would_happen_is_a_mistake() {
         &retry("look_again_after = \"2m\""),
         &retry("look_window = \"3s\""),
         &retry("look_window = \"10s\"\nlook_again_after = \"11s\""),
+        &retry("most_an_hour = 0"),
         &retry("sweep_every = \"2h\""),
         &retry("sweep_every = \"9999999999999999999h\""),
         &with("queues", "pollers = 101"),
@@ -92,6 +93,8 @@ fn a_number_or_time_with_which_nothing_would_happen_is_a_mistake() {
         &with("queues", "delete_window = \"21s\""),
         &with("queues", "delete_window = \"-1ms\""),
     ]));
+    let one = good(&retry("most_an_hour = 1"), &[]);
+    assert_eq!(one.settings.rules.most_jobs_an_hour, 1);
     good(&with("queues", "delete_window = \"0s\""), &[]);
     good(
         &retry("look_window = \"10s\"\nlook_again_after = \"10s\""),

@@ -39,6 +39,7 @@ pub(super) struct Retries {
     exhausted: IntCounterVec,
     unverified: IntCounterVec,
     advised: IntCounterVec,
+    parked: IntCounterVec,
     repositories: Capped,
     families: Capped,
     machines: Arc<Mutex<BTreeMap<InstanceId, String>>>,
@@ -87,6 +88,11 @@ impl Retries {
                 "reprise_ask_answers_total",
                 "Questions to endpoints about jobs, by endpoint and outcome: yes, no, or why there was no answer.",
                 &["endpoint", "outcome"],
+            )?,
+            parked: registrar.counters(
+                "reprise_parked_jobs_total",
+                "Jobs whose re-run was put off because their repository had had its re-runs of the hour.",
+                &["repository"],
             )?,
             repositories: Capped::new(MOST_REPOSITORIES),
             families: Capped::new(MOST_FAMILIES),
@@ -158,7 +164,11 @@ impl Metrics {
                 let labels = [reason, repository, family];
                 retries.exhausted.with_label_values(&labels).inc();
             }
-            RetryState::Awaiting | RetryState::Due | RetryState::Asked | RetryState::LeftAlone => {}
+            RetryState::Awaiting
+            | RetryState::Parked
+            | RetryState::Due
+            | RetryState::Asked
+            | RetryState::LeftAlone => {}
         }
     }
 
@@ -166,6 +176,14 @@ impl Metrics {
     pub(crate) fn advised(&self, endpoint: &str, outcome: &str) {
         let advised = &self.retries.advised;
         advised.with_label_values(&[endpoint, outcome]).inc();
+    }
+
+    /// The re-run of so many jobs has to wait.
+    pub(crate) fn parked(&self, repository: &Repository, jobs: u32) {
+        let name = repository.to_string();
+        let repository = self.retries.repositories.of(&name);
+        let parked = &self.retries.parked;
+        parked.with_label_values(&[repository]).inc_by(jobs.into());
     }
 
     pub(crate) fn unverified(&self, repository: &Repository, instance: Option<&Instance>) {

@@ -5,6 +5,7 @@ use reprise_model::ids::JobId;
 use reprise_model::ledger::{
     RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, TrackedJob, TrackedState,
 };
+use reprise_model::notes::Parked;
 use reprise_model::reason::SettleReason;
 use reprise_store::DueKey;
 use tracing::{debug, info, warn};
@@ -20,6 +21,22 @@ pub(super) fn waiting(entry: &RunEntry, why: WaitReason) {
         reason = why.as_str(),
         due_at = entry.due.map(|due| tracing::field::display(due.at)),
         "a run with interrupted jobs is waited for"
+    );
+}
+
+/// Once for as long as it waits.
+pub(super) fn parked(key: &RunKey, parked: &Parked) {
+    info!(
+        target: "reprise::decision",
+        decision = "parked",
+        reason = WaitReason::OverBudget.as_str(),
+        repository = %key.repository,
+        run.id = %key.run_id,
+        run.attempt = %parked.from,
+        jobs = parked.jobs,
+        limit = parked.limit,
+        until = %parked.until,
+        "a re-run waits, as its repository has had its re-runs of this hour"
     );
 }
 

@@ -6,15 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_engine::job::JobVerdict;
 use reprise_engine::mutant;
 use reprise_engine::pace::Errand;
-use reprise_engine::run::{self, Newer, RunDecision, RunFacts, RunStep};
+use reprise_engine::run::{self, Newer, RunDecision, RunFacts, RunStep, Spent, WaitReason};
 use reprise_engine::view;
+use reprise_model::budget::Budget;
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::{JobId, Repository};
 use reprise_model::job::Job;
 use reprise_model::ledger::{RerunAnswer, RerunOrder, RunEntry, RunKey, TrackedJob};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::run::{CancelCause, Run};
-use reprise_store::Store;
+use reprise_store::{Store, StoreError, Versioned};
 use tracing::{debug, warn};
 
 use super::report;
@@ -27,6 +28,7 @@ use crate::intake::attempts::Attempts;
 use crate::logging::chain;
 use crate::pace::InTurn;
 use crate::ports::{GitHub, PortError, Ports, RerunReply};
+use crate::records::TRIES;
 use crate::together::together;
 
 /// Whether endpoints are asked that policies name.
@@ -47,6 +49,31 @@ struct Read {
     newer: Newer,
     /// By which unsuccessful jobs are re-run now, where somebody asked for a fresh chance.
     policies: BTreeMap<JobId, RetryPolicy>,
+    /// The record of the repository's budget, and how often somebody else was faster to change it.
+    budget: Option<Option<Versioned<Budget>>>,
+    lost: u32,
+}
+
+impl Read {
+    fn new(run: Run) -> Self {
+        Self {
+            run,
+            jobs: None,
+            verdicts: BTreeMap::new(),
+            causes: BTreeMap::new(),
+            newer: Newer::Unread,
+            policies: BTreeMap::new(),
+            budget: None,
+            lost: 0,
+        }
+    }
+
+    fn spent(&self) -> Spent<'_> {
+        match &self.budget {
+            None => Spent::Unread,
+            Some(found) => Spent::Known(found.as_ref().map(|found| &found.record)),
+        }
+    }
 }
 
 impl<P: Ports> Controller<P> {
@@ -56,6 +83,9 @@ impl<P: Ports> Controller<P> {
         let Some(mut claimed) = self.claim_due(found).await? else {
             return Ok(());
         };
+        if Box::pin(self.stays_parked(&claimed)).await? {
+            return Ok(());
+        }
         let entry = claimed.record.clone();
         let github = self.github_for(Errand::Rerun);
         let reading = github.run(&key.repository, key.run_id);
@@ -79,23 +109,49 @@ impl<P: Ports> Controller<P> {
 
     /// Reads as much as the decision asks for; its last word.
     async fn decided(&self, entry: &RunEntry, run: Run) -> Result<RunDecision, WorkError> {
-        let mut read = Read {
-            run,
-            jobs: None,
-            verdicts: BTreeMap::new(),
-            causes: BTreeMap::new(),
-            newer: Newer::Unread,
-            policies: BTreeMap::new(),
-        };
+        let mut read = Read::new(run);
         loop {
             let decision = self.decide(entry, &read);
             match &decision.step {
                 RunStep::ReadJobs => self.read_jobs(entry, &mut read).await?,
                 RunStep::ReadCauses(ids) => self.read_causes(&entry.key, &mut read, ids).await?,
                 RunStep::ReadNewer => self.read_newer(&mut read).await?,
+                RunStep::ReadBudget => {
+                    read.budget = Some(self.store.budget(&entry.key.repository).await?);
+                }
+                RunStep::Spend(budget) => Box::pin(self.spend_of(&mut read, budget)).await?,
                 RunStep::Wait(_) | RunStep::Done | RunStep::Ask(_) => return Ok(decision),
             }
         }
+    }
+
+    /// Spends of the repository's budget, on the version that was read.
+    async fn spend_of(&self, read: &mut Read, budget: &Budget) -> Result<(), WorkError> {
+        read.lost += 1;
+        if read.lost > TRIES {
+            let key = format!("budget of {}", budget.repository);
+            return Err(StoreError::Conflict { key }.into());
+        }
+        let found = read.budget.take().flatten();
+        read.budget = Some(self.spend(budget, &found).await?);
+        Ok(())
+    }
+
+    /// Whether a run that waits for its repository's budget goes on waiting. GitHub is asked nothing then.
+    async fn stays_parked(&self, claimed: &Claimed<RunEntry>) -> Result<bool, WorkError> {
+        let entry = &claimed.record;
+        if !run::is_parked(entry) {
+            return Ok(false);
+        }
+        let found = self.store.budget(&entry.key.repository).await?;
+        let spent = found.as_ref().map(|found| &found.record);
+        let (now, jitter, rules) = (self.now(), self.jitter(), &self.settings.rules);
+        let Some(after) = run::still_parked(entry, spent, now, jitter, rules) else {
+            return Ok(false);
+        };
+        self.commit_run(claimed, &after).await?;
+        report::waiting(&after, WaitReason::OverBudget);
+        Ok(true)
     }
 
     /// Commits the decision on the claim's version, then does what it says. Whoever has lost the
@@ -111,7 +167,11 @@ impl<P: Ports> Controller<P> {
             RunStep::Wait(why) => report::waiting(&entry, why),
             RunStep::Ask(order) => self.ask(&entry, &order).await?,
             RunStep::Done => report::done(&entry),
-            RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer => {}
+            RunStep::ReadJobs
+            | RunStep::ReadCauses(_)
+            | RunStep::ReadNewer
+            | RunStep::ReadBudget
+            | RunStep::Spend(_) => {}
         }
         // After the POST, which waits for nothing.
         self.retell(&claimed.record, &entry).await;
@@ -127,6 +187,7 @@ impl<P: Ports> Controller<P> {
             causes: &read.causes,
             newer: read.newer,
             policies: &read.policies,
+            spent: read.spent(),
         };
         run::decide(&facts, self.now(), self.jitter(), &self.settings.rules)
     }
@@ -224,6 +285,10 @@ impl<P: Ports> Controller<P> {
     }
 
     async fn report_changes(&self, before: &RunEntry, after: &RunEntry) {
+        if let (None, Some(parked)) = (before.notes.parked, after.notes.parked) {
+            self.metrics.parked(&after.key.repository, parked.jobs);
+            report::parked(&after.key, &parked);
+        }
         for ((id, job), reason) in report::settled_since(before, after) {
             self.metrics.verdict(reason.as_str());
             report::settled(&after.key, (id, job), reason);

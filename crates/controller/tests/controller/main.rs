@@ -10,6 +10,7 @@
 mod advised;
 mod asking;
 mod breakers;
+mod budgets;
 mod checks;
 mod choices;
 mod drains;

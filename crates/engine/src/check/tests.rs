@@ -7,6 +7,7 @@ use reprise_model::evidence::EvidenceSource;
 use reprise_model::ids::RunAttempt;
 use reprise_model::job::Conclusion;
 use reprise_model::ledger::{Rerun, RerunAnswer, RerunOrder, RerunTarget, TrackedState};
+use reprise_model::notes::Parked;
 
 use super::*;
 use crate::run as run_table;
@@ -334,6 +335,29 @@ fn only_what_people_would_read_otherwise_is_told_anew() {
     assert!(!tells_more(&ledger, &later));
     stand(&mut later, &[settled(SettleReason::Cancelled)]);
     assert!(tells_more(&ledger, &later));
+}
+
+#[test]
+fn a_re_run_over_budget_is_told_once_however_long_it_waits() {
+    let ledger = interrupted_jobs(&["build"]);
+    let mut parked = ledger.clone();
+    let mut over = Parked {
+        since: at(1),
+        until: at(100),
+        from: RunAttempt::FIRST,
+        jobs: 1,
+        limit: 300,
+    };
+    parked.notes.parked = Some(over);
+    assert!(tells_more(&ledger, &parked));
+    let entry = interrupted(None, &run_key(), &job(1, "build"), false, at(0)).expect("new");
+    let text = words::text(&entry, Some(&parked), None).expect("something");
+    assert_eq!(text.state, CheckState::InProgress);
+    insta::assert_snapshot!(format!("{}\n\n{}", text.title, text.summary));
+    over.until = at(200);
+    let mut longer = parked.clone();
+    longer.notes.parked = Some(over);
+    assert!(!tells_more(&parked, &longer));
 }
 
 fn interrupted_jobs(names: &[&str]) -> RunEntry {

@@ -27,6 +27,8 @@ pub(super) struct Standing<'a> {
 enum Stand<'a> {
     /// It is re-run once its run has completed.
     Waits,
+    /// It is re-run once its repository has room for that again: it has this many in an hour.
+    Parked(u32),
     /// It was asked for, and began with this attempt.
     Asked(RunAttempt),
     /// Nothing more is done.
@@ -74,7 +76,10 @@ fn interrupted(ledger: &RunEntry) -> Vec<Standing<'_>> {
 
 fn standing<'a>(ledger: &'a RunEntry, job: &'a TrackedJob) -> Standing<'a> {
     let stand = match &job.state {
-        TrackedState::Awaiting => Stand::Waits,
+        TrackedState::Awaiting => {
+            let parked = ledger.notes.parked;
+            parked.map_or(Stand::Waits, |parked| Stand::Parked(parked.limit))
+        }
         TrackedState::Asked { rerun } => {
             let from = ledger.reruns.get(*rerun).map(|rerun| rerun.order.from);
             Stand::Asked(from.unwrap_or(job.attempt).next())
@@ -186,7 +191,7 @@ fn is_recovered(job: &&Standing<'_>) -> bool {
 /// or left by somebody's decision, is none of ours.
 fn state(jobs: &[Standing<'_>]) -> CheckState {
     let rank = |job: &Standing<'_>| match &job.stand {
-        Stand::Waits | Stand::Asked(_) => (0, CheckState::InProgress),
+        Stand::Waits | Stand::Parked(_) | Stand::Asked(_) => (0, CheckState::InProgress),
         Stand::Ended(reason) if is_failure(reason) => (1, CheckState::Failure),
         Stand::Ended(SettleReason::Recovered) => (3, CheckState::Success),
         Stand::Ended(_) => (2, CheckState::Neutral),
@@ -223,6 +228,12 @@ fn is_failure(reason: &SettleReason) -> bool {
 fn title(jobs: &[Standing<'_>]) -> String {
     let (all, recovered) = (jobs.len(), jobs.iter().filter(is_recovered).count());
     let count = counted(all);
+    let is_parked = |job: &Standing<'_>| matches!(job.stand, Stand::Parked(_));
+    if jobs.iter().any(is_parked) {
+        return format!(
+            "Interrupted: {count}; the re-run waits, as the hour's re-runs are used up"
+        );
+    }
     if jobs.iter().any(|job| job.stand == Stand::Waits) {
         return format!("Interrupted: {count}; re-run once the run has ended");
     }
@@ -240,7 +251,7 @@ fn title(jobs: &[Standing<'_>]) -> String {
 fn ended(job: &Standing<'_>) -> &'static str {
     match &job.stand {
         Stand::Ended(SettleReason::FailedAgain) => "re-run and did not pass",
-        Stand::Waits | Stand::Asked(_) | Stand::Ended(_) => "not brought back",
+        Stand::Waits | Stand::Parked(_) | Stand::Asked(_) | Stand::Ended(_) => "not brought back",
     }
 }
 
@@ -267,6 +278,9 @@ fn list(jobs: &[Standing<'_>]) -> String {
 fn told(stand: &Stand<'_>) -> String {
     match stand {
         Stand::Waits => "is re-run once the run has ended".to_owned(),
+        Stand::Parked(limit) => format!(
+            "is re-run later: the {limit} re-runs that this repository has in an hour are used up"
+        ),
         Stand::Asked(attempt) => format!("is re-run, as attempt {attempt}"),
         Stand::Ended(SettleReason::Refused(refusal)) => {
             let words = public::reason(&refusal.message);

@@ -12,7 +12,7 @@ use reprise_model::run::{Run, RunStatus};
 
 use super::permission::{Candidates, Permission, permission};
 use super::watch::Sight;
-use super::{RunFacts, RunStep, WaitReason, chance, classify, ledger, watch};
+use super::{RunFacts, RunStep, WaitReason, afford, chance, classify, ledger, watch};
 use crate::backoff::{Jitter, after};
 use crate::job::JobVerdict;
 use crate::mutant;
@@ -92,7 +92,17 @@ pub(super) fn schedule(
     let tries = entry.due.map_or(0, |due| due.tries);
     let exactly = |at| Some(Due { at, tries });
     match step {
-        RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer => {}
+        RunStep::ReadJobs
+        | RunStep::ReadCauses(_)
+        | RunStep::ReadNewer
+        | RunStep::ReadBudget
+        | RunStep::Spend(_) => {}
+        // A record that waits already keeps its time.
+        RunStep::Wait(WaitReason::OverBudget) => {
+            if entry.due.is_none_or(|due| due.at <= now) {
+                afford::put_off(entry, now, jitter);
+            }
+        }
         RunStep::Done => {
             debug_assert!(!ledger::has_open(entry), "done, and a job is still open");
             entry.due = None;
@@ -108,7 +118,7 @@ pub(super) fn schedule(
                 }
                 WaitReason::JobLooking => next_look(facts, now),
                 WaitReason::Delayed => ledger::delayed_until(entry),
-                WaitReason::RunActive | WaitReason::RerunActive => None,
+                WaitReason::RunActive | WaitReason::RerunActive | WaitReason::OverBudget => None,
             };
             match named.filter(|at| *at > now) {
                 Some(at) => entry.due = exactly(at),
@@ -312,10 +322,7 @@ fn bring_back(
             RunStep::Done
         }
         Permission::Granted => match order(entry, facts, jobs, candidates) {
-            Some(order) => {
-                ledger::write_down(entry, order.clone(), now);
-                RunStep::Ask(order)
-            }
+            Some(order) => afford::ask(entry, facts, order, now, rules),
             None => RunStep::Done,
         },
     }

@@ -2,6 +2,7 @@
 //! for every run is in [`invariants`].
 
 mod advised;
+mod budget;
 mod cancels;
 mod chances;
 mod equal_names;
@@ -262,6 +263,8 @@ struct World {
     causes: BTreeMap<JobId, CancelCause>,
     newer: Newer,
     policies: BTreeMap<JobId, RetryPolicy>,
+    budget: Option<Budget>,
+    rules: Rules,
     now: Timestamp,
 }
 
@@ -280,6 +283,8 @@ impl World {
                 .collect(),
             newer: Newer::No,
             policies: BTreeMap::new(),
+            budget: None,
+            rules: Rules::default(),
             now: at(NOW),
         }
     }
@@ -297,9 +302,23 @@ impl World {
         }
     }
 
-    /// One decision on exactly these facts; its record is kept.
+    /// One decision on exactly these facts; its record is kept. What it spends is spent.
     fn step(&mut self) -> RunStep {
-        let facts = RunFacts {
+        let decision = self.decision();
+        let RunStep::Spend(budget) = decision.step else {
+            self.entry = decision.entry;
+            return decision.step;
+        };
+        self.budget = Some(budget);
+        self.step()
+    }
+
+    fn decision(&self) -> RunDecision {
+        decide(&self.facts(), self.now, MIDDLE, &self.rules)
+    }
+
+    fn facts(&self) -> RunFacts<'_> {
+        RunFacts {
             entry: &self.entry,
             run: &self.run,
             jobs: self.jobs.as_deref(),
@@ -307,10 +326,8 @@ impl World {
             causes: &self.causes,
             newer: self.newer,
             policies: &self.policies,
-        };
-        let decision = decide(&facts, self.now, MIDDLE, &Rules::default());
-        self.entry = decision.entry;
-        decision.step
+            spent: Spent::Known(self.budget.as_ref()),
+        }
     }
 
     /// As [`World::step`], where everything was read: no read may be asked for.
@@ -472,8 +489,9 @@ fn all_of_wait_reason_are_in_all() {
             WaitReason::RerunActive => 2,
             WaitReason::AnswerUnclear => 3,
             WaitReason::Delayed => 4,
+            WaitReason::OverBudget => 5,
         }
     };
     let places: Vec<usize> = WaitReason::ALL.iter().map(place).collect();
-    assert_eq!(places, (0..5).collect::<Vec<_>>());
+    assert_eq!(places, (0..6).collect::<Vec<_>>());
 }

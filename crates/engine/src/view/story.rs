@@ -12,8 +12,8 @@ use reprise_model::ledger::{
 use reprise_model::notes::{Happened, Happening};
 use reprise_model::view::{Explanation, Line, LineKind, RetryState, RetryView};
 
-use super::retry;
-use crate::run::rule;
+use super::{over_budget, retry};
+use crate::run::{WaitReason, rule};
 
 /// What the ledger has of a run, or of one of its jobs.
 #[derive(Debug, Clone, Copy)]
@@ -170,8 +170,20 @@ impl Story {
         for (id, job) in &entry.jobs {
             self.end(*id, job);
         }
+        if let Some(parked) = entry.notes.parked {
+            let told = Told {
+                at: Some(parked.since),
+                kind: LineKind::Verdict,
+                job: None,
+                source: "ledger",
+                rule: Some(WaitReason::OverBudget.as_str()),
+            };
+            self.tell(
+                told,
+                format!("its re-run is parked: {}", over_budget(parked)),
+            );
+        }
         if let Some(due) = entry.due {
-            let tries = due.tries;
             let told = Told {
                 at: Some(due.at),
                 kind: LineKind::Next,
@@ -179,13 +191,12 @@ impl Story {
                 source: "ledger",
                 rule: None,
             };
-            self.tell(
-                told,
-                format!(
-                    "the run is read at GitHub again (try {})",
-                    tries.saturating_add(1)
-                ),
-            );
+            let next = match entry.notes.parked {
+                Some(_) => "the repository's budget is looked at again",
+                None => "the run is read at GitHub again",
+            };
+            let tries = due.tries.saturating_add(1);
+            self.tell(told, format!("{next} (try {tries})"));
         }
     }
 

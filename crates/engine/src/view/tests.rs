@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 
+use reprise_model::budget::{Budget, Grant};
 use reprise_model::evidence::EvidenceSource;
+use reprise_model::ids::RunId;
 use reprise_model::instance::Capacity;
 use reprise_model::ledger::{
     ClaimState, Due, InstanceEntry, LaunchClaim, RerunAnswer, RunEntry, TrackedState,
@@ -13,9 +15,12 @@ use super::*;
 use crate::backoff::Jitter;
 use crate::rules::Rules;
 use crate::run::{
-    Newer, RunFacts, RunStep, answered, await_job, decide, dismissed, noted, requeued,
+    Newer, RunDecision, RunFacts, RunStep, Spent, answered, await_job, decide, dismissed, noted,
+    requeued,
 };
-use crate::samples::{at, claim, evidence, instance, interrupted_by, job, run, run_key};
+use crate::samples::{
+    at, claim, evidence, instance, interrupted_by, job, repository, run, run_key,
+};
 
 const MIDDLE: Jitter = Jitter(0.5);
 
@@ -36,6 +41,27 @@ fn awaiting() -> RunEntry {
 
 /// The same after its re-run was ordered.
 fn ordered() -> RunEntry {
+    let RunStep::Spend(budget) = decided(None).step else {
+        panic!("it is paid for");
+    };
+    let decision = decided(Some(&budget));
+    assert!(matches!(decision.step, RunStep::Ask(_)));
+    decision.entry
+}
+
+/// The same while its repository has had its re-runs of the hour.
+fn parked() -> RunEntry {
+    let mut budget = Budget::unspent(repository());
+    budget.granted.push(Grant {
+        run: RunId(1),
+        from: RunAttempt::FIRST,
+        at: at(0),
+        jobs: 300,
+    });
+    decided(Some(&budget)).entry
+}
+
+fn decided(spent: Option<&Budget>) -> RunDecision {
     let facts = RunFacts {
         entry: &awaiting(),
         run: &run(),
@@ -44,10 +70,9 @@ fn ordered() -> RunEntry {
         causes: &BTreeMap::new(),
         newer: Newer::No,
         policies: &BTreeMap::new(),
+        spent: Spent::Known(spent),
     };
-    let decision = decide(&facts, at(300), MIDDLE, &Rules::default());
-    assert!(matches!(decision.step, RunStep::Ask(_)));
-    decision.entry
+    decide(&facts, at(300), MIDDLE, &Rules::default())
 }
 
 fn asked() -> RunEntry {
@@ -85,10 +110,42 @@ fn told(explanation: &Explanation) -> String {
 }
 
 #[test]
+fn a_parked_job_tells_why_and_when_there_may_be_room() {
+    let view = only(&parked(), 301);
+    assert_eq!(view.reason.as_deref(), Some("over-budget"));
+    let until = at(65 * 60);
+    let detail = format!(
+        "the 300 re-runs that its repository has in an hour are used up; there may be room at {until}"
+    );
+    assert_eq!(view.detail.as_deref(), Some(detail.as_str()));
+    assert!(view.next_due >= Some(until));
+    let entry = parked();
+    let known = Known {
+        run: Some(&entry),
+        claims: &[],
+        instances: &[],
+    };
+    let story = told(&explanation(&known, None, at(301)).expect("known"));
+    assert!(
+        story.contains(&format!(
+            "{} verdict ledger over-budget: its re-run is parked",
+            at(300).as_second()
+        )),
+        "{story}"
+    );
+    assert!(
+        story.contains("the repository's budget is looked at again"),
+        "{story}"
+    );
+}
+
+#[test]
 fn a_job_is_due_from_its_records_time_on_and_else_where_it_stands() {
     let states = [
         (awaiting(), 214, RetryState::Awaiting),
         (awaiting(), 215, RetryState::Due),
+        (parked(), 9_999, RetryState::Due),
+        (parked(), 301, RetryState::Parked),
         (asked(), 302, RetryState::Asked),
         (asked(), 9_999, RetryState::Due),
         (

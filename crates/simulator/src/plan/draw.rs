@@ -32,6 +32,9 @@ const POLICY_DICE: u64 = 0x70_6f_6c_69_63_79;
 /// And those of the operator's endpoint.
 const ASK_DICE: u64 = 0x61_73_6b;
 
+/// And those of how much is re-run in an hour.
+const BUDGET_DICE: u64 = 0x62_75_64_67_65_74;
+
 /// Tells the dice of what holds launches back from those of all else.
 const FLEET_DICE: u64 = 0x66_6c_65_65_74;
 
@@ -47,6 +50,8 @@ pub(super) fn plan(seed: u64) -> Plan {
     let mut policy_dice = Dice::new(seed ^ POLICY_DICE);
     let mut ask_dice = Dice::new(seed ^ ASK_DICE);
     kind.mandate = policies::mandate(&mut policy_dice, &mut ask_dice, kind.mandate);
+    let mut budget_dice = Dice::new(seed ^ BUDGET_DICE);
+    kind.mandate.most_an_hour = Some(policies::most_an_hour(&mut budget_dice));
     let swarm = Swarm::draw(&mut dice);
     let mix = Mix::draw(&mut dice, &swarm, &kind);
     let replicas = dice.one_of(1, &[(350, 2), (250, 3)]);

@@ -39,6 +39,11 @@ pub(super) fn asks(dice: &mut Dice) -> AskRates {
     }
 }
 
+/// How much may be re-run in an hour: where it is little, some of it waits for hours.
+pub(super) fn most_an_hour(dice: &mut Dice) -> usize {
+    dice.one_of(300, &[(350, 1), (150, 2), (100, 3)])
+}
+
 /// Has some labels say how often their job is re-run, and some jobs run on GitHub's machines. Labels that
 /// are alike stay so: jobs that have them take each other's machines.
 pub(super) fn sprinkle(dice: &mut Dice, steps: &mut [Step]) {

@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::breaker::Breakers;
+use reprise_model::budget::Budget;
 use reprise_model::check::CheckEntry;
+use reprise_model::ids::Repository;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 use reprise_store::{
@@ -130,6 +132,14 @@ impl Store for SimStore {
             .await
     }
 
+    async fn budget(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<Versioned<Budget>>, StoreError> {
+        self.read("read a budget", self.0.universe.store.budget(repository))
+            .await
+    }
+
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {
         let wire = &self.0;
         let crash = wire.begin().await;
@@ -191,7 +201,7 @@ fn key_of(change: &Change) -> Option<DueKey> {
         Change::PutRun { entry, .. } => Some(DueKey::Run(entry.key.clone())),
         Change::PutClaim { claim, .. } => Some(DueKey::Claim(claim.key.clone())),
         Change::PutCheck { entry, .. } => Some(DueKey::Check(entry.key.clone())),
-        Change::PutBreakers { .. } => None,
+        Change::PutBreakers { .. } | Change::PutBudget { .. } => None,
     }
 }
 

@@ -171,7 +171,7 @@ pub(super) fn due_key(key: &str) -> Option<DueKey> {
     let (kind, rest) = key.split_once('/')?;
     Some(match Kind::parse(kind)? {
         // They hold no work.
-        Kind::Breakers => return None,
+        Kind::Breakers | Kind::Budget => return None,
         Kind::Instance => DueKey::Instance(record::instance(rest)?),
         Kind::Run => DueKey::Run(run_key(rest)?),
         Kind::Check => DueKey::Check(run_key(rest)?),

@@ -9,7 +9,7 @@
 //!
 //! | attribute | type | what it is |
 //! | --- | --- | --- |
-//! | `pk` | S | kind and key: `claim/owner/name/job`, `run/owner/name/run`, `check/owner/name/run`, `instance/account/region/id`, `breakers/spot` |
+//! | `pk` | S | kind and key: `claim/owner/name/job`, `run/owner/name/run`, `check/owner/name/run`, `instance/account/region/id`, `breakers/spot`, `budget/owner/name` |
 //! | `v` | N | version, counts the commits |
 //! | `fmt` | N | how the body is to be read |
 //! | `body` | S | the record as JSON; the one thing that is believed |
@@ -56,8 +56,9 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use reprise_model::breaker::Breakers;
+use reprise_model::budget::Budget;
 use reprise_model::check::CheckEntry;
-use reprise_model::ids::Region;
+use reprise_model::ids::{Region, Repository};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 
@@ -166,6 +167,13 @@ impl Store for DynamoStore {
 
     async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {
         self.read(&RecordKey::breakers()).await
+    }
+
+    async fn budget(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<Versioned<Budget>>, StoreError> {
+        self.read(&RecordKey::budget(repository)).await
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {

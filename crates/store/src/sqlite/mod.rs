@@ -15,7 +15,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use reprise_model::breaker::Breakers;
+use reprise_model::budget::Budget;
 use reprise_model::check::CheckEntry;
+use reprise_model::ids::Repository;
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 use rusqlite::Connection;
@@ -119,6 +121,13 @@ impl Store for SqliteStore {
 
     async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {
         self.read(&RecordKey::breakers())
+    }
+
+    async fn budget(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<Versioned<Budget>>, StoreError> {
+        self.read(&RecordKey::budget(repository))
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {

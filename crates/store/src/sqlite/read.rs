@@ -167,7 +167,7 @@ fn due_key(row: &Row<'_>, kind: &str, key: &str) -> rusqlite::Result<Option<DueK
             DueKey::Claim(ClaimKey { repository, job_id })
         }),
         // They hold no work.
-        Some(Kind::Breakers) | None => None,
+        Some(Kind::Breakers | Kind::Budget) | None => None,
     })
 }
 

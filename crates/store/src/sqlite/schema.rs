@@ -20,12 +20,13 @@ const SWITCH_TRIES: u32 = 100;
 
 /// The schema of version `n + 1`, `n` being the place in the list. Files that have been released
 /// are never edited.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../migrations/0001_records.sql"),
     include_str!("../../migrations/0002_leases.sql"),
     include_str!("../../migrations/0003_breakers.sql"),
     include_str!("../../migrations/0004_checks.sql"),
     include_str!("../../migrations/0005_ended_runs.sql"),
+    include_str!("../../migrations/0006_budgets.sql"),
 ];
 
 /// The schema that this version works with.

@@ -11,10 +11,13 @@ use rusqlite::{Connection, named_params};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::samples::{self, Sample, breakers, put_breakers};
+use crate::samples::{self, Sample, breakers, budget, put_breakers, put_budget};
 
 /// The file of the breakers.
 const BREAKERS: &str = "breakers-opened-and-closed";
+
+/// The file of a budget.
+const BUDGET: &str = "budget-spent";
 
 #[tokio::test]
 async fn records_of_every_format_are_read_as_what_they_meant() {
@@ -64,6 +67,25 @@ fn the_newest_format_of_breakers_is_what_is_written_today() {
     assert_eq!(stored, today, "it wants a new format");
 }
 
+#[tokio::test]
+async fn budgets_of_every_format_are_read_as_what_they_meant() {
+    for format in 1..=FORMAT {
+        let body = std::fs::read_to_string(file(format, BUDGET)).expect(BUDGET);
+        let change = put_budget(budget(), Expect::Absent);
+        let (_folder, store) = rewritten(change, format, &body).await;
+        let found = store.budget(&budget().repository).await.expect("reads");
+        assert_eq!(found.expect("is there").record, budget());
+    }
+}
+
+#[test]
+fn the_newest_format_of_a_budget_is_what_is_written_today() {
+    let stored = std::fs::read_to_string(file(FORMAT, BUDGET)).expect(BUDGET);
+    let stored: Value = serde_json::from_str(&stored).expect("JSON");
+    let today = serde_json::to_value(budget()).expect("JSON");
+    assert_eq!(stored, today, "it wants a new format");
+}
+
 #[test]
 #[ignore = "writes the test data of a new format"]
 fn write_the_records_of_the_newest_format() {
@@ -71,6 +93,7 @@ fn write_the_records_of_the_newest_format() {
         write(name, &json(&sample));
     }
     write(BREAKERS, &serde_json::to_value(breakers()).expect("JSON"));
+    write(BUDGET, &serde_json::to_value(budget()).expect("JSON"));
 }
 
 fn write(name: &str, body: &Value) {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::breaker::{Breaker, BreakerState, Breakers, LeftOut, PoolKey, PoolTrouble};
+use reprise_model::budget::{Budget, Grant, Slot};
 use reprise_model::check::{CheckEntry, CheckState, CheckText, Gate, GateEnd, LeftJob};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::{
@@ -741,6 +742,30 @@ pub(crate) fn put_breakers(breakers: Breakers, expect: Expect) -> Change {
         breakers,
         expect,
         expires_at: at(24 * 3600),
+    }
+}
+
+/// A budget with what is named and what is not any more.
+pub(crate) fn budget() -> Budget {
+    let grant = Grant {
+        run: RunId(19_000_000_601),
+        from: RunAttempt::FIRST,
+        at: at(3_600),
+        jobs: 3,
+    };
+    Budget {
+        repository: "acme/shop".parse().expect("a repository"),
+        granted: vec![grant],
+        earlier: BTreeMap::from([(Slot::of(at(0)), 12), (Slot::of(at(300)), 1)]),
+    }
+}
+
+/// The change that writes it.
+pub(crate) fn put_budget(budget: Budget, expect: Expect) -> Change {
+    Change::PutBudget {
+        budget,
+        expect,
+        expires_at: at(2 * 3600),
     }
 }
 

@@ -200,7 +200,7 @@ fn a_database_of_a_newer_schema_is_refused_and_left_as_it_is() {
     assert_eq!(
         chain(&error, &folder),
         "the store failed to open its database: the database FOLDER/reprise.db has schema 7, and \
-         this version knows schemas up to 5; run the version that wrote it, or a later one, or put \
+         this version knows schemas up to 6; run the version that wrote it, or a later one, or put \
          back a copy from before the upgrade"
     );
     let after = std::fs::read(database(&folder)).expect("reads");
@@ -240,6 +240,15 @@ async fn what_is_in_a_database_of_an_older_schema_is_still_there_after_the_upgra
         )
         .expect("is shown");
     assert_eq!(open_until, "2026-11-02T12:10:00Z");
+    let change = samples::put_budget(samples::budget(), Expect::Absent);
+    store.commit(vec![change]).await.expect("commits");
+    let granted: (String, String, i64) = shell(&folder)
+        .query_row("SELECT repository, granted, jobs FROM budgets", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .expect("is shown");
+    let told = ("acme/shop".to_owned(), "2026-11-02T13:00:00Z".to_owned(), 3);
+    assert_eq!(granted, told);
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub struct Mandate {
     pub labels_may_ask: bool,
     /// The policy of the jobs of the workflow with this name, where their labels say nothing.
     pub policy_of_workflow: Option<(&'static str, RetryPolicy)>,
+    /// How many jobs of a repository are re-run in an hour; `None` where nobody was told.
+    pub most_an_hour: Option<usize>,
 }
 
 impl Mandate {

@@ -6,6 +6,7 @@
 //! at a time. Numbers are those of the project's list of invariants; the ones about a program's own
 //! records (8 and 9) are not judged here.
 
+mod budget;
 mod checks;
 mod doubt;
 mod ends;
@@ -61,6 +62,7 @@ const MANDATE: Mandate = Mandate {
     labels_may_ask: false,
     labels_may_name_failures: true,
     policy_of_workflow: None,
+    most_an_hour: None,
 };
 
 /// Everything that is wrong with the final state of a world that played a scenario (and nothing

@@ -148,7 +148,7 @@ pub(super) fn accepted(
 impl<'a> Accepted<'a> {
     /// The jobs that the call was about and that execute again. Their dependents come back with
     /// them, and are not meant.
-    fn roots(&self) -> Vec<&'a Job> {
+    pub(super) fn roots(&self) -> Vec<&'a Job> {
         let jobs = self.from.jobs.values();
         let again = jobs.filter(|job| {
             let mut records = self.to.jobs.values();

@@ -65,6 +65,27 @@ fn nothing_is_wrong_with_a_controller_that_does_everything_right() {
 }
 
 #[test]
+fn more_re_runs_in_an_hour_than_may_be_break_the_twelfth() {
+    let mut scenario = named("interrupted");
+    let e2e = scenario.runs[0].fates.get_mut("e2e").expect("a job");
+    e2e[1] = Fate::fails(SignedDuration::from_secs(60));
+    let mut world = played(&scenario);
+    assert_eq!(post(&mut world, "jobs/{job}/rerun", "e2e"), 201);
+    let broken = |most_an_hour| {
+        let mandate = Mandate {
+            most_an_hour,
+            ..Mandate::default()
+        };
+        budget::never_over_budget(world.github(), mandate, 0)
+    };
+    assert_eq!(broken(None), Vec::<String>::new());
+    assert_eq!(broken(Some(300)), Vec::<String>::new());
+    let texts = broken(Some(1));
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].starts_with("2 jobs of acme/shop"), "{texts:?}");
+}
+
+#[test]
 fn a_second_re_run_of_a_job_breaks_the_first() {
     let mut scenario = named("interrupted");
     let e2e = scenario.runs[0].fates.get_mut("e2e").expect("a job");

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use reprise_model::ids::InstanceId;
 
-use super::{Broken, Mandate, checks, ends, fleet, reruns, told};
+use super::{Broken, Mandate, budget, checks, ends, fleet, reruns, told};
 use crate::world::World;
 
 /// How far a world was judged.
@@ -31,7 +31,7 @@ impl Watch {
         }
     }
 
-    /// Everything that is wrong with what happened since the last look (1, 2, 3, 5, 6, 11, and that
+    /// Everything that is wrong with what happened since the last look (1, 2, 3, 5, 6, 11, 12, and that
     /// the launches of a job are bounded, of 7).
     pub fn look(&mut self, world: &World) -> Vec<Broken> {
         let mut broken = self.look_at_mutations(world);
@@ -65,6 +65,10 @@ impl Watch {
             (2, reruns::only_as_policies_say(world, self.mandate, from)),
             (2, ends::cancelled_unasked(world, self.mandate, from)),
             (5, unread),
+            (
+                12,
+                budget::never_over_budget(world.github(), self.mandate, from),
+            ),
         ];
         told(invariants).collect()
     }

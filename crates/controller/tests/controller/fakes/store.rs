@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 
 use jiff::Timestamp;
 use reprise_model::breaker::Breakers;
+use reprise_model::budget::Budget;
 use reprise_model::check::CheckEntry;
-use reprise_model::ids::RunId;
+use reprise_model::ids::{Repository, RunId};
 use reprise_model::instance::Instance;
 use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RunEntry, RunKey};
 use reprise_store::{
@@ -122,6 +123,13 @@ impl Store for SharedStore {
 
     async fn breakers(&self) -> Result<Option<Versioned<Breakers>>, StoreError> {
         self.store.breakers().await
+    }
+
+    async fn budget(
+        &self,
+        repository: &Repository,
+    ) -> Result<Option<Versioned<Budget>>, StoreError> {
+        self.store.budget(repository).await
     }
 
     async fn commit(&self, changes: Vec<Change>) -> Result<(), StoreError> {

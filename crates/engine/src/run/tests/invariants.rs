@@ -60,6 +60,8 @@ proptest! {
             RunStep::ReadJobs
             | RunStep::ReadCauses(_)
             | RunStep::ReadNewer
+            | RunStep::ReadBudget
+            | RunStep::Spend(_)
             | RunStep::Wait(_)
             | RunStep::Done => prop_assert_eq!(second, first),
         }
@@ -206,7 +208,11 @@ impl Life {
                 RunStep::Done => return Ok(()),
                 RunStep::Wait(_) => self.world.now = self.world.due(),
                 RunStep::Ask(order) => self.post(&order)?,
-                step @ (RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer) => {
+                step @ (RunStep::ReadJobs
+                | RunStep::ReadCauses(_)
+                | RunStep::ReadNewer
+                | RunStep::ReadBudget
+                | RunStep::Spend(_)) => {
                     return Err(TestCaseError::fail(format!("all was read: {step:?}")));
                 }
             }

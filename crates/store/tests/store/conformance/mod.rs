@@ -11,7 +11,9 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_store::{DueKey, Expect, RunsWanted, Store, StoreError, Version, Versioned};
 
 pub(crate) use self::leases::*;
-use crate::samples::{self, Sample, at, check, claim, ended_run, interrupted, put_breakers, run};
+use crate::samples::{
+    self, Sample, at, check, claim, ended_run, interrupted, put_breakers, put_budget, run,
+};
 
 /// Hands the names of all rules to another macro, after what it is given for it.
 macro_rules! with_every_rule {
@@ -46,6 +48,9 @@ macro_rules! with_every_rule {
             breakers_come_back_as_they_were
             breakers_conflict_like_any_record
             breakers_hold_no_work
+            budgets_come_back_as_they_were
+            budgets_conflict_like_any_record
+            budgets_hold_no_work_and_are_of_one_repository_each
             a_lease_has_a_single_owner
             a_renewal_keeps_the_fence_and_moves_the_end
             a_lease_that_ran_out_is_taken_over_with_a_greater_fence
@@ -468,6 +473,62 @@ pub(crate) async fn breakers_hold_no_work(store: &impl Store) {
     store.commit(vec![change]).await.expect("commits");
     assert_eq!(due(store, at(23 * 3600)).await, []);
     assert_eq!(next(store, at(0)).await, None);
+}
+
+pub(crate) async fn budgets_come_back_as_they_were(store: &impl Store) {
+    let repository = samples::budget().repository;
+    assert_eq!(store.budget(&repository).await.expect("reads"), None);
+    let change = put_budget(samples::budget(), Expect::Absent);
+    store.commit(vec![change]).await.expect("commits");
+    let odd = "ACME/Shop".parse().expect("a repository");
+    let found = store.budget(&odd).await.expect("reads").expect("is there");
+    assert_eq!(
+        (found.record, found.version),
+        (samples::budget(), Version(1))
+    );
+    store.expire(at(2 * 3600)).await.expect("deletes");
+    assert_eq!(store.budget(&repository).await.expect("reads"), None);
+    // It is forgotten often, and made anew.
+    let change = put_budget_until(at(9 * 3600));
+    store.commit(vec![change]).await.expect("commits");
+    assert!(store.budget(&repository).await.expect("reads").is_some());
+}
+
+fn put_budget_until(expires_at: Timestamp) -> reprise_store::Change {
+    reprise_store::Change::PutBudget {
+        budget: samples::budget(),
+        expect: Expect::Absent,
+        expires_at,
+    }
+}
+
+pub(crate) async fn budgets_conflict_like_any_record(store: &impl Store) {
+    let put = |expect| put_budget(samples::budget(), expect);
+    conflicts(store, &[put(Expect::At(Version(1)))]).await;
+    let first = vec![put(Expect::Absent)];
+    store.commit(first).await.expect("commits");
+    conflicts(store, &[put(Expect::Absent)]).await;
+    let second = vec![put(Expect::At(Version(1)))];
+    store.commit(second).await.expect("commits");
+    conflicts(store, &[put(Expect::At(Version(1)))]).await;
+}
+
+pub(crate) async fn budgets_hold_no_work_and_are_of_one_repository_each(store: &impl Store) {
+    let other = reprise_model::budget::Budget {
+        repository: "acme/other".parse().expect("a repository"),
+        ..samples::budget()
+    };
+    let changes = vec![
+        put_budget(samples::budget(), Expect::Absent),
+        put_budget(other.clone(), Expect::Absent),
+    ];
+    store.commit(changes).await.expect("commits");
+    let found = store.budget(&other.repository).await.expect("reads");
+    assert_eq!(found.expect("is there").record, other);
+    assert_eq!(due(store, at(3600)).await, []);
+    assert_eq!(next(store, at(0)).await, None);
+    let runs = store.runs(&reprise_store::RunsWanted::default(), 9).await;
+    assert_eq!(runs.expect("lists").keys, []);
 }
 
 fn in_odd_case(mut sample: Sample) -> Sample {
