@@ -55,3 +55,15 @@ async fn images_are_found_on_moto() -> Result<()> {
     let place = moto.place().await?;
     isolated::run_again("images_are_found_on_moto", &moto.url(), &place).await
 }
+
+/// moto has spot requests, and does not find them by their instances.
+#[tokio::test]
+async fn a_spot_request_that_cannot_be_told_of_is_an_error_and_not_none() -> Result<()> {
+    if let Some(place) = isolated::place::<Ec2Place>()? {
+        return ec2_suite::cannot_tell_spot_requests(&place).await;
+    }
+    let moto = Moto::start().await?;
+    let place = moto.place().await?;
+    let test = "a_spot_request_that_cannot_be_told_of_is_an_error_and_not_none";
+    isolated::run_again(test, &moto.url(), &place).await
+}

@@ -86,6 +86,7 @@ fn settled(reason: &SettleReason) -> RetryState {
         | SettleReason::Refused(_) => RetryState::Exhausted,
         SettleReason::NotSpot
         | SettleReason::NotInterrupted
+        | SettleReason::Uncorroborated
         | SettleReason::EvidenceExpired
         | SettleReason::EvidenceTooLate
         | SettleReason::OptedOut

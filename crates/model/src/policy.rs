@@ -226,6 +226,19 @@ impl From<RetryPolicy> for String {
     }
 }
 
+/// What it takes to believe that EC2 took a job's instance.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvidenceRule {
+    /// The agent's tag is enough, though a job may set it on its own instance.
+    #[default]
+    Claim,
+    /// EC2 itself must say so: by its warning, by the spot request's status or by the state reason.
+    Proof,
+}
+
 /// Which attempts above 1 are kept off spot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

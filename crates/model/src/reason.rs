@@ -83,6 +83,9 @@ pub enum SettleReason {
     NotSpot,
     /// It failed on spot, and nothing showed an interruption within the look-again window.
     NotInterrupted,
+    /// It failed on spot, and nothing but the agent's tag, which the job may have set itself, says that EC2
+    /// took its instance: that is not enough where proof is asked for.
+    Uncorroborated,
     /// EC2 has forgotten the instance and nothing was stored of it.
     EvidenceExpired,
     /// Evidence came after the run had moved on.
@@ -118,7 +121,7 @@ pub enum SettleReason {
 
 impl SettleReason {
     /// All of them but GitHub's own refusals.
-    pub const PLAIN: [Self; 17] = [
+    pub const PLAIN: [Self; 18] = [
         Self::Succeeded,
         Self::NotSpot,
         Self::NotInterrupted,
@@ -136,6 +139,7 @@ impl SettleReason {
         Self::NeverCompleted,
         Self::Recovered,
         Self::FailedAgain,
+        Self::Uncorroborated,
     ];
 
     /// The label value for metrics and logs: one of a fixed set.
@@ -144,6 +148,7 @@ impl SettleReason {
             Self::Succeeded => "succeeded",
             Self::NotSpot => "not-spot",
             Self::NotInterrupted => "not-interrupted",
+            Self::Uncorroborated => "uncorroborated",
             Self::EvidenceExpired => "evidence-expired",
             Self::EvidenceTooLate => "evidence-too-late",
             Self::OptedOut => "opted-out",
@@ -171,6 +176,9 @@ impl fmt::Display for SettleReason {
                 "it failed on an on-demand instance, so no interruption can be the cause"
             }
             Self::NotInterrupted => "it failed and nothing shows that EC2 took its instance",
+            Self::Uncorroborated => {
+                "it failed, and nothing but its instance's own tag says that EC2 took that"
+            }
             Self::EvidenceExpired => "EC2 has forgotten its instance and nothing was stored of it",
             Self::EvidenceTooLate => "evidence of an interruption came after the run had moved on",
             Self::OptedOut => "it was interrupted, and its policy is retry=false",
@@ -396,11 +404,12 @@ mod tests {
                 SettleReason::NeverCompleted => Some(14),
                 SettleReason::Recovered => Some(15),
                 SettleReason::FailedAgain => Some(16),
+                SettleReason::Uncorroborated => Some(17),
                 SettleReason::Refused(_) => None,
             }
         };
         let places: Vec<_> = SettleReason::PLAIN.iter().map(place).collect();
-        assert_eq!(places, (0..17).map(Some).collect::<Vec<_>>());
+        assert_eq!(places, (0..18).map(Some).collect::<Vec<_>>());
     }
 
     #[test]

@@ -205,6 +205,7 @@ fn is_failure(reason: &SettleReason) -> bool {
         SettleReason::Succeeded
         | SettleReason::NotSpot
         | SettleReason::NotInterrupted
+        | SettleReason::Uncorroborated
         | SettleReason::OptedOut
         | SettleReason::AlreadyRerun
         | SettleReason::Cancelled

@@ -4,12 +4,14 @@ mod evidence;
 mod failed;
 mod ignored;
 mod invariants;
+mod proof;
 mod remember;
 mod settled;
 
 use jiff::SignedDuration;
 use reprise_model::ids::RunnerName;
 use reprise_model::instance::{Capacity, InstanceView};
+use reprise_model::policy::EvidenceRule;
 use reprise_model::reason::RefusalKind;
 
 use super::*;
@@ -28,11 +30,13 @@ struct Look {
     seen: Option<InstanceView>,
     remembered: Option<InstanceEntry>,
     runner: Option<HandedOver>,
+    spot_request: Option<SpotStatus>,
     earlier: Option<Vec<Execution>>,
     refusal: Option<Refusal>,
     policy: RetryPolicy,
     delays: Vec<SignedDuration>,
     fleet: FleetRule<'static>,
+    rules: Rules,
     now: Timestamp,
 }
 
@@ -44,11 +48,13 @@ impl Look {
             seen: Some(view),
             remembered: None,
             runner: None,
+            spot_request: None,
             earlier: None,
             refusal: None,
             policy: RetryPolicy::USUAL,
             delays: Vec::new(),
             fleet: OURS,
+            rules: Rules::default(),
             now: at(NOW),
         }
     }
@@ -70,6 +76,14 @@ impl Look {
     }
 
     fn verdict(&self) -> JobVerdict {
+        self.with_facts(completed)
+    }
+
+    fn asks_for_spot_request(&self) -> bool {
+        self.with_facts(asks_for_spot_request)
+    }
+
+    fn with_facts<T>(&self, decide: fn(&JobFacts<'_>, &Rules, Timestamp) -> T) -> T {
         let sight = match &self.seen {
             Some(view) => InstanceSight::Seen(view.clone()),
             None => InstanceSight::Absent,
@@ -84,6 +98,7 @@ impl Look {
                 remembered: self.remembered.as_ref(),
             },
             runner: self.runner.as_ref(),
+            spot_request: self.spot_request.as_ref(),
             earlier: match (&self.earlier, &self.refusal) {
                 (_, Some(refusal)) => Earlier::Unreadable(refusal),
                 (Some(earlier), None) => Earlier::Read(earlier),
@@ -94,7 +109,18 @@ impl Look {
             failure: None,
             fleet: self.fleet,
         };
-        completed(&facts, &Rules::default(), self.now)
+        decide(&facts, &self.rules, self.now)
+    }
+}
+
+fn again(seconds: i64) -> JobVerdict {
+    again_until(seconds, 260)
+}
+
+fn again_until(seconds: i64, until: i64) -> JobVerdict {
+    JobVerdict::LookAgain {
+        at: at(seconds),
+        until: at(until),
     }
 }
 

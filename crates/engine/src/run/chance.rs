@@ -150,6 +150,7 @@ fn may_have_a_chance(job: &TrackedJob) -> Result<&SettleReason, NotPossible> {
         SettleReason::Superseded => Err(NotPossible::Superseded),
         SettleReason::NotSpot
         | SettleReason::NotInterrupted
+        | SettleReason::Uncorroborated
         | SettleReason::EvidenceExpired
         | SettleReason::EvidenceTooLate
         | SettleReason::OptedOut

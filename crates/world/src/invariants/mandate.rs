@@ -1,7 +1,7 @@
 //! What the programs under test are told to do, as far as the invariants depend on it.
 
 use reprise_model::labels;
-use reprise_model::policy::{OnDemandRetries, RetryPolicy};
+use reprise_model::policy::{EvidenceRule, OnDemandRetries, RetryPolicy};
 
 use crate::github::{Attempt, Job};
 use crate::world::World;
@@ -11,6 +11,8 @@ use crate::world::World;
 pub struct Mandate {
     /// The machines are somebody else's: nothing is launched, and nothing is ended.
     pub retries_only: bool,
+    /// What it takes to believe that EC2 took a machine.
+    pub evidence: EvidenceRule,
     /// Which later attempts are kept off spot.
     pub on_demand_retries: OnDemandRetries,
     /// The run of a job that gets no machine is cancelled.

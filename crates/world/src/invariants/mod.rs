@@ -23,7 +23,7 @@ mod watch;
 
 use std::fmt;
 
-use reprise_model::policy::OnDemandRetries;
+use reprise_model::policy::{EvidenceRule, OnDemandRetries};
 
 use crate::scenario::Scenario;
 use crate::world::World;
@@ -55,6 +55,7 @@ impl fmt::Display for Broken {
 /// What the programs are told to do where a scenario is played.
 const MANDATE: Mandate = Mandate {
     retries_only: false,
+    evidence: EvidenceRule::Claim,
     on_demand_retries: OnDemandRetries::Always,
     cancels_exhausted: false,
     gates: true,

@@ -227,7 +227,7 @@ impl<'a> Accepted<'a> {
     fn is_within_its_limit(&self, world: &World, job: &Job) -> bool {
         let policy = self.mandate.policy(world, job);
         let is_failure = is_failure_to_re_run(world, self.mandate, job)
-            && !was_interrupted(world, job, self.mutation.at);
+            && !was_interrupted(world, self.mandate, job, self.mutation.at);
         if is_failure {
             attempt_of(world, job) <= Some(policy.last_retried_execution())
         } else {
@@ -266,10 +266,11 @@ impl<'a> Accepted<'a> {
 
 /// Whether an automatic re-run of the job is what its policy asks for, with what there was by then:
 /// it was interrupted, or its policy re-runs failures and it is one. The tag alone is enough for an
-/// interruption (`evidence = "claim"`), also one that the job forged.
+/// interruption under `evidence = "claim"`, also one that the job forged, and never under `"proof"`.
 pub(super) fn is_wanted(world: &World, mandate: Mandate, job: &Job, known: Timestamp) -> bool {
     let may_be = mandate.policy(world, job) != RetryPolicy::Never;
-    (may_be && was_interrupted(world, job, known)) || is_failure_to_re_run(world, mandate, job)
+    (may_be && was_interrupted(world, mandate, job, known))
+        || is_failure_to_re_run(world, mandate, job)
 }
 
 /// Whether a job failed, wherever it ran, in an attempt that ended as failed, and its policy re-runs
@@ -322,16 +323,20 @@ fn attempt_of(world: &World, job: &Job) -> Option<u32> {
 }
 
 /// Whether a job failed on a spot instance, and what there was by then says that EC2 took it.
-pub(super) fn was_interrupted(world: &World, job: &Job, known: Timestamp) -> bool {
+pub(super) fn was_interrupted(
+    world: &World,
+    mandate: Mandate,
+    job: &Job,
+    known: Timestamp,
+) -> bool {
     let runner = job.runner.as_ref();
     let machine = runner.and_then(|runner| world.machine_of_runner(&runner.name));
-    let Some((machine, (started, completed))) = machine.zip(job.started_at.zip(job.completed_at))
-    else {
+    let Some((machine, times)) = machine.zip(job.started_at.zip(job.completed_at)) else {
         return false;
     };
     failed(job)
         && machine.capacity == Capacity::Spot
-        && machine.may_explain(started, completed, known)
+        && machine.may_explain(times, known, mandate.evidence)
 }
 
 /// Whether a job, in the attempt in which it really was, was cancelled beside a wanted one of the

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::JobId;
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Conclusion, JobStatus};
-use reprise_model::policy::RetryPolicy;
+use reprise_model::policy::{EvidenceRule, RetryPolicy};
 use reprise_model::reason::{RefusalKind, SettleReason};
 use reprise_model::run::CancelCause;
 
@@ -217,9 +217,12 @@ impl Case<'_> {
         let Some(machine) = machine_of(self.world, self.job) else {
             return false;
         };
+        // Where proof is asked for, a tag is none.
+        let is_claimed =
+            machine.was_tagged_by(Timestamp::MAX) && self.mandate.evidence == EvidenceRule::Claim;
         let mut ended = self.world.terminations().iter();
         ec2.list_delay.saturating_add(ec2.list_delay_varies_by) > LOOKED_FOR
-            && !machine.was_tagged_by(Timestamp::MAX)
+            && !is_claimed
             && (self.mandate.retries_only
                 || ended.any(|termination| termination.instance == machine.id))
     }
@@ -268,6 +271,7 @@ impl Case<'_> {
             SettleReason::Succeeded
             | SettleReason::NotSpot
             | SettleReason::NotInterrupted
+            | SettleReason::Uncorroborated
             | SettleReason::EvidenceExpired
             | SettleReason::OptedOut
             | SettleReason::NeverCompleted => false,
@@ -333,8 +337,8 @@ fn siblings_left_behind(world: &World, mandate: Mandate, ledger: &Ledger) -> Vec
             // One that was itself interrupted is judged by its own policy, which may be to stay.
             let at = rerun.mutation.at;
             let is_sibling = reruns::is_sibling_of_wanted(world, mandate, job, at, |part| {
-                is_told(world, ledger, part, at)
-            }) && !reruns::was_interrupted(world, job, at);
+                is_told(world, mandate, ledger, part, at)
+            }) && !reruns::was_interrupted(world, mandate, job, at);
             if is_sibling && !came_back {
                 broken.push(format!(
                     "{} ({}) of run {} was cancelled beside an interrupted job and did not come back",
@@ -349,9 +353,10 @@ fn siblings_left_behind(world: &World, mandate: Mandate, ledger: &Ledger) -> Vec
 /// Whether a part of a matrix that may have been interrupted is one that its instance tells of, or
 /// that the programs took for interrupted. Of a notice only an event tells, which may be lost; where
 /// the part then ended by itself, and its instance before EC2 took it, nobody can know of it.
-fn is_told(world: &World, ledger: &Ledger, part: &Job, known: Timestamp) -> bool {
+fn is_told(world: &World, mandate: Mandate, ledger: &Ledger, part: &Job, known: Timestamp) -> bool {
     ledger.get(&part.id).is_some_and(may_come_back)
-        || machine_of(world, part).is_some_and(|machine| machine.bears_a_sign_by(known))
+        || machine_of(world, part)
+            .is_some_and(|machine| machine.bears_a_sign_by(known, mandate.evidence))
 }
 
 /// Whether its policy did not give it up.

@@ -148,10 +148,3 @@ fn the_defaults_are_a_minutes_window_with_a_look_each_five_seconds() {
     assert_eq!(rules.look_window, secs(60));
     assert_eq!(rules.look_again_after, SignedDuration::from_secs(5));
 }
-
-fn again(seconds: i64) -> JobVerdict {
-    JobVerdict::LookAgain {
-        at: at(seconds),
-        until: at(260),
-    }
-}

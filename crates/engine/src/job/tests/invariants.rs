@@ -12,6 +12,8 @@ proptest! {
         match &verdict {
             JobVerdict::Await { evidence, policy, .. } => {
                 prop_assert!(!evidence.is_empty());
+                let is_claim = evidence.iter().all(|one| one.source == EvidenceSource::Tag);
+                prop_assert!(!is_claim || look.rules.evidence == EvidenceRule::Claim);
                 let earlier = look.earlier.iter().flatten();
                 let ran = earlier.filter(|one| one.runner_name.is_some()).count();
                 let ran = if look.job.run_attempt.is_first() { 0 } else { ran };
@@ -61,14 +63,16 @@ proptest! {
         while let JobVerdict::LookAgain { at, .. } = look.verdict() {
             look.now = at;
             looks += 1;
-            prop_assert!(looks <= 12, "still looking at {at}");
+            prop_assert!(looks <= 36, "still looking at {at}");
+            let is_claimed = look.rules.evidence == EvidenceRule::Proof;
+            prop_assert!(looks <= 12 || is_claimed, "still looking at {at}");
         }
     }
 }
 
 fn any_look() -> impl Strategy<Value = Look> {
     (any_job(), any_host(), any_settings()).prop_map(
-        |(job, (seen, remembered), (repository_allowed, earlier, policy, foreign, now))| {
+        |(job, (seen, remembered), (repository_allowed, earlier, policy, foreign, now, rule))| {
             let earlier = match earlier {
                 0 => None,
                 1 => Some(Vec::new()),
@@ -82,18 +86,28 @@ fn any_look() -> impl Strategy<Value = Look> {
                 seen,
                 remembered,
                 runner: None,
+                spot_request: rule.1.map(|code| SpotStatus {
+                    code: code.to_owned(),
+                    since: None,
+                }),
                 earlier,
                 refusal: None,
                 policy,
                 delays: Vec::new(),
                 fleet: if foreign { FleetRule::Foreign } else { OURS },
+                rules: Rules {
+                    evidence: rule.0,
+                    ..Rules::default()
+                },
                 now,
             }
         },
     )
 }
 
-fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timestamp)> {
+type AnyRule = (EvidenceRule, Option<&'static str>);
+
+fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timestamp, AnyRule)> {
     (
         prop::bool::weighted(0.9),
         0_u8..5,
@@ -108,6 +122,13 @@ fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timesta
         .prop_map(|word| word.parse().expect("a policy")),
         any::<bool>(),
         any_time(),
+        (
+            prop::sample::select(vec![EvidenceRule::Claim, EvidenceRule::Proof]),
+            prop::option::of(prop::sample::select(vec![
+                "fulfilled",
+                "marked-for-termination",
+            ])),
+        ),
     )
 }
 

@@ -1,0 +1,53 @@
+//! What EC2 says of the requests behind spot instances.
+
+use anyhow::{Result, ensure};
+use reprise_model::ids::InstanceId;
+use reprise_model::instance::{Capacity, SpotStatus};
+use tokio::task::JoinSet;
+
+use super::{Ec2Place, Fleet, STACK, unknown};
+
+/// An instance that EC2 has given notice to, where the suite asks for one.
+pub const MARKED: &str = "i-0abcdef0123456789";
+
+/// On an EC2 that has given notice to [`MARKED`]: its mark, what runs, and what has no request, asked for at once.
+pub async fn spot_requests(place: &Ec2Place) -> Result<()> {
+    let fleet = Fleet::of(place).await;
+    let spot = fleet.launch(&fleet.request("spot", Capacity::Spot, STACK));
+    let spot = spot.await?;
+    let steady = fleet.launch(&fleet.request("steady", Capacity::OnDemand, STACK));
+    let expected = [
+        (MARKED.parse()?, Some("marked-for-termination")),
+        (spot, Some("fulfilled")),
+        (steady.await?, None),
+        (unknown()?, None),
+    ];
+    let mut asked = JoinSet::new();
+    for (id, code) in expected {
+        let (ec2, region) = (fleet.ec2.clone(), place.region.clone());
+        asked.spawn(async move { (ec2.spot_status(&region, &id).await, id, code) });
+    }
+    for (status, id, code) in asked.join_all().await {
+        says(status?.as_ref(), &id, code)?;
+    }
+    Ok(())
+}
+
+fn says(status: Option<&SpotStatus>, id: &InstanceId, code: Option<&str>) -> Result<()> {
+    let told = status.map(|status| status.code.as_str());
+    ensure!(told == code, "{id}: {told:?} instead of {code:?}");
+    ensure!(
+        status.is_none_or(|status| status.since.is_some()),
+        "{id}: since when?"
+    );
+    Ok(())
+}
+
+/// On an EC2 that cannot tell: an error is never taken for "there is no request".
+pub async fn cannot_tell_spot_requests(place: &Ec2Place) -> Result<()> {
+    let fleet = Fleet::of(place).await;
+    let spot = fleet.launch(&fleet.request("untold", Capacity::Spot, STACK));
+    let told = fleet.ec2.spot_status(&place.region, &spot.await?).await;
+    ensure!(told.is_err(), "{told:?}");
+    Ok(())
+}
