@@ -1,7 +1,7 @@
 //! The numbers and choices that configuration may change.
 
 use jiff::SignedDuration;
-use reprise_model::policy::{EvidenceRule, OnDemandRetries, OnLaunchExhausted};
+use reprise_model::policy::{EvidenceRule, MixedReruns, OnDemandRetries, OnLaunchExhausted};
 use reprise_model::tags::TagKeys;
 
 /// What every decision goes by.
@@ -20,6 +20,8 @@ pub struct Rules {
     pub proof_window: SignedDuration,
     /// When a job settled as not interrupted is looked at once more, counted from its end.
     pub late_look_after: SignedDuration,
+    /// How several jobs come back of a run in which others really failed.
+    pub mixed: MixedReruns,
     /// Which attempts above 1 are kept off spot.
     pub on_demand_retries: OnDemandRetries,
     /// The tag keys.
@@ -65,6 +67,7 @@ impl Default for Rules {
             evidence: EvidenceRule::default(),
             proof_window: SignedDuration::from_mins(3),
             late_look_after: SignedDuration::from_mins(10),
+            mixed: MixedReruns::default(),
             on_demand_retries: OnDemandRetries::default(),
             tags: TagKeys::default(),
             launch_tries: 20,

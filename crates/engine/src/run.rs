@@ -273,7 +273,10 @@ pub fn answered(
 /// The word for the row of the table that an order comes from.
 pub fn rule(order: &RerunOrder) -> &'static str {
     match order.target {
-        RerunTarget::Job(id) if order.wanted.contains(&id) => "one-interrupted",
+        RerunTarget::Job(id) if order.wanted == [id] && order.siblings.is_empty() => {
+            "one-interrupted"
+        }
+        RerunTarget::Job(id) if order.wanted.contains(&id) => "one-by-one",
         RerunTarget::Job(_) => "left-behind",
         RerunTarget::FailedJobs if order.along.is_empty() => "all-interrupted",
         RerunTarget::FailedJobs => "mixed",

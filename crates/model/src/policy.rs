@@ -226,6 +226,19 @@ impl From<RetryPolicy> for String {
     }
 }
 
+/// How several jobs come back of a run in which others really failed. GitHub re-runs one job, or all failed ones.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum MixedReruns {
+    /// All failed jobs in one attempt: the real failures come along.
+    #[default]
+    FailedJobs,
+    /// One after the other, each in an attempt of its own: the real failures stay failed.
+    Sequential,
+}
+
 /// What it takes to believe that EC2 took a job's instance.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,

@@ -104,6 +104,7 @@ pub fn controller(
         rules: Rules {
             tags: world.tags.clone(),
             evidence: mandate.evidence,
+            mixed: mandate.mixed,
             on_demand_retries: mandate.on_demand_retries,
             on_launch_exhausted: if mandate.cancels_exhausted {
                 OnLaunchExhausted::CancelRun

@@ -7,13 +7,14 @@ mod equal_names;
 mod failures;
 mod invariants;
 mod reruns;
+mod sequential;
 mod siblings;
 
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::RunAttempt;
 use reprise_model::job::{Conclusion, Execution, JobStatus};
 use reprise_model::ledger::{Rerun, RerunTarget, Sibling, TrackedState, Why};
-use reprise_model::policy::RetryPolicy;
+use reprise_model::policy::{MixedReruns, RetryPolicy};
 use reprise_model::reason::{IgnoreReason, RefusalKind};
 use reprise_model::run::RunStatus;
 
@@ -261,6 +262,7 @@ struct World {
     causes: BTreeMap<JobId, CancelCause>,
     newer: Newer,
     policies: BTreeMap<JobId, RetryPolicy>,
+    rules: Rules,
     now: Timestamp,
 }
 
@@ -279,6 +281,7 @@ impl World {
                 .collect(),
             newer: Newer::No,
             policies: BTreeMap::new(),
+            rules: Rules::default(),
             now: at(NOW),
         }
     }
@@ -307,7 +310,7 @@ impl World {
             newer: self.newer,
             policies: &self.policies,
         };
-        let decision = decide(&facts, self.now, MIDDLE, &Rules::default());
+        let decision = decide(&facts, self.now, MIDDLE, &self.rules);
         self.entry = decision.entry;
         decision.step
     }
@@ -446,6 +449,7 @@ fn an_order_says_which_row_of_the_table_it_comes_from() {
     let one = RerunTarget::Job(JobId(1));
     for (order, word) in [
         (order(1, one, &[1], &[]), "one-interrupted"),
+        (order(1, one, &[1, 2], &[]), "one-by-one"),
         (order(1, one, &[7], &[]), "left-behind"),
         (
             order(1, RerunTarget::FailedJobs, &[1, 2], &[]),

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::breaker::BreakerRules;
 use reprise_engine::room::InstanceLimits;
-use reprise_model::policy::EvidenceRule;
+use reprise_model::policy::{EvidenceRule, MixedReruns};
 use reprise_world::machine::WhenTaken;
 
 use super::fates::Mix;
@@ -30,6 +30,9 @@ const GATE_DICE: u64 = 0x67_61_74_65_73;
 /// And those of what labels say of re-runs.
 const POLICY_DICE: u64 = 0x70_6f_6c_69_63_79;
 
+/// Tells the dice of how mixed runs come back from those of all else.
+const MIXED_DICE: u64 = 0x6d_69_78_65_64;
+
 /// Tells the dice of what is believed from those of all else.
 const PROOF_DICE: u64 = 0x70_72_6f_6f_66;
 
@@ -45,6 +48,9 @@ pub(super) fn plan(seed: u64) -> Plan {
     // By dice of their own, as below.
     kind.mandate.cancels_exhausted = Dice::new(seed ^ CANCEL_DICE).chance(850);
     kind.mandate.gates = Dice::new(seed ^ GATE_DICE).chance(600);
+    if Dice::new(seed ^ MIXED_DICE).chance(350) {
+        kind.mandate.mixed = MixedReruns::Sequential;
+    }
     if Dice::new(seed ^ PROOF_DICE).chance(350) {
         kind.mandate.evidence = EvidenceRule::Proof;
     }

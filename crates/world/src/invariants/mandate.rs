@@ -1,7 +1,7 @@
 //! What the programs under test are told to do, as far as the invariants depend on it.
 
 use reprise_model::labels;
-use reprise_model::policy::{EvidenceRule, OnDemandRetries, RetryPolicy};
+use reprise_model::policy::{EvidenceRule, MixedReruns, OnDemandRetries, RetryPolicy};
 
 use crate::github::{Attempt, Job};
 use crate::world::World;
@@ -13,6 +13,8 @@ pub struct Mandate {
     pub retries_only: bool,
     /// What it takes to believe that EC2 took a machine.
     pub evidence: EvidenceRule,
+    /// How several jobs come back of a run in which others really failed.
+    pub mixed: MixedReruns,
     /// Which later attempts are kept off spot.
     pub on_demand_retries: OnDemandRetries,
     /// The run of a job that gets no machine is cancelled.

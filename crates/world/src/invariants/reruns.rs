@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::RunId;
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
-use reprise_model::policy::{FailurePolicy, RetryPolicy};
+use reprise_model::policy::{FailurePolicy, MixedReruns, RetryPolicy};
 use reprise_model::run::CancelCause;
 
 use super::Mandate;
@@ -220,6 +220,13 @@ impl<'a> Accepted<'a> {
             .iter()
             .partition(|job| self.is_wanted(world, job) && self.is_within_its_limit(world, job));
         let cancelled = |job: &&Job| job.conclusion == Some(Conclusion::Cancelled);
+        let real_failures_stay = match self.mandate.mixed {
+            MixedReruns::FailedJobs => false,
+            MixedReruns::Sequential => true,
+        };
+        if real_failures_stay && !others.iter().all(cancelled) {
+            return false;
+        }
         wanted.len() > 1 || (wanted.len() == 1 && others.iter().any(cancelled))
     }
 
