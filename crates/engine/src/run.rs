@@ -8,6 +8,7 @@
 mod chance;
 mod classify;
 mod ledger;
+mod ours;
 mod permission;
 mod records;
 mod step;
@@ -27,6 +28,7 @@ use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::{CancelCause, Run};
 
 pub use self::chance::{NotPossible, dismissed, requeued};
+pub use self::ours::{may_tell, told_ours};
 use crate::backoff::{Jitter, after};
 use crate::job::{Grounds, JobVerdict};
 use crate::mutant;

@@ -92,6 +92,7 @@ fn settled(reason: &SettleReason) -> RetryState {
         | SettleReason::OptedOut
         | SettleReason::AlreadyRerun
         | SettleReason::Cancelled
+        | SettleReason::CancelledByUs
         | SettleReason::CancelledUnknown
         | SettleReason::RunNotFailed
         | SettleReason::PermanentFailure

@@ -104,6 +104,8 @@ pub enum SettleReason {
     AlreadyRerun,
     /// A person cancelled the run.
     Cancelled,
+    /// We cancelled the run, because a job of it got no machine.
+    CancelledByUs,
     /// It was cancelled and nothing says why.
     CancelledUnknown,
     /// A newer run took its place.
@@ -121,7 +123,7 @@ pub enum SettleReason {
 
 impl SettleReason {
     /// All of them but GitHub's own refusals.
-    pub const PLAIN: [Self; 18] = [
+    pub const PLAIN: [Self; 19] = [
         Self::Succeeded,
         Self::NotSpot,
         Self::NotInterrupted,
@@ -140,6 +142,7 @@ impl SettleReason {
         Self::Recovered,
         Self::FailedAgain,
         Self::Uncorroborated,
+        Self::CancelledByUs,
     ];
 
     /// The label value for metrics and logs: one of a fixed set.
@@ -158,6 +161,7 @@ impl SettleReason {
             Self::UnknownFailure => "unknown-failure",
             Self::AlreadyRerun => "already-rerun",
             Self::Cancelled => "cancelled",
+            Self::CancelledByUs => "cancelled-by-us",
             Self::CancelledUnknown => "cancelled-unknown",
             Self::Superseded => "superseded",
             Self::NeverCompleted => "never-completed",
@@ -194,6 +198,7 @@ impl fmt::Display for SettleReason {
             }
             Self::AlreadyRerun => "the run was re-run by somebody else",
             Self::Cancelled => "a person cancelled the run",
+            Self::CancelledByUs => "Reprise cancelled the run, because a job of it got no machine",
             Self::CancelledUnknown => "it was cancelled and nothing says why",
             Self::Superseded => "a newer run took its place",
             Self::NeverCompleted => "GitHub never ended it though its instance is gone",
@@ -405,11 +410,12 @@ mod tests {
                 SettleReason::Recovered => Some(15),
                 SettleReason::FailedAgain => Some(16),
                 SettleReason::Uncorroborated => Some(17),
+                SettleReason::CancelledByUs => Some(18),
                 SettleReason::Refused(_) => None,
             }
         };
         let places: Vec<_> = SettleReason::PLAIN.iter().map(place).collect();
-        assert_eq!(places, (0..18).map(Some).collect::<Vec<_>>());
+        assert_eq!(places, (0..19).map(Some).collect::<Vec<_>>());
     }
 
     #[test]

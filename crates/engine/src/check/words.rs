@@ -209,6 +209,7 @@ fn is_failure(reason: &SettleReason) -> bool {
         | SettleReason::OptedOut
         | SettleReason::AlreadyRerun
         | SettleReason::Cancelled
+        | SettleReason::CancelledByUs
         | SettleReason::CancelledUnknown
         | SettleReason::RunNotFailed
         | SettleReason::PermanentFailure

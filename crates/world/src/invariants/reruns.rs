@@ -257,7 +257,7 @@ impl<'a> Accepted<'a> {
                     "run {id} was re-run after a newer one had taken its place"
                 ));
             }
-            Some(CancelCause::FailFast | CancelCause::Unreadable) | None => {}
+            Some(CancelCause::Ours | CancelCause::FailFast | CancelCause::Unreadable) | None => {}
         }
         let newer = newer_run(world.github(), self.run)?;
         let seen_for = self.mutation.at.duration_since(newer.created_at);

@@ -12,7 +12,7 @@ use reprise_model::reason::{RefusalKind, SettleReason};
 use reprise_model::run::CancelCause;
 
 use super::{Broken, Mandate, doubt, fleet, reruns, told};
-use crate::github::{Attempt, Job, Run};
+use crate::github::{Attempt, Cancel, Job, Run};
 use crate::machine::Machine;
 use crate::world::World;
 
@@ -209,6 +209,16 @@ impl Case<'_> {
             .any(|attempt| reruns::stopped_by(github, attempt) == Some(cause))
     }
 
+    /// In this attempt, or in a later one before everything wanted had come back.
+    fn was_cancelled_by_us(&self) -> bool {
+        let bot = self.world.github().settings().bot();
+        let mut attempts = self.run.attempts();
+        attempts.any(|attempt| {
+            let by_us = |by: &Cancel| matches!(by, Cancel::Person(login) if *login == bot);
+            attempt.number >= self.attempt.number && attempt.cancelled.as_ref().is_some_and(by_us)
+        })
+    }
+
     /// Without a tag, and with descriptions that lag further than anybody looks, the end of the
     /// instance by an API call after the job's end writes over the only word of EC2; and one that is
     /// somebody else's nobody looks at later.
@@ -240,6 +250,7 @@ impl Case<'_> {
                 self.was_moved_on_by_others()
             }
             SettleReason::Cancelled => self.was_stopped_by(CancelCause::Person),
+            SettleReason::CancelledByUs => self.was_cancelled_by_us(),
             SettleReason::Superseded => {
                 self.was_stopped_by(CancelCause::Superseded)
                     || reruns::newer_run(self.world.github(), self.run).is_some()
