@@ -10,7 +10,7 @@ pub struct Rules {
     /// How long a job that ended without success is looked at again for evidence. EC2's answers
     /// are eventually consistent, and a tag set at the last moment shows within seconds.
     pub look_window: SignedDuration,
-    /// The pause between two looks.
+    /// The shortest pause between two looks. Later ones are as long as the job's end is past.
     pub look_again_after: SignedDuration,
     /// What it takes to believe that EC2 took a job's instance.
     pub evidence: EvidenceRule,

@@ -255,7 +255,7 @@ pub fn answered(
     ledger::take_answer(&mut entry, &answer, now);
     match answer {
         RerunAnswer::Accepted => {
-            ledger::forget_tries(&mut entry);
+            ledger::begin_to_watch(&mut entry);
             ledger::back_off(&mut entry, SignedDuration::ZERO, now, jitter);
         }
         RerunAnswer::NotNow | RerunAnswer::Unclear => {

@@ -291,7 +291,11 @@ impl<P: Ports> Controller<P> {
             Some(view) => InstanceSight::Seen(view),
             None => self.cloud.look(&place.region, id).await?,
         };
-        let entry = self.store.instance(&instance).await?;
+        // What passed was not interrupted, whatever is remembered of its host.
+        let entry = match may_recall {
+            true => None,
+            false => self.store.instance(&instance).await?,
+        };
         Ok(Looked {
             sight,
             remembered: entry.map(|entry| entry.record),

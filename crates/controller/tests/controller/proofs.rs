@@ -70,14 +70,14 @@ async fn under_proof_the_spot_requests_status_corroborates_the_tag() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn under_proof_the_state_reason_corroborates_the_tag_two_minutes_after_the_end() {
+async fn under_proof_the_state_reason_corroborates_the_tag_minutes_after_the_end() {
     let house = House::new();
     let controller = demanding_proof(&house, true);
     let job = claimed(&house).await;
     house.end(job, Conclusion::Failure);
     house.pass(118).await;
     house.cloud.take_by_interruption(HOST);
-    house.pass(6).await;
+    house.pass(50).await;
     comes_back(&house, EvidenceSource::StateReason).await;
     controller.stop().await;
 }

@@ -140,7 +140,7 @@ impl Case<'_> {
         };
         let until = after(self.window_begins(), window);
         if self.now < until {
-            let at = after(self.now, self.rules.look_again_after).min(until);
+            let at = after(self.now, self.pause_of_looks()).min(until);
             return JobVerdict::LookAgain { at, until };
         }
         let reason = match (is_claimed, self.seen) {
@@ -149,6 +149,13 @@ impl Case<'_> {
             (false, None) => SettleReason::EvidenceExpired,
         };
         settled(reason, self.to_end(), self.ran_on())
+    }
+
+    /// Whatever shows up was mostly there before the job ended: the longer nothing has, the rarer it is
+    /// looked for.
+    fn pause_of_looks(&self) -> SignedDuration {
+        let so_far = self.now.duration_since(self.window_begins());
+        so_far.max(self.rules.look_again_after)
     }
 
     /// GitHub always says when a job ended. Should it once not, an earlier time of the job ends

@@ -350,10 +350,11 @@ pub(super) fn back_off(
     entry.due = Some(due::put_off(due, at_least, now, jitter));
 }
 
-/// Something has moved: the backoff begins anew.
-pub(super) fn forget_tries(entry: &mut RunEntry) {
+/// A re-run was taken: its machine alone takes the time of the first two looks, so that its backoff begins
+/// with the third. An event of it makes the record due anyway.
+pub(super) fn begin_to_watch(entry: &mut RunEntry) {
     if let Some(due) = &mut entry.due {
-        due.tries = 0;
+        due.tries = 2;
     }
 }
 

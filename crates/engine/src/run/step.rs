@@ -127,7 +127,7 @@ fn resolve_answer(entry: &mut RunEntry, run: &Run, now: Timestamp, rules: &Rules
     };
     if run.run_attempt > last.order.from {
         ledger::take_answer(entry, &RerunAnswer::Accepted, now);
-        ledger::forget_tries(entry);
+        ledger::begin_to_watch(entry);
         entry.notes.add(now, Happened::FoundTaken);
         return true;
     }

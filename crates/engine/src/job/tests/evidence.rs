@@ -143,8 +143,13 @@ fn a_job_that_ended_long_after_the_notice_survived_it() {
 }
 
 #[test]
-fn the_defaults_are_a_minutes_window_with_a_look_each_five_seconds() {
-    let rules = Rules::default();
-    assert_eq!(rules.look_window, secs(60));
-    assert_eq!(rules.look_again_after, SignedDuration::from_secs(5));
+fn the_longer_nothing_shows_up_the_rarer_a_job_is_looked_at() {
+    let mut look = Look::at(view());
+    look.now = at(200);
+    let mut looks = Vec::new();
+    while let JobVerdict::LookAgain { at, .. } = look.verdict() {
+        looks.push(at);
+        look.now = at;
+    }
+    assert_eq!(looks, [205, 210, 220, 240, 260].map(at));
 }

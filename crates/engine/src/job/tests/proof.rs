@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_tag_alone_is_no_proof_and_what_it_claims_is_looked_at_until_ec2_would_have_told() {
     let mut look = proving(tagged(view()));
-    for (now, again_at) in [(205, 210), (259, 264), (378, 380)] {
+    for (now, again_at) in [(205, 210), (240, 280), (280, 360), (378, 380)] {
         look.now = at(now);
         assert_eq!(look.verdict(), again_until(again_at, 380), "at {now}");
     }

@@ -39,9 +39,11 @@ proptest! {
     fn an_open_job_always_has_a_record_that_is_due(world in any_world()) {
         let mut world = world;
         let step = world.step();
-        prop_assert_eq!(step == RunStep::Done, world.entry.due.is_none());
         // A record of which nothing is known yet waits for its run, too.
         let may_wait = ledger::has_open(&world.entry) || ledger::is_new(&world.entry);
+        if is_last_word(&step) {
+            prop_assert_eq!(step == RunStep::Done, world.entry.due.is_none());
+        }
         prop_assert!(step != RunStep::Done || !ledger::has_open(&world.entry));
         prop_assert!(step == RunStep::Done || may_wait);
         if let (RunStep::Wait(_) | RunStep::Ask(_), Some(due)) = (step, world.entry.due) {
@@ -107,6 +109,14 @@ proptest! {
         life.live()?;
         life.check_end()?;
         life.check_siblings()?;
+    }
+}
+
+/// Reads come before it, and leave the time at which the record is due as it was.
+fn is_last_word(step: &RunStep) -> bool {
+    match step {
+        RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer => false,
+        RunStep::Wait(_) | RunStep::Done | RunStep::Ask(_) => true,
     }
 }
 

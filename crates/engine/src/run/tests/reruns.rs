@@ -27,7 +27,7 @@ fn an_accepted_re_run_is_watched() {
     let mut world = asked();
     world.answer(RerunAnswer::Accepted);
     assert_eq!(world.state(1), TrackedState::Asked { rerun: 0 });
-    assert_eq!(world.due(), at(NOW + 10));
+    assert_eq!(world.due(), at(NOW + 90), "a machine has to start first");
     world.now = world.due();
     assert_eq!(world.step(), RunStep::Wait(WaitReason::RerunActive));
     world.run.run_attempt = attempt(2);
