@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use crate::raw_aws;
 
 pub use shared::{faults, partial, repeats, shortages, stumbles, throttled};
-pub use spot::{MARKED, cannot_tell_spot_requests, spot_requests};
+pub use spot::{MARKED, a_request_by_itself, spot_requests};
 pub use stock::{Newest, images, tells_types};
 
 /// An id that no EC2 ever gave to an instance.

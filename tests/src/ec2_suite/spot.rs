@@ -6,6 +6,7 @@ use reprise_model::instance::{Capacity, SpotStatus};
 use tokio::task::JoinSet;
 
 use super::{Ec2Place, Fleet, STACK, unknown};
+use crate::raw_aws;
 
 /// An instance that EC2 has given notice to, where the suite asks for one.
 pub const MARKED: &str = "i-0abcdef0123456789";
@@ -13,13 +14,13 @@ pub const MARKED: &str = "i-0abcdef0123456789";
 /// On an EC2 that has given notice to [`MARKED`]: its mark, what runs, and what has no request, asked for at once.
 pub async fn spot_requests(place: &Ec2Place) -> Result<()> {
     let fleet = Fleet::of(place).await;
-    let spot = fleet.launch(&fleet.request("spot", Capacity::Spot, STACK));
-    let spot = spot.await?;
-    let steady = fleet.launch(&fleet.request("steady", Capacity::OnDemand, STACK));
+    let request = |token, capacity| fleet.request(token, capacity, STACK);
+    let spot = fleet.launch(&request("spot", Capacity::Spot)).await?;
+    let steady = fleet.launch(&request("steady", Capacity::OnDemand)).await?;
     let expected = [
         (MARKED.parse()?, Some("marked-for-termination")),
         (spot, Some("fulfilled")),
-        (steady.await?, None),
+        (steady, None),
         (unknown()?, None),
     ];
     let mut asked = JoinSet::new();
@@ -43,11 +44,21 @@ fn says(status: Option<&SpotStatus>, id: &InstanceId, code: Option<&str>) -> Res
     Ok(())
 }
 
-/// On an EC2 that cannot tell: an error is never taken for "there is no request".
-pub async fn cannot_tell_spot_requests(place: &Ec2Place) -> Result<()> {
+/// On an EC2 whose fleets make no spot requests: one is asked for by itself, and found by its instance.
+pub async fn a_request_by_itself(place: &Ec2Place) -> Result<()> {
     let fleet = Fleet::of(place).await;
-    let spot = fleet.launch(&fleet.request("untold", Capacity::Spot, STACK));
-    let told = fleet.ec2.spot_status(&place.region, &spot.await?).await;
-    ensure!(told.is_err(), "{told:?}");
+    let wanted = [
+        ("SpotPrice", "1"),
+        ("InstanceCount", "1"),
+        ("LaunchSpecification.ImageId", "ami-12c6146b"),
+        ("LaunchSpecification.InstanceType", "c7a.large"),
+    ];
+    fleet.ask("RequestSpotInstances", &wanted).await?;
+    let all = fleet.ask("DescribeSpotInstanceRequests", &[]).await?;
+    let id: InstanceId = raw_aws::element(&all, "instanceId")?.parse()?;
+    for (id, code) in [(id, Some("fulfilled")), (unknown()?, None)] {
+        let status = fleet.ec2.spot_status(&place.region, &id).await?;
+        says(status.as_ref(), &id, code)?;
+    }
     Ok(())
 }
