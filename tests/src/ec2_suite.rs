@@ -4,6 +4,7 @@
 //! goes there. What no peer can do (shortage, throttling, notices) is not asked here.
 
 mod shared;
+mod spot;
 mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,7 @@ use tokio::task::JoinSet;
 use crate::raw_aws;
 
 pub use shared::{faults, partial, repeats, shortages, stumbles, throttled};
+pub use spot::{MARKED, a_request_by_itself, spot_requests};
 pub use stock::{Newest, images, tells_types};
 
 /// An id that no EC2 ever gave to an instance.

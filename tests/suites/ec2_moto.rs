@@ -55,3 +55,15 @@ async fn images_are_found_on_moto() -> Result<()> {
     let place = moto.place().await?;
     isolated::run_again("images_are_found_on_moto", &moto.url(), &place).await
 }
+
+/// moto's fleets make no spot requests, and nothing there is interrupted: what is asked for by itself is fulfilled.
+#[tokio::test]
+async fn a_spot_request_is_found_by_its_instance() -> Result<()> {
+    if let Some(place) = isolated::place::<Ec2Place>()? {
+        return ec2_suite::a_request_by_itself(&place).await;
+    }
+    let moto = Moto::start().await?;
+    let place = moto.place().await?;
+    let test = "a_spot_request_is_found_by_its_instance";
+    isolated::run_again(test, &moto.url(), &place).await
+}

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use jiff::SignedDuration;
+use reprise_model::ids::InstanceId;
 use reprise_model::instance::Capacity;
 use reprise_model::launch::LaunchFault;
 use reprise_tests::ec2_suite::{self, Ec2Place, Newest};
 use reprise_tests::{isolated, world};
-use reprise_world::ec2::{Action, Ec2Error, Pool, Supply, machine_types};
+use reprise_world::ec2::{Action, Adopted, Ec2Error, Interruption, Pool, Supply, machine_types};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_fleet_works_on_the_simulated_ec2() -> Result<()> {
@@ -24,6 +26,36 @@ async fn the_fleet_works_on_the_simulated_ec2() -> Result<()> {
         let number = calls.get(&action).copied().unwrap_or_default();
         assert!((1..50).contains(&number), "{number} calls of {action:?}");
     }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spot_requests_are_told_of_by_their_instances_in_one_call() -> Result<()> {
+    if let Some(place) = isolated::place::<Ec2Place>()? {
+        return ec2_suite::spot_requests(&place).await;
+    }
+    let world = world::start().await?;
+    let place = world::ec2_place(&world);
+    let marked: InstanceId = ec2_suite::MARKED.parse()?;
+    world.with(|inside, now| {
+        let ec2 = inside.ec2_mut(now);
+        let adopted = Adopted {
+            id: marked.clone(),
+            instance_type: "c7a.large".to_owned(),
+            zone: format!("{}a", place.region),
+            capacity: Capacity::Spot,
+            tags: BTreeMap::new(),
+            role: None,
+        };
+        ec2.register_instance(now, adopted);
+        let notice = Interruption::terminate(SignedDuration::from_hours(24));
+        ec2.interrupt(now, &marked, notice)
+    })?;
+    let test = "spot_requests_are_told_of_by_their_instances_in_one_call";
+    isolated::run_again(test, world.aws_url(), &place).await?;
+    let calls = world.with(|inside, _| inside.ec2().call_counts().clone());
+    let asked = calls.get(&Action::DescribeSpotInstanceRequests);
+    assert_eq!(asked, Some(&1));
     Ok(())
 }
 

@@ -11,6 +11,7 @@ mod images;
 mod launch;
 mod machine_types;
 mod once;
+mod spot;
 mod tags;
 mod terminate;
 mod zones;
@@ -22,7 +23,7 @@ use std::time::Duration;
 use aws_sdk_ec2::Client;
 use jiff::Timestamp;
 use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
-use reprise_model::instance::{Instance, InstanceSight, InstanceView};
+use reprise_model::instance::{Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::launch::{FleetAnswer, FleetFailure, LaunchFault};
 use reprise_model::machine::MachineType;
 
@@ -62,6 +63,7 @@ struct RegionalEc2 {
     scope: Scope,
     zones: Zones,
     looks: Batcher<InstanceId, Result<InstanceSight, Ec2Error>>,
+    spots: Batcher<InstanceId, Result<Option<SpotStatus>, Ec2Error>>,
     ends: Batcher<InstanceId, Result<(), Ec2Error>>,
 }
 
@@ -98,6 +100,16 @@ impl Ec2 {
     pub async fn look(&self, region: &Region, id: &InstanceId) -> Result<InstanceSight, Ec2Error> {
         let answer = self.region(region)?.looks.ask(id.clone()).await;
         answer.unwrap_or_else(|Unanswered| Err(unanswered("describe an instance", region)))
+    }
+
+    /// What EC2 says of the request behind a spot instance now; `None` where it shows none.
+    pub async fn spot_status(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+    ) -> Result<Option<SpotStatus>, Ec2Error> {
+        let answer = self.region(region)?.spots.ask(id.clone()).await;
+        answer.unwrap_or_else(|Unanswered| Err(unanswered("describe a spot request", region)))
     }
 
     /// Asks for some instances. Safe to repeat with the same client token until an answer came; once
@@ -187,11 +199,12 @@ impl Ec2 {
 
 impl RegionalEc2 {
     fn new(scope: Scope) -> Self {
-        let (looking, ending) = (scope.clone(), scope.clone());
+        let (looking, asking, ending) = (scope.clone(), scope.clone(), scope.clone());
         Self {
             scope,
             zones: Zones::default(),
             looks: Batcher::new(LOOKS, move |ids| describe::look(looking.clone(), ids)),
+            spots: Batcher::new(LOOKS, move |ids| spot::statuses(asking.clone(), ids)),
             ends: Batcher::new(ENDS, move |ids| terminate::terminate(ending.clone(), ids)),
         }
     }

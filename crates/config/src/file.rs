@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use reprise_model::machine::Architecture;
-use reprise_model::policy::{FailurePolicy, OnDemandRetries, OnLaunchExhausted};
+use reprise_model::policy::{
+    EvidenceRule, FailurePolicy, MixedReruns, OnDemandRetries, OnLaunchExhausted,
+};
 use secrecy::SecretString;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -179,6 +181,8 @@ pub(crate) struct Runner {
 pub(crate) struct Retry {
     pub(crate) look_window: Option<SignedDuration>,
     pub(crate) look_again_after: Option<SignedDuration>,
+    pub(crate) evidence: Option<EvidenceRule>,
+    pub(crate) mixed: Option<MixedReruns>,
     pub(crate) on_demand_retries: Option<OnDemandRetries>,
     pub(crate) sweep_every: Option<SignedDuration>,
     pub(crate) allow: Vec<FailurePolicy>,

@@ -95,6 +95,8 @@ pub(crate) const KEYS: [(&str, &[&str]); 15] = [
         &[
             "look_window",
             "look_again_after",
+            "evidence",
+            "mixed",
             "on_demand_retries",
             "sweep_every",
             "allow",

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use reprise_model::policy::{OnDemandRetries, RetryPolicy};
+use reprise_model::policy::{EvidenceRule, MixedReruns, OnDemandRetries, RetryPolicy};
 use secrecy::ExposeSecret;
 
 use super::keys::KEYS;
@@ -290,6 +290,8 @@ fn the_environment_goes_before_the_file() {
             ("REPRISE__GITHUB__PRIVATE_KEY", &format!("{KEY}\nother")),
             ("REPRISE__FLEET__SUBNETS", "[\"subnet-b\", \"subnet-c\"]"),
             ("REPRISE__RETRY__LOOK_WINDOW", "90s"),
+            ("REPRISE__RETRY__EVIDENCE", "proof"),
+            ("REPRISE__RETRY__MIXED", "sequential"),
             ("REPRISE__RETRY__ON_DEMAND_RETRIES", "automatic-only"),
             ("REPRISE__HTTP__LISTEN", "0.0.0.0:80"),
             ("REPRISE_CONFIG", "not one of ours"),
@@ -308,6 +310,8 @@ fn the_environment_goes_before_the_file() {
         settings.rules.look_window,
         jiff::SignedDuration::from_secs(90)
     );
+    assert_eq!(settings.rules.evidence, EvidenceRule::Proof);
+    assert_eq!(settings.rules.mixed, MixedReruns::Sequential);
     assert_eq!(
         settings.rules.on_demand_retries,
         OnDemandRetries::AutomaticOnly

@@ -23,7 +23,7 @@ use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
     RunId, Sha,
 };
-use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
+use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::job::Job;
 use reprise_model::launch::{FleetOutcome, OnDemandStrategy, Purchase};
 use reprise_model::ledger::RerunTarget;
@@ -64,6 +64,16 @@ impl Cloud for Ec2 {
         Self::look(self, region, id)
             .await
             .map_err(|error| ec2("describe an instance", error))
+    }
+
+    async fn spot_status(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+    ) -> Result<Option<SpotStatus>, PortError> {
+        Self::spot_status(self, region, id)
+            .await
+            .map_err(|error| ec2("describe a spot request", error))
     }
 
     async fn launch(&self, order: &LaunchOrder) -> FleetOutcome {

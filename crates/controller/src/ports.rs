@@ -20,7 +20,7 @@ use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
     RunId, RunnerId, RunnerName, Sha,
 };
-use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
+use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::job::Job;
 use reprise_model::launch::{FleetOutcome, SpotStrategy};
 use reprise_model::ledger::{RerunAnswer, RerunTarget};
@@ -119,6 +119,13 @@ pub trait Cloud: Send + Sync + 'static {
         region: &Region,
         id: &InstanceId,
     ) -> impl Future<Output = Result<InstanceSight, PortError>> + Send;
+
+    /// What EC2 says of the request behind a spot instance; `None` where it shows none.
+    fn spot_status(
+        &self,
+        region: &Region,
+        id: &InstanceId,
+    ) -> impl Future<Output = Result<Option<SpotStatus>, PortError>> + Send;
 
     /// Asks for some instances, all alike, and tells what came of it pool by pool. Safe to repeat with
     /// the same client token, which brings the same answer where one came before.

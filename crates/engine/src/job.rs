@@ -23,7 +23,7 @@ use reprise_model::advice::{Advice, Question};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::failure::{DecidedBy, Judgement};
 use reprise_model::ids::Repository;
-use reprise_model::instance::{Instance, InstanceSight, InstanceState, InstanceView};
+use reprise_model::instance::{Instance, InstanceSight, InstanceState, InstanceView, SpotStatus};
 use reprise_model::job::{Conclusion, Execution, Job, JobStatus};
 use reprise_model::ledger::{HandedOver, InstanceEntry, Why};
 use reprise_model::policy::RetryPolicy;
@@ -90,6 +90,8 @@ pub struct JobFacts<'a> {
     pub host: Host<'a>,
     /// The runner that its host got from us, where [`asks_for_runner`] wants it.
     pub runner: Option<&'a HandedOver>,
+    /// What EC2 says of its host's spot request, where [`asks_for_spot_request`] wants it.
+    pub spot_request: Option<&'a SpotStatus>,
     /// Earlier executions of the same key.
     pub earlier: Earlier<'a>,
     /// Its policy by label, configuration or default.
@@ -312,6 +314,13 @@ pub fn asks_for_runner(
     }
 }
 
+/// Whether the host's spot request is to be read: proof is asked for, and so far nothing but the tag says
+/// that EC2 took the host.
+pub fn asks_for_spot_request(facts: &JobFacts<'_>, rules: &Rules, now: Timestamp) -> bool {
+    let is_ours_to_judge = ignored_unseen(facts.job, facts.repository_allowed).is_none();
+    is_ours_to_judge && case(facts, rules, now).is_some_and(|case| case.lacks_proof())
+}
+
 /// The table "A job completed": the first row that matches.
 pub fn completed(facts: &JobFacts<'_>, rules: &Rules, now: Timestamp) -> JobVerdict {
     failed::instead(facts, by_its_host(facts, rules, now))
@@ -321,23 +330,31 @@ fn by_its_host(facts: &JobFacts<'_>, rules: &Rules, now: Timestamp) -> JobVerdic
     if let Some(reason) = ignored_unseen(facts.job, facts.repository_allowed) {
         return JobVerdict::Ignore(reason);
     }
+    match (case(facts, rules, now), facts.host) {
+        (Some(case), _) => case.verdict(),
+        (None, Host::NotNamed) => JobVerdict::Ignore(IgnoreReason::RunnerNameWithoutInstance),
+        (None, Host::ElsewhereRegion) => JobVerdict::Ignore(IgnoreReason::ForeignInstance),
+        (None, Host::None | Host::Looked { .. }) => JobVerdict::Ignore(IgnoreReason::NoRunner),
+    }
+}
+
+/// The case of a job whose host was looked for.
+fn case<'a>(facts: &'a JobFacts<'a>, rules: &'a Rules, now: Timestamp) -> Option<Case<'a>> {
     let (sight, remembered) = match facts.host {
-        Host::None => return JobVerdict::Ignore(IgnoreReason::NoRunner),
-        Host::NotNamed => return JobVerdict::Ignore(IgnoreReason::RunnerNameWithoutInstance),
-        Host::ElsewhereRegion => return JobVerdict::Ignore(IgnoreReason::ForeignInstance),
+        Host::None | Host::NotNamed | Host::ElsewhereRegion => return None,
         Host::Looked { sight, remembered } => (sight, remembered),
     };
-    Case {
+    let seen = match sight {
+        InstanceSight::Seen(view) => Some(view),
+        InstanceSight::Absent => None,
+    };
+    Some(Case {
         facts,
-        seen: match sight {
-            InstanceSight::Seen(view) => Some(view),
-            InstanceSight::Absent => None,
-        },
+        seen,
         remembered,
         rules,
         now,
-    }
-    .verdict()
+    })
 }
 
 /// What rules a job out before anybody looks at its host.

@@ -80,6 +80,8 @@ mutants! {
     WaitForEventAlone = "wait-for-event-alone",
     /// Takes any failure on spot for an interruption.
     NeedNoEvidence = "need-no-evidence",
+    /// Takes the tag's word for an interruption where proof is asked for.
+    TakeTheTagsWord = "take-the-tags-word",
     /// Re-runs a job whose label says not to.
     IgnoreOptOut = "ignore-opt-out",
     /// Re-runs a job however often it was re-run before.

@@ -1,7 +1,7 @@
 //! The numbers and choices that configuration may change.
 
 use jiff::SignedDuration;
-use reprise_model::policy::{OnDemandRetries, OnLaunchExhausted};
+use reprise_model::policy::{EvidenceRule, MixedReruns, OnDemandRetries, OnLaunchExhausted};
 use reprise_model::tags::TagKeys;
 
 /// What every decision goes by.
@@ -12,8 +12,16 @@ pub struct Rules {
     pub look_window: SignedDuration,
     /// The shortest pause between two looks. Later ones are as long as the job's end is past.
     pub look_again_after: SignedDuration,
+    /// What it takes to believe that EC2 took a job's instance.
+    pub evidence: EvidenceRule,
+    /// How long, counted from the end of a job for which only its instance's tag speaks, proof is waited
+    /// for where it is asked for. A notice gives two minutes; the rest is for the instance to shut down and
+    /// for EC2's answers to show it. Its instance lives so long, as to end it would destroy the proof.
+    pub proof_window: SignedDuration,
     /// When a job settled as not interrupted is looked at once more, counted from its end.
     pub late_look_after: SignedDuration,
+    /// How several jobs come back of a run in which others really failed.
+    pub mixed: MixedReruns,
     /// Which attempts above 1 are kept off spot.
     pub on_demand_retries: OnDemandRetries,
     /// The tag keys.
@@ -58,7 +66,10 @@ impl Default for Rules {
         Self {
             look_window: SignedDuration::from_secs(60),
             look_again_after: SignedDuration::from_secs(5),
+            evidence: EvidenceRule::default(),
+            proof_window: SignedDuration::from_mins(3),
             late_look_after: SignedDuration::from_mins(10),
+            mixed: MixedReruns::default(),
             on_demand_retries: OnDemandRetries::default(),
             tags: TagKeys::default(),
             launch_tries: 20,

@@ -9,6 +9,7 @@ mod afford;
 mod chance;
 mod classify;
 mod ledger;
+mod ours;
 mod permission;
 mod records;
 mod step;
@@ -33,6 +34,7 @@ use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::{CancelCause, Run};
 
 pub use self::chance::{NotPossible, dismissed, requeued};
+pub use self::ours::{may_tell, told_ours};
 use crate::backoff::{Jitter, after};
 use crate::job::{Grounds, JobVerdict};
 use crate::mutant;
@@ -333,7 +335,10 @@ pub fn answered(
 /// The word for the row of the table that an order comes from.
 pub fn rule(order: &RerunOrder) -> &'static str {
     match order.target {
-        RerunTarget::Job(id) if order.wanted.contains(&id) => "one-interrupted",
+        RerunTarget::Job(id) if order.wanted == [id] && order.siblings.is_empty() => {
+            "one-interrupted"
+        }
+        RerunTarget::Job(id) if order.wanted.contains(&id) => "one-by-one",
         RerunTarget::Job(_) => "left-behind",
         RerunTarget::FailedJobs if order.along.is_empty() => "all-interrupted",
         RerunTarget::FailedJobs => "mixed",

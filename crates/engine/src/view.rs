@@ -89,11 +89,13 @@ fn settled(reason: &SettleReason) -> RetryState {
         | SettleReason::Refused(_) => RetryState::Exhausted,
         SettleReason::NotSpot
         | SettleReason::NotInterrupted
+        | SettleReason::Uncorroborated
         | SettleReason::EvidenceExpired
         | SettleReason::EvidenceTooLate
         | SettleReason::OptedOut
         | SettleReason::AlreadyRerun
         | SettleReason::Cancelled
+        | SettleReason::CancelledByUs
         | SettleReason::CancelledUnknown
         | SettleReason::RunNotFailed
         | SettleReason::PermanentFailure

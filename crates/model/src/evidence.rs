@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::instance::{Capacity, InstanceView};
+use crate::instance::{Capacity, InstanceView, SpotStatus};
 use crate::tags::TagKeys;
 
 /// How long after its first sight a piece of evidence explains the end of a job. A notice gives two
@@ -112,6 +112,45 @@ pub const SPOT_STATE_REASONS: [&str; 2] = [
     "Server.SpotInstanceShutdown",
 ];
 
+/// How the spot request behind an instance begins to say that EC2 takes it, from the notice on.
+const MARKED: &str = "marked-for-";
+
+/// What EC2 took an instance for, behind `instance-terminated-` or `instance-stopped-` in the status of
+/// its spot request. It is ended by its user, a schedule or from a stop for other causes, which are none of these.
+const SPOT_CAUSES: [&str; 5] = [
+    "by-price",
+    "no-capacity",
+    "capacity-oversubscribed",
+    "launch-group-constraint",
+    "by-experiment",
+];
+
+/// The evidence that the request behind a spot instance bears for a job that ended at `completed_at`.
+///
+/// Its mark is as old as the notice, and like the warning explains no end that came long before it.
+pub fn told_by(
+    status: &SpotStatus,
+    completed_at: Option<Timestamp>,
+    now: Timestamp,
+) -> Option<Evidence> {
+    let code = status.code.as_str();
+    let ended = ["instance-terminated-", "instance-stopped-"]
+        .into_iter()
+        .find_map(|how| code.strip_prefix(how));
+    let is_taken = ended.is_some_and(|why| SPOT_CAUSES.contains(&why));
+    let marked_at = code
+        .starts_with(MARKED)
+        .then(|| status.since.unwrap_or(now));
+    let explains = |at: &Timestamp| {
+        completed_at.is_none_or(|completed| at.duration_since(completed) <= WARNED_AFTER_END)
+    };
+    let seen = marked_at.filter(explains).or(is_taken.then_some(now));
+    seen.map(|first_seen_at| Evidence {
+        source: EvidenceSource::SpotRequest,
+        first_seen_at,
+    })
+}
+
 /// The evidence that an instance bears itself: its tag and its state reason. An on-demand instance
 /// bears none: a tag on it is forged, and kept it would be all that is known of the instance once EC2
 /// has forgotten what it was.
@@ -180,6 +219,13 @@ mod tests {
             subnet: None,
             launched_at: None,
             image: None,
+        }
+    }
+
+    fn status(code: &str) -> SpotStatus {
+        SpotStatus {
+            code: code.to_owned(),
+            since: Some(at("2026-03-01T10:00:00Z")),
         }
     }
 
@@ -290,6 +336,58 @@ mod tests {
         }
         let denied = ("runs-on-workflow-job-interrupted", "false");
         assert!(sources(&view(&[denied, ("Name", "true")], None)).is_empty());
+    }
+
+    #[test]
+    fn a_spot_request_tells_that_ec2_takes_its_instance_from_the_notice_on_a_stop_included() {
+        for code in [
+            "marked-for-termination",
+            "marked-for-stop",
+            "instance-terminated-by-price",
+            "instance-terminated-no-capacity",
+            "instance-terminated-capacity-oversubscribed",
+            "instance-terminated-launch-group-constraint",
+            "instance-terminated-by-experiment",
+            "instance-stopped-by-price",
+            "instance-stopped-no-capacity",
+        ] {
+            let told = told_by(&status(code), None, at("2026-03-01T10:00:00Z"));
+            assert_eq!(told.expect(code).source, EvidenceSource::SpotRequest);
+        }
+    }
+
+    #[test]
+    fn a_mark_is_as_old_as_its_notice_and_explains_no_end_that_came_long_before_it() {
+        let marked = status("marked-for-termination");
+        let now = at("2026-03-01T10:05:00Z");
+        let told = |ended: &str| told_by(&marked, Some(at(ended)), now);
+        let just = told("2026-03-01T09:59:30Z").expect("within half a minute");
+        assert_eq!(just.first_seen_at, at("2026-03-01T10:00:00Z"));
+        assert_eq!(told("2026-03-01T09:59:29Z"), None);
+        let taken = told_by(
+            &status("instance-terminated-no-capacity"),
+            Some(at("2026-03-01T09:50:00Z")),
+            now,
+        );
+        assert_eq!(taken.map(|one| one.first_seen_at), Some(now));
+    }
+
+    #[test]
+    fn a_spot_request_whose_instance_runs_or_was_ended_by_somebody_else_tells_of_no_interruption() {
+        for code in [
+            "fulfilled",
+            "request-canceled-and-instance-running",
+            "instance-terminated-by-user",
+            "instance-terminated-by-schedule",
+            "instance-terminated-by-service",
+            "instance-stopped-by-user",
+            "no-capacity",
+            "capacity-not-available",
+            "",
+        ] {
+            let told = told_by(&status(code), None, at("2026-03-01T10:00:00Z"));
+            assert_eq!(told, None, "{code}");
+        }
     }
 
     #[test]

@@ -133,6 +133,15 @@ pub struct InstanceView {
     pub image: Option<ImageId>,
 }
 
+/// What EC2 says of the request behind a spot instance, as `fulfilled` or `marked-for-termination`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpotStatus {
+    /// `Status.Code`.
+    pub code: String,
+    /// Since when: `Status.UpdateTime`.
+    pub since: Option<Timestamp>,
+}
+
 /// The answer to "what is this instance?".
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(

@@ -249,6 +249,32 @@ impl From<RetryPolicy> for String {
     }
 }
 
+/// How several jobs come back of a run in which others really failed. GitHub re-runs one job, or all failed ones.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum MixedReruns {
+    /// All failed jobs in one attempt: the real failures come along.
+    #[default]
+    FailedJobs,
+    /// One after the other, each in an attempt of its own: the real failures stay failed.
+    Sequential,
+}
+
+/// What it takes to believe that EC2 took a job's instance.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvidenceRule {
+    /// The agent's tag is enough, though a job may set it on its own instance.
+    #[default]
+    Claim,
+    /// EC2 itself must say so: by its warning, by the spot request's status or by the state reason.
+    Proof,
+}
+
 /// Which attempts above 1 are kept off spot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -83,6 +83,9 @@ pub enum SettleReason {
     NotSpot,
     /// It failed on spot, and nothing showed an interruption within the look-again window.
     NotInterrupted,
+    /// It failed on spot, and nothing but the agent's tag, which the job may have set itself, says that EC2
+    /// took its instance: that is not enough where proof is asked for.
+    Uncorroborated,
     /// EC2 has forgotten the instance and nothing was stored of it.
     EvidenceExpired,
     /// Evidence came after the run had moved on.
@@ -105,6 +108,8 @@ pub enum SettleReason {
     AlreadyRerun,
     /// A person cancelled the run.
     Cancelled,
+    /// We cancelled the run, because a job of it got no machine.
+    CancelledByUs,
     /// It was cancelled and nothing says why.
     CancelledUnknown,
     /// A newer run took its place.
@@ -122,7 +127,7 @@ pub enum SettleReason {
 
 impl SettleReason {
     /// All of them but GitHub's own refusals.
-    pub const PLAIN: [Self; 19] = [
+    pub const PLAIN: [Self; 21] = [
         Self::Succeeded,
         Self::NotSpot,
         Self::NotInterrupted,
@@ -142,6 +147,8 @@ impl SettleReason {
         Self::NeverCompleted,
         Self::Recovered,
         Self::FailedAgain,
+        Self::Uncorroborated,
+        Self::CancelledByUs,
     ];
 
     /// The label value for metrics and logs: one of a fixed set.
@@ -150,6 +157,7 @@ impl SettleReason {
             Self::Succeeded => "succeeded",
             Self::NotSpot => "not-spot",
             Self::NotInterrupted => "not-interrupted",
+            Self::Uncorroborated => "uncorroborated",
             Self::EvidenceExpired => "evidence-expired",
             Self::EvidenceTooLate => "evidence-too-late",
             Self::OptedOut => "opted-out",
@@ -161,6 +169,7 @@ impl SettleReason {
             Self::EndpointUnanswered => "endpoint-unanswered",
             Self::AlreadyRerun => "already-rerun",
             Self::Cancelled => "cancelled",
+            Self::CancelledByUs => "cancelled-by-us",
             Self::CancelledUnknown => "cancelled-unknown",
             Self::Superseded => "superseded",
             Self::NeverCompleted => "never-completed",
@@ -179,6 +188,9 @@ impl fmt::Display for SettleReason {
                 "it failed on an on-demand instance, so no interruption can be the cause"
             }
             Self::NotInterrupted => "it failed and nothing shows that EC2 took its instance",
+            Self::Uncorroborated => {
+                "it failed, and nothing but its instance's own tag says that EC2 took that"
+            }
             Self::EvidenceExpired => "EC2 has forgotten its instance and nothing was stored of it",
             Self::EvidenceTooLate => "evidence of an interruption came after the run had moved on",
             Self::OptedOut => "it was interrupted, and its policy is retry=false",
@@ -199,6 +211,7 @@ impl fmt::Display for SettleReason {
             }
             Self::AlreadyRerun => "the run was re-run by somebody else",
             Self::Cancelled => "a person cancelled the run",
+            Self::CancelledByUs => "Reprise cancelled the run, because a job of it got no machine",
             Self::CancelledUnknown => "it was cancelled and nothing says why",
             Self::Superseded => "a newer run took its place",
             Self::NeverCompleted => "GitHub never ended it though its instance is gone",
@@ -411,11 +424,13 @@ mod tests {
                 SettleReason::NeverCompleted => Some(16),
                 SettleReason::Recovered => Some(17),
                 SettleReason::FailedAgain => Some(18),
+                SettleReason::Uncorroborated => Some(19),
+                SettleReason::CancelledByUs => Some(20),
                 SettleReason::Refused(_) => None,
             }
         };
         let places: Vec<_> = SettleReason::PLAIN.iter().map(place).collect();
-        assert_eq!(places, (0..19).map(Some).collect::<Vec<_>>());
+        assert_eq!(places, (0..21).map(Some).collect::<Vec<_>>());
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Run {
 pub enum CancelCause {
     /// `The run was canceled by @NAME`.
     Person,
+    /// The same words, about a cancel that the ledger says we asked for. Annotations alone never tell it.
+    Ours,
     /// `Canceling since a higher priority waiting request for ... exists`.
     Superseded,
     /// `The job was canceled because "..." failed`: a matrix sibling with fail-fast.

@@ -283,7 +283,13 @@ fn decisions() -> Vec<Row> {
     let settled: Vec<&str> = settled.iter().map(SettleReason::as_str).collect();
     let ignored = IgnoreReason::ALL.map(IgnoreReason::outcome);
     let capacity = CapacityReason::ALL.map(CapacityReason::as_str);
-    let reruns = ["one-interrupted", "all-interrupted", "mixed", "left-behind"];
+    let reruns = [
+        "one-interrupted",
+        "all-interrupted",
+        "mixed",
+        "one-by-one",
+        "left-behind",
+    ];
     let [opened, held, closed] = Turned::WORDS;
     let answers = ["no-capacity", "throttled", "quota", "too-late", "unclear"];
     [

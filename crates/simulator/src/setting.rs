@@ -103,6 +103,8 @@ pub fn controller(
     Ok(Settings {
         rules: Rules {
             tags: world.tags.clone(),
+            evidence: mandate.evidence,
+            mixed: mandate.mixed,
             on_demand_retries: mandate.on_demand_retries,
             on_launch_exhausted: if mandate.cancels_exhausted {
                 OnLaunchExhausted::CancelRun

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{InstanceId, JobId, RunnerName};
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
+use reprise_model::policy::EvidenceRule;
 
 use crate::ec2::EndReason;
 
@@ -137,13 +138,25 @@ impl Machine {
         }
     }
 
-    /// Whether something that had happened by `known` may explain the end of a job that ran on it
-    /// from `started` to `ended`.
-    pub fn may_explain(&self, started: Timestamp, ended: Timestamp, known: Timestamp) -> bool {
-        let signs = self.signs.iter().filter(|sign| sign.at <= known);
-        signs
-            .into_iter()
-            .any(|sign| sign.may_explain(started, ended))
+    /// Whether something that had happened by `known`, and that is enough by the rule, may explain the end of
+    /// a job that ran on it from `started` to `ended`.
+    pub fn may_explain(
+        &self,
+        (started, ended): (Timestamp, Timestamp),
+        known: Timestamp,
+        rule: EvidenceRule,
+    ) -> bool {
+        let mut signs = self.signs_by(known, rule);
+        signs.any(|sign| sign.may_explain(started, ended))
+    }
+
+    /// What spoke by `known` for an interruption: where proof is asked for, the tag does not.
+    fn signs_by(&self, known: Timestamp, rule: EvidenceRule) -> impl Iterator<Item = &Sign> {
+        let counts = move |sign: &&Sign| match (rule, sign.kind) {
+            (EvidenceRule::Proof, SignKind::Tag) => false,
+            (EvidenceRule::Claim | EvidenceRule::Proof, _) => sign.at <= known,
+        };
+        self.signs.iter().filter(counts)
     }
 
     pub(crate) fn note_sign(&mut self, at: Timestamp, kind: SignKind) {
@@ -161,9 +174,8 @@ impl Machine {
     }
 
     /// Whether by then it bore itself what tells of an interruption: the tag, or EC2's state reason.
-    pub(crate) fn bears_a_sign_by(&self, known: Timestamp) -> bool {
-        let mut signs = self.signs.iter().filter(|sign| sign.at <= known);
-        signs.any(|sign| match sign.kind {
+    pub(crate) fn bears_a_sign_by(&self, known: Timestamp, rule: EvidenceRule) -> bool {
+        self.signs_by(known, rule).any(|sign| match sign.kind {
             SignKind::Taken | SignKind::Tag => true,
             SignKind::Notice => false,
         })

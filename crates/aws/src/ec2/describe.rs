@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_ec2::primitives::DateTime;
 use aws_sdk_ec2::types::{Filter, Instance as Ec2Instance, InstanceLifecycleType, Reservation};
 use jiff::Timestamp;
 use reprise_model::ids::{AccountId, InstanceId};
@@ -143,7 +144,7 @@ fn view_of(scope: &Scope, account: &AccountId, ec2: &Ec2Instance) -> Option<Inst
             .subnet_id()
             .filter(|subnet| !subnet.is_empty())
             .map(str::to_owned),
-        launched_at: launched_at(ec2),
+        launched_at: ec2.launch_time().and_then(timestamp),
         image: ec2.image_id().and_then(|id| id.parse().ok()),
     })
 }
@@ -180,8 +181,7 @@ fn tags_of(ec2: &Ec2Instance) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn launched_at(ec2: &Ec2Instance) -> Option<Timestamp> {
-    let time = ec2.launch_time()?;
+pub(super) fn timestamp(time: &DateTime) -> Option<Timestamp> {
     let nanoseconds = i32::try_from(time.subsec_nanos()).ok()?;
     Timestamp::new(time.secs(), nanoseconds).ok()
 }
@@ -189,7 +189,6 @@ fn launched_at(ec2: &Ec2Instance) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use aws_sdk_ec2::config::BehaviorVersion;
-    use aws_sdk_ec2::primitives::DateTime;
     use aws_sdk_ec2::types::{
         InstanceState as Ec2State, InstanceStateName, InstanceType, Placement, StateReason, Tag,
     };

@@ -45,6 +45,8 @@ pub(super) fn rules(
     Rules {
         look_window: retry.look_window.unwrap_or(defaults.look_window),
         look_again_after: retry.look_again_after.unwrap_or(defaults.look_again_after),
+        evidence: retry.evidence.unwrap_or_default(),
+        mixed: retry.mixed.unwrap_or_default(),
         on_demand_retries: retry.on_demand_retries.unwrap_or_default(),
         tags: tag_keys(checker, tags),
         launch_tries: fleet.launch_tries.unwrap_or(defaults.launch_tries),

@@ -108,6 +108,9 @@ impl<P: Ports> Controller<P> {
                 ..
             } => {
                 let has_evidence = !evidence.is_empty();
+                if reason == SettleReason::Uncorroborated {
+                    self.metrics.unverified(repository, ran_on.as_ref());
+                }
                 let is_told = match &kept {
                     Some(kept) => self.bury(repository, job, kept).await?,
                     None => false,
@@ -326,7 +329,10 @@ fn is_without_evidence(verdict: &JobVerdict) -> bool {
             evidence,
             given_up,
             ..
-        } => evidence.is_empty() && (*reason == SettleReason::NotInterrupted || given_up.is_some()),
+        } => {
+            let lacked = [SettleReason::NotInterrupted, SettleReason::Uncorroborated];
+            evidence.is_empty() && (lacked.contains(reason) || given_up.is_some())
+        }
         JobVerdict::Retry { .. } => true,
         JobVerdict::Ignore(_)
         | JobVerdict::LookAgain { .. }

@@ -7,16 +7,18 @@ use reprise_engine::pace::Errand;
 use reprise_model::advice::Advice;
 use reprise_model::failure::Judgement;
 use reprise_model::ids::{InstanceId, Repository};
-use reprise_model::instance::{Instance, InstanceSight, InstanceView};
+use reprise_model::instance::{Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::job::{Execution, Job};
 use reprise_model::ledger::{ClaimKey, HandedOver, InstanceEntry, RunKey};
-use reprise_model::reason::Refusal;
+use reprise_model::reason::{Refusal, SettleReason};
 use reprise_model::runner_name::NamedInstance;
 use reprise_store::Store;
+use tracing::warn;
 
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
 use crate::intake::attempts::Attempts;
+use crate::logging::chain;
 use crate::pace::InTurn;
 use crate::ports::{Cloud, GitHub, Ports};
 
@@ -61,9 +63,17 @@ impl<P: Ports> Controller<P> {
         }
         let mut found = self.find_host(job, triage == Triage::Recall).await?;
         self.find_runner(repository, job, &mut found).await?;
+        self.find_spot_request(repository, job, &mut found).await;
         let verdict = self.verdict(repository, job, &found, &Read::default());
-        if let (JobVerdict::Await { .. } | JobVerdict::ReadEarlier, Some(seen)) =
-            (&verdict, found.seen())
+        if let (
+            JobVerdict::Await { .. }
+            | JobVerdict::ReadEarlier
+            | JobVerdict::Settle {
+                reason: SettleReason::Uncorroborated,
+                ..
+            },
+            Some(seen),
+        ) = (&verdict, found.seen())
         {
             let id = &seen.instance.id;
             self.metrics.saw_machine(id, &seen.instance_type);
@@ -197,24 +207,64 @@ impl<P: Ports> Controller<P> {
         found: &Found,
         read: &Read,
     ) -> JobVerdict {
-        let policy = self.policy_of(repository, job);
         let now = self.clock.now();
-        let refused = policy.refused.and_then(|refused| refused.advice(now));
+        let refused = self.policy_of(repository, job).refused;
+        let refused = refused.and_then(|refused| refused.advice(now));
         let facts = JobFacts {
+            advice: read.advice.as_ref().or(refused.as_ref()),
+            ..self.facts(repository, job, found, read)
+        };
+        job::completed(&facts, &self.settings.rules, now)
+    }
+
+    fn facts<'a>(
+        &'a self,
+        repository: &'a Repository,
+        job: &'a Job,
+        found: &'a Found,
+        read: &'a Read,
+    ) -> JobFacts<'a> {
+        let policy = self.policy_of(repository, job);
+        JobFacts {
             job,
             repository,
             repository_allowed: self.allows(repository),
             host: found.as_host(),
             runner: found.runner(),
+            spot_request: found.spot_request(),
             earlier: read.as_earlier(),
             policy: policy.retry,
             delays: policy.delays,
             failure: read.failure.as_ref(),
-            advice: read.advice.as_ref().or(refused.as_ref()),
+            advice: read.advice.as_ref(),
             web: &self.settings.web,
             fleet: self.fleet_rule(),
+        }
+    }
+
+    /// Reads what EC2 says of the host's spot request, where that decides. It is one witness of three:
+    /// where it cannot be read, as without the permission, the others are left.
+    async fn find_spot_request(&self, repository: &Repository, job: &Job, found: &mut Found) {
+        let unread = Read::default();
+        let facts = self.facts(repository, job, found, &unread);
+        if !job::asks_for_spot_request(&facts, &self.settings.rules, self.clock.now()) {
+            return;
+        }
+        let Found::Looked(looked) = found else { return };
+        let Some(Instance { region, id, .. }) = looked.instance().cloned() else {
+            return;
         };
-        job::completed(&facts, &self.settings.rules, now)
+        // Boxed: few jobs need it, and all would pay for its size.
+        match Box::pin(self.cloud.spot_status(&region, &id)).await {
+            Ok(status) => looked.spot_request = status,
+            Err(error) => warn!(
+                error = %chain(&error),
+                instance.id = %id,
+                instance.region = %region,
+                "the spot request of an instance that is tagged as interrupted cannot be read; \
+                 other proof is waited for"
+            ),
+        }
     }
 
     /// Reads which runner the job's host got, where that decides.
@@ -311,6 +361,7 @@ impl<P: Ports> Controller<P> {
             sight,
             remembered: entry.map(|entry| entry.record),
             runner: None,
+            spot_request: None,
         })
     }
 }
@@ -374,9 +425,18 @@ struct Looked {
     remembered: Option<InstanceEntry>,
     /// The runner that the instance got from us, where that was read.
     runner: Option<HandedOver>,
+    /// What EC2 says of its spot request, where that was read.
+    spot_request: Option<SpotStatus>,
 }
 
 impl Looked {
+    fn instance(&self) -> Option<&Instance> {
+        match &self.sight {
+            InstanceSight::Seen(view) => Some(&view.instance),
+            InstanceSight::Absent => self.remembered.as_ref().map(|entry| &entry.instance),
+        }
+    }
+
     fn knows_it(&self) -> bool {
         self.remembered.is_some() || matches!(self.sight, InstanceSight::Seen(_))
     }
@@ -396,6 +456,13 @@ impl Found {
     fn runner(&self) -> Option<&HandedOver> {
         match self {
             Self::Looked(looked) => looked.runner.as_ref(),
+            Self::None | Self::NotNamed | Self::ElsewhereRegion => None,
+        }
+    }
+
+    fn spot_request(&self) -> Option<&SpotStatus> {
+        match self {
+            Self::Looked(looked) => looked.spot_request.as_ref(),
             Self::None | Self::NotNamed | Self::ElsewhereRegion => None,
         }
     }

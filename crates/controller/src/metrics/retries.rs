@@ -81,7 +81,7 @@ impl Retries {
             )?,
             unverified: registrar.counters(
                 "reprise_unverified_interruptions_total",
-                "Settled jobs whose interruption nothing but the agent's tag shows.",
+                "Settled jobs whose interruption nothing but the agent's tag shows; where proof is asked for, they were not re-run.",
                 &["repository", "family"],
             )?,
             advised: registrar.counters(

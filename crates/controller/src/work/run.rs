@@ -12,7 +12,7 @@ use reprise_model::budget::Budget;
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::{JobId, Repository};
 use reprise_model::job::Job;
-use reprise_model::ledger::{RerunAnswer, RerunOrder, RunEntry, RunKey, TrackedJob};
+use reprise_model::ledger::{ClaimKey, RerunAnswer, RerunOrder, RunEntry, RunKey, TrackedJob};
 use reprise_model::policy::RetryPolicy;
 use reprise_model::run::{CancelCause, Run};
 use reprise_store::{Store, StoreError, Versioned};
@@ -406,6 +406,23 @@ impl<P: Ports> Controller<P> {
             };
             read.causes.insert(*id, cause);
         }
+        // Boxed: few runs were cancelled, and all would pay for its size.
+        Box::pin(self.tell_our_own_cancel(key, read)).await
+    }
+
+    /// GitHub names the App as it names a person; the ledger tells which cancel was ours.
+    async fn tell_our_own_cancel(&self, key: &RunKey, read: &mut Read) -> Result<(), WorkError> {
+        let jobs = read.jobs.as_deref().unwrap_or_default();
+        let mut claims = Vec::new();
+        for job in run::may_tell(&read.run, jobs, &read.causes) {
+            let key = ClaimKey {
+                repository: key.repository.clone(),
+                job_id: job.id,
+            };
+            let claim = self.store.claim(&key).await?;
+            claims.extend(claim.map(|claim| claim.record));
+        }
+        read.causes = run::told_ours(&read.run, &claims, std::mem::take(&mut read.causes));
         Ok(())
     }
 

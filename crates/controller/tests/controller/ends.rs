@@ -3,7 +3,8 @@
 use reprise_config::Settings;
 use reprise_model::ending::Telling;
 use reprise_model::ids::JobId;
-use reprise_model::job::Job;
+use reprise_model::instance::Capacity;
+use reprise_model::job::{Conclusion, Job};
 use reprise_model::ledger::{ClaimKey, ClaimState, LaunchClaim};
 use reprise_model::policy::OnLaunchExhausted;
 use reprise_model::webhook::JobAction;
@@ -11,7 +12,7 @@ use reprise_store::Store;
 
 use crate::fakes::github::ChangeFault;
 use crate::fakes::house::House;
-use crate::fakes::samples::{RUN, queued, repository, settings};
+use crate::fakes::samples::{HOST, RUN, queued, repository, settings};
 
 /// A controller's settings that give a launch up after two tries.
 fn impatient(then: OnLaunchExhausted) -> Settings {
@@ -169,6 +170,31 @@ async fn without_the_permission_there_is_no_check_run_and_the_run_is_cancelled_a
         .await;
     assert_eq!(house.github.check_posts(), 0);
     assert!(matches!(told(&house, 1).await, Some(Telling::Refused(_))));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupted_job_of_a_run_that_we_cancelled_is_settled_by_that_and_not_by_a_person() {
+    let house = House::new();
+    let running = house.start_with(impatient(OnLaunchExhausted::CancelRun), 100);
+    house.cloud.add(HOST, Capacity::Spot);
+    house.cloud.no_launch_answers(true);
+    let interrupted = crate::fakes::samples::running(queued(2, "test"), HOST, house.now());
+    let in_vain = queued(1, "build");
+    house.github.begin(&[in_vain.clone(), interrupted.clone()]);
+    house.cloud.tag_interrupted(HOST);
+    house.end(interrupted, Conclusion::Failure);
+    house.send_job(JobAction::Queued, &in_vain);
+    house
+        .until("cancelled", async || !house.github.cancelled().is_empty())
+        .await;
+    house.send_run(RUN);
+    house
+        .until("settled", async || {
+            house.reason(2).await == Some("cancelled-by-us")
+        })
+        .await;
+    assert_eq!(house.github.posts(), 0);
     running.stop().await;
 }
 

@@ -25,6 +25,7 @@ mod lost;
 mod operators;
 mod paces;
 mod policies;
+mod proofs;
 mod pumps;
 mod reaps;
 mod recalls;

@@ -210,9 +210,11 @@ fn is_failure(reason: &SettleReason) -> bool {
         SettleReason::Succeeded
         | SettleReason::NotSpot
         | SettleReason::NotInterrupted
+        | SettleReason::Uncorroborated
         | SettleReason::OptedOut
         | SettleReason::AlreadyRerun
         | SettleReason::Cancelled
+        | SettleReason::CancelledByUs
         | SettleReason::CancelledUnknown
         | SettleReason::RunNotFailed
         | SettleReason::PermanentFailure

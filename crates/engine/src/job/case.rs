@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::advice::Advice;
-use reprise_model::evidence::{Evidence, borne_by};
+use reprise_model::evidence::{Evidence, borne_by, told_by};
 use reprise_model::instance::{Capacity, Instance, InstanceView};
 use reprise_model::ledger::{InstanceEntry, Why};
-use reprise_model::policy::RetryPolicy;
+use reprise_model::policy::{EvidenceRule, RetryPolicy};
 use reprise_model::reason::{IgnoreReason, Refusal, SettleReason};
 
 use super::advised::{self, Word};
@@ -51,8 +51,25 @@ impl Case<'_> {
         }
         let evidence = self.evidence();
         match self.ran_on() {
-            Some(instance) if !evidence.is_empty() => self.interrupted(instance, evidence),
-            Some(_) | None => self.unexplained(),
+            Some(instance) if self.is_enough(&evidence) => self.interrupted(instance, evidence),
+            Some(_) => self.unexplained(&evidence),
+            None => self.unexplained(&[]),
+        }
+    }
+
+    /// Whether the tag alone, which the job may have set itself, speaks for an interruption, and that is
+    /// not enough.
+    pub(super) fn lacks_proof(&self) -> bool {
+        let may_come_back = !passed(self.facts.job) && !self.ran_on_demand();
+        let evidence = self.evidence();
+        may_come_back && !evidence.is_empty() && !self.is_enough(&evidence)
+    }
+
+    fn is_enough(&self, evidence: &[Evidence]) -> bool {
+        mutant!(TakeTheTagsWord => return !evidence.is_empty());
+        match self.rules.evidence {
+            EvidenceRule::Claim => !evidence.is_empty(),
+            EvidenceRule::Proof => !is_mere_claim(evidence),
         }
     }
 
@@ -126,15 +143,22 @@ impl Case<'_> {
         self.execution_number() > policy.last_retried_execution()
     }
 
-    fn unexplained(&self) -> JobVerdict {
-        let until = after(self.window_begins(), self.rules.look_window);
+    /// Evidence that is not enough is waited for longer than any at all: EC2 may yet take the instance.
+    fn unexplained(&self, evidence: &[Evidence]) -> JobVerdict {
+        let is_claimed = !evidence.is_empty();
+        let window = match is_claimed {
+            true => self.rules.look_window.max(self.rules.proof_window),
+            false => self.rules.look_window,
+        };
+        let until = after(self.window_begins(), window);
         if self.now < until {
             let at = after(self.now, self.pause_of_looks()).min(until);
             return JobVerdict::LookAgain { at, until };
         }
-        let reason = match self.seen {
-            Some(_) => SettleReason::NotInterrupted,
-            None => SettleReason::EvidenceExpired,
+        let reason = match (is_claimed, self.seen) {
+            (true, _) => SettleReason::Uncorroborated,
+            (false, Some(_)) => SettleReason::NotInterrupted,
+            (false, None) => SettleReason::EvidenceExpired,
         };
         settled(reason, self.to_end(), self.ran_on())
     }
@@ -225,8 +249,12 @@ impl Case<'_> {
             .map(|view| borne_by(view, &self.rules.tags, self.now))
             .unwrap_or_default();
         let job = self.facts.job;
+        let told = self
+            .facts
+            .spot_request
+            .and_then(|status| told_by(status, job.completed_at, self.now));
         mutant!(NeedNoEvidence => return crate::mutants::made_up(self.now));
-        earliest_of_each(stored.into_iter().chain(borne))
+        earliest_of_each(stored.into_iter().chain(borne).chain(told))
             .into_iter()
             .filter(|one| one.counts_for(job.started_at, job.completed_at))
             .collect()

@@ -25,7 +25,7 @@ pub(super) fn instead(facts: &JobFacts<'_>, verdict: JobVerdict) -> JobVerdict {
     };
     match verdict {
         JobVerdict::Settle {
-            reason: SettleReason::NotInterrupted,
+            reason: SettleReason::NotInterrupted | SettleReason::Uncorroborated,
             end,
             ran_on,
             ..

@@ -5,12 +5,14 @@ mod evidence;
 mod failed;
 mod ignored;
 mod invariants;
+mod proof;
 mod remember;
 mod settled;
 
 use jiff::SignedDuration;
 use reprise_model::ids::RunnerName;
 use reprise_model::instance::{Capacity, InstanceView};
+use reprise_model::policy::EvidenceRule;
 use reprise_model::reason::RefusalKind;
 
 use super::*;
@@ -30,6 +32,7 @@ struct Look {
     seen: Option<InstanceView>,
     remembered: Option<InstanceEntry>,
     runner: Option<HandedOver>,
+    spot_request: Option<SpotStatus>,
     earlier: Option<Vec<Execution>>,
     refusal: Option<Refusal>,
     policy: RetryPolicy,
@@ -37,6 +40,7 @@ struct Look {
     failure: Option<Judgement>,
     advice: Option<Advice>,
     fleet: FleetRule<'static>,
+    rules: Rules,
     now: Timestamp,
 }
 
@@ -48,6 +52,7 @@ impl Look {
             seen: Some(view),
             remembered: None,
             runner: None,
+            spot_request: None,
             earlier: None,
             refusal: None,
             policy: RetryPolicy::USUAL,
@@ -55,6 +60,7 @@ impl Look {
             failure: None,
             advice: None,
             fleet: OURS,
+            rules: Rules::default(),
             now: at(NOW),
         }
     }
@@ -81,6 +87,14 @@ impl Look {
     }
 
     fn verdict(&self) -> JobVerdict {
+        self.with_facts(completed)
+    }
+
+    fn asks_for_spot_request(&self) -> bool {
+        self.with_facts(asks_for_spot_request)
+    }
+
+    fn with_facts<T>(&self, decide: fn(&JobFacts<'_>, &Rules, Timestamp) -> T) -> T {
         let sight = match &self.seen {
             Some(view) => InstanceSight::Seen(view.clone()),
             None => InstanceSight::Absent,
@@ -95,6 +109,7 @@ impl Look {
                 remembered: self.remembered.as_ref(),
             },
             runner: self.runner.as_ref(),
+            spot_request: self.spot_request.as_ref(),
             earlier: match (&self.earlier, &self.refusal) {
                 (_, Some(refusal)) => Earlier::Unreadable(refusal),
                 (Some(earlier), None) => Earlier::Read(earlier),
@@ -107,7 +122,18 @@ impl Look {
             web: WEB,
             fleet: self.fleet,
         };
-        completed(&facts, &Rules::default(), self.now)
+        decide(&facts, &self.rules, self.now)
+    }
+}
+
+fn again(seconds: i64) -> JobVerdict {
+    again_until(seconds, 260)
+}
+
+fn again_until(seconds: i64, until: i64) -> JobVerdict {
+    JobVerdict::LookAgain {
+        at: at(seconds),
+        until: at(until),
     }
 }
 

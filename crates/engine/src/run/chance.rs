@@ -28,7 +28,7 @@ pub enum NotPossible {
     AskedAlready,
     /// It came through.
     Recovered,
-    /// A person cancelled its run; whoever wants it back re-runs it at GitHub.
+    /// Its run was cancelled, by a person or by us; whoever wants it back re-runs it at GitHub.
     Cancelled,
     /// A newer run took its place.
     Superseded,
@@ -58,9 +58,7 @@ impl NotPossible {
             }
             Self::AskedAlready => "a fresh chance was asked for already, and is decided on soon",
             Self::Recovered => "it came through, so that there is nothing to bring back",
-            Self::Cancelled => {
-                "a person cancelled its run; whoever wants it back re-runs it at GitHub"
-            }
+            Self::Cancelled => "its run was cancelled; whoever wants it back re-runs it at GitHub",
             Self::Superseded => "a newer run took its place; re-run that one at GitHub",
         }
     }
@@ -146,10 +144,11 @@ fn may_have_a_chance(job: &TrackedJob) -> Result<&SettleReason, NotPossible> {
     };
     match reason {
         SettleReason::Succeeded | SettleReason::Recovered => Err(NotPossible::Recovered),
-        SettleReason::Cancelled => Err(NotPossible::Cancelled),
+        SettleReason::Cancelled | SettleReason::CancelledByUs => Err(NotPossible::Cancelled),
         SettleReason::Superseded => Err(NotPossible::Superseded),
         SettleReason::NotSpot
         | SettleReason::NotInterrupted
+        | SettleReason::Uncorroborated
         | SettleReason::EvidenceExpired
         | SettleReason::EvidenceTooLate
         | SettleReason::OptedOut

@@ -89,7 +89,9 @@ impl Attempt {
                         beside(&interrupted) || !beside(&failed_matrices)
                     }
                     Some(CancelCause::Unreadable) | None => beside(&interrupted),
-                    Some(CancelCause::Person | CancelCause::Superseded) => false,
+                    Some(CancelCause::Person | CancelCause::Ours | CancelCause::Superseded) => {
+                        false
+                    }
                 }
             });
         Self {

@@ -57,6 +57,8 @@ pub(super) fn permission(
     };
     if mutant!(IgnoreCancel => false, caused_by(CancelCause::Person)) {
         Permission::Denied(SettleReason::Cancelled)
+    } else if caused_by(CancelCause::Ours) {
+        Permission::Denied(SettleReason::CancelledByUs)
     } else if caused_by(CancelCause::Superseded) {
         Permission::Denied(SettleReason::Superseded)
     } else if facts.run.run_attempt.get() > rules.most_reruns {

@@ -7,6 +7,7 @@ use reprise_model::ledger::{
     Due, RerunAnswer, RerunOrder, RerunTarget, RunEntry, TrackedState, Why,
 };
 use reprise_model::notes::Happened;
+use reprise_model::policy::MixedReruns;
 use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::{Run, RunStatus};
 
@@ -321,7 +322,7 @@ fn bring_back(
             ledger::settle(entry, &ids, &reason, now);
             RunStep::Done
         }
-        Permission::Granted => match order(entry, facts, jobs, candidates) {
+        Permission::Granted => match order(entry, facts, jobs, candidates, rules) {
             Some(order) => afford::ask(entry, facts, order, now, rules),
             None => RunStep::Done,
         },
@@ -334,6 +335,7 @@ fn order(
     facts: &RunFacts<'_>,
     jobs: &[Job],
     candidates: &Candidates,
+    rules: &Rules,
 ) -> Option<RerunOrder> {
     match candidates.left_behind.first() {
         Some((id, new_id)) => Some(RerunOrder {
@@ -346,13 +348,22 @@ fn order(
         None => {
             let order = classify::order(facts, jobs, &candidates.awaiting)?;
             let refused = ledger::refused_together(entry) == Some(order.from);
-            Some(if refused { by_one_job(order) } else { order })
+            let one_by_one = refused || stays_alone(&order, rules);
+            Some(if one_by_one { by_one_job(order) } else { order })
         }
     }
 }
 
-/// The same by a call that GitHub cannot find nothing for: the first job goes by itself, and what it
-/// leaves behind follows as it always does.
+/// Whether real failures would come along, and are not to.
+fn stays_alone(order: &RerunOrder, rules: &Rules) -> bool {
+    match rules.mixed {
+        MixedReruns::FailedJobs => false,
+        MixedReruns::Sequential => !order.along.is_empty(),
+    }
+}
+
+/// The same by a call that takes nothing else along, and that GitHub cannot find nothing for: the first
+/// job goes by itself, and what it leaves behind follows as it always does.
 fn by_one_job(order: RerunOrder) -> RerunOrder {
     match order.wanted.first() {
         Some(first) => RerunOrder {

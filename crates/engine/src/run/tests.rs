@@ -9,13 +9,14 @@ mod equal_names;
 mod failures;
 mod invariants;
 mod reruns;
+mod sequential;
 mod siblings;
 
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::RunAttempt;
 use reprise_model::job::{Conclusion, Execution, JobStatus};
 use reprise_model::ledger::{Rerun, RerunTarget, Sibling, TrackedState, Why};
-use reprise_model::policy::RetryPolicy;
+use reprise_model::policy::{MixedReruns, RetryPolicy};
 use reprise_model::reason::{IgnoreReason, RefusalKind};
 use reprise_model::run::RunStatus;
 
@@ -465,6 +466,7 @@ fn an_order_says_which_row_of_the_table_it_comes_from() {
     let one = RerunTarget::Job(JobId(1));
     for (order, word) in [
         (order(1, one, &[1], &[]), "one-interrupted"),
+        (order(1, one, &[1, 2], &[]), "one-by-one"),
         (order(1, one, &[7], &[]), "left-behind"),
         (
             order(1, RerunTarget::FailedJobs, &[1, 2], &[]),

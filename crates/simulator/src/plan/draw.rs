@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use reprise_engine::breaker::BreakerRules;
 use reprise_engine::room::InstanceLimits;
+use reprise_model::policy::{EvidenceRule, MixedReruns};
 use reprise_world::machine::WhenTaken;
 
 use super::fates::Mix;
@@ -35,6 +36,12 @@ const ASK_DICE: u64 = 0x61_73_6b;
 /// And those of how much is re-run in an hour.
 const BUDGET_DICE: u64 = 0x62_75_64_67_65_74;
 
+/// Tells the dice of how mixed runs come back from those of all else.
+const MIXED_DICE: u64 = 0x6d_69_78_65_64;
+
+/// Tells the dice of what is believed from those of all else.
+const PROOF_DICE: u64 = 0x70_72_6f_6f_66;
+
 /// Tells the dice of what holds launches back from those of all else.
 const FLEET_DICE: u64 = 0x66_6c_65_65_74;
 
@@ -47,6 +54,12 @@ pub(super) fn plan(seed: u64) -> Plan {
     // By dice of their own, as below.
     kind.mandate.cancels_exhausted = Dice::new(seed ^ CANCEL_DICE).chance(850);
     kind.mandate.gates = Dice::new(seed ^ GATE_DICE).chance(600);
+    if Dice::new(seed ^ MIXED_DICE).chance(350) {
+        kind.mandate.mixed = MixedReruns::Sequential;
+    }
+    if Dice::new(seed ^ PROOF_DICE).chance(350) {
+        kind.mandate.evidence = EvidenceRule::Proof;
+    }
     let mut policy_dice = Dice::new(seed ^ POLICY_DICE);
     let mut ask_dice = Dice::new(seed ^ ASK_DICE);
     kind.mandate = policies::mandate(&mut policy_dice, &mut ask_dice, kind.mandate);

@@ -4,7 +4,7 @@
 
 use reprise_engine::room::InstanceLimits;
 use reprise_model::job::Conclusion;
-use reprise_model::policy::OnDemandRetries;
+use reprise_model::policy::{EvidenceRule, MixedReruns, OnDemandRetries};
 use reprise_world::ec2::{CarriedOut, Interruption, InterruptionAction};
 use reprise_world::fate::{Fate, Stroke};
 use reprise_world::machine::WhenTaken;
@@ -439,6 +439,14 @@ fn of_world(world: &WorldPlan) -> Vec<(&'static str, bool)> {
         ("world: labels are not bound to a run", !labels_are_bound),
         ("world: machines are ready", *machines_are_ready),
         ("controllers: retry only", mandate.retries_only),
+        (
+            "controllers: let real failures stay failed",
+            mandate.mixed == MixedReruns::Sequential,
+        ),
+        (
+            "controllers: ask for proof",
+            mandate.evidence == EvidenceRule::Proof,
+        ),
         (
             "controllers: retries are always on-demand",
             keeps_off_spot(OnDemandRetries::Always),

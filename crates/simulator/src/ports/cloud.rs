@@ -8,7 +8,7 @@ use reprise_controller::ports::{Cloud, LaunchOrder, PortError, PortErrorKind};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
-use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView};
+use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::launch::{
     FleetAnswer, FleetFailure, FleetOutcome, LaunchFault, Launched, Shortage,
 };
@@ -16,7 +16,7 @@ use reprise_model::machine::MachineType;
 use reprise_world::ec2::{
     Call, CreateFleet, CreateTags, DescribeImages, DescribeInstanceTypes, DescribeInstances,
     Ec2Error, Filter, Fleet, FleetConfig, FleetError, FleetLaunch, FleetOverride, FleetTarget,
-    Image, Pool, Supply, TemplateRef,
+    Image, Pool, SpotRequestQuery, Supply, TemplateRef,
 };
 
 use super::{Wire, failure};
@@ -148,6 +148,32 @@ impl Cloud for SimCloud {
         Ok(seen
             .pop()
             .map_or(InstanceSight::Absent, InstanceSight::Seen))
+    }
+
+    async fn spot_status(
+        &self,
+        _: &Region,
+        id: &InstanceId,
+    ) -> Result<Option<SpotStatus>, PortError> {
+        const WHAT: &str = "describe a spot request";
+        if self.throttled() {
+            return self.0.call(USUAL, || Err(throttle(WHAT))).await;
+        }
+        let query = SpotRequestQuery {
+            filters: vec![Filter::new("instance-id", [id.as_str()])],
+            ..SpotRequestQuery::default()
+        };
+        let described = self.0.call(USUAL, || {
+            self.0.universe.world(|world, now| {
+                let call = Call::by_account(now);
+                world.ec2_mut(now).describe_spot_requests(&call, &query)
+            })
+        });
+        let mut found = described.await.map_err(|_| throttle(WHAT))?;
+        Ok(found.pop().map(|(_, request)| SpotStatus {
+            code: request.status,
+            since: Some(request.updated_at),
+        }))
     }
 
     async fn launch(&self, order: &LaunchOrder) -> FleetOutcome {

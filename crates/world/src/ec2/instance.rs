@@ -76,6 +76,17 @@ pub struct SpotRequest {
     pub updated_at: Timestamp,
     /// Why EC2 takes the instance, once it does.
     pub(super) cause: InterruptionCause,
+    /// What it was before, the oldest first.
+    pub(super) earlier: Vec<SpotRequest>,
+}
+
+impl SpotRequest {
+    /// The request as it was at a moment; `None` before it was made.
+    pub(super) fn at(&self, moment: Timestamp) -> Option<Self> {
+        let was = |one: &&Self| one.updated_at <= moment;
+        let history = std::iter::once(self).chain(self.earlier.iter().rev());
+        history.into_iter().find(was).cloned()
+    }
 }
 
 /// One instance.

@@ -5,7 +5,7 @@ use reprise_model::ids::InstanceId;
 use reprise_model::instance::{Capacity, InstanceState};
 
 use super::error::Ec2Error;
-use super::instance::{Ec2Instance, EndReason, Notice};
+use super::instance::{Ec2Instance, EndReason, Notice, SpotRequest};
 use super::state::{Ec2, Happened, Step, later};
 use crate::event_bridge::Ec2Notification;
 
@@ -337,6 +337,11 @@ impl Ec2 {
             .get_mut(id)
             .and_then(|instance| instance.spot_request.as_mut());
         if let Some(request) = request {
+            let before = SpotRequest {
+                earlier: Vec::new(),
+                ..request.clone()
+            };
+            request.earlier.push(before);
             request.state = state;
             request.status = status;
             request.updated_at = at;

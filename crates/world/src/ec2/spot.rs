@@ -1,7 +1,9 @@
 //! DescribeSpotInstanceRequests: what became of the request behind each spot instance.
 //!
-//! Statuses are shown without the lag of DescribeInstances.
+//! Statuses lag as instances do, each description by its own: a status may show before or after what an
+//! instance's own description says.
 
+use jiff::Timestamp;
 use reprise_model::ids::InstanceId;
 
 use super::buckets::Bucket;
@@ -54,6 +56,7 @@ impl Ec2 {
         query: &SpotRequestQuery,
     ) -> Result<Page<Shown>, Ec2Error> {
         let action = Action::DescribeSpotInstanceRequests;
+        let moment = self.moment_shown(call.now);
         let narrowed =
             !query.ids.is_empty() || !query.filters.is_empty() || query.max_results.is_some();
         let bucket = if narrowed {
@@ -63,7 +66,7 @@ impl Ec2 {
         };
         self.called(call, action, &[(bucket, 1)], |ec2| {
             check_lengths(&query.filters)?;
-            let mut found = ec2.matching_spot_requests(query)?;
+            let mut found = ec2.matching_spot_requests(query, moment)?;
             call.unless_dry()?;
             found.sort_by(|one, other| one.request.id.cmp(&other.request.id));
             let token = query.next_token.as_deref();
@@ -71,8 +74,13 @@ impl Ec2 {
         })
     }
 
-    fn matching_spot_requests(&self, query: &SpotRequestQuery) -> Result<Vec<Shown>, Ec2Error> {
-        let all: Vec<Shown> = self.instances.values().filter_map(shown).collect();
+    fn matching_spot_requests(
+        &self,
+        query: &SpotRequestQuery,
+        moment: Timestamp,
+    ) -> Result<Vec<Shown>, Ec2Error> {
+        let all = self.instances.values();
+        let all: Vec<Shown> = all.filter_map(|one| shown(one, moment)).collect();
         let known = |id: &&String| all.iter().any(|shown| shown.request.id == **id);
         if let Some(unknown) = query.ids.iter().find(|id| !known(id)) {
             return Err(Ec2Error::new(
@@ -112,8 +120,10 @@ impl Ec2 {
     }
 }
 
-fn shown(instance: &Ec2Instance) -> Option<Shown> {
-    instance.spot_request.clone().map(|request| Shown {
+/// A request with the status that it had at a moment; `None` before it was made.
+fn shown(instance: &Ec2Instance, moment: Timestamp) -> Option<Shown> {
+    let request = instance.spot_request.as_ref()?.at(moment)?;
+    Some(Shown {
         request,
         instance: instance.clone(),
     })

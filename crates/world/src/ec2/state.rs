@@ -359,6 +359,7 @@ impl Ec2 {
             status: "fulfilled".to_owned(),
             updated_at: now,
             cause: InterruptionCause::NoCapacity,
+            earlier: Vec::new(),
         })
     }
 

@@ -3,7 +3,7 @@
 use reprise_model::advice::Said;
 use reprise_model::instance::Capacity;
 use reprise_model::labels;
-use reprise_model::policy::{OnDemandRetries, RetryPolicy};
+use reprise_model::policy::{EvidenceRule, MixedReruns, OnDemandRetries, RetryPolicy};
 
 use super::reruns::origin;
 use crate::github::{Attempt, Job};
@@ -14,6 +14,10 @@ use crate::world::{World, asks_the_endpoint};
 pub struct Mandate {
     /// The machines are somebody else's: nothing is launched, and nothing is ended.
     pub retries_only: bool,
+    /// What it takes to believe that EC2 took a machine.
+    pub evidence: EvidenceRule,
+    /// How several jobs come back of a run in which others really failed.
+    pub mixed: MixedReruns,
     /// Which later attempts are kept off spot.
     pub on_demand_retries: OnDemandRetries,
     /// The run of a job that gets no machine is cancelled.

@@ -24,7 +24,7 @@ mod watch;
 
 use std::fmt;
 
-use reprise_model::policy::OnDemandRetries;
+use reprise_model::policy::{EvidenceRule, MixedReruns, OnDemandRetries};
 
 use crate::scenario::Scenario;
 use crate::world::World;
@@ -56,6 +56,8 @@ impl fmt::Display for Broken {
 /// What the programs are told to do where a scenario is played.
 const MANDATE: Mandate = Mandate {
     retries_only: false,
+    evidence: EvidenceRule::Claim,
+    mixed: MixedReruns::FailedJobs,
     on_demand_retries: OnDemandRetries::Always,
     cancels_exhausted: false,
     gates: true,

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::RunId;
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
-use reprise_model::policy::{FailurePolicy, RetryPolicy};
+use reprise_model::policy::{FailurePolicy, MixedReruns, RetryPolicy};
 use reprise_model::run::CancelCause;
 
 use super::Mandate;
@@ -221,6 +221,13 @@ impl<'a> Accepted<'a> {
             .iter()
             .partition(|job| self.is_wanted(world, job) && self.is_within_its_limit(world, job));
         let cancelled = |job: &&Job| job.conclusion == Some(Conclusion::Cancelled);
+        let real_failures_stay = match self.mandate.mixed {
+            MixedReruns::FailedJobs => false,
+            MixedReruns::Sequential => true,
+        };
+        if real_failures_stay && !others.iter().all(cancelled) {
+            return false;
+        }
         wanted.len() > 1 || (wanted.len() == 1 && others.iter().any(cancelled))
     }
 
@@ -228,7 +235,7 @@ impl<'a> Accepted<'a> {
     fn is_within_its_limit(&self, world: &World, job: &Job) -> bool {
         let policy = self.mandate.policy(world, job);
         let is_failure = is_failure_to_re_run(world, self.mandate, job)
-            && !was_interrupted(world, job, self.mutation.at);
+            && !was_interrupted(world, self.mandate, job, self.mutation.at);
         if is_failure {
             attempt_of(world, job) <= Some(policy.last_retried_execution())
         } else {
@@ -251,7 +258,7 @@ impl<'a> Accepted<'a> {
                     "run {id} was re-run after a newer one had taken its place"
                 ));
             }
-            Some(CancelCause::FailFast | CancelCause::Unreadable) | None => {}
+            Some(CancelCause::Ours | CancelCause::FailFast | CancelCause::Unreadable) | None => {}
         }
         let newer = newer_run(world.github(), self.run)?;
         let seen_for = self.mutation.at.duration_since(newer.created_at);
@@ -267,12 +274,13 @@ impl<'a> Accepted<'a> {
 
 /// Whether an automatic re-run of the job is what its policy asks for, with what there was by then:
 /// it was interrupted, or its policy re-runs failures and it is one. The tag alone is enough for an
-/// interruption (`evidence = "claim"`), also one that the job forged.
+/// interruption under `evidence = "claim"`, also one that the job forged, and never under `"proof"`.
 pub(super) fn is_wanted(world: &World, mandate: Mandate, job: &Job, known: Timestamp) -> bool {
     let policy = mandate.policy(world, job);
     let is_told = policy.endpoint().is_none() || was_told_to(world, job);
     let may_be = policy != RetryPolicy::Never && is_told;
-    (may_be && was_interrupted(world, job, known)) || is_failure_to_re_run(world, mandate, job)
+    (may_be && was_interrupted(world, mandate, job, known))
+        || is_failure_to_re_run(world, mandate, job)
 }
 
 /// Whether a job failed, wherever it ran, in an attempt that ended as failed, and its policy re-runs
@@ -331,16 +339,20 @@ fn attempt_of(world: &World, job: &Job) -> Option<u32> {
 }
 
 /// Whether a job failed on a spot instance, and what there was by then says that EC2 took it.
-pub(super) fn was_interrupted(world: &World, job: &Job, known: Timestamp) -> bool {
+pub(super) fn was_interrupted(
+    world: &World,
+    mandate: Mandate,
+    job: &Job,
+    known: Timestamp,
+) -> bool {
     let runner = job.runner.as_ref();
     let machine = runner.and_then(|runner| world.machine_of_runner(&runner.name));
-    let Some((machine, (started, completed))) = machine.zip(job.started_at.zip(job.completed_at))
-    else {
+    let Some((machine, times)) = machine.zip(job.started_at.zip(job.completed_at)) else {
         return false;
     };
     failed(job)
         && machine.capacity == Capacity::Spot
-        && machine.may_explain(started, completed, known)
+        && machine.may_explain(times, known, mandate.evidence)
 }
 
 /// Whether a job, in the attempt in which it really was, was cancelled beside a wanted one of the

@@ -8,13 +8,13 @@ use reprise_model::advice::Said;
 use reprise_model::ids::JobId;
 use reprise_model::instance::Capacity;
 use reprise_model::job::{Conclusion, JobStatus};
-use reprise_model::policy::RetryPolicy;
+use reprise_model::policy::{EvidenceRule, RetryPolicy};
 use reprise_model::reason::{RefusalKind, SettleReason};
 use reprise_model::run::CancelCause;
 
 use super::mandate::said_of;
 use super::{Broken, Mandate, doubt, fleet, reruns, told};
-use crate::github::{Attempt, Job, Run};
+use crate::github::{Attempt, Cancel, Job, Run};
 use crate::machine::Machine;
 use crate::world::World;
 
@@ -211,6 +211,16 @@ impl Case<'_> {
             .any(|attempt| reruns::stopped_by(github, attempt) == Some(cause))
     }
 
+    /// In this attempt, or in a later one before everything wanted had come back.
+    fn was_cancelled_by_us(&self) -> bool {
+        let bot = self.world.github().settings().bot();
+        let mut attempts = self.run.attempts();
+        attempts.any(|attempt| {
+            let by_us = |by: &Cancel| matches!(by, Cancel::Person(login) if *login == bot);
+            attempt.number >= self.attempt.number && attempt.cancelled.as_ref().is_some_and(by_us)
+        })
+    }
+
     /// Without a tag, and with descriptions that lag further than anybody looks, the end of the
     /// instance by an API call after the job's end writes over the only word of EC2; and one that is
     /// somebody else's nobody looks at later.
@@ -219,9 +229,12 @@ impl Case<'_> {
         let Some(machine) = machine_of(self.world, self.job) else {
             return false;
         };
+        // Where proof is asked for, a tag is none.
+        let is_claimed =
+            machine.was_tagged_by(Timestamp::MAX) && self.mandate.evidence == EvidenceRule::Claim;
         let mut ended = self.world.terminations().iter();
         ec2.list_delay.saturating_add(ec2.list_delay_varies_by) > LOOKED_FOR
-            && !machine.was_tagged_by(Timestamp::MAX)
+            && !is_claimed
             && (self.mandate.retries_only
                 || ended.any(|termination| termination.instance == machine.id))
     }
@@ -239,6 +252,7 @@ impl Case<'_> {
                 self.was_moved_on_by_others()
             }
             SettleReason::Cancelled => self.was_stopped_by(CancelCause::Person),
+            SettleReason::CancelledByUs => self.was_cancelled_by_us(),
             SettleReason::Superseded => {
                 self.was_stopped_by(CancelCause::Superseded)
                     || reruns::newer_run(self.world.github(), self.run).is_some()
@@ -279,6 +293,7 @@ impl Case<'_> {
             SettleReason::Succeeded
             | SettleReason::NotSpot
             | SettleReason::NotInterrupted
+            | SettleReason::Uncorroborated
             | SettleReason::EvidenceExpired
             | SettleReason::OptedOut
             | SettleReason::NeverCompleted => false,
@@ -344,8 +359,8 @@ fn siblings_left_behind(world: &World, mandate: Mandate, ledger: &Ledger) -> Vec
             // One that was itself interrupted is judged by its own policy, which may be to stay.
             let at = rerun.mutation.at;
             let is_sibling = reruns::is_sibling_of_wanted(world, mandate, job, at, |part| {
-                is_told(world, ledger, part, at)
-            }) && !reruns::was_interrupted(world, job, at);
+                is_told(world, mandate, ledger, part, at)
+            }) && !reruns::was_interrupted(world, mandate, job, at);
             if is_sibling && !came_back {
                 broken.push(format!(
                     "{} ({}) of run {} was cancelled beside an interrupted job and did not come back",
@@ -360,9 +375,10 @@ fn siblings_left_behind(world: &World, mandate: Mandate, ledger: &Ledger) -> Vec
 /// Whether a part of a matrix that may have been interrupted is one that its instance tells of, or
 /// that the programs took for interrupted. Of a notice only an event tells, which may be lost; where
 /// the part then ended by itself, and its instance before EC2 took it, nobody can know of it.
-fn is_told(world: &World, ledger: &Ledger, part: &Job, known: Timestamp) -> bool {
+fn is_told(world: &World, mandate: Mandate, ledger: &Ledger, part: &Job, known: Timestamp) -> bool {
     ledger.get(&part.id).is_some_and(may_come_back)
-        || machine_of(world, part).is_some_and(|machine| machine.bears_a_sign_by(known))
+        || machine_of(world, part)
+            .is_some_and(|machine| machine.bears_a_sign_by(known, mandate.evidence))
 }
 
 /// Whether its policy did not give it up.

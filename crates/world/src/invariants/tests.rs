@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use reprise_model::ids::{Repository, RunId};
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
+use reprise_model::policy::EvidenceRule;
 use reprise_model::reason::SettleReason;
 
 use super::*;
@@ -388,6 +389,23 @@ fn a_tag_is_a_claim_that_brings_back_a_failure_once_and_a_success_never() {
         let mut world = one_job(fate.clone(), retry, 200);
         assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
         assert_eq!(looked(&world), broken, "{fate:?} {retry}");
+    }
+}
+
+#[test]
+fn where_proof_is_asked_for_a_liar_is_never_re_run() {
+    let proof = Mandate {
+        evidence: EvidenceRule::Proof,
+        ..Mandate::default()
+    };
+    let minute = SignedDuration::from_secs(60);
+    let taken = Fate::interrupted(SignedDuration::from_secs(10));
+    for (fate, broken) in [(forger(Fate::fails(minute)), vec![2]), (taken, vec![])] {
+        let mut world = one_job(fate.clone(), "", 400);
+        assert_eq!(post(&mut world, "jobs/{job}/rerun", "test"), 201);
+        let found = Watch::of(proof).look(&world);
+        let found: Vec<u8> = found.iter().map(|one| one.invariant).collect();
+        assert_eq!(found, broken, "{fate:?}");
     }
 }
 

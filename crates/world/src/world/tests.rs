@@ -1,6 +1,7 @@
 use jiff::SignedDuration;
 use reprise_model::instance::Capacity;
 use reprise_model::job::Conclusion;
+use reprise_model::policy::EvidenceRule;
 use reprise_model::webhook;
 
 use super::*;
@@ -473,7 +474,8 @@ fn a_tag_and_a_state_reason_explain_an_end_whenever_they_are_seen_a_notice_only_
         one
     };
     let notice = signs(SignKind::Notice);
-    let explains = |started, ended| notice.may_explain(at(started), at(ended), at(400));
+    let explains =
+        |started, ended| notice.may_explain((at(started), at(ended)), at(400), EvidenceRule::Claim);
     assert!(explains(30, 163) && explains(165, 170) && explains(0, 9));
     assert!(
         !explains(166, 170),
@@ -485,9 +487,9 @@ fn a_tag_and_a_state_reason_explain_an_end_whenever_they_are_seen_a_notice_only_
         "the job survived it"
     );
     let taken = signs(SignKind::Taken);
-    assert!(taken.may_explain(at(0), at(1), at(160)));
+    assert!(taken.may_explain((at(0), at(1)), at(160), EvidenceRule::Proof));
     assert!(
-        !taken.may_explain(at(0), at(1), at(159)),
+        !taken.may_explain((at(0), at(1)), at(159), EvidenceRule::Claim),
         "nobody could know"
     );
 }

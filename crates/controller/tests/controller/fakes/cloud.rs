@@ -9,7 +9,9 @@ use reprise_controller::ports::{Cloud, LaunchOrder, PortError, PortErrorKind};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
-use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceState, InstanceView};
+use reprise_model::instance::{
+    Capacity, Instance, InstanceSight, InstanceState, InstanceView, SpotStatus,
+};
 use reprise_model::launch::{
     FleetAnswer, FleetFailure, FleetOutcome, LaunchFault, Launched, Shortage,
 };
@@ -39,6 +41,9 @@ struct State {
     answers_take: Duration,
     /// The subnets in which spot is short.
     short: BTreeSet<String>,
+    spot_requests: BTreeMap<InstanceId, SpotStatus>,
+    spot_reads: u32,
+    no_spot_reads: bool,
     no_looks: bool,
     no_answers: bool,
     throttles_until: Option<Timestamp>,
@@ -83,6 +88,26 @@ impl FakeCloud {
             view.tags
                 .insert(TagKeys::default().interrupted(), "true".to_owned());
         });
+    }
+
+    /// EC2 says this of the request behind a spot instance from now on.
+    pub(crate) fn spot_request_is(&self, id: &str, code: &str) {
+        let status = SpotStatus {
+            code: code.to_owned(),
+            since: Some(self.clock.time()),
+        };
+        let id = id.parse().expect("an id");
+        self.lock().spot_requests.insert(id, status);
+    }
+
+    /// How often a spot request was read, in vain or not.
+    pub(crate) fn spot_reads(&self) -> u32 {
+        self.lock().spot_reads
+    }
+
+    /// DescribeSpotInstanceRequests fails.
+    pub(crate) fn no_spot_reads(&self) {
+        self.lock().no_spot_reads = true;
     }
 
     pub(crate) fn remove_tag(&self, id: &str, key: &str) {
@@ -141,6 +166,14 @@ impl FakeCloud {
         self.change(id, |view| {
             view.state = InstanceState::Terminated;
             view.state_reason = Some("Server.SpotInstanceTermination".to_owned());
+        });
+    }
+
+    /// EC2 has stopped it, and says so.
+    pub(crate) fn stop_by_interruption(&self, id: &str) {
+        self.change(id, |view| {
+            view.state = InstanceState::Stopped;
+            view.state_reason = Some("Server.SpotInstanceShutdown".to_owned());
         });
     }
 
@@ -413,6 +446,19 @@ impl Cloud for FakeCloud {
             Some(view) => InstanceSight::Seen(view.clone()),
             None => InstanceSight::Absent,
         })
+    }
+
+    async fn spot_status(
+        &self,
+        _: &Region,
+        id: &InstanceId,
+    ) -> Result<Option<SpotStatus>, PortError> {
+        let mut state = self.lock();
+        state.spot_reads += 1;
+        if state.no_spot_reads {
+            return Err(passing("describe a spot request"));
+        }
+        Ok(state.spot_requests.get(id).cloned())
     }
 
     async fn launch(&self, order: &LaunchOrder) -> FleetOutcome {

@@ -58,6 +58,7 @@ struct State {
 struct FakeRun {
     attempts: Vec<Vec<Job>>,
     active: bool,
+    is_cancelled: bool,
     listed: usize,
 }
 
@@ -148,6 +149,7 @@ impl FakeGitHub {
         let fake = FakeRun {
             attempts: vec![jobs.to_vec()],
             active: true,
+            is_cancelled: false,
             listed: usize::MAX,
         };
         self.lock().runs.insert(run, fake);
@@ -516,7 +518,9 @@ impl GitHub for FakeGitHub {
             state.cancelled.push(run);
             let fake = state.runs.get_mut(&run).expect("it is there");
             fake.active = false;
-            for job in fake.attempts.last_mut().expect("an attempt") {
+            fake.is_cancelled = true;
+            let jobs = fake.attempts.last_mut().expect("an attempt").iter_mut();
+            for job in jobs.filter(|job| job.status != JobStatus::Completed) {
                 job.status = JobStatus::Completed;
                 job.conclusion = Some(Conclusion::Cancelled);
             }
@@ -574,7 +578,10 @@ impl GitHub for FakeGitHub {
 
 fn conclusion(run: &FakeRun) -> Conclusion {
     let mut jobs = run.attempts.last().into_iter().flatten();
-    if jobs.all(|job| job.conclusion == Some(Conclusion::Success)) {
+    let is_cancelled = |job: &Job| job.conclusion == Some(Conclusion::Cancelled);
+    if jobs.clone().any(is_cancelled) && run.is_cancelled {
+        Conclusion::Cancelled
+    } else if jobs.all(|job| job.conclusion == Some(Conclusion::Success)) {
         Conclusion::Success
     } else {
         Conclusion::Failure

@@ -239,6 +239,11 @@ impl House {
     /// A job that began on [`HOST`], a spot instance, in a run that is under way.
     pub(crate) fn job_on_spot(&self, id: u64, name: &str) -> Job {
         self.cloud.add(HOST, Capacity::Spot);
+        self.job_on_host(id, name)
+    }
+
+    /// The same, on the [`HOST`] that is there.
+    pub(crate) fn job_on_host(&self, id: u64, name: &str) -> Job {
         let job = running(queued(id, name), HOST, self.now());
         self.github.begin(std::slice::from_ref(&job));
         job

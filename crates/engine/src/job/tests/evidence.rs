@@ -153,10 +153,3 @@ fn the_longer_nothing_shows_up_the_rarer_a_job_is_looked_at() {
     }
     assert_eq!(looks, [205, 210, 220, 240, 260].map(at));
 }
-
-fn again(seconds: i64) -> JobVerdict {
-    JobVerdict::LookAgain {
-        at: at(seconds),
-        until: at(260),
-    }
-}

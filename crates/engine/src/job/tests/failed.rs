@@ -205,6 +205,7 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         repository_allowed: true,
         host,
         runner: None,
+        spot_request: None,
         earlier: Earlier::Unread,
         policy: when_failed(),
         delays: &[],

@@ -212,6 +212,7 @@ fn facts<'a>(job: &'a Job, repository: &'a Repository, host: Host<'a>) -> JobFac
         repository_allowed: true,
         host,
         runner: None,
+        spot_request: None,
         earlier: Earlier::Unread,
         policy: RetryPolicy::USUAL,
         delays: &[],

@@ -13,6 +13,8 @@ proptest! {
         match &verdict {
             JobVerdict::Await { evidence, policy, .. } => {
                 prop_assert!(!evidence.is_empty());
+                let is_claim = evidence.iter().all(|one| one.source == EvidenceSource::Tag);
+                prop_assert!(!is_claim || look.rules.evidence == EvidenceRule::Claim);
                 let earlier = look.earlier.iter().flatten();
                 let ran = earlier.filter(|one| one.runner_name.is_some()).count();
                 let ran = if look.job.run_attempt.is_first() { 0 } else { ran };
@@ -74,7 +76,9 @@ proptest! {
         while let JobVerdict::LookAgain { at, .. } = look.verdict() {
             look.now = at;
             looks += 1;
-            prop_assert!(looks <= 6, "still looking at {at}");
+            let is_claimed = look.rules.evidence == EvidenceRule::Proof;
+            let most = if is_claimed { 8 } else { 6 };
+            prop_assert!(looks <= most, "still looking at {at}");
         }
     }
 }
@@ -82,7 +86,7 @@ proptest! {
 fn any_look() -> impl Strategy<Value = Look> {
     (any_job(), any_host(), any_settings(), any_advice()).prop_map(
         |(job, (seen, remembered), settings, (failure, advice))| {
-            let (repository_allowed, earlier, policy, foreign, now) = settings;
+            let (repository_allowed, earlier, policy, foreign, now, rule) = settings;
             let earlier = match earlier {
                 0 => None,
                 1 => Some(Vec::new()),
@@ -96,6 +100,10 @@ fn any_look() -> impl Strategy<Value = Look> {
                 seen,
                 remembered,
                 runner: None,
+                spot_request: rule.1.map(|code| SpotStatus {
+                    code: code.to_owned(),
+                    since: None,
+                }),
                 earlier,
                 refusal: None,
                 policy,
@@ -103,6 +111,10 @@ fn any_look() -> impl Strategy<Value = Look> {
                 failure,
                 advice,
                 fleet: if foreign { FleetRule::Foreign } else { OURS },
+                rules: Rules {
+                    evidence: rule.0,
+                    ..Rules::default()
+                },
                 now,
             }
         },
@@ -115,7 +127,9 @@ fn any_advice() -> impl Strategy<Value = (Option<Judgement>, Option<Advice>)> {
     (failure, prop::option::of(said.prop_map(asked::advice)))
 }
 
-fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timestamp)> {
+type AnyRule = (EvidenceRule, Option<&'static str>);
+
+fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timestamp, AnyRule)> {
     (
         prop::bool::weighted(0.9),
         0_u8..5,
@@ -131,6 +145,13 @@ fn any_settings() -> impl Strategy<Value = (bool, u8, RetryPolicy, bool, Timesta
         .prop_map(|word| word.parse().expect("a policy")),
         any::<bool>(),
         any_time(),
+        (
+            prop::sample::select(vec![EvidenceRule::Claim, EvidenceRule::Proof]),
+            prop::option::of(prop::sample::select(vec![
+                "fulfilled",
+                "marked-for-termination",
+            ])),
+        ),
     )
 }
 

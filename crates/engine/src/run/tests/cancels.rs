@@ -14,6 +14,15 @@ fn a_persons_cancel_of_any_job_of_the_attempt_ends_it_for_all() {
 }
 
 #[test]
+fn a_cancel_of_our_own_ends_it_for_all_too_and_says_that_it_was_no_person() {
+    let mut world = World::with(&[job(1, "a"), cancelled(2, "never-began")]);
+    world.await_jobs(&[1]);
+    world.causes.insert(JobId(2), CancelCause::Ours);
+    assert_eq!(world.go(), RunStep::Done);
+    assert_eq!(world.reason(1), SettleReason::CancelledByUs);
+}
+
+#[test]
 fn a_cancel_by_the_concurrency_group_supersedes_the_run() {
     let mut world = World::with(&[cancelled(1, "a")]);
     world.await_jobs(&[1]);

@@ -195,6 +195,23 @@ fn a_stopped_instance_comes_back_with_its_tags_and_without_its_notice() {
 }
 
 #[test]
+fn a_status_shows_as_late_as_the_state_by_itself() {
+    let mut ec2 = ec2();
+    let id = launch_spot(&mut ec2, 1).remove(0);
+    ec2.interrupt(at(30), &id, Interruption::terminate(NOTICE))
+        .expect("interrupted");
+    ec2.set_list_delay(SignedDuration::from_secs(5));
+    for (seconds, code) in [
+        (34, "fulfilled"),
+        (35, "marked-for-termination"),
+        (154, "marked-for-termination"),
+        (155, "instance-terminated-no-capacity"),
+    ] {
+        assert_eq!(status(&mut ec2, seconds, &id).1, code, "at {seconds}");
+    }
+}
+
+#[test]
 fn hibernation_begins_with_its_notice() {
     let mut ec2 = ec2();
     let id = launch_spot(&mut ec2, 1).remove(0);
