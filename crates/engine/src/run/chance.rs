@@ -61,7 +61,9 @@ impl NotPossible {
             Self::Cancelled => {
                 "a person cancelled its run; whoever wants it back re-runs it at GitHub"
             }
-            Self::Superseded => "a newer run took its place; re-run that one at GitHub",
+            Self::Superseded => {
+                "a newer run took its place, or another has its concurrency group; look at that one at GitHub"
+            }
         }
     }
 }
