@@ -40,7 +40,7 @@ use crate::job::{Grounds, JobVerdict};
 use crate::mutant;
 use crate::rules::Rules;
 
-/// Whether a newer run of the same workflow and branch exists.
+/// Whether a newer run of the same workflow and branch exists, or another one has the run's concurrency group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Newer {
     /// Not read yet.

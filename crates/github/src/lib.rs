@@ -17,6 +17,7 @@ mod check;
 mod deliveries;
 mod error;
 mod failure;
+mod group;
 mod installation;
 mod job_log;
 mod limits;

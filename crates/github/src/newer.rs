@@ -10,10 +10,19 @@ use crate::read::with_query;
 use crate::wire::{Page, RunsPage, RunsQuery};
 
 impl GitHub {
+    /// The run that took this one's place: a newer one of the same branch, or else one that holds its
+    /// concurrency group.
+    pub async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, GitHubError> {
+        match self.newer_on_branch(run).await? {
+            Some(newer) => Ok(Some(newer)),
+            None => self.group_holder(run).await,
+        }
+    }
+
     /// The newest run of the same workflow, event and branch that was made after this one, if there
     /// is any. A run without a branch has no successor, and equal branch names of two forks are two
     /// branches.
-    pub async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, GitHubError> {
+    async fn newer_on_branch(&self, run: &Run) -> Result<Option<RunId>, GitHubError> {
         let Some(branch) = &run.head_branch else {
             return Ok(None);
         };

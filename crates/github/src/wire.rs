@@ -1,6 +1,8 @@
 //! The frames in which REST answers hold what `reprise_model` already reads.
 
-use reprise_model::ids::{InstallationId, Repository, RunnerGroupId, RunnerId, RunnerName};
+use reprise_model::ids::{
+    InstallationId, JobId, Repository, RunId, RunnerGroupId, RunnerId, RunnerName,
+};
 use reprise_model::run::Run;
 use reprise_model::webhook::wire::{WireJob, WireRepository, WireRun};
 use secrecy::SecretString;
@@ -111,6 +113,48 @@ impl ListedRun {
     pub(crate) fn into_parts(self, repository: &Repository) -> (Run, Option<Repository>) {
         let head = self.head_repository.map(WireRepository::into_repository);
         (self.run.into_run(repository.clone()), head)
+    }
+}
+
+/// The concurrency groups of a run.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RunGroups {
+    concurrency_groups: Vec<GroupName>,
+}
+
+#[derive(Debug, Deserialize)]
+struct GroupName {
+    group_name: String,
+}
+
+impl RunGroups {
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.concurrency_groups
+            .iter()
+            .map(|group| group.group_name.as_str())
+    }
+}
+
+/// Who holds a concurrency group, and who waits for it.
+#[derive(Debug, Deserialize)]
+pub(crate) struct GroupMembers {
+    group_members: Vec<GroupMember>,
+}
+
+/// A run, or where `job_id` stands, one of its jobs.
+#[derive(Debug, Deserialize)]
+struct GroupMember {
+    run_id: RunId,
+    #[serde(default)]
+    job_id: Option<JobId>,
+}
+
+impl GroupMembers {
+    /// The first run, as a whole, that is not this one.
+    pub(crate) fn another_run(self, own: RunId) -> Option<RunId> {
+        let mut others = self.group_members.into_iter();
+        let other = others.find(|member| member.job_id.is_none() && member.run_id != own);
+        other.map(|member| member.run_id)
     }
 }
 

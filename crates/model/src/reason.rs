@@ -213,7 +213,7 @@ impl fmt::Display for SettleReason {
             Self::Cancelled => "a person cancelled the run",
             Self::CancelledByUs => "Reprise cancelled the run, because a job of it got no machine",
             Self::CancelledUnknown => "it was cancelled and nothing says why",
-            Self::Superseded => "a newer run took its place",
+            Self::Superseded => "a newer run took its place, or another has its concurrency group",
             Self::NeverCompleted => "GitHub never ended it though its instance is gone",
             Self::Recovered => "its re-run passed",
             Self::FailedAgain => "its re-run did not pass",

@@ -272,6 +272,14 @@ fn a_newer_run_supersedes(talk: &mut Talk) -> Result<()> {
     let deploy = talk.take()?;
     let new = talk.push(spec);
     look_at_all(talk, new, 1, &[])?;
+    let group = format!("{ACTIONS}/concurrency_groups/deploy");
+    talk.ask("GET", &group, 200)?;
+    for run in [old, new] {
+        let groups = format!("{ACTIONS}/runs/{run}/concurrency_groups");
+        talk.ask("GET", &groups, 200)?;
+    }
+    talk.ask("GET", &format!("{ACTIONS}/runs/1/concurrency_groups"), 404)?;
+    talk.ask("GET", &format!("{ACTIONS}/concurrency_groups/idle"), 404)?;
     talk.wait(SignedDuration::from_secs(30));
     talk.work_off(&Conclusion::Success)?;
     look_at_all(talk, old, 1, &[deploy])?;

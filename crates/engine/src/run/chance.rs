@@ -59,7 +59,9 @@ impl NotPossible {
             Self::AskedAlready => "a fresh chance was asked for already, and is decided on soon",
             Self::Recovered => "it came through, so that there is nothing to bring back",
             Self::Cancelled => "its run was cancelled; whoever wants it back re-runs it at GitHub",
-            Self::Superseded => "a newer run took its place; re-run that one at GitHub",
+            Self::Superseded => {
+                "a newer run took its place, or another has its concurrency group; look at that one at GitHub"
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 
+const GROUPS_PATH: &str = "/repos/acme/shop/actions/runs/5/concurrency_groups";
 const RUNS_PATH: &str = "/repos/acme/shop/actions/workflows/3/runs";
 
 #[tokio::test]
@@ -63,6 +64,44 @@ async fn a_branch_of_that_name_in_another_fork_is_another_branch() {
 }
 
 #[tokio::test]
+async fn a_run_that_has_the_concurrency_group_is_found_and_names_are_written_for_a_path() {
+    let server = installed().await;
+    let run = read(&server).await;
+    serve_runs(&server, 1, vec![run_json()]).await;
+    serve_groups(&server, &["ci-refs/heads/main", "deploy now"]).await;
+    let idle = "ci-refs%2Fheads%2Fmain";
+    serve_group(&server, idle, vec![member(RUN.0, None)]).await;
+    let members = vec![member(8, Some(3)), member(RUN.0, None), member(9, None)];
+    serve_group(&server, "deploy%20now", members).await;
+    assert_eq!(
+        github(&server).newer_run(&run).await.unwrap(),
+        Some(RunId(9))
+    );
+}
+
+#[tokio::test]
+async fn a_job_of_another_run_that_has_the_group_takes_no_place() {
+    let server = installed().await;
+    let run = read(&server).await;
+    serve_runs(&server, 1, vec![run_json()]).await;
+    serve_groups(&server, &["lock", "idle"]).await;
+    serve_group(&server, "lock", vec![member(8, Some(3))]).await;
+    assert_eq!(github(&server).newer_run(&run).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_read_is_an_error_and_no_leave() {
+    let server = installed().await;
+    let run = read(&server).await;
+    serve_runs(&server, 1, vec![run_json()]).await;
+    Mock::given(path(GROUPS_PATH))
+        .respond_with(ResponseTemplate::new(502))
+        .mount(&server)
+        .await;
+    github(&server).newer_run(&run).await.unwrap_err();
+}
+
+#[tokio::test]
 async fn a_run_without_a_branch_has_no_successor_and_nothing_is_asked() {
     let server = installed().await;
     let run = Run {
@@ -92,6 +131,33 @@ async fn newer_among(listed: impl IntoIterator<Item = Value>) -> Option<RunId> {
     let run = read(&server).await;
     serve_runs(&server, 1, listed.into_iter().collect()).await;
     github(&server).newer_run(&run).await.unwrap()
+}
+
+async fn serve_groups(server: &MockServer, names: &[&str]) {
+    let group = |name: &&str| json!({ "group_name": name, "group_url": "", "group_members": [] });
+    let groups: Vec<Value> = names.iter().map(group).collect();
+    let body = json!({ "total_count": groups.len(), "concurrency_groups": groups });
+    Mock::given(path(GROUPS_PATH))
+        .respond_with(ResponseTemplate::new(200).set_body_json(body))
+        .mount(server)
+        .await;
+}
+
+async fn serve_group(server: &MockServer, quoted: &str, members: Vec<Value>) {
+    let body = json!({ "group_name": "", "total_count": members.len(), "group_members": members });
+    let group = format!("/repos/acme/shop/actions/concurrency_groups/{quoted}");
+    Mock::given(path(group))
+        .respond_with(ResponseTemplate::new(200).set_body_json(body))
+        .mount(server)
+        .await;
+}
+
+fn member(run: u64, job: Option<u64>) -> Value {
+    let mut member = json!({ "run_id": run, "status": "in_progress" });
+    if let Some(job) = job {
+        member["job_id"] = json!(job);
+    }
+    member
 }
 
 async fn read(server: &MockServer) -> Run {

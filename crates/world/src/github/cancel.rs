@@ -5,7 +5,7 @@
 //! stopped by the cancel of its run.
 
 use jiff::Timestamp;
-use reprise_model::ids::{JobId, RunAttempt, RunId};
+use reprise_model::ids::{JobId, Repository, RunAttempt, RunId};
 use reprise_model::job::{Conclusion, JobStatus};
 use reprise_model::run::RunStatus;
 
@@ -88,6 +88,23 @@ impl GitHub {
         }
     }
 
+    /// The runs that hold and that wait for a group, in this order.
+    pub(super) fn group_members(&self, repository: &Repository, group: &str) -> Vec<RunId> {
+        let key = (repository.clone(), group.to_owned());
+        let members = self.groups.get(&key).map(|group| {
+            let active = std::iter::once(group.active);
+            active.chain(group.waiting).collect()
+        });
+        members.unwrap_or_default()
+    }
+
+    /// Another run that holds or waits for this one's group.
+    pub(crate) fn group_holder(&self, run: RunId) -> Option<RunId> {
+        let (repository, group) = self.group_key(run)?;
+        let mut members = self.group_members(&repository, &group).into_iter();
+        members.find(|other| *other != run)
+    }
+
     /// The failure of one part of a matrix cancels the others, if the matrix says so.
     pub(super) fn fail_fast(&mut self, now: Timestamp, failed: JobId) {
         let why = match self.job(failed) {
@@ -152,7 +169,7 @@ impl GitHub {
         }
     }
 
-    fn group_key(&self, id: RunId) -> Option<(reprise_model::ids::Repository, String)> {
+    fn group_key(&self, id: RunId) -> Option<(Repository, String)> {
         let spec = &self.runs.get(&id)?.spec;
         let group = spec.concurrency.as_ref()?.group.clone();
         Some((spec.repository.clone(), group))

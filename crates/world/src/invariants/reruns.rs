@@ -433,6 +433,16 @@ pub(super) fn newer_run<'a>(github: &'a GitHub, run: &Run) -> Option<&'a Run> {
     })
 }
 
+/// Whether a newer run may have taken the place of one, or another one may have had its concurrency group.
+pub(super) fn has_a_rival(github: &GitHub, run: &Run) -> bool {
+    let group = run.spec.concurrency.as_ref().map(|one| &one.group);
+    let shares = |other: &Run| {
+        let its = other.spec.concurrency.as_ref().map(|one| &one.group);
+        other.id != run.id && other.spec.repository == run.spec.repository && its == group
+    };
+    newer_run(github, run).is_some() || (group.is_some() && github.runs().any(shares))
+}
+
 pub(super) fn failed(job: &Job) -> bool {
     job.conclusion
         .as_ref()

@@ -255,7 +255,7 @@ impl Case<'_> {
             SettleReason::CancelledByUs => self.was_cancelled_by_us(),
             SettleReason::Superseded => {
                 self.was_stopped_by(CancelCause::Superseded)
-                    || reruns::newer_run(self.world.github(), self.run).is_some()
+                    || reruns::has_a_rival(self.world.github(), self.run)
             }
             SettleReason::CancelledUnknown => self.is_cancelled_for_no_reason(),
             SettleReason::Refused(refusal) => match refusal.kind {
@@ -340,7 +340,7 @@ fn siblings_left_behind(world: &World, mandate: Mandate, ledger: &Ledger) -> Vec
             (attempt.number.is_first() || attempt.triggering_actor == bot)
                 && attempt.cancelled.is_none()
         });
-        if !is_over || !nobody || reruns::newer_run(github, run).is_some() {
+        if !is_over || !nobody || reruns::has_a_rival(github, run) {
             continue;
         }
         let cancelled = rerun

@@ -122,9 +122,15 @@ impl GitHub {
         Some(facts)
     }
 
-    /// The newest run of the same workflow, event and branch that was made after this one.
+    /// The newest run of the same workflow, event and branch that was made after this one, or else the one
+    /// that has its concurrency group.
     pub fn read_newer_run(&mut self, now: Timestamp, run: &ClientRun) -> Option<RunId> {
         self.advance(now);
+        self.newer_on_branch(run)
+            .or_else(|| self.group_holder(run.id))
+    }
+
+    fn newer_on_branch(&self, run: &ClientRun) -> Option<RunId> {
         let branch = run.head_branch.as_ref()?;
         let newer = |other: &&Run| {
             other.workflow == run.workflow_id

@@ -10,6 +10,7 @@ mod auth;
 mod checks;
 mod direct;
 mod direct_runners;
+mod groups;
 mod mutations;
 mod query;
 mod reads;

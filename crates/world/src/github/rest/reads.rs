@@ -38,6 +38,8 @@ impl GitHub {
             Read::Annotations(check_run) => self.annotations(repository, *check_run, query),
             Read::Runs => Some(self.runs_in(repository, query)),
             Read::WorkflowRuns(workflow) => Some(self.runs_of(repository, workflow, query)),
+            Read::RunGroups(run) => self.groups_of_run(repository, *run),
+            Read::Group(name) => self.group(repository, name),
         };
         if found.is_some() {
             self.looked_at(read);
@@ -57,9 +59,10 @@ impl GitHub {
             Read::Run(run)
             | Read::Attempt(run, _)
             | Read::AttemptJobs(run, _)
-            | Read::RunJobs(run) => Some(*run),
+            | Read::RunJobs(run)
+            | Read::RunGroups(run) => Some(*run),
             Read::Job(job) => self.places.get(job).map(|(run, _)| *run),
-            Read::Annotations(_) | Read::Runs | Read::WorkflowRuns(_) => None,
+            Read::Annotations(_) | Read::Runs | Read::WorkflowRuns(_) | Read::Group(_) => None,
         }
     }
 

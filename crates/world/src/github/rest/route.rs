@@ -1,6 +1,7 @@
 //! Which call a method and a path are.
 
 use http::Method;
+use percent_encoding::percent_decode_str;
 use reprise_model::ids::{
     CheckRunId, HookAttemptId, InstallationId, JobId, Repository, RunAttempt, RunId, Sha,
 };
@@ -38,6 +39,10 @@ pub(super) enum Read {
     Runs,
     /// By number or by file name.
     WorkflowRuns(String),
+    /// The concurrency groups of a run.
+    RunGroups(RunId),
+    /// A concurrency group.
+    Group(String),
 }
 
 /// A call that changes a run.
@@ -132,6 +137,8 @@ impl Route {
             Self::Read(_, Read::Annotations(_)) => "annotations",
             Self::Read(_, Read::Runs) => "runs",
             Self::Read(_, Read::WorkflowRuns(_)) => "runs of a workflow",
+            Self::Read(_, Read::RunGroups(_)) => "concurrency groups of a run",
+            Self::Read(_, Read::Group(_)) => "concurrency group",
             Self::Mutate(_, Change::Rerun(Rerun::Job(_))) => "re-run a job",
             Self::Mutate(_, Change::Rerun(Rerun::FailedJobs(_))) => "re-run failed jobs",
             Self::Mutate(_, Change::Rerun(Rerun::WholeRun(_))) => "re-run a run",
@@ -159,6 +166,13 @@ impl Read {
             }
             ["actions", "runs", run, "attempts", number, "jobs"] => {
                 Some(Self::AttemptJobs(run.parse().ok()?, attempt(number)?))
+            }
+            ["actions", "runs", run, "concurrency_groups"] => {
+                Some(Self::RunGroups(run.parse().ok()?))
+            }
+            ["actions", "concurrency_groups", name] => {
+                let name = percent_decode_str(name).decode_utf8().ok()?;
+                Some(Self::Group(name.into_owned()))
             }
             ["actions", "jobs", job] => Some(Self::Job(job.parse().ok()?)),
             ["check-runs", id, "annotations"] => Some(Self::Annotations(id.parse().ok()?)),

@@ -6,7 +6,7 @@ use reprise_model::webhook::wire::{WireJob, WireRun};
 use serde_json::Value;
 
 use super::*;
-use crate::github::{Refusal, Rerun, RerunPosted};
+use crate::github::{Concurrency, Refusal, Rerun, RerunPosted};
 
 const FIRST: RunAttempt = RunAttempt::FIRST;
 
@@ -96,4 +96,29 @@ fn the_cause_of_a_cancel_and_a_newer_run_are_read() {
     assert_eq!(github.read_newer_run(at(60), &older), None);
     let newer = github.push(at(70), RunSpec::new(shop(), vec![job("build")]));
     assert_eq!(github.read_newer_run(at(70), &older), Some(newer));
+}
+
+#[test]
+fn a_run_of_another_branch_that_has_the_concurrency_group_is_read_until_it_is_over() {
+    let mut github = github();
+    let deploy = |branch: &str| {
+        let mut spec = RunSpec::new(shop(), vec![job("deploy")]);
+        spec.head_branch = Some(branch.to_owned());
+        spec.concurrency = Some(Concurrency {
+            group: "deploy".to_owned(),
+            cancel_in_progress: false,
+        });
+        spec
+    };
+    let first = github.push(at(0), deploy("main"));
+    github.cancel_run(at(5), first, "mona");
+    github.advance(at(60));
+    let first = github.read_run(at(60), &shop(), first).expect("a run");
+    assert_eq!(github.read_newer_run(at(60), &first), None);
+
+    let other = github.push(at(70), deploy("hotfix"));
+    assert_eq!(github.read_newer_run(at(70), &first), Some(other));
+    github.cancel_run(at(80), other, "mona");
+    github.advance(at(120));
+    assert_eq!(github.read_newer_run(at(120), &first), None);
 }
