@@ -92,7 +92,8 @@ impl<P: Ports> Controller<P> {
         let Some(job) = self.tenant_of(view, &claim, run).await? else {
             return Ok(false);
         };
-        let verdict = match job::found(&job, view, known, self.clock.now()) {
+        let policy = self.policy_of(&key.repository, &job).retry;
+        let verdict = match job::found(&job, view, known, policy, self.clock.now()) {
             Found::Judge => {
                 let look = self.look(&key.repository, &job).await?;
                 self.conclude(&key.repository, &job, look, run).await?

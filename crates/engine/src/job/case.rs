@@ -279,7 +279,7 @@ impl Case<'_> {
     }
 }
 
-fn grounds(
+pub(super) fn grounds(
     policy: RetryPolicy,
     instance: &Instance,
     evidence: &[Evidence],

@@ -8,8 +8,10 @@ use reprise_model::evidence::WARNED_AFTER_END;
 use reprise_model::instance::InstanceView;
 use reprise_model::job::{Job, JobStatus};
 use reprise_model::ledger::InstanceEntry;
+use reprise_model::policy::RetryPolicy;
 
 use super::JobVerdict;
+use super::case::grounds;
 use super::overdue::overdue;
 use crate::rules::Rules;
 
@@ -78,7 +80,16 @@ pub enum Found {
 }
 
 /// What follows from the job that ran on an interrupted instance.
-pub fn found(job: &Job, view: &InstanceView, known: &InstanceEntry, now: Timestamp) -> Found {
+///
+/// A job that is given up is kept with the grounds on which it would have come back: its run may have to be
+/// cancelled by hand.
+pub fn found(
+    job: &Job,
+    view: &InstanceView,
+    known: &InstanceEntry,
+    policy: RetryPolicy,
+    now: Timestamp,
+) -> Found {
     if job.status == JobStatus::Completed {
         return Found::Judge;
     }
@@ -88,7 +99,12 @@ pub fn found(job: &Job, view: &InstanceView, known: &InstanceEntry, now: Timesta
             end: None,
             ran_on: Some(view.instance.clone()),
             evidence: known.evidence.clone(),
-            given_up: None,
+            given_up: Some(Box::new(grounds(
+                policy,
+                &view.instance,
+                &known.evidence,
+                None,
+            ))),
         }),
         None => Found::Wait,
     }
@@ -159,18 +175,26 @@ mod tests {
             ..job(1, "build")
         };
         assert_eq!(
-            found(&job(1, "build"), &view, &known, at(400)),
+            found(&job(1, "build"), &view, &known, RetryPolicy::USUAL, at(400)),
             Found::Judge
         );
-        assert_eq!(found(&running, &view, &known, at(1_100)), Found::Wait);
         assert_eq!(
-            found(&running, &view, &known, at(1_101)),
+            found(&running, &view, &known, RetryPolicy::USUAL, at(1_100)),
+            Found::Wait
+        );
+        assert_eq!(
+            found(&running, &view, &known, RetryPolicy::USUAL, at(1_101)),
             Found::GiveUp(JobVerdict::Settle {
                 reason: SettleReason::NeverCompleted,
                 end: None,
                 ran_on: Some(instance()),
-                evidence: signs,
-                given_up: None,
+                evidence: signs.clone(),
+                given_up: Some(Box::new(grounds(
+                    RetryPolicy::USUAL,
+                    &instance(),
+                    &signs,
+                    None
+                ))),
             })
         );
     }

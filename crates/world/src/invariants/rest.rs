@@ -295,8 +295,8 @@ impl Case<'_> {
             | SettleReason::NotInterrupted
             | SettleReason::Uncorroborated
             | SettleReason::EvidenceExpired
-            | SettleReason::OptedOut
-            | SettleReason::NeverCompleted => false,
+            | SettleReason::OptedOut => false,
+            SettleReason::NeverCompleted => is_forgotten(self.world, self.job),
         }
     }
 
