@@ -14,6 +14,7 @@ pub mod elsewhere;
 #[cfg(feature = "mutants")]
 pub mod mutants;
 pub mod operator;
+pub mod outcome;
 pub mod plan;
 pub mod ports;
 pub mod post;

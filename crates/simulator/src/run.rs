@@ -18,6 +18,7 @@ use crate::agents::{self, Agents};
 use crate::checks;
 use crate::elsewhere::Elsewhere;
 use crate::operator::Operator;
+use crate::outcome::{self, RunOutcome};
 use crate::plan::{Action, Dice, Plan, Step};
 use crate::post::Post;
 use crate::replica::Replica;
@@ -44,6 +45,8 @@ pub struct Played {
     pub broken: Vec<Broken>,
     /// How long it took, in its own time.
     pub took: SignedDuration,
+    /// What became of its runs.
+    pub outcomes: Vec<RunOutcome>,
     /// What happened.
     pub trace: Trace,
 }
@@ -62,14 +65,16 @@ pub fn play(plan: &Plan, keep: bool) -> Result<Played> {
         let universe = Arc::new(Universe::new(plan)?);
         trace::begin(universe.clock, keep);
         let broken = Driver::new(plan, &universe).run().await?;
-        Ok((broken, universe.clock.elapsed()))
+        let outcomes = outcome::outcomes(&universe).await?;
+        Ok((broken, universe.clock.elapsed(), outcomes))
     });
     let trace = trace::end();
     drop(runtime);
-    let (broken, took) = played?;
+    let (broken, took, outcomes) = played?;
     Ok(Played {
         broken,
         took,
+        outcomes,
         trace,
     })
 }

@@ -13,7 +13,7 @@ use super::swarm::Swarm;
 use super::{Action, Dice, FleetPlan, Plan, Push, Rates, Step, WorldPlan, policies, workload};
 
 /// When every world begins.
-const START: Timestamp = Timestamp::constant(1_772_359_200, 0);
+pub(super) const START: Timestamp = Timestamp::constant(1_772_359_200, 0);
 
 /// How long after the last push most things have happened.
 const HORIZON: SignedDuration = SignedDuration::from_mins(20);
@@ -37,7 +37,7 @@ const ASK_DICE: u64 = 0x61_73_6b;
 const BUDGET_DICE: u64 = 0x62_75_64_67_65_74;
 
 /// Tells the dice of how mixed runs come back from those of all else.
-const MIXED_DICE: u64 = 0x6d_69_78_65_64;
+const MIXED_DICE: u64 = 0x6d_69_78_65_64_21;
 
 /// Tells the dice of what is believed from those of all else.
 const PROOF_DICE: u64 = 0x70_72_6f_6f_66;

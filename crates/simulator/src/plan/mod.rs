@@ -4,6 +4,7 @@
 //! plan depends on its seed alone, and a prefix of a plan plays like the whole up to its last step.
 
 mod act;
+mod calm;
 mod dice;
 mod draw;
 mod fates;
@@ -67,7 +68,7 @@ pub struct Plan {
 }
 
 /// What holds launches back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct FleetPlan {
     /// The most instances at once.
     pub instances: InstanceLimits,
