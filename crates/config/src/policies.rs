@@ -51,6 +51,15 @@ pub struct Chosen<'a> {
     pub refused: Option<NotAllowed>,
 }
 
+impl Chosen<'_> {
+    /// What is kept of the job's label where it named an endpoint in vain. Another endpoint that holds for it
+    /// is asked, and this is no answer of that.
+    pub fn named_in_vain(&self, at: Timestamp) -> Option<Advice> {
+        let asks = self.retry.endpoint().is_some();
+        self.refused.filter(|_| !asks)?.advice(at)
+    }
+}
+
 /// A label names a policy that configuration does not allow labels to name. It says nothing, then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotAllowed {
@@ -78,7 +87,7 @@ impl NotAllowed {
     }
 
     /// What the ledger keeps of a job whose label named an endpoint in vain.
-    pub fn advice(self, at: Timestamp) -> Option<Advice> {
+    fn advice(self, at: Timestamp) -> Option<Advice> {
         let endpoint = match self {
             Self::Policy(_) => return None,
             Self::NoEndpoint(endpoint) | Self::OthersEndpoint(endpoint) => endpoint,
@@ -272,8 +281,13 @@ mod tests {
             let may = policies.may_retry_failures(&repository(), Some("ci"));
             assert_eq!(may, refused.is_none());
         }
-        let told = NotAllowed::OthersEndpoint(judge).advice(Timestamp::UNIX_EPOCH);
-        assert_eq!(told.expect("it is told").endpoint, judge);
+        let told = |policies: &Policies| {
+            let chosen = policies.of(&repository(), &job(label));
+            chosen.named_in_vain(Timestamp::UNIX_EPOCH)
+        };
+        assert_eq!(told(&policies).expect("it is told").endpoint, judge);
+        policies.rules = vec![rule("acme/*", "ci", "*", RetryPolicy::Ask(judge))];
+        assert_eq!(told(&policies), None, "the rule's endpoint is asked");
     }
 
     #[test]

@@ -208,10 +208,9 @@ impl<P: Ports> Controller<P> {
         read: &Read,
     ) -> JobVerdict {
         let now = self.clock.now();
-        let refused = self.policy_of(repository, job).refused;
-        let refused = refused.and_then(|refused| refused.advice(now));
+        let in_vain = self.policy_of(repository, job).named_in_vain(now);
         let facts = JobFacts {
-            advice: read.advice.as_ref().or(refused.as_ref()),
+            advice: read.advice.as_ref().or(in_vain.as_ref()),
             ..self.facts(repository, job, found, read)
         };
         job::completed(&facts, &self.settings.rules, now)

@@ -10,7 +10,7 @@ use reprise_model::reason::SettleReason;
 /// and with this evidence. `None` while GitHub may yet end it.
 ///
 /// GitHub fails a job whose runner is silent after about ten minutes. A quarter of an hour after
-/// the first sign of the interruption the evidence counts no more, so an end that came then would
+/// the last sign of the interruption no evidence counts any more, so an end that came then would
 /// bring nothing back. Nothing is cancelled by force.
 pub(super) fn overdue(
     job: &Job,
@@ -18,8 +18,8 @@ pub(super) fn overdue(
     evidence: &[Evidence],
     now: Timestamp,
 ) -> Option<SettleReason> {
-    let first_sign = evidence.iter().map(|one| one.first_seen_at).min()?;
-    let waited_for = now.duration_since(first_sign);
+    let last_sign = evidence.iter().map(|one| one.first_seen_at).max()?;
+    let waited_for = now.duration_since(last_sign);
     let given_up = is_running(job) && is_gone(state) && waited_for > COUNTS_FOR;
     given_up.then_some(SettleReason::NeverCompleted)
 }
@@ -54,8 +54,8 @@ mod tests {
             evidence(EvidenceSource::Tag, 200),
         ];
         let said = |seconds| overdue(&running(), InstanceState::Terminated, &signs, at(seconds));
-        assert_eq!(said(200 + 900), None, "GitHub may end it yet");
-        assert_eq!(said(200 + 901), Some(SettleReason::NeverCompleted));
+        assert_eq!(said(300 + 900), None, "GitHub may end it yet");
+        assert_eq!(said(300 + 901), Some(SettleReason::NeverCompleted));
     }
 
     #[test]

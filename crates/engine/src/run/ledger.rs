@@ -156,16 +156,18 @@ fn insert(entry: &mut RunEntry, job: &Job, grounds: Grounds, state: TrackedState
 }
 
 /// Whether evidence came late of a job that waits for the end of its run, or was given up for how
-/// that ended.
+/// that ended; or GitHub has ended, after all, what it seemed never to.
 fn explains(grounds: &Grounds, known: &TrackedJob) -> bool {
+    let was_failure = known.why != Why::Interrupted;
     let may_change = match &known.state {
-        TrackedState::Awaiting => true,
+        TrackedState::Awaiting => was_failure,
+        TrackedState::Settled { reason, .. } if *reason == SettleReason::NeverCompleted => true,
         TrackedState::Settled { reason, .. } => {
-            *reason == SettleReason::RunNotFailed || is_the_policys(reason)
+            was_failure && (*reason == SettleReason::RunNotFailed || is_the_policys(reason))
         }
         TrackedState::Asked { .. } => false,
     };
-    grounds.why == Why::Interrupted && known.why != Why::Interrupted && may_change
+    grounds.why == Why::Interrupted && may_change
 }
 
 /// Whether an execution of a job of this name is there.

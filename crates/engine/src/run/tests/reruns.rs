@@ -349,3 +349,13 @@ fn accepted() -> World {
     world.answer(RerunAnswer::Accepted);
     world
 }
+
+#[test]
+fn a_job_that_github_ends_after_all_comes_back() {
+    let mut world = World::with(&[job(1, "build")]);
+    world.await_jobs(&[1]);
+    let never = SettleReason::NeverCompleted;
+    ledger::settle(&mut world.entry, &[JobId(1)], &never, world.now);
+    world.await_jobs(&[1]);
+    assert_eq!(world.state(1), TrackedState::Awaiting);
+}
