@@ -20,7 +20,7 @@ pub(super) fn waiting(entry: &RunEntry, why: WaitReason) {
         run.id = %entry.key.run_id,
         reason = why.as_str(),
         due_at = entry.due.map(|due| tracing::field::display(due.at)),
-        "a run with interrupted jobs is waited for"
+        "a run whose jobs are to come back is waited for"
     );
 }
 
@@ -100,7 +100,7 @@ pub(super) fn settled(key: &RunKey, (id, job): (JobId, &TrackedJob), reason: &Se
         job.name = job.key.name,
         reason = reason.as_str(),
         detail = %reason,
-        "an interrupted job is settled"
+        "a job that was to come back is settled"
     );
 }
 

@@ -469,6 +469,6 @@ fn complain(entry: &RunEntry, error: &PortError) {
         error = %chain(error),
         repository = %entry.key.repository,
         run.id = %entry.key.run_id,
-        "failed to read a run that interrupted jobs wait for"
+        "failed to read a run whose jobs are to come back"
     );
 }
