@@ -156,7 +156,7 @@ async fn an_exhausted_job_is_explained_listed_requeued_and_recovers(
     }
     let shown = ask(&api, &["retries", "show", "acme/shop", &run]).await?;
     ensure!(
-        shown.told.contains("1 job was to come back: 1 recovered"),
+        shown.told.contains("1 job is in the ledger: 1 recovered"),
         "{shown:?}"
     );
     controller.is_healthy().await
@@ -205,7 +205,7 @@ async fn is_explained_in_order(stage: &Stage, api: &str, address: &str) -> Resul
     for (kind, rule) in [
         ("evidence", None),
         ("verdict", Some("interrupted")),
-        ("effect", Some("one-interrupted")),
+        ("effect", Some("one-wanted")),
         ("answer", Some("accepted")),
         ("verdict", Some("failed-again")),
     ] {
@@ -219,7 +219,7 @@ async fn is_explained_in_order(stage: &Stage, api: &str, address: &str) -> Resul
     ensure!(times.is_sorted(), "{times:?}");
     let text = ask(api, &["explain", address]).await?;
     for words in [
-        "1 job was to come back: 1 exhausted",
+        "1 job is in the ledger: 1 exhausted",
         "[tag]",
         "GitHub was asked to re-run job",
     ] {

@@ -97,6 +97,7 @@ impl NotAllowed {
             endpoint,
             at,
             said: Said::Nothing { why },
+            interrupted: false,
         })
     }
 }

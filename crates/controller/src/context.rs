@@ -1,12 +1,14 @@
 //! What every handler shares.
 
-use std::sync::{Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_config::Settings;
 use reprise_config::policies::Chosen;
 use reprise_engine::backoff::{Jitter, after};
 use reprise_engine::job::FleetRule;
+use reprise_model::advice::EndpointName;
 use reprise_model::ids::Repository;
 use reprise_model::job::Job;
 use reprise_store::{HolderId, StoreError};
@@ -93,8 +95,8 @@ pub struct Controller<P: Ports> {
     pub(crate) judged: Judged,
     /// What endpoints said of jobs.
     pub(crate) advised: Advised,
-    /// Places among the questions that are under way.
-    pub(crate) questions: Semaphore,
+    /// Places among the questions that are under way, by endpoint.
+    pub(crate) questions: Mutex<BTreeMap<EndpointName, Arc<Semaphore>>>,
     /// Places among the calls for queued jobs that are under way.
     launches: Semaphore,
     /// This process, among all that share the store.
@@ -173,7 +175,7 @@ impl<P: Ports> Controller<P> {
             pasts: Pasts::new(MOST_PASTS),
             judged: Judged::new(MOST_JUDGED),
             advised: Advised::new(MOST_ADVISED),
-            questions: Semaphore::new(QUESTIONS_AT_ONCE),
+            questions: Mutex::default(),
             pools: PoolWatch::default(),
             census: Census::default(),
             recall: Recall::default(),
@@ -283,9 +285,6 @@ impl<P: Ports> Controller<P> {
 
 /// How many calls for queued jobs are under way at once: EC2 throttles who asks for many.
 const LAUNCHES_AT_ONCE: usize = 32;
-
-/// How many questions to endpoints are under way at once: a large matrix is no reason to bring one down.
-const QUESTIONS_AT_ONCE: usize = 16;
 
 /// How long a run's record is kept: as long as evidence.
 pub(crate) const RUN_KEPT: SignedDuration = reprise_model::evidence::KEPT_FOR;

@@ -47,8 +47,8 @@ pub enum Trouble {
     NotServed(Repository),
     /// The ledger has nothing of the run.
     #[error(
-        "the ledger knows nothing of run {0}: no job of it was to come back, or that was more than 35 \
-         days ago"
+        "the ledger knows nothing of run {0}: no job of it was to come back, and the log (decision=settled) \
+         says why; or that was more than 35 days ago"
     )]
     UnknownRun(RunKey),
     /// It has the run, and not the job.
@@ -65,7 +65,9 @@ pub enum Trouble {
         known: String,
     },
     /// Nothing of the run is exhausted, and no job was named.
-    #[error("no job of run {0} is exhausted; name a job by its id, `reprise explain` tells them")]
+    #[error(
+        "no job of run {0} is exhausted; name a job by its id, `reprise retries show` tells them"
+    )]
     NoneExhausted(RunKey),
     /// The job is in no state for it.
     #[error("nothing is done about job {job}: {}", why.text())]

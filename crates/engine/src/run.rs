@@ -34,6 +34,7 @@ use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 use reprise_model::run::{CancelCause, Run};
 
 pub use self::chance::{NotPossible, dismissed, requeued};
+pub(crate) use self::ledger::{is_anothers_turn, waits_its_turn};
 pub use self::ours::{may_tell, told_ours};
 use crate::backoff::{Jitter, after};
 use crate::job::{Grounds, JobVerdict};
@@ -212,7 +213,23 @@ pub fn advised_capacity(entry: &RunEntry, job: &Job) -> Option<Capacity> {
     let reruns = entry.reruns.iter().filter(|rerun| {
         rerun.order.from.next() == job.run_attempt && is_or_may_be_taken(&rerun.answer)
     });
-    let wanted = reruns.flat_map(|rerun| &rerun.order.wanted);
+    let (wanted, along) = reruns
+        .clone()
+        .fold((Vec::new(), false), |(mut wanted, along), rerun| {
+            let order = &rerun.order;
+            wanted.extend(&order.wanted);
+            let siblings = order.siblings.iter().map(|sibling| &sibling.name);
+            let comes = order
+                .along
+                .iter()
+                .chain(siblings)
+                .any(|name| *name == job.name);
+            (wanted, along || comes)
+        });
+    if along {
+        return None;
+    }
+    let wanted = wanted.into_iter();
     let tracked = wanted.filter_map(|id| entry.jobs.get(id));
     let named = tracked.filter(|one| one.key.name == job.name);
     let said = named.map(|one| match one.advice.as_ref().map(|advice| &advice.said) {
@@ -335,12 +352,10 @@ pub fn answered(
 /// The word for the row of the table that an order comes from.
 pub fn rule(order: &RerunOrder) -> &'static str {
     match order.target {
-        RerunTarget::Job(id) if order.wanted == [id] && order.siblings.is_empty() => {
-            "one-interrupted"
-        }
+        RerunTarget::Job(id) if order.wanted == [id] && order.siblings.is_empty() => "one-wanted",
         RerunTarget::Job(id) if order.wanted.contains(&id) => "one-by-one",
         RerunTarget::Job(_) => "left-behind",
-        RerunTarget::FailedJobs if order.along.is_empty() => "all-interrupted",
+        RerunTarget::FailedJobs if order.along.is_empty() => "all-wanted",
         RerunTarget::FailedJobs => "mixed",
     }
 }

@@ -17,7 +17,7 @@ use reprise_model::view::{RetryFilter, RetryState, RetryView};
 
 pub use self::story::{Known, explanation};
 use crate::due;
-use crate::run::WaitReason;
+use crate::run::{WaitReason, is_anothers_turn, waits_its_turn};
 
 /// A job of a run's record, as it is shown.
 pub fn retry(entry: &RunEntry, id: JobId, job: &TrackedJob, now: Timestamp) -> RetryView {
@@ -73,6 +73,7 @@ fn state(entry: &RunEntry, id: JobId, job: &TrackedJob, now: Timestamp) -> Retry
         TrackedState::Settled { .. } if entry.notes.requeued.contains(&id) => RetryState::Due,
         TrackedState::Settled { reason, .. } => settled(reason),
         TrackedState::Awaiting | TrackedState::Asked { .. } if is_due => RetryState::Due,
+        TrackedState::Asked { .. } if waits_its_turn(entry, id, job) => RetryState::Awaiting,
         TrackedState::Awaiting if entry.notes.parked.is_some() => RetryState::Parked,
         TrackedState::Awaiting => RetryState::Awaiting,
         TrackedState::Asked { .. } => RetryState::Asked,
@@ -131,7 +132,8 @@ fn attempt(entry: &RunEntry, id: JobId, job: &TrackedJob) -> RunAttempt {
     let reruns = entry
         .reruns
         .iter()
-        .filter(|rerun| rerun.answer == RerunAnswer::Accepted && rerun.order.wanted.contains(&id));
+        .filter(|rerun| rerun.answer == RerunAnswer::Accepted && rerun.order.wanted.contains(&id))
+        .filter(|rerun| !is_anothers_turn(&rerun.order, id));
     let of_reruns = reruns.map(|rerun| rerun.order.from.next());
     of_reruns
         .max()

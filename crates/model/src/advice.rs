@@ -158,6 +158,24 @@ pub struct Advice {
     pub at: Timestamp,
     /// What came of it.
     pub said: Said,
+    /// Whether the job was known to be interrupted when it was asked about. A no to a failure is none to an
+    /// interruption that shows later.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub interrupted: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+impl Advice {
+    /// Whether it answers a question about a job that is known to be interrupted, or is not.
+    pub fn answers(&self, interrupted: bool) -> bool {
+        match self.said {
+            Said::No { .. } => self.interrupted || !interrupted,
+            Said::Yes { .. } | Said::Nothing { .. } => true,
+        }
+    }
 }
 
 /// What came of a question.
@@ -338,6 +356,7 @@ mod tests {
                 endpoint: "ci-judge".parse().expect("a name"),
                 at: Timestamp::UNIX_EPOCH,
                 said,
+                interrupted: true,
             };
             assert_eq!(advice.to_string(), sentence);
             let text = serde_json::to_string(&advice).expect("writable");

@@ -25,7 +25,7 @@ use crate::ports::FAULTS;
 use crate::post;
 
 /// Rows that cannot be reached yet, or by no simulation, and why.
-const EXCLUDED: [(&str, &str, &str); 19] = [
+const EXCLUDED: [(&str, &str, &str); 18] = [
     (
         "decision",
         "unannounced: launch-refused",
@@ -80,11 +80,6 @@ const EXCLUDED: [(&str, &str, &str); 19] = [
         "decision",
         "check-run: refused",
         "whoever may write no check runs may read none, and asks no more",
-    ),
-    (
-        "evidence",
-        "spot-request",
-        "the status of spot requests is not read yet",
     ),
     (
         "decision",
@@ -284,8 +279,8 @@ fn decisions() -> Vec<Row> {
     let ignored = IgnoreReason::ALL.map(IgnoreReason::outcome);
     let capacity = CapacityReason::ALL.map(CapacityReason::as_str);
     let reruns = [
-        "one-interrupted",
-        "all-interrupted",
+        "one-wanted",
+        "all-wanted",
         "mixed",
         "one-by-one",
         "left-behind",

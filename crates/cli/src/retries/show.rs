@@ -15,7 +15,7 @@ const NOTHING: &str = "-";
 /// The table of a list, within a width where there is one.
 pub(super) fn list(jobs: &[RetryView], width: Option<u16>) -> String {
     if jobs.is_empty() {
-        return "no job is under way or was given up, of those that were asked for".to_owned();
+        return "no such job".to_owned();
     }
     let mut table = Table::new();
     table

@@ -65,7 +65,7 @@ fn told() -> Explanation {
         repository: "acme/shop".parse().expect("valid"),
         run: Some(RunId(9_000_000_001)),
         job: None,
-        summary: "1 job was to come back: 1 exhausted".to_owned(),
+        summary: "1 job is in the ledger: 1 exhausted".to_owned(),
         retries: vec![exhausted()],
         story: vec![
             line(

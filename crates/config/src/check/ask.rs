@@ -75,8 +75,7 @@ fn endpoint(
                 let secret = secret?;
                 return Some(EndpointConfig::Url { url, secret });
             }
-            let problem = format!("is {}; write https:// and a host, as", shown(&url));
-            checker.wrong(&key("url"), format!("{problem} https://judge.example/ask"));
+            checker.wrong(&key("url"), bad_url(&url));
             None
         }
         (None, Some(function)) => {
@@ -189,4 +188,16 @@ fn repositories(
     patterns
         .map(|pattern| WildMatch::new(&pattern.to_ascii_lowercase()))
         .collect()
+}
+/// Whoever stands before the host is a secret, and is not shown.
+fn bad_url(url: &str) -> String {
+    if url.contains('@') {
+        return "holds an @; what is before the host of an address would be a secret in every log, and the \
+                questions are signed: leave it out"
+            .to_owned();
+    }
+    let url = shown(url);
+    format!(
+        "is {url}; write https:// and a host, as https://judge.example/ask, or http:// to this machine itself"
+    )
 }

@@ -62,8 +62,8 @@ pub(super) fn rules(
 fn most_an_hour(checker: &mut Checker<'_>, retry: &file::Retry, defaults: &Rules) -> u32 {
     let most = retry.most_an_hour.unwrap_or(defaults.most_jobs_an_hour);
     if most == 0 {
-        let problem = "is 0, and whatever is to be re-run would wait for ever; where nothing is to be \
-                       re-run, write retry = false under [[policy]], and leave retry.allow empty";
+        let problem = "is 0, and whatever is to be re-run would wait for ever; write 1 or more, and \
+                       retry=false where a job is not to be re-run";
         checker.wrong("retry.most_an_hour", problem);
     }
     most

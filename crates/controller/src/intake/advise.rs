@@ -4,20 +4,26 @@
 //! verdict that it makes, before anything is done about that, and stands there from then on. A process that dies
 //! in between, or another replica, asks once more at most, and whoever is first to write acts.
 
+use std::sync::{Arc, PoisonError};
+
 use reprise_engine::run;
-use reprise_model::advice::{Advice, NoAnswer, Question, Said};
+use reprise_model::advice::{Advice, EndpointName, NoAnswer, Question, Said};
 use reprise_model::ids::{JobId, Repository};
 use reprise_model::job::Job;
 use reprise_model::ledger::RunKey;
 use reprise_store::Store;
+use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use crate::context::{Controller, WorkError};
 use crate::once::Once;
 use crate::ports::{Advisers, Ports};
 
-/// What endpoints said, by the job.
-pub(crate) type Advised = Once<(Repository, JobId), Advice>;
+/// What endpoints said, by the job, and whether it was known to be interrupted.
+pub(crate) type Advised = Once<(Repository, JobId, bool), Advice>;
+
+/// How many questions to an endpoint are under way at once: a large matrix is no reason to bring it down.
+const QUESTIONS_AT_ONCE: usize = 16;
 
 /// The most that are remembered, of a few hundred bytes each: those of a large matrix.
 pub(crate) const MOST_ADVISED: usize = 256;
@@ -38,19 +44,31 @@ impl<P: Ports> Controller<P> {
         let known = found
             .as_ref()
             .and_then(|found| run::advice_on(&found.record, job));
-        if let Some(known) = known.filter(|advice| was_asked(advice)) {
+        let answers = |advice: &&Advice| was_asked(advice) && advice.answers(question.interrupted);
+        if let Some(known) = known.filter(answers) {
             return Ok(known.clone());
         }
-        let key = (repository.clone(), job.id);
+        let key = (repository.clone(), job.id, question.interrupted);
         let asking = async { Ok(self.ask_endpoint(question).await) };
         self.advised.read(&key, |_| true, asking).await
+    }
+
+    /// Each endpoint has its own: one that is silent keeps nobody else's questions waiting.
+    fn places_at(&self, endpoint: EndpointName) -> Arc<Semaphore> {
+        let mut places = self
+            .questions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let made = || Arc::new(Semaphore::new(QUESTIONS_AT_ONCE));
+        Arc::clone(places.entry(endpoint).or_insert_with(made))
     }
 
     async fn ask_endpoint(&self, question: &Question) -> Advice {
         let answer = match &self.advisers {
             Some(advisers) => {
+                let places = self.places_at(question.endpoint);
                 // Nobody closes it; were it closed, nothing would be lost by asking.
-                let _place = self.questions.acquire().await;
+                let _place = places.acquire().await;
                 advisers.ask(question, self.now()).await
             }
             None => Err(NoAnswer::NotAllowed),
@@ -59,6 +77,7 @@ impl<P: Ports> Controller<P> {
             endpoint: question.endpoint,
             at: self.now(),
             said: Said::by(answer),
+            interrupted: question.interrupted,
         };
         self.metrics
             .advised(advice.endpoint.as_str(), advice.said.as_str());

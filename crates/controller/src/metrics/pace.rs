@@ -6,7 +6,8 @@ use super::{Metrics, Registrar};
 
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
-    rate_remaining: IntGauge,
+    /// Without a label, so that it shows nothing before GitHub has answered.
+    rate_remaining: IntGaugeVec,
     turns_waited: IntCounterVec,
     turns_put_off: IntCounterVec,
     throttled: IntCounterVec,
@@ -17,9 +18,10 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) fn new(registrar: &mut Registrar) -> Result<Self, prometheus::Error> {
         Ok(Self {
-            rate_remaining: registrar.gauge(
+            rate_remaining: registrar.gauges(
                 "reprise_github_rate_remaining",
-                "Requests that GitHub's rate limit still allows, as last seen.",
+                "Requests that GitHub's rate limit still allows, as last seen; nothing before GitHub has answered.",
+                &[],
             )?,
             turns_waited: registrar.counters(
                 "reprise_turns_waited_total",
@@ -78,6 +80,9 @@ impl Metrics {
 
     pub(crate) fn rate_remaining(&self, remaining: u64) {
         let remaining = i64::try_from(remaining).unwrap_or(i64::MAX);
-        self.pace.rate_remaining.set(remaining);
+        self.pace
+            .rate_remaining
+            .with_label_values(&[] as &[&str])
+            .set(remaining);
     }
 }

@@ -137,7 +137,7 @@ async fn who_has_the_token_is_told_and_obeyed() {
     let (status, told) = asked(address, &format!("GET {RUN_PATH}?job=1")).await;
     assert_eq!(
         (status, told["summary"].as_str()),
-        (200, Some("1 job was to come back: 1 exhausted"))
+        (200, Some("1 job is in the ledger: 1 exhausted"))
     );
     let (status, done) = asked(address, &format!("POST {RUN_PATH}/dismiss")).await;
     assert_eq!(

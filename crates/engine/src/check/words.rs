@@ -11,6 +11,7 @@ use reprise_model::reason::SettleReason;
 
 use super::Hold;
 use crate::public;
+use crate::run::waits_its_turn;
 
 /// The most jobs that are named: a page of hundreds is read by nobody.
 const MOST_NAMED: usize = 20;
@@ -52,7 +53,10 @@ pub(super) fn text(
 ) -> Option<CheckText> {
     let mut jobs = ledger.map(interrupted).unwrap_or_default();
     // One that was given up may stand in both.
-    let known = |id: &JobId| ledger.is_some_and(|run| run.jobs.contains_key(id));
+    let known = |id: &JobId| {
+        let job = ledger.and_then(|run| run.jobs.get(id));
+        job.is_some_and(|job| job.why == Why::Interrupted)
+    };
     jobs.extend(left(&entry.left, known));
     match &entry.gate {
         Some(gate) => Some(of_gate(gate, &jobs, hold)),
@@ -63,23 +67,26 @@ pub(super) fn text(
 
 /// The jobs of a run's record, in the order of their ids.
 pub(super) fn standings(ledger: &RunEntry) -> Vec<Standing<'_>> {
-    let jobs = ledger.jobs.values();
-    jobs.map(|job| standing(ledger, job)).collect()
+    let jobs = ledger.jobs.iter();
+    jobs.map(|(id, job)| standing(ledger, *id, job)).collect()
 }
 
 /// Those that were interrupted: what failed says why itself.
 fn interrupted(ledger: &RunEntry) -> Vec<Standing<'_>> {
-    let jobs = ledger.jobs.values();
-    let interrupted = jobs.filter(|job| job.why == Why::Interrupted);
-    interrupted.map(|job| standing(ledger, job)).collect()
+    let jobs = ledger.jobs.iter();
+    let interrupted = jobs.filter(|(_, job)| job.why == Why::Interrupted);
+    interrupted
+        .map(|(id, job)| standing(ledger, *id, job))
+        .collect()
 }
 
-fn standing<'a>(ledger: &'a RunEntry, job: &'a TrackedJob) -> Standing<'a> {
+fn standing<'a>(ledger: &'a RunEntry, id: JobId, job: &'a TrackedJob) -> Standing<'a> {
     let stand = match &job.state {
         TrackedState::Awaiting => {
             let parked = ledger.notes.parked;
             parked.map_or(Stand::Waits, |parked| Stand::Parked(parked.limit))
         }
+        TrackedState::Asked { .. } if waits_its_turn(ledger, id, job) => Stand::Waits,
         TrackedState::Asked { rerun } => {
             let from = ledger.reruns.get(*rerun).map(|rerun| rerun.order.from);
             Stand::Asked(from.unwrap_or(job.attempt).next())

@@ -41,7 +41,8 @@ pub(super) fn word(facts: &JobFacts<'_>, policy: RetryPolicy) -> Word {
     let Some(endpoint) = policy.endpoint() else {
         return Word::Go;
     };
-    match facts.advice.map(|advice| &advice.said) {
+    let advice = facts.advice.filter(|advice| advice.answers(true));
+    match advice.map(|advice| &advice.said) {
         None => Word::Ask(endpoint),
         Some(Said::No { .. }) => mutant!(IgnoreTheEndpoint => Word::Go, Word::Stop),
         Some(Said::Yes { .. } | Said::Nothing { .. }) => Word::Go,

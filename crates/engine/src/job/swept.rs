@@ -99,12 +99,9 @@ pub fn found(
             end: None,
             ran_on: Some(view.instance.clone()),
             evidence: known.evidence.clone(),
-            given_up: Some(Box::new(grounds(
-                policy,
-                &view.instance,
-                &known.evidence,
-                None,
-            ))),
+            given_up: (policy != RetryPolicy::Never)
+                .then(|| grounds(policy, &view.instance, &known.evidence, None))
+                .map(Box::new),
         }),
         None => Found::Wait,
     }

@@ -18,6 +18,9 @@ use crate::rules::Rules;
 /// How long an order may be written down after it was paid for without a word of it.
 const AT_ONCE: SignedDuration = SignedDuration::from_secs(30);
 
+/// What is parked for longer is read at GitHub with each look.
+const READ_ANYWAY: SignedDuration = SignedDuration::from_hours(3);
+
 /// Many wait for the same moment, and only some of them have room then.
 const APART: SignedDuration = SignedDuration::from_mins(1);
 
@@ -71,6 +74,10 @@ pub(super) fn still_parked(
     rules: &Rules,
 ) -> Option<RunEntry> {
     let parked = entry.notes.parked.filter(|_| is_parked(entry))?;
+    // What waits for long may have become too old, or somebody else's, without a word.
+    if now > after(parked.since, READ_ANYWAY) {
+        return None;
+    }
     let (from, jobs) = (parked.from, parked.jobs);
     match take(entry, spent, (from, jobs, paid(entry, from)), now, rules) {
         Answer::Paid(_) | Answer::Granted(_) => None,

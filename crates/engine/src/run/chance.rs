@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry;
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::JobId;
-use reprise_model::job::Job;
+use reprise_model::job::{Job, JobStatus};
 use reprise_model::ledger::{Due, RunEntry, TrackedJob, TrackedState};
 use reprise_model::notes::Happened;
 use reprise_model::policy::RetryPolicy;
@@ -30,8 +30,6 @@ pub enum NotPossible {
     Recovered,
     /// Its run was cancelled, by a person or by us; whoever wants it back re-runs it at GitHub.
     Cancelled,
-    /// A newer run took its place.
-    Superseded,
 }
 
 impl NotPossible {
@@ -43,7 +41,6 @@ impl NotPossible {
             Self::AskedAlready => "asked-already",
             Self::Recovered => "recovered",
             Self::Cancelled => "cancelled",
-            Self::Superseded => "superseded",
         }
     }
 
@@ -59,9 +56,6 @@ impl NotPossible {
             Self::AskedAlready => "a fresh chance was asked for already, and is decided on soon",
             Self::Recovered => "it came through, so that there is nothing to bring back",
             Self::Cancelled => "its run was cancelled; whoever wants it back re-runs it at GitHub",
-            Self::Superseded => {
-                "a newer run took its place, or another has its concurrency group; look at that one at GitHub"
-            }
         }
     }
 }
@@ -147,7 +141,6 @@ fn may_have_a_chance(job: &TrackedJob) -> Result<&SettleReason, NotPossible> {
     match reason {
         SettleReason::Succeeded | SettleReason::Recovered => Err(NotPossible::Recovered),
         SettleReason::Cancelled | SettleReason::CancelledByUs => Err(NotPossible::Cancelled),
-        SettleReason::Superseded => Err(NotPossible::Superseded),
         SettleReason::NotSpot
         | SettleReason::NotInterrupted
         | SettleReason::Uncorroborated
@@ -156,6 +149,8 @@ fn may_have_a_chance(job: &TrackedJob) -> Result<&SettleReason, NotPossible> {
         | SettleReason::OptedOut
         | SettleReason::AttemptLimit
         | SettleReason::AlreadyRerun
+        // Looked for once more: the newer run stays, and a concurrency group gets free.
+        | SettleReason::Superseded
         | SettleReason::CancelledUnknown
         | SettleReason::RunNotFailed
         | SettleReason::PermanentFailure
@@ -183,6 +178,9 @@ fn newest<'a>(
         known.get(&id).copied()
     };
     let record = record.ok_or("not-listed")?;
+    if record.status != JobStatus::Completed {
+        return Err("not-ended");
+    }
     if passed(record) {
         return Err("passed");
     }

@@ -7,7 +7,7 @@ use reprise_model::ledger::{
     Due, Rerun, RerunAnswer, RerunOrder, RerunTarget, RunEntry, RunKey, TrackedJob, TrackedState,
     Why,
 };
-use reprise_model::reason::{RefusalKind, SettleReason};
+use reprise_model::reason::{Refusal, RefusalKind, SettleReason};
 
 use super::chance;
 use crate::backoff::{Jitter, after, spread};
@@ -47,10 +47,12 @@ pub(super) fn is_new(entry: &RunEntry) -> bool {
     entry.jobs.values().all(is_given_up) && entry.reruns.is_empty()
 }
 
-/// Whether its policy had the last word on it.
+/// Whether nothing was tried for it: its policy had the last word, or GitHub never ended it.
 pub(super) fn is_given_up(job: &TrackedJob) -> bool {
     match &job.state {
-        TrackedState::Settled { reason, .. } => is_the_policys(reason),
+        TrackedState::Settled { reason, .. } => {
+            is_the_policys(reason) || *reason == SettleReason::NeverCompleted
+        }
         TrackedState::Awaiting | TrackedState::Asked { .. } => false,
     }
 }
@@ -128,7 +130,9 @@ pub(super) fn bury(
     at: Timestamp,
 ) -> bool {
     let kept = entry.jobs.values().filter(|job| is_given_up(job)).count();
-    if super::knows(entry, job) || kept >= MOST_GIVEN_UP {
+    let known = entry.jobs.get(&job.id);
+    let says_more = known.is_some_and(|known| explains(&grounds, known));
+    if !says_more && (super::knows(entry, job) || kept >= MOST_GIVEN_UP) {
         return false;
     }
     let reason = reason.clone();
@@ -158,16 +162,15 @@ fn insert(entry: &mut RunEntry, job: &Job, grounds: Grounds, state: TrackedState
 /// Whether evidence came late of a job that waits for the end of its run, or was given up for how
 /// that ended; or GitHub has ended, after all, what it seemed never to.
 fn explains(grounds: &Grounds, known: &TrackedJob) -> bool {
-    let was_failure = known.why != Why::Interrupted;
-    let may_change = match &known.state {
-        TrackedState::Awaiting => was_failure,
+    let is_news = grounds.why == Why::Interrupted && known.why != Why::Interrupted;
+    match &known.state {
+        TrackedState::Awaiting => is_news,
         TrackedState::Settled { reason, .. } if *reason == SettleReason::NeverCompleted => true,
         TrackedState::Settled { reason, .. } => {
-            was_failure && (*reason == SettleReason::RunNotFailed || is_the_policys(reason))
+            is_news && (*reason == SettleReason::RunNotFailed || is_the_policys(reason))
         }
         TrackedState::Asked { .. } => false,
-    };
-    grounds.why == Why::Interrupted && may_change
+    }
 }
 
 /// Whether an execution of a job of this name is there.
@@ -329,9 +332,45 @@ pub(super) fn take_answer(entry: &mut RunEntry, answer: &RerunAnswer, now: Times
         // Only that call is refused: one of the jobs by itself may still be re-run.
         RerunAnswer::Refused(_) if refused_together(entry).is_some() => {}
         RerunAnswer::Refused(refusal) => {
+            let meant = refused_alone(entry, index, refusal);
+            let open = open.into_iter();
+            let open: Vec<JobId> = open
+                .filter(|id| meant.is_none_or(|meant| meant == *id))
+                .collect();
             settle(entry, &open, &SettleReason::Refused(refusal.clone()), now);
         }
         RerunAnswer::NotNow | RerunAnswer::Unclear => {}
+    }
+}
+
+/// The one job about which a no says something, where it was asked for first of several.
+fn refused_alone(entry: &RunEntry, index: usize, refusal: &Refusal) -> Option<JobId> {
+    let order = &entry.reruns.get(index)?.order;
+    let RerunTarget::Job(id) = order.target else {
+        return None;
+    };
+    let is_about_it = match refusal.kind {
+        RefusalKind::NotRetryable | RefusalKind::NotFound | RefusalKind::Unknown => true,
+        RefusalKind::TooOld | RefusalKind::MissingPermission => false,
+    };
+    (is_about_it && order.wanted.contains(&id)).then_some(id)
+}
+
+/// Whether a job was asked for together with another one, which goes first: what the re-run leaves behind
+/// is asked for by itself later.
+pub(crate) fn waits_its_turn(entry: &RunEntry, id: JobId, job: &TrackedJob) -> bool {
+    let TrackedState::Asked { rerun } = job.state else {
+        return false;
+    };
+    let order = entry.reruns.get(rerun).map(|rerun| &rerun.order);
+    order.is_some_and(|order| is_anothers_turn(order, id))
+}
+
+/// Whether an order of several jobs re-runs another one first.
+pub(crate) fn is_anothers_turn(order: &RerunOrder, id: JobId) -> bool {
+    match order.target {
+        RerunTarget::Job(first) => order.wanted.len() > 1 && first != id,
+        RerunTarget::FailedJobs => false,
     }
 }
 

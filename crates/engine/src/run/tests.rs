@@ -465,12 +465,12 @@ fn gone() -> Refusal {
 fn an_order_says_which_row_of_the_table_it_comes_from() {
     let one = RerunTarget::Job(JobId(1));
     for (order, word) in [
-        (order(1, one, &[1], &[]), "one-interrupted"),
+        (order(1, one, &[1], &[]), "one-wanted"),
         (order(1, one, &[1, 2], &[]), "one-by-one"),
         (order(1, one, &[7], &[]), "left-behind"),
         (
             order(1, RerunTarget::FailedJobs, &[1, 2], &[]),
-            "all-interrupted",
+            "all-wanted",
         ),
         (
             order(1, RerunTarget::FailedJobs, &[1, 2], &["lint"]),

@@ -10,6 +10,7 @@ use reprise_model::ledger::{
     TrackedJob, TrackedState, Why,
 };
 use reprise_model::notes::{Happened, Happening};
+use reprise_model::reason::SettleReason;
 use reprise_model::view::{Explanation, Line, LineKind, RetryState, RetryView};
 
 use super::{over_budget, retry};
@@ -88,12 +89,13 @@ fn summary(known: &Known<'_>, retries: &[RetryView]) -> String {
         .filter(|(_, count)| *count > 0)
         .map(|(state, count)| format!("{count} {state}"))
         .collect();
-    let were = if jobs.len() == 1 {
-        "job was"
+    let jobs_are = if jobs.len() == 1 {
+        "job is"
     } else {
-        "jobs were"
+        "jobs are"
     };
-    format!("{} {were} to come back: {}", jobs.len(), parts.join(", "))
+    let parts = parts.join(", ");
+    format!("{} {jobs_are} in the ledger: {parts}", jobs.len())
 }
 
 #[derive(Default)]
@@ -214,7 +216,7 @@ impl Story {
             kind: LineKind::Verdict,
             job: Some(id),
             source: "ledger",
-            rule: Some(job.why.as_str()),
+            rule: Some(judged_as(job)),
         };
         let name = &job.key.name;
         let text = match (job.why, &job.state) {
@@ -460,6 +462,19 @@ fn denial(why: &str) -> &str {
         "policy-false" => "the present configuration or its label re-runs nothing of it",
         "not-listed" => "the newest attempt does not show it; ask again",
         other => other,
+    }
+}
+
+/// What a job was judged to be: what it was to come back for, or why it was not from the first.
+fn judged_as(job: &TrackedJob) -> &'static str {
+    match &job.state {
+        TrackedState::Settled {
+            reason: reason @ (SettleReason::PermanentFailure | SettleReason::UnknownFailure),
+            ..
+        } => reason.as_str(),
+        TrackedState::Settled { .. } | TrackedState::Awaiting | TrackedState::Asked { .. } => {
+            job.why.as_str()
+        }
     }
 }
 

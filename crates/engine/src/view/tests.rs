@@ -362,7 +362,7 @@ fn a_job_with_a_fresh_chance_is_told_as_one_that_failed_and_counts_once() {
         instances: &[],
     };
     let all = explanation(&known, None, at(2_100)).expect("known");
-    assert_eq!(all.summary, "1 job was to come back: 1 recovered");
+    assert_eq!(all.summary, "1 job is in the ledger: 1 recovered");
     assert_eq!(all.retries[1].limit, Some(3));
     let of_it = all.story.iter().filter(|line| line.job == Some(JobId(11)));
     let kinds: Vec<LineKind> = of_it.map(|line| line.kind).collect();
@@ -372,7 +372,7 @@ fn a_job_with_a_fresh_chance_is_told_as_one_that_failed_and_counts_once() {
         "no evidence"
     );
     let first = explanation(&known, Some(JobId(1)), at(2_100)).expect("known");
-    assert_eq!(first.summary, "1 job was to come back: 1 exhausted");
+    assert_eq!(first.summary, "1 job is in the ledger: 1 exhausted");
 }
 
 #[test]

@@ -147,6 +147,7 @@ pub(super) fn advice(said: Said) -> Advice {
         endpoint: judge(),
         at: at(NOW),
         said,
+        interrupted: true,
     }
 }
 
@@ -173,4 +174,19 @@ pub(super) fn nothing() -> Said {
     Said::Nothing {
         why: NoAnswer::TimedOut,
     }
+}
+
+#[test]
+fn a_no_to_a_failure_is_none_to_an_interruption_that_shows_later() {
+    let mut asked = advice(no());
+    asked.interrupted = false;
+    assert!(asked.answers(false) && !asked.answers(true));
+    assert!(advice(no()).answers(true));
+    assert!(
+        Advice {
+            said: yes(),
+            ..asked
+        }
+        .answers(true)
+    );
 }

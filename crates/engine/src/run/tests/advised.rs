@@ -102,6 +102,7 @@ fn grounds(said: Said) -> Grounds {
             endpoint,
             at: at(NOW),
             said,
+            interrupted: false,
         }),
         pause: secs(0),
     }

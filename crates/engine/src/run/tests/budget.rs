@@ -51,6 +51,18 @@ fn a_parked_run_of_which_nothing_was_heard_needs_no_look_at_github_while_there_i
 }
 
 #[test]
+fn what_is_parked_for_hours_is_looked_at_whether_or_not_there_is_room() {
+    let mut world = storm();
+    assert_eq!(world.step(), RunStep::Wait(WaitReason::OverBudget));
+    world.now = at(NOW + 4 * 3_600);
+    world.spend(2, 10);
+    assert_eq!(world.still_parked(), None);
+    assert_eq!(world.step(), RunStep::Wait(WaitReason::OverBudget));
+    world.newer = Newer::Run(RunId(901));
+    assert_eq!(world.step(), RunStep::Done);
+}
+
+#[test]
 fn a_parked_run_that_is_woken_is_looked_at() {
     let mut world = storm();
     assert_eq!(world.step(), RunStep::Wait(WaitReason::OverBudget));

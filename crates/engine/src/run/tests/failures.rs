@@ -201,7 +201,7 @@ fn a_record_keeps_no_more_of_what_is_given_up_than_a_store_takes() {
 
 impl World {
     /// They failed, and their policy waits so many seconds.
-    fn retry_jobs(&mut self, ids: &[u64], pause: i64) {
+    pub(super) fn retry_jobs(&mut self, ids: &[u64], pause: i64) {
         let jobs = self.jobs.clone().unwrap_or_default();
         for job in jobs.iter().filter(|job| ids.contains(&job.id.0)) {
             let grounds = retried(pause).grounds().expect("it is to come back");

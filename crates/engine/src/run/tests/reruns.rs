@@ -358,4 +358,7 @@ fn a_job_that_github_ends_after_all_comes_back() {
     ledger::settle(&mut world.entry, &[JobId(1)], &never, world.now);
     world.await_jobs(&[1]);
     assert_eq!(world.state(1), TrackedState::Awaiting);
+    ledger::settle(&mut world.entry, &[JobId(1)], &never, world.now);
+    world.retry_jobs(&[1], 0);
+    assert_eq!(world.state(1), TrackedState::Awaiting, "its failure, too");
 }

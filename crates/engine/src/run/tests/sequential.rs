@@ -73,6 +73,32 @@ fn where_nothing_else_failed_all_come_back_in_one_attempt() {
     assert_eq!(world.go(), ask(RerunTarget::FailedJobs, &[1, 2], &[]));
 }
 
+#[test]
+fn a_no_to_one_is_none_to_those_that_wait_their_turn() {
+    let mut world = sequential(&[job(1, "a"), job(2, "b"), job(3, "lint")]);
+    world.await_jobs(&[1, 2]);
+    let first = RunStep::Ask(order(1, RerunTarget::Job(JobId(1)), &[1, 2], &[]));
+    assert_eq!(world.go(), first);
+    world.answer(RerunAnswer::Refused(Refusal {
+        kind: RefusalKind::Unknown,
+        message: "Not this one".to_owned(),
+    }));
+    let is_refused = matches!(world.reason(1), SettleReason::Refused(_));
+    assert!(is_refused, "{:?}", world.state(1));
+    assert_eq!(world.state(2), TrackedState::Awaiting);
+}
+
+#[test]
+fn who_waits_for_another_ones_attempt_is_not_said_to_be_re_run() {
+    let mut world = sequential(&[job(1, "a"), job(2, "b"), job(3, "lint")]);
+    world.await_jobs(&[1, 2]);
+    let _ = world.go();
+    world.answer(RerunAnswer::Accepted);
+    let waits = |id| ledger::waits_its_turn(&world.entry, JobId(id), &world.entry.jobs[&JobId(id)]);
+    assert!(!waits(1));
+    assert!(waits(2));
+}
+
 /// The call for a job by its id in that attempt, for one that is tracked under another id.
 fn alone(from: u32, id: u64, tracked: u64) -> RunStep {
     RunStep::Ask(order(from, RerunTarget::Job(JobId(id)), &[tracked], &[]))
