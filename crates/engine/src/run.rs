@@ -372,6 +372,11 @@ pub fn noted(mut entry: RunEntry, answer: &RerunAnswer, words: &str, now: Timest
     entry
 }
 
+/// The jobs for which no re-run was asked yet.
+pub fn awaiting(entry: &RunEntry) -> impl Iterator<Item = &TrackedJob> {
+    ledger::awaiting(entry).map(|(_, job)| job)
+}
+
 /// Whether a run that is due is one for which the repository's budget had no room, and of which nothing
 /// was heard since: its budget is read first, and perhaps nothing else ([`still_parked`]).
 pub fn is_parked(entry: &RunEntry) -> bool {

@@ -92,7 +92,7 @@ impl Retries {
             parked: registrar.counters(
                 "reprise_parked_jobs_total",
                 "Jobs whose re-run was put off because their repository had had its re-runs of the hour.",
-                &["repository"],
+                &["repository", "family"],
             )?,
             repositories: Capped::new(MOST_REPOSITORIES),
             families: Capped::new(MOST_FAMILIES),
@@ -178,12 +178,11 @@ impl Metrics {
         advised.with_label_values(&[endpoint, outcome]).inc();
     }
 
-    /// The re-run of so many jobs has to wait.
-    pub(crate) fn parked(&self, repository: &Repository, jobs: u32) {
-        let name = repository.to_string();
-        let repository = self.retries.repositories.of(&name);
-        let parked = &self.retries.parked;
-        parked.with_label_values(&[repository]).inc_by(jobs.into());
+    /// The re-run of a job has to wait for the hour's budget.
+    pub(crate) fn parked(&self, repository: &Repository, instance: Option<&Instance>) {
+        let (name, family) = (repository.to_string(), self.retries.family(instance));
+        let place = self.retries.place(&name, &family);
+        self.retries.parked.with_label_values(&place).inc();
     }
 
     pub(crate) fn unverified(&self, repository: &Repository, instance: Option<&Instance>) {

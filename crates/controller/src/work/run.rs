@@ -286,7 +286,10 @@ impl<P: Ports> Controller<P> {
 
     async fn report_changes(&self, before: &RunEntry, after: &RunEntry) {
         if let (None, Some(parked)) = (before.notes.parked, after.notes.parked) {
-            self.metrics.parked(&after.key.repository, parked.jobs);
+            for job in run::awaiting(after) {
+                self.metrics
+                    .parked(&after.key.repository, job.instance.as_ref());
+            }
             report::parked(&after.key, &parked);
         }
         for ((id, job), reason) in report::settled_since(before, after) {

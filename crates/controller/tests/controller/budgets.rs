@@ -30,7 +30,9 @@ async fn what_is_over_the_hours_budget_is_parked_and_released_later() {
     house
         .until("parked", async || is_parked(&house).await)
         .await;
-    assert!(controller.shows(r#"reprise_parked_jobs_total{repository="acme/shop"} 1"#));
+    assert!(
+        controller.shows(r#"reprise_parked_jobs_total{family="unknown",repository="acme/shop"} 1"#)
+    );
     house.pass(3_600).await;
     assert_eq!(house.github.posts(), 1);
     assert!(is_parked(&house).await);
