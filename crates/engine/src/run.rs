@@ -65,7 +65,7 @@ pub struct RunFacts<'a> {
     pub verdicts: &'a BTreeMap<JobId, JobVerdict>,
     /// Why each cancelled job was cancelled, once that was read.
     pub causes: &'a BTreeMap<JobId, CancelCause>,
-    /// Whether a newer run exists.
+    /// Whether a newer run exists, or another one is in the way.
     pub newer: Newer,
     /// The present policy of each unsuccessful job, where a fresh chance was asked for.
     pub policies: &'a BTreeMap<JobId, RetryPolicy>,
@@ -100,7 +100,7 @@ pub enum RunStep {
     ReadJobs,
     /// Read why these jobs were cancelled, and decide again.
     ReadCauses(Vec<JobId>),
-    /// Find out whether a newer run exists, and decide again.
+    /// Find out whether a newer run exists, or another one is in the way, and decide again.
     ReadNewer,
     /// Read the budget of the run's repository, and decide again.
     ReadBudget,

@@ -148,8 +148,8 @@ impl NoAnswer {
     }
 }
 
-/// What the ledger keeps of a question about one execution of a job. It is asked once, and what came of it
-/// stands.
+/// What the ledger keeps of a question about one execution of a job. It stands, but for a no to a failure that
+/// turns out to be an interruption.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Advice {
     /// Who was asked.

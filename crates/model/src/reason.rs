@@ -112,7 +112,7 @@ pub enum SettleReason {
     CancelledByUs,
     /// It was cancelled and nothing says why.
     CancelledUnknown,
-    /// A newer run took its place.
+    /// A newer run took its place, or another one has its concurrency group.
     Superseded,
     /// GitHub never ended it though its instance is gone.
     NeverCompleted,

@@ -56,6 +56,7 @@ pub(super) fn list(jobs: &[RetryView], width: Option<u16>) -> String {
 /// What is known of each job, a line a fact.
 pub(super) fn jobs(told: &Explanation) -> String {
     let mut text = told.summary.clone();
+    text.push_str(&unless_known(told));
     for job in &told.retries {
         let facts = [
             ("job", format!("{} {}", job.job, job.name)),
@@ -85,21 +86,23 @@ pub(super) fn jobs(told: &Explanation) -> String {
     text
 }
 
+/// A line that says so where the job that was asked for is none of those that are told.
+fn unless_known(told: &Explanation) -> String {
+    let is_known = |job| told.retries.iter().any(|one| one.job == job);
+    match told.job {
+        Some(job) if !told.retries.is_empty() && !is_known(job) => format!(
+            "\nthe ledger has no job {job} of it, as jobs have other ids in each attempt; the whole run \
+             is told"
+        ),
+        Some(_) | None => String::new(),
+    }
+}
+
 /// What happened, a line a thing.
 pub(super) fn story(told: &Explanation) -> String {
     let run = told.run.map_or_else(nothing, |run| run.to_string());
     let mut text = format!("{} run {run}: {}", told.repository, told.summary);
-    let is_known = |job| told.retries.iter().any(|one| one.job == job);
-    if let Some(job) = told
-        .job
-        .filter(|job| !told.retries.is_empty() && !is_known(*job))
-    {
-        let _ = write!(
-            text,
-            "\nthe ledger has no job {job} of it, as jobs have other ids in each attempt; the whole run \
-             is told"
-        );
-    }
+    text.push_str(&unless_known(told));
     for line in &told.story {
         let _ = write!(text, "\n{}", told_line(line));
     }

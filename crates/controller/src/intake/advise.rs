@@ -1,8 +1,9 @@
 //! Asking the endpoint that a job's policy names.
 //!
-//! An execution of a job is asked about once: what came of it goes into the run's record together with the
-//! verdict that it makes, before anything is done about that, and stands there from then on. A process that dies
-//! in between, or another replica, asks once more at most, and whoever is first to write acts.
+//! An execution of a job is asked about once, and again where an interruption shows after a no to a failure: what
+//! came of it goes into the run's record together with the verdict that it makes, before anything is done about
+//! that, and stands there from then on. A process that dies in between, or another replica, asks once more at
+//! most, and whoever is first to write acts. The record holds no more than a hundred jobs that are given up.
 
 use std::sync::{Arc, PoisonError};
 

@@ -1,4 +1,4 @@
-//! A run with interrupted jobs is due: read it, decide, ask GitHub at most once.
+//! A run whose jobs are to come back is due: read it, decide, ask GitHub at most once.
 
 use std::collections::BTreeMap;
 

@@ -131,8 +131,8 @@ fn denied(job: JobId, why: &str) -> Happened {
     }
 }
 
-/// Why it was settled, where that leaves room for a chance: GitHub's answers and the configuration may
-/// have changed, a person's word and the newer run have not.
+/// Why it was settled, where that leaves room for a chance. A person's word has not changed; GitHub's answers, the
+/// configuration and who is in the way may have, and are looked at anew.
 fn may_have_a_chance(job: &TrackedJob) -> Result<&SettleReason, NotPossible> {
     let reason = match &job.state {
         TrackedState::Awaiting | TrackedState::Asked { .. } => return Err(NotPossible::UnderWay),

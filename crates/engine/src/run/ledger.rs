@@ -58,14 +58,30 @@ pub(super) fn is_given_up(job: &TrackedJob) -> bool {
 }
 
 fn is_the_policys(reason: &SettleReason) -> bool {
-    matches!(
-        reason,
+    match reason {
         SettleReason::AttemptLimit
-            | SettleReason::PermanentFailure
-            | SettleReason::UnknownFailure
-            | SettleReason::EndpointSaidNo
-            | SettleReason::EndpointUnanswered
-    )
+        | SettleReason::PermanentFailure
+        | SettleReason::UnknownFailure
+        | SettleReason::EndpointSaidNo
+        | SettleReason::EndpointUnanswered => true,
+        SettleReason::Succeeded
+        | SettleReason::NotSpot
+        | SettleReason::NotInterrupted
+        | SettleReason::Uncorroborated
+        | SettleReason::EvidenceExpired
+        | SettleReason::EvidenceTooLate
+        | SettleReason::OptedOut
+        | SettleReason::RunNotFailed
+        | SettleReason::AlreadyRerun
+        | SettleReason::Cancelled
+        | SettleReason::CancelledByUs
+        | SettleReason::CancelledUnknown
+        | SettleReason::Superseded
+        | SettleReason::NeverCompleted
+        | SettleReason::Recovered
+        | SettleReason::FailedAgain
+        | SettleReason::Refused(_) => false,
+    }
 }
 
 /// Whether something may still have to be done about any of them: a fresh chance may be asked for, too.

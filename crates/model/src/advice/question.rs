@@ -36,7 +36,8 @@ pub struct Question {
     pub failure: Option<Judged>,
     /// What it ran on; nothing where that is not known, as on a machine that is not ours.
     pub capacity: Option<Capacity>,
-    /// How often it ran, this time included.
+    /// After an interruption how often it ran on a runner, this time included; after a failure the attempt of
+    /// its run.
     pub attempts: u32,
     /// After so many it is not re-run any more, whatever is answered.
     pub most_attempts: u32,

@@ -40,8 +40,9 @@ fn what_a_person_re_ran_is_theirs() {
             },
         ),
     ]);
-    let (attempts, _) = only(&plan);
+    let (attempts, ledger) = only(&plan);
     assert_eq!(attempts.len(), 2, "{attempts:?}");
+    assert_eq!(ledger, ["build (1): already-rerun"]);
 }
 
 #[test]

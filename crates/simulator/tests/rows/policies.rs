@@ -1,6 +1,6 @@
 //! What `retry=` says of a job.
 
-use reprise_simulator::plan::Plan;
+use reprise_simulator::plan::{Action, Chance, Plan};
 use reprise_world::fate::Fate;
 use reprise_world::github::JobSpec;
 
@@ -25,7 +25,12 @@ fn who_opted_out_is_left_alone() {
 fn a_job_on_demand_is_left_alone() {
     let mut on_demand = job("build");
     on_demand.labels = vec!["runs-on={run}-build/family=c7a/spot=false".to_owned()];
-    let plan = one(vec![(on_demand, vec![fails()])]);
+    // On spot its tag would bring it back.
+    let tagged = Fate {
+        forges_after: Some(secs(20)),
+        ..fails()
+    };
+    let plan = one(vec![(on_demand, vec![tagged])]);
     becomes(&plan, &["failure: build failure"], &[]);
 }
 
@@ -76,6 +81,53 @@ fn a_failure_that_looks_transient_is_re_run_and_one_that_does_not_is_not() {
         assert_eq!(attempts, ["failure: build failure"]);
         assert_eq!(ledger, [format!("build (1): {reason}")]);
     }
+}
+
+#[test]
+fn a_failure_in_a_run_that_was_cancelled_is_none_of_its_policys() {
+    let long = Fate::passes(secs(600));
+    let mut plan = Plan::calm(vec![
+        pushed(
+            0,
+            spec([job_with("build", "/retry=when-failed"), job("slow")]),
+            vec![vec![fails()], vec![long]],
+        ),
+        step(300, Action::CancelByPerson { run: 0 }),
+    ]);
+    plan.world.mandate.labels_may_name_failures = true;
+    let (attempts, ledger) = only(&plan);
+    assert_eq!(attempts.len(), 1, "{attempts:?}");
+    assert_eq!(ledger, ["build (1): run-not-failed"]);
+}
+
+#[test]
+fn an_endpoint_has_its_say_and_where_it_is_silent_no_failure_comes_back() {
+    let asked = |hangs| {
+        let mut plan = one(vec![
+            (job_with("build", "/retry=ask:judge"), vec![fails()]),
+            (job_with("test", "/retry=ask:judge"), vec![fails()]),
+        ]);
+        plan.world.mandate.labels_may_ask = true;
+        plan.rates.asks.hangs = Chance(hangs);
+        plan.calm_after = secs(3_600);
+        only(&plan).1
+    };
+    let heard: Vec<String> = asked(0);
+    assert!(
+        heard
+            .iter()
+            .all(|line| !line.ends_with("endpoint-unanswered")),
+        "{heard:?}"
+    );
+    assert!(!heard.is_empty());
+    let silent = asked(1_000);
+    assert_eq!(
+        silent,
+        [
+            "build (1): endpoint-unanswered",
+            "test (1): endpoint-unanswered"
+        ]
+    );
 }
 
 #[test]
