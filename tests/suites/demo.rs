@@ -147,7 +147,9 @@ fn explains(row: &[String]) -> Result<()> {
     let wanted = match (job.as_str(), attempt.as_str(), what.as_str()) {
         (_, "2", _) => "on-demand: every attempt above 1 is; it passed",
         ("preview", _, _) => "it was interrupted, and its policy is retry=false",
-        ("tiles", _, "interrupted, failure") => "a newer run took its place",
+        ("tiles", _, "interrupted, failure") => {
+            "a newer run took its place, or another has its concurrency group"
+        }
         (_, _, "interrupted, failure") | ("index" | "fetch", _, _) => "re-run by Reprise",
         ("sums", _, _) => PERMANENT,
         (_, _, "failure") => "it failed and nothing shows that EC2 took its instance",

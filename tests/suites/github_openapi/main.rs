@@ -13,13 +13,15 @@ use serde_json::{Value, json};
 use talk::Talk;
 
 /// Every route of the simulated GitHub, by the name under which it counts requests.
-const ROUTES: [&str; 29] = [
+const ROUTES: [&str; 31] = [
     "access token",
     "annotations",
     "app",
     "attempt",
     "cancel a run",
     "check runs of a commit",
+    "concurrency group",
+    "concurrency groups of a run",
     "installation of a repository",
     "installations",
     "job",
