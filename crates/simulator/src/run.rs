@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
+use reprise_controller::operator::{self, Wish};
 use reprise_model::delivery::HookEvent;
+use reprise_model::view::Subject;
 use reprise_store::{DueKey, Store};
 use reprise_world::invariants::{self, Broken, Watch};
 use reprise_world::world::World;
@@ -137,7 +139,7 @@ impl<'a> Driver<'a> {
         let end = self.end();
         loop {
             self.calm_down();
-            self.take_steps();
+            self.take_steps().await?;
             let broken = self.look();
             if !broken.is_empty() {
                 return Ok(broken);
@@ -177,14 +179,52 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn take_steps(&mut self) {
+    async fn take_steps(&mut self) -> Result<()> {
         while let Some(step) = self.next_step {
             if step.at > self.universe.clock.elapsed() {
                 break;
             }
             self.next_step = self.steps.next();
+            if let Action::Requeue { run } = step.what {
+                self.requeue(run).await?;
+            }
             self.act(&step.what);
         }
+        Ok(())
+    }
+
+    /// What `reprise retries requeue` does, straight in the ledger.
+    async fn requeue(&self, run: usize) -> Result<()> {
+        let universe = &self.universe;
+        let key = universe.look(|world, _| {
+            let run = world.github().run(world.nth_run(run)?)?;
+            Some((run.spec.repository.clone(), run.id))
+        });
+        let Some((repository, run)) = key else {
+            return Ok(());
+        };
+        let subject = Subject {
+            repository,
+            run,
+            job: None,
+        };
+        let person = operator::Operator::new(&universe.store, None);
+        let wished = person.wish(Wish::Requeue, &subject, universe.now()).await;
+        let done = match wished {
+            Ok(jobs) => {
+                universe.look(|world, _| {
+                    jobs.iter()
+                        .for_each(|job| world.person_gives_a_chance(job.job));
+                });
+                format!("{} are due", jobs.len())
+            }
+            Err(trouble) => trouble.to_string(),
+        };
+        trace::line(
+            Who::Plan,
+            format!("a person asks for a fresh chance: {done}"),
+        );
+        Ok(())
     }
 
     fn act(&self, action: &Action) {
@@ -198,6 +238,8 @@ impl<'a> Driver<'a> {
                     replica.will_die(*calls, *after_effect);
                 }
             }
+            // Asked of the ledger, above.
+            Action::Requeue { .. } => {}
             Action::Drain { replica } => {
                 if let Some(replica) = self.replica(*replica) {
                     replica.drain();

@@ -93,7 +93,7 @@ impl Action {
                     let like = run.and_then(|run| world.job_at(run, *place));
                     what.apply(world, now, like)
                 }
-                Self::Crash { .. } | Self::Drain { .. } => None,
+                Self::Crash { .. } | Self::Drain { .. } | Self::Requeue { .. } => None,
             };
         done.unwrap_or_else(|| "there is nothing to do that to".to_owned())
     }

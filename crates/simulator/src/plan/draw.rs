@@ -145,6 +145,7 @@ fn stage<'a>(steps: &'a [Step], replicas: usize, kind: &Kind) -> Stage<'a> {
             | Action::DeleteRepository { .. }
             | Action::Stranger { .. }
             | Action::Crash { .. }
+            | Action::Requeue { .. }
             | Action::Drain { .. } => None,
         })
         .collect();

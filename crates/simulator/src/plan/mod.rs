@@ -200,6 +200,11 @@ pub enum Action {
         /// What happens.
         what: Stranger,
     },
+    /// A person asks for a fresh chance for whatever of a run is exhausted.
+    Requeue {
+        /// Which run.
+        run: usize,
+    },
     /// A controller's process dies.
     Crash {
         /// Which.

@@ -175,6 +175,7 @@ fn word(action: &Action) -> &'static str {
             after_effect: true, ..
         } => "crash after an effect",
         Action::Drain { .. } => "drain",
+        Action::Requeue { .. } => "a person asks for a fresh chance",
         Action::Stranger { what, .. } => what.as_str(),
     }
 }

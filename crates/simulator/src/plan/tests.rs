@@ -132,6 +132,7 @@ fn kind(action: &Action) -> &'static str {
             true => "crash after",
         },
         Action::Drain { .. } => "drain",
+        Action::Requeue { .. } => "requeue",
         Action::Stranger { .. } => "stranger",
     }
 }

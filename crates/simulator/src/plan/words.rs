@@ -98,6 +98,12 @@ impl fmt::Display for Action {
             Self::Stranger { run, place, what } => {
                 write!(f, "{} (like job {place} of push {run})", what.as_str())
             }
+            Self::Requeue { run } => {
+                write!(
+                    f,
+                    "a person asks for a fresh chance for what of push {run} is exhausted"
+                )
+            }
             Self::Drain { replica } => write!(f, "replica {replica} is asked to end"),
         }
     }

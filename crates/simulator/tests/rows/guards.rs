@@ -126,3 +126,36 @@ fn what_is_over_the_hours_budget_is_parked_and_comes_back_later() {
         assert_eq!(outcome.ledger, ["build (1): recovered"]);
     }
 }
+
+#[test]
+fn an_exhausted_job_gets_one_fresh_chance_wherever_the_replica_dies() {
+    for (calls, after_effect) in (0..30).flat_map(|calls| [(calls, false), (calls, true)]) {
+        let plan = Plan::calm(vec![
+            pushed(
+                0,
+                spec([job("build")]),
+                vec![vec![interrupted(), fails(), passes()]],
+            ),
+            step(
+                1_199,
+                Action::Crash {
+                    replica: 0,
+                    calls,
+                    after_effect,
+                },
+            ),
+            step(1_200, Action::Requeue { run: 0 }),
+        ]);
+        let (attempts, ledger) = only(&plan);
+        assert_eq!(
+            attempts,
+            [
+                "failure: build failure",
+                "failure: build failure",
+                "success: build success"
+            ],
+            "a death at call {calls}, {after_effect}"
+        );
+        assert_eq!(ledger, ["build (1): failed-again", "build (2): recovered"]);
+    }
+}

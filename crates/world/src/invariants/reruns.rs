@@ -234,12 +234,13 @@ impl<'a> Accepted<'a> {
     /// An interruption is counted by the executions of the job, a failure by the attempts of the run.
     fn is_within_its_limit(&self, world: &World, job: &Job) -> bool {
         let policy = self.mandate.policy(world, job);
+        let chances = world.chances(self.run.id, job.place());
         let is_failure = is_failure_to_re_run(world, self.mandate, job)
             && !was_interrupted(world, self.mandate, job, self.mutation.at);
         if is_failure {
-            attempt_of(world, job) <= Some(policy.last_retried_execution())
+            attempt_of(world, job) <= Some(policy.last_retried_execution() + chances)
         } else {
-            number_of(self.run, job) <= limit(policy)
+            number_of(self.run, job) <= limit(policy) + chances
         }
     }
 
@@ -281,6 +282,13 @@ pub(super) fn is_wanted(world: &World, mandate: Mandate, job: &Job, known: Times
     let may_be = policy != RetryPolicy::Never && is_told;
     (may_be && was_interrupted(world, mandate, job, known))
         || is_failure_to_re_run(world, mandate, job)
+        || (policy != RetryPolicy::Never && has_a_chance(world, job))
+}
+
+/// Whether a person asked for one more re-run of a job that did not pass.
+fn has_a_chance(world: &World, job: &Job) -> bool {
+    let run = world.github().job(job.id).map(|(run, _, _)| run.id);
+    failed(job) && run.is_some_and(|run| world.chances(run, job.place()) > 0)
 }
 
 /// Whether a job failed, wherever it ran, in an attempt that ended as failed, and its policy re-runs

@@ -62,6 +62,8 @@ pub struct World {
     hosted: BTreeSet<JobId>,
     /// What the operator's endpoint said of jobs.
     asked: BTreeMap<JobId, Vec<Said>>,
+    /// How often a person asked for a fresh chance for the job at a place of a run's workflow file.
+    chances: BTreeMap<(RunId, usize), u32>,
     terminations: Vec<Termination>,
     planned: Vec<Planned>,
     fates: BTreeMap<RunId, pushes::Fates>,
@@ -107,6 +109,7 @@ impl World {
             busy: BTreeMap::new(),
             hosted: BTreeSet::new(),
             asked: BTreeMap::new(),
+            chances: BTreeMap::new(),
             terminations: Vec::new(),
             planned: Vec::new(),
             fates: BTreeMap::new(),

@@ -22,6 +22,18 @@ pub enum ByHand {
 }
 
 impl World {
+    /// A person, who may, wants one more re-run of a job, whatever its policy says.
+    pub fn person_gives_a_chance(&mut self, job: JobId) {
+        if let Some((run, _, job)) = self.github.job(job) {
+            *self.chances.entry((run.id, job.place())).or_default() += 1;
+        }
+    }
+
+    /// How often a person wanted that of the job at a place of a run's workflow file.
+    pub fn chances(&self, run: RunId, place: usize) -> u32 {
+        self.chances.get(&(run, place)).copied().unwrap_or_default()
+    }
+
     /// The n-th run that was pushed, from 0.
     pub fn nth_run(&self, index: usize) -> Option<RunId> {
         self.github.runs().nth(index).map(|run| run.id)
