@@ -45,6 +45,9 @@ const PROOF_DICE: u64 = 0x70_72_6f_6f_66;
 /// Tells the dice of what holds launches back from those of all else.
 const FLEET_DICE: u64 = 0x66_6c_65_65_74;
 
+/// Tells the dice of disabled workflows from those of all else.
+const DISABLED_DICE: u64 = 0x64_69_73_61_62_6c_65;
+
 /// Tells the dice of whether runners are made from those of all else.
 const RUNNER_DICE: u64 = 0x72_75_6e_6e_65_72;
 
@@ -87,7 +90,10 @@ pub(super) fn plan(seed: u64) -> Plan {
     let last = steps.last().map_or(SignedDuration::ZERO, |step| step.at);
     Plan {
         seed,
-        world: world(&mut dice, &swarm, &kind),
+        world: WorldPlan {
+            workflows_are_disabled: Dice::new(seed ^ DISABLED_DICE).chance(20),
+            ..world(&mut dice, &swarm, &kind)
+        },
         rates: Rates {
             asks: policies::asks(&mut ask_dice),
             ..swarm.rates(&mut dice, &kind)
@@ -188,6 +194,7 @@ fn world(dice: &mut Dice, swarm: &Swarm, kind: &Kind) -> WorldPlan {
         machines_are_ready: kind.machines_are_ready,
         no_actions_write: swarm.has(dice) && dice.chance(120),
         logs_are_gone: swarm.has(dice) && dice.chance(30),
+        workflows_are_disabled: false,
         never_come_up: kind.never_come_up,
     }
 }

@@ -403,6 +403,7 @@ fn of_world(world: &WorldPlan) -> Vec<(&'static str, bool)> {
         no_checks_read,
         no_actions_write,
         logs_are_gone,
+        workflows_are_disabled,
         never_come_up,
     } = world;
     let keeps_off_spot = |mode| !mandate.retries_only && mandate.on_demand_retries == mode;
@@ -436,6 +437,7 @@ fn of_world(world: &WorldPlan) -> Vec<(&'static str, bool)> {
         ("world: the App may not read checks", *no_checks_read),
         ("world: the App may not re-run", *no_actions_write),
         ("world: logs are gone", *logs_are_gone),
+        ("world: workflows are disabled", *workflows_are_disabled),
         ("world: runners never come up", has(*never_come_up)),
         ("world: labels are not bound to a run", !labels_are_bound),
         ("world: machines are ready", *machines_are_ready),
