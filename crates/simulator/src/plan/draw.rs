@@ -45,6 +45,9 @@ const PROOF_DICE: u64 = 0x70_72_6f_6f_66;
 /// Tells the dice of what holds launches back from those of all else.
 const FLEET_DICE: u64 = 0x66_6c_65_65_74;
 
+/// Tells the dice of fresh chances from those of all else.
+const CHANCE_DICE: u64 = 0x63_68_61_6e_63_65;
+
 /// Tells the dice of disabled workflows from those of all else.
 const DISABLED_DICE: u64 = 0x64_69_73_61_62_6c_65;
 
@@ -83,6 +86,11 @@ pub(super) fn plan(seed: u64) -> Plan {
     if search && kind.labels_are_bound && its_dice.chance(600) {
         let count = its_dice.number_of(1, 2);
         happenings.extend((0..count).map(|_| stage.address_down(&mut its_dice)));
+    }
+    let mut chance_dice = Dice::new(seed ^ CHANCE_DICE);
+    if chance_dice.chance(300) {
+        let count = chance_dice.number_of(1, 3);
+        happenings.extend((0..count).map(|_| stage.requeue(&mut chance_dice)));
     }
     steps.extend(happenings);
     // What happens to a run at the time of its push happens after it: the sort keeps their order.

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// All kinds of steps.
-pub const STEPS: [&str; 26] = [
+pub const STEPS: [&str; 27] = [
     "push",
     "a person cancels",
     "a person re-runs",
@@ -40,6 +40,7 @@ pub const STEPS: [&str; 26] = [
     "crash before an effect",
     "crash after an effect",
     "drain",
+    "a person asks for a fresh chance",
     "strike",
     "a repository is deleted",
     "a person waits for an interruption and deletes the repository",
