@@ -126,7 +126,7 @@ fn an_unknown_variable_of_ours_is_refused() {
 fn an_unusable_value_names_where_it_stands_and_what_would_be_right() {
     for (file, wanted) in [
         ("poll_interval = \"often\"", "write it as 1s"),
-        ("poll_interval = \"1ms\"", "between 100ms and 60s"),
+        ("poll_interval = \"0ms\"", "between 1ms and 60s"),
         ("tag_prefix = \"aws:x\"", "belong to AWS"),
         ("tag_prefix = \"a b\"", "letters, digits"),
         ("log_format = \"xml\"", "`json`"),
