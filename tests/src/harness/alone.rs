@@ -150,6 +150,7 @@ impl Place {
             .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata)
             .env("AWS_ENDPOINT_URL", ec2)
             .env("REPRISE_AGENT_LOG_FORMAT", "json")
+            .env("REPRISE_AGENT_CONSOLE", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

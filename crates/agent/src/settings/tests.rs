@@ -53,6 +53,7 @@ fn the_file_sets_everything() {
         poll_interval = "500ms"
         log_format = "json"
         log_level = "debug"
+        console = "/dev/ttyS0"
 
         [runner]
         table = "runners"
@@ -80,6 +81,7 @@ fn the_file_sets_everything() {
         poll_interval: PollInterval(SignedDuration::from_millis(500)),
         log_format: LogFormat::Json,
         log_level: LogLevel::Debug,
+        console: Console::At("/dev/ttyS0".into()),
     };
     assert_eq!(settings, expected);
 }
@@ -130,6 +132,7 @@ fn an_unusable_value_names_where_it_stands_and_what_would_be_right() {
         ("tag_prefix = \"aws:x\"", "belong to AWS"),
         ("tag_prefix = \"a b\"", "letters, digits"),
         ("log_format = \"xml\"", "`json`"),
+        ("console = \"tty\"", "write auto, off or a path"),
         ("metadata_endpoint = \"here\"", "http://169.254.169.254"),
         ("metadata_endpoint = \"https://x\"", "no TLS"),
         ("= 1", "line 1"),

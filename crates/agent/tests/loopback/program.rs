@@ -12,7 +12,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn agent() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reprise-agent"));
-    command.env_clear().stderr(Stdio::piped());
+    command
+        .env_clear()
+        .env("REPRISE_AGENT_CONSOLE", "off")
+        .stderr(Stdio::piped());
     command
 }
 
