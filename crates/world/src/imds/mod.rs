@@ -125,8 +125,7 @@ impl Imds {
             DateHeader::Absent => return None,
             DateHeader::Illegible => return Some(HeaderValue::from_static("yesterday")),
         };
-        let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&told);
-        HeaderValue::from_str(&text.ok()?).ok()
+        http_date(told)
     }
 
     fn check_service(&self) -> Result<(), StatusCode> {
@@ -219,6 +218,12 @@ impl Imds {
             .map(|_| ())
             .ok_or(StatusCode::UNAUTHORIZED)
     }
+}
+
+/// A time as HTTP's header `Date` has it.
+pub(crate) fn http_date(at: Timestamp) -> Option<HeaderValue> {
+    let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&at);
+    HeaderValue::from_str(&text.ok()?).ok()
 }
 
 fn header_text<'a>(request: &'a http::Request<Vec<u8>>, name: &str) -> Option<&'a str> {

@@ -19,7 +19,7 @@ use super::shared::lock;
 use super::wire::{self, Answers, Sent};
 use crate::clock::ScaledClock;
 use crate::ec2::{Adopted, Ec2, Ec2Settings};
-use crate::imds::{Delivery, Imds};
+use crate::imds::{Delivery, Imds, http_date};
 
 /// Connections that may wait to be taken.
 const BACKLOG: u32 = 1024;
@@ -153,7 +153,11 @@ impl ServedInstances {
     fn ec2_answers(&self) -> Answers {
         let (inner, requests, clock) = (Arc::clone(&self.inner), self.requests.clone(), self.clock);
         Arc::new(move |request| {
-            let answer = lock(&inner).ec2.handle(clock.now(), request);
+            let now = clock.now();
+            let mut answer = lock(&inner).ec2.handle(now, request);
+            if let Some(date) = http_date(now) {
+                answer.headers_mut().insert(http::header::DATE, date);
+            }
             requests.send_modify(|count| *count += 1);
             Some((Delivery::Whole, answer))
         })
