@@ -53,6 +53,7 @@ fn the_file_sets_everything() {
         poll_interval = "500ms"
         log_format = "json"
         log_level = "debug"
+        console = "/dev/ttyS0"
 
         [runner]
         table = "runners"
@@ -80,6 +81,7 @@ fn the_file_sets_everything() {
         poll_interval: PollInterval(SignedDuration::from_millis(500)),
         log_format: LogFormat::Json,
         log_level: LogLevel::Debug,
+        console: Console::At("/dev/ttyS0".into()),
     };
     assert_eq!(settings, expected);
 }
@@ -126,10 +128,11 @@ fn an_unknown_variable_of_ours_is_refused() {
 fn an_unusable_value_names_where_it_stands_and_what_would_be_right() {
     for (file, wanted) in [
         ("poll_interval = \"often\"", "write it as 1s"),
-        ("poll_interval = \"1ms\"", "between 100ms and 60s"),
+        ("poll_interval = \"0ms\"", "between 1ms and 60s"),
         ("tag_prefix = \"aws:x\"", "belong to AWS"),
         ("tag_prefix = \"a b\"", "letters, digits"),
         ("log_format = \"xml\"", "`json`"),
+        ("console = \"tty\"", "write auto, off or a path"),
         ("metadata_endpoint = \"here\"", "http://169.254.169.254"),
         ("metadata_endpoint = \"https://x\"", "no TLS"),
         ("= 1", "line 1"),
