@@ -24,6 +24,7 @@ pub mod logging;
 mod lookup;
 pub mod metadata;
 pub mod notice;
+pub mod processes;
 pub mod runner;
 pub mod runner_row;
 pub mod session;
