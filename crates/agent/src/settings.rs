@@ -17,7 +17,7 @@ use crate::endpoint::Endpoint;
 mod runner;
 
 use runner::RunnerFile;
-pub use runner::{RunnerCommand, RunnerSettings};
+pub use runner::{CommandWords, OnEnd, RunnerSettings, Span};
 
 /// Where the settings are unless the command line says otherwise; it need not exist.
 pub const DEFAULT_PATH: &str = "/etc/reprise/agent.toml";
@@ -40,6 +40,11 @@ const VARIABLES: &[&str] = &[
     "REPRISE_AGENT_RUNNER_COMMAND",
     "REPRISE_AGENT_RUNNER_CONFIG_FILE",
     "REPRISE_AGENT_RUNNER_USER",
+    "REPRISE_AGENT_RUNNER_FOLDER",
+    "REPRISE_AGENT_RUNNER_IDLE_LIMIT",
+    "REPRISE_AGENT_RUNNER_LINGER",
+    "REPRISE_AGENT_RUNNER_ON_END",
+    "REPRISE_AGENT_RUNNER_LEAVE",
 ];
 
 /// What the agent can be told.

@@ -60,6 +60,11 @@ fn the_file_sets_everything() {
         command = ["systemctl", "start", "reprise-runner.service"]
         config_file = "/run/one"
         user = "runner"
+        folder = "/srv/runner"
+        idle_limit = "5m"
+        linger = "90s"
+        on_end = "power-off"
+        leave = "halt -p"
     "#;
     let settings = Settings::load(Some(file), &environment(&[])).expect("valid");
     let expected = Settings {
@@ -72,9 +77,14 @@ fn the_file_sets_everything() {
                 .to_owned()
                 .try_into()
                 .expect("an id"),
-            command: command(&["systemctl", "start", "reprise-runner.service"]),
+            command: Some(command(&["systemctl", "start", "reprise-runner.service"])),
             config_file: "/run/one".into(),
             user: Some("runner".to_owned()),
+            folder: "/srv/runner".into(),
+            idle_limit: "5m".to_owned().try_into().expect("a time"),
+            linger: "90s".to_owned().try_into().expect("a time"),
+            on_end: OnEnd::PowerOff,
+            leave: command(&["halt", "-p"]),
         }),
         tag_prefix: TagPrefix("acme:".to_owned()),
         poll_interval: PollInterval(SignedDuration::from_millis(500)),
@@ -148,7 +158,7 @@ fn an_empty_variable_is_as_good_as_none() {
     assert_eq!(settings.expect("valid").ec2_endpoint, None);
 }
 
-fn command(words: &[&str]) -> RunnerCommand {
+fn command(words: &[&str]) -> CommandWords {
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     words.try_into().expect("a command")
 }
@@ -164,7 +174,10 @@ fn a_runner_may_come_from_the_environment_alone() {
         ]),
     );
     let runner = settings.expect("valid").runner.expect("a runner");
-    assert_eq!(runner.command, command(&["systemctl", "start", "one"]));
+    assert_eq!(
+        runner.command,
+        Some(command(&["systemctl", "start", "one"]))
+    );
     assert_eq!(
         runner.config_file,
         std::path::Path::new("/run/reprise/runner.jitconfig")
@@ -184,5 +197,40 @@ fn half_a_runner_is_refused_with_what_it_lacks() {
     ] {
         let error = error(file, &[]);
         assert!(error.contains(says), "{error}");
+    }
+}
+
+const RUNNER: &str = "[runner]\ntable = \"runners\"\nrole_id = \"AROAEXAMPLEEXAMPLE123\"\n";
+
+fn runner(more: &str) -> RunnerSettings {
+    let settings = Settings::load(Some(&format!("{RUNNER}{more}")), &environment(&[]));
+    settings.expect("valid").runner.expect("a runner")
+}
+
+#[test]
+fn a_runner_of_the_path_units_powers_its_instance_off_and_one_of_a_command_does_not() {
+    let settings = runner("");
+    assert_eq!(settings.command, None);
+    assert_eq!(settings.on_end, OnEnd::PowerOff);
+    assert_eq!(settings.leave, command(&["systemctl", "poweroff"]));
+    assert_eq!(settings.idle_limit.get(), SignedDuration::from_mins(10));
+    assert_eq!(settings.linger.get(), SignedDuration::from_mins(3));
+    assert_eq!(settings.folder, std::path::Path::new("/opt/actions-runner"));
+    assert_eq!(runner("command = \"start\"").on_end, OnEnd::Stay);
+    let both = "command = \"start\"\non_end = \"power-off\"";
+    assert_eq!(runner(both).on_end, OnEnd::PowerOff);
+    assert_eq!(runner("on_end = \"stay\"").on_end, OnEnd::Stay);
+}
+
+#[test]
+fn a_runners_times_have_bounds() {
+    for (more, says) in [
+        ("idle_limit = \"0s\"", "between 1s and 24h"),
+        ("linger = \"2 days\"", "linger"),
+        ("idle_limit = \"soon\"", "no time"),
+        ("on_end = \"reboot\"", "power-off"),
+    ] {
+        let text = error(&format!("{RUNNER}{more}"), &[]);
+        assert!(text.contains(says), "{more}: {text}");
     }
 }
