@@ -18,9 +18,9 @@ mod interruption;
 mod runner;
 
 use interruption::InterruptionFile;
-pub use interruption::{EndJob, InterruptionSettings, OnRebalance, Span};
+pub use interruption::{EndJob, InterruptionSettings, NoticeSpan, OnRebalance};
 use runner::RunnerFile;
-pub use runner::{RunnerCommand, RunnerSettings};
+pub use runner::{CommandWords, OnEnd, RunnerSettings, Span};
 
 /// Where the settings are unless the command line says otherwise; it need not exist.
 pub const DEFAULT_PATH: &str = "/etc/reprise/agent.toml";
@@ -46,12 +46,17 @@ const VARIABLES: &[&str] = &[
     "REPRISE_AGENT_RECORD_FILE",
     "REPRISE_AGENT_HOOKS_FOLDER",
     "REPRISE_AGENT_HOOK_TIMEOUT",
-    "REPRISE_AGENT_RUNNER_FOLDER",
+    "REPRISE_AGENT_RUNNERS_BELOW",
     "REPRISE_AGENT_END_JOB",
     "REPRISE_AGENT_FINISH_UNTIL",
     "REPRISE_AGENT_STOP_RUNNER_AT",
     "REPRISE_AGENT_STEP_GRACE",
     "REPRISE_AGENT_ON_REBALANCE",
+    "REPRISE_AGENT_RUNNER_FOLDER",
+    "REPRISE_AGENT_RUNNER_IDLE_LIMIT",
+    "REPRISE_AGENT_RUNNER_LINGER",
+    "REPRISE_AGENT_RUNNER_ON_END",
+    "REPRISE_AGENT_RUNNER_LEAVE",
 ];
 
 /// What the agent can be told.
