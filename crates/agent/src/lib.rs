@@ -16,6 +16,7 @@ pub mod boot;
 pub mod caretaker;
 pub mod clock;
 mod complaint;
+mod console;
 pub mod credentials;
 pub mod dynamo_row;
 mod ec2_answer;
@@ -27,6 +28,7 @@ mod http_body;
 pub mod http_metadata;
 pub mod identity;
 mod interruption;
+mod journal;
 mod local_host;
 pub mod logging;
 mod lookup;
@@ -96,18 +98,28 @@ pub async fn run_agent(
         noticed: noticed.clone(),
         jitter: fastrand::Rng::new(),
     };
+    let keeps_runner = settings.runner.is_some();
     let keeping = keep_runner(&settings, &metadata, &clock)?;
     tokio::select! {
         end = run(&settings, ports, shutdown) => Ok(end),
-        never = until_noticed(&noticed, keeping) => match never {},
+        never = until_noticed(&noticed, keeps_runner, keeping) => match never {},
     }
 }
 
 /// From a notice on, no runner is started, and the machine is not powered off: EC2 takes it.
-async fn until_noticed(noticed: &Noticed, keeping: impl Future<Output = Infallible>) -> Infallible {
+async fn until_noticed(
+    noticed: &Noticed,
+    keeps_runner: bool,
+    keeping: impl Future<Output = Infallible>,
+) -> Infallible {
     tokio::select! {
         biased;
-        () = noticed.wait() => pending().await,
+        () = noticed.wait() => {
+            if keeps_runner {
+                tracing::info!("EC2 gives notice; the instance is left to it");
+            }
+            pending().await
+        }
         never = keeping => never,
     }
 }

@@ -53,7 +53,8 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("the settings are fine");
         return Ok(());
     }
-    logging::start(settings.log_format, settings.log_level).context("cannot start logging")?;
+    logging::start(settings.log_format, settings.log_level, &settings.console)
+        .context("cannot start logging")?;
     // One thread: there is one thing to do at a time, and each thread costs memory.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -54,6 +54,7 @@ fn the_file_sets_everything() {
         poll_interval = "500ms"
         log_format = "json"
         log_level = "debug"
+        console = "/dev/ttyS0"
 
         [runner]
         table = "runners"
@@ -114,6 +115,7 @@ fn the_file_sets_everything() {
         poll_interval: PollInterval(SignedDuration::from_millis(500)),
         log_format: LogFormat::Json,
         log_level: LogLevel::Debug,
+        console: Console::At("/dev/ttyS0".into()),
     };
     assert_eq!(settings, expected);
 }
@@ -160,10 +162,11 @@ fn an_unknown_variable_of_ours_is_refused() {
 fn an_unusable_value_names_where_it_stands_and_what_would_be_right() {
     for (file, wanted) in [
         ("poll_interval = \"often\"", "write it as 1s"),
-        ("poll_interval = \"1ms\"", "between 100ms and 60s"),
+        ("poll_interval = \"0ms\"", "between 1ms and 60s"),
         ("tag_prefix = \"aws:x\"", "belong to AWS"),
         ("tag_prefix = \"a b\"", "letters, digits"),
         ("log_format = \"xml\"", "`json`"),
+        ("console = \"tty\"", "write auto, off or a path"),
         ("metadata_endpoint = \"here\"", "http://169.254.169.254"),
         ("metadata_endpoint = \"https://x\"", "no TLS"),
         ("= 1", "line 1"),
@@ -268,6 +271,18 @@ fn a_runner_of_the_path_units_powers_its_instance_off_and_one_of_a_command_does_
     let both = "command = \"start\"\non_end = \"power-off\"";
     assert_eq!(runner(both).on_end, OnEnd::PowerOff);
     assert_eq!(runner("on_end = \"stay\"").on_end, OnEnd::Stay);
+}
+
+#[test]
+fn an_agent_that_brings_a_runner_up_ends_no_other_ones_jobs() {
+    let below = |file: &str| {
+        let settings = Settings::load(Some(file), &environment(&[])).expect("valid");
+        settings.interruption.runners_below
+    };
+    assert_eq!(below(""), None);
+    assert_eq!(below(RUNNER), Some("/opt/actions-runner".into()));
+    let other = format!("{RUNNER}[interruption]\nrunners_below = \"/srv\"");
+    assert_eq!(below(&other), Some("/srv".into()));
 }
 
 #[test]

@@ -38,6 +38,10 @@ pub(crate) enum Imds {
     Status(u16),
     Refused,
     Hang,
+    /// It hands tokens out and takes none.
+    TokensRefused,
+    /// Only requests for tokens hang.
+    TokensHang,
 }
 
 /// How EC2 answers one CreateTags.
@@ -58,6 +62,8 @@ pub(crate) struct Cloud {
 struct State {
     imds: Vec<(i64, Imds)>,
     tokens: u32,
+    token_requests: u32,
+    notice_requests: u32,
     revoke_at: i64,
     no_tokens: std::ops::Range<i64>,
     credentials_from: i64,
@@ -74,6 +80,8 @@ impl Cloud {
         let state = State {
             imds: imds.to_vec(),
             tokens: 0,
+            token_requests: 0,
+            notice_requests: 0,
             revoke_at: i64::MAX,
             no_tokens: 0..0,
             credentials_from: 0,
@@ -147,6 +155,16 @@ impl Cloud {
         self.state().tokens
     }
 
+    /// Answered or not.
+    pub(crate) fn token_requests(&self) -> u32 {
+        self.state().token_requests
+    }
+
+    /// Those that the service was able to hear.
+    pub(crate) fn notice_requests(&self) -> u32 {
+        self.state().notice_requests
+    }
+
     pub(crate) fn credential_requests(&self) -> u32 {
         self.state().credential_requests
     }
@@ -174,7 +192,12 @@ impl State {
         match path {
             NOTICE_PATH => match imds {
                 Imds::Body(body) => (200, body),
-                Imds::Clear | Imds::Status(_) | Imds::Refused | Imds::Hang => (404, ""),
+                Imds::Clear
+                | Imds::Status(_)
+                | Imds::Refused
+                | Imds::Hang
+                | Imds::TokensRefused
+                | Imds::TokensHang => (404, ""),
             },
             REBALANCE_PATH => match second >= self.rebalance_from {
                 true => (200, r#"{"noticeTime":"2026-01-01T00:00:00Z"}"#),
@@ -195,11 +218,12 @@ impl Metadata for Cloud {
     async fn token(&self, ttl_seconds: u32) -> Result<SessionToken, MetadataError> {
         assert_eq!(ttl_seconds, 21_600);
         let second = self.passed().as_secs();
+        self.state().token_requests += 1;
         match self.imds() {
             Imds::Refused => return Err(refused()),
             Imds::Status(status) => return Err(MetadataError::from_status(status)),
-            Imds::Hang => pending().await,
-            Imds::Clear | Imds::Body(_) => (),
+            Imds::Hang | Imds::TokensHang => pending().await,
+            Imds::Clear | Imds::Body(_) | Imds::TokensRefused => (),
         }
         let mut state = self.state();
         if state.no_tokens.contains(&second) {
@@ -216,11 +240,13 @@ impl Metadata for Cloud {
     async fn get(&self, path: &str, token: &SessionToken) -> Result<Answer, MetadataError> {
         let second = self.passed().as_secs();
         let imds = self.imds();
+        self.state().notice_requests += u32::from(path == NOTICE_PATH);
         let (status, body) = match imds {
             Imds::Refused => return Err(refused()),
             Imds::Hang => pending().await,
             Imds::Status(status) => (status, ""),
-            Imds::Clear | Imds::Body(_) => {
+            Imds::TokensRefused => (401, ""),
+            Imds::Clear | Imds::Body(_) | Imds::TokensHang => {
                 let mut state = self.state();
                 let old = token.expose() == "secret-old";
                 match second >= state.revoke_at && old {
