@@ -16,6 +16,11 @@ fn agent() -> Command {
         .env_clear()
         .env("REPRISE_AGENT_CONSOLE", "off")
         .stderr(Stdio::piped());
+    // There may be a runner on this machine that is not ours, and a record that is.
+    command.env("REPRISE_AGENT_END_JOB", "none");
+    command.env("REPRISE_AGENT_ON_REBALANCE", "ignore");
+    command.env("REPRISE_AGENT_HOOKS_FOLDER", "/nowhere/at-all");
+    command.env("REPRISE_AGENT_RECORD_FILE", "/nowhere/at-all/record.json");
     command
 }
 
