@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod deny;
+mod dist;
 mod fuzz;
 mod peers;
 mod purity;
@@ -45,6 +46,11 @@ enum Task {
         #[command(subcommand)]
         what: Bench,
     },
+    /// Build what is handed out, under target/dist.
+    Dist {
+        #[command(subcommand)]
+        what: Dist,
+    },
     /// Check licences, banned crates and sources with cargo-deny.
     Deny,
     /// Replay the saved fuzz corpus, then fuzz each target for a while.
@@ -68,6 +74,16 @@ enum Bench {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Dist {
+    /// The agent as a static program and a Debian package, for x86_64 and aarch64.
+    Agent {
+        /// Only for this machine's kind of processor.
+        #[arg(long)]
+        native: bool,
+    },
+}
+
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Task::Test { hermetic } => test::run(hermetic),
@@ -77,6 +93,9 @@ fn main() -> ExitCode {
         Task::Bench {
             what: Bench::Fleet { release, arguments },
         } => bench::fleet(release, &arguments),
+        Task::Dist {
+            what: Dist::Agent { native },
+        } => dist::agent(native),
         Task::Deny => deny::check(),
         Task::Fuzz { seconds } => fuzz::check(seconds),
     };

@@ -7,14 +7,19 @@ use anyhow::{Context, Result, ensure};
 use reprise_world::clock::ScaledClock;
 use tokio::process::{Child, Command};
 
-/// Where it is: beside a bench, and a folder above a test, which `cargo test` puts into `deps/`.
+/// Where `reprise` is.
 pub fn reprise() -> Result<PathBuf> {
+    beside("reprise")
+}
+
+/// Where a program is: beside a bench, and a folder above a test, which `cargo test` puts into `deps/`.
+pub fn beside(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("failed to find the test's own file")?;
     let mut folders = own.ancestors().skip(1);
     let program = folders
         .find(|folder| !folder.ends_with("deps"))
         .context("the test stands in no target folder")?;
-    let program = program.join(format!("reprise{}", std::env::consts::EXE_SUFFIX));
+    let program = program.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     ensure!(
         program.exists(),
         "{} is missing; build it by `cargo build --workspace --all-targets`, or run the tests by \
