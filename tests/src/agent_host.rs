@@ -45,6 +45,7 @@ type Shared = Arc<Mutex<Seen>>;
 #[derive(Debug, Default)]
 struct Seen {
     notice: Option<String>,
+    agents: u32,
     rows_read: u32,
     runners: Vec<u32>,
     runner_codes: Vec<Option<i32>>,
@@ -86,8 +87,12 @@ impl AgentHost {
             .env("PATH", "/usr/bin:/bin")
             .stdin(Stdio::null())
             .kill_on_drop(true);
-        let log = tempfile::Builder::new().prefix("agent-").suffix(".log");
-        let (_, log) = log.tempfile_in(self.folder.path())?.keep()?;
+        let number = {
+            let mut seen = self.seen();
+            seen.agents += 1;
+            seen.agents
+        };
+        let log = self.folder.path().join(format!("agent-{number}.log"));
         spawn_into(command, &log)
     }
 
@@ -169,12 +174,8 @@ impl AgentHost {
         let root = self.runner.root().to_owned();
         tokio::spawn(async move {
             loop {
-                let there = wait::until("a configuration", PATIENCE, async || {
-                    Ok(file.exists().then_some(()))
-                });
-                if there.await.is_ok()
-                    && let Err(error) = run_service(&file, &folder, &root, &shared).await
-                {
+                wait::for_file(&file).await;
+                if let Err(error) = run_service(&file, &folder, &root, &shared).await {
                     // The test will miss its runner, and finds this beside the failure.
                     eprintln!("no runner: {error:#}");
                 }
