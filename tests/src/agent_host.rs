@@ -21,7 +21,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use crate::harness::program::{beside, spawn_into};
+use crate::harness::program::{built, spawn_into};
 use crate::wait;
 
 /// Longer than anything here takes, so that a failure is not a hang.
@@ -55,7 +55,7 @@ impl AgentHost {
     /// Boots it, without its agent.
     pub async fn boot() -> Result<Self> {
         let folder = tempfile::tempdir().context("failed to make a folder")?;
-        let program = beside("stand-in-runner")?;
+        let program = built("stand-in-runner")?;
         let runner = Installed::install(&program, folder.path().join("runner"))?;
         let shared = Shared::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -79,7 +79,7 @@ impl AgentHost {
 
     /// Starts its agent, or one after another.
     pub fn agent(&self) -> Result<Child> {
-        let mut command = Command::new(beside("reprise-agent")?);
+        let mut command = Command::new(built("reprise-agent")?);
         command
             .arg("--config")
             .arg(self.folder.path().join("agent.toml"))
@@ -157,9 +157,11 @@ impl AgentHost {
     fn write_settings(&self, url: &str) -> Result<()> {
         let text = format!(
             "metadata_endpoint = '{url}'\nec2_endpoint = '{url}'\ndynamodb_endpoint = '{url}'\n\
-             poll_interval = '200ms'\nlog_format = 'json'\n[runner]\ntable = 'runners'\n\
+             poll_interval = '200ms'\nlog_format = 'json'\nconsole = 'off'\n\
+             [interruption]\nrecord_file = {:?}\nhooks_folder = ''\n[runner]\ntable = 'runners'\n\
              role_id = 'AROAEXAMPLEEXAMPLE123'\n{LIMITS}\nconfig_file = {:?}\nfolder = {:?}\n\
              leave = ['touch', {:?}]\n",
+            self.folder.path().join("record.json"),
             self.config_file(),
             self.runner.root(),
             self.left_file(),

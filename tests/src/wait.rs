@@ -48,6 +48,11 @@ pub async fn for_file(path: &Path) {
     }
 }
 
+/// Lets a time pass, for a bench whose events are to come at random moments; no test hopes on it.
+pub async fn for_a_moment_of_its_own(length: Duration) {
+    pause(length).await;
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "other processes run by the wall clock"

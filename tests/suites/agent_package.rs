@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
 use reprise_tests::agent_host::deploy;
-use reprise_tests::harness::program::beside;
+use reprise_tests::harness::program::built;
 
 const UNITS: [&str; 3] = [
     "reprise-agent.service",
@@ -181,7 +181,7 @@ fn is_key(text: &str) -> bool {
 }
 
 fn check(settings: &Path) -> Result<Output> {
-    let mut command = Command::new(beside("reprise-agent")?);
+    let mut command = Command::new(built("reprise-agent")?);
     command
         .arg("--check-config")
         .arg("--config")
@@ -192,7 +192,7 @@ fn check(settings: &Path) -> Result<Output> {
 
 #[test]
 fn the_manual_page_has_every_option_of_the_program() -> Result<()> {
-    let help = Command::new(beside("reprise-agent")?)
+    let help = Command::new(built("reprise-agent")?)
         .arg("--help")
         .output()?;
     let page = unit("reprise-agent.8")?.replace('\\', "");

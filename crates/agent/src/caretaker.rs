@@ -130,7 +130,7 @@ impl<M: Metadata, C: Clock, P: Premises> Caretaker<'_, M, C, P> {
         let polled = self.lookup.poll(self.care.metadata, self.care.clock).await;
         match polled {
             Ok(Polled::Clear) => (),
-            Ok(Polled::Body(_)) => {
+            Ok(Polled::Body(..)) => {
                 let reason = why.text();
                 tracing::warn!(
                     leave.reason = reason,

@@ -11,28 +11,43 @@
 //! runner has served its turn, never one that EC2 is about to take.
 
 pub mod agent;
+pub mod annotation;
 pub mod boot;
 pub mod caretaker;
 pub mod clock;
 mod complaint;
+mod console;
 pub mod credentials;
 pub mod dynamo_row;
 mod ec2_answer;
 pub mod ec2_tagger;
 pub mod endpoint;
+mod hook_folder;
+pub mod host;
 mod http_body;
 pub mod http_metadata;
 pub mod identity;
+mod interruption;
+mod journal;
+mod local_host;
 pub mod logging;
 mod lookup;
 pub mod metadata;
+mod notebook;
 pub mod notice;
+pub mod noticed;
+pub mod plan;
 pub mod premises;
 pub mod processes;
+mod rebalance;
+pub mod record;
+pub mod record_file;
+pub mod remaining;
 pub mod runner;
 pub mod runner_row;
 pub mod session;
 pub mod settings;
+mod sighting;
 mod signed;
 pub mod system_clock;
 mod systemd;
@@ -45,7 +60,10 @@ use std::future::{Future, pending};
 
 pub use agent::{AgentEnd, Ports, run};
 pub use clock::Clock;
+pub use host::Host;
+use local_host::LocalHost;
 pub use metadata::Metadata;
+pub use noticed::Noticed;
 pub use runner::Runner;
 pub use runner_row::RunnerTable;
 use settings::OnEnd;
@@ -71,16 +89,38 @@ pub async fn run_agent(
     shutdown: impl Future<Output = ()>,
 ) -> Result<AgentEnd, AgentError> {
     let metadata = http_metadata::HttpMetadata::new(settings.metadata_endpoint.clone());
+    let noticed = Noticed::default();
     let ports = Ports {
         metadata: &metadata,
         tagger: ec2_tagger::Ec2Tagger::new(settings.ec2_endpoint.clone())?,
         clock: &clock,
+        host: LocalHost::new(&settings.interruption, &clock),
+        noticed: noticed.clone(),
         jitter: fastrand::Rng::new(),
     };
-    let booting = keep_runner(&settings, &metadata, &clock)?;
+    let keeps_runner = settings.runner.is_some();
+    let keeping = keep_runner(&settings, &metadata, &clock)?;
     tokio::select! {
         end = run(&settings, ports, shutdown) => Ok(end),
-        never = booting => match never {},
+        never = until_noticed(&noticed, keeps_runner, keeping) => match never {},
+    }
+}
+
+/// From a notice on, no runner is started, and the machine is not powered off: EC2 takes it.
+async fn until_noticed(
+    noticed: &Noticed,
+    keeps_runner: bool,
+    keeping: impl Future<Output = Infallible>,
+) -> Infallible {
+    tokio::select! {
+        biased;
+        () = noticed.wait() => {
+            if keeps_runner {
+                tracing::info!("EC2 gives notice; the instance is left to it");
+            }
+            pending().await
+        }
+        never = keeping => never,
     }
 }
 

@@ -1,25 +1,85 @@
-//! The program's log lines: structured, on standard error, which systemd keeps in the journal.
+//! The program's log lines: structured, to standard error or the journal, and those that are to
+//! survive the host to its console.
 
+use tracing::Level;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{Layer, Registry};
 
-use crate::settings::{LogFormat, LogLevel};
+use crate::console;
+use crate::journal::{self, Journal};
+use crate::settings::{Console, LogFormat, LogLevel};
 
-/// Sends log lines to standard error from now on.
-pub fn start(format: LogFormat, level: LogLevel) -> Result<(), TryInitError> {
-    let registry = tracing_subscriber::registry().with(filter(level));
-    let lines = tracing_subscriber::fmt::layer()
+/// Where the lines of boot, notice and tag come from. What a job or a hook says comes from elsewhere:
+/// whoever may read a console may not therefore read a job.
+const ON_CONSOLE: &[&str] = &[
+    "reprise_agent::agent",
+    "reprise_agent::boot",
+    "reprise_agent::lookup",
+];
+
+type Lines = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Sends log lines where they are wanted from now on. What cannot be had is said and done without:
+/// an agent without a console is better than none.
+pub fn start(format: LogFormat, level: LogLevel, console: &Console) -> Result<(), TryInitError> {
+    let mut troubles = Vec::new();
+    let mut layers = vec![
+        lines(format, &mut troubles)
+            .with_filter(filter(level))
+            .boxed(),
+    ];
+    match console::open(console) {
+        None => (),
+        Some(Ok(console)) => layers.push(on_console(console)),
+        Some(Err(error)) => troubles.push(("the console cannot be written to", error)),
+    }
+    tracing_subscriber::registry().with(layers).try_init()?;
+    for (trouble, error) in troubles {
+        tracing::warn!(error.message = %error, "{trouble}");
+    }
+    Ok(())
+}
+
+fn lines(format: LogFormat, troubles: &mut Vec<(&'static str, std::io::Error)>) -> Lines {
+    let to_journal = match format {
+        LogFormat::Auto => journal::is_behind_stderr(),
+        LogFormat::Journal => true,
+        LogFormat::Text | LogFormat::Json => false,
+    };
+    if to_journal {
+        match Journal::open() {
+            Ok(journal) => return journal.boxed(),
+            Err(error) => troubles.push(("the journal cannot be reached", error)),
+        }
+    }
+    let text = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .with_target(false);
     match format {
-        LogFormat::Text => registry.with(lines).try_init(),
-        LogFormat::Json => registry
-            .with(lines.json().flatten_event(true).with_current_span(false))
-            .try_init(),
+        LogFormat::Json => text
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .boxed(),
+        LogFormat::Auto | LogFormat::Text | LogFormat::Journal => text.boxed(),
     }
+}
+
+fn on_console(console: console::Lines) -> Lines {
+    tracing_subscriber::fmt::layer()
+        .with_writer(move || console.clone())
+        .with_ansi(false)
+        .with_filter(console_filter())
+        .boxed()
+}
+
+fn console_filter() -> Targets {
+    let targets = ON_CONSOLE.iter().map(|target| (*target, Level::INFO));
+    Targets::new().with_targets(targets)
 }
 
 /// The agent's own lines at `level`; of the libraries, warnings only: at their finest level they
@@ -39,8 +99,6 @@ pub fn filter(level: LogLevel) -> Targets {
 
 #[cfg(test)]
 mod tests {
-    use tracing::Level;
-
     use super::*;
 
     #[test]
@@ -50,5 +108,15 @@ mod tests {
         assert!(finest.would_enable("aws_sigv4", &Level::WARN));
         assert!(!finest.would_enable("aws_sigv4", &Level::INFO));
         assert!(!filter(LogLevel::Error).would_enable("hyper", &Level::WARN));
+    }
+
+    #[test]
+    fn the_console_hears_of_boot_notice_and_tag_and_nothing_else() {
+        let console = console_filter();
+        assert!(console.would_enable("reprise_agent::agent", &Level::INFO));
+        assert!(console.would_enable("reprise_agent::boot", &Level::WARN));
+        assert!(!console.would_enable("reprise_agent::agent", &Level::DEBUG));
+        assert!(!console.would_enable("reprise_agent::hooks", &Level::ERROR));
+        assert!(!console.would_enable("hyper", &Level::ERROR));
     }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 mod handle;
 pub mod job;
 mod stat;
+pub mod step;
 pub mod tree;
 pub mod worker_log;
 
@@ -72,9 +73,18 @@ impl ProcFolder {
 
     /// The runners that run here: an ephemeral one is one entry, with a Worker while it has a job.
     pub fn runners(&self) -> std::io::Result<Vec<Runner>> {
+        self.runners_below(None)
+    }
+
+    /// Those alone whose programs lie in `folder`, where one is given.
+    pub fn runners_below(&self, folder: Option<&Path>) -> std::io::Result<Vec<Runner>> {
+        let folder = folder.map(std::fs::canonicalize).transpose()?;
         let entries = self.snapshot()?;
         let (mut listeners, mut workers) = (Vec::new(), Vec::new());
-        for entry in &entries {
+        for entry in entries
+            .iter()
+            .filter(|e| self.lies_in(e, folder.as_deref()))
+        {
             if self.runs(entry, LISTENER) {
                 listeners.push(entry);
             } else if self.runs(entry, WORKER) {
@@ -112,6 +122,11 @@ impl ProcFolder {
 
     pub(crate) fn of(&self, pid: u32) -> PathBuf {
         self.0.join(pid.to_string())
+    }
+
+    fn lies_in(&self, entry: &Entry, folder: Option<&Path>) -> bool {
+        let exe = || std::fs::read_link(self.of(entry.process.pid).join("exe"));
+        folder.is_none_or(|folder| exe().is_ok_and(|exe| exe.starts_with(folder)))
     }
 
     fn runs(&self, entry: &Entry, program: &str) -> bool {

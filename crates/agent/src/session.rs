@@ -1,7 +1,9 @@
 //! A session with the metadata service: one token, renewed in time, replaced when it is refused.
 //!
-//! Invariant: a refused or expired token costs no poll; the new one is fetched within the same
-//! question.
+//! Invariants: a refused or expired token costs no poll; the new one is fetched within the same
+//! question. A question has three requests at most (with a token that is refused, for a new one, with
+//! that), each with a deadline of its own. Only a renewal may fail without ending it, and the rest of
+//! it comes a second later at most: a second after an outage every request is one that is answered.
 
 use std::future::Future;
 use std::time::Duration;
@@ -16,6 +18,10 @@ pub const TOKEN_TTL_SECONDS: u32 = 21_600;
 
 /// How long before its end a token is renewed: an outage of an hour then costs nothing.
 pub const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(1);
+
+/// How long after a renewal that failed the next one is tried. The old token is good for an hour
+/// yet, and a service that is short of breath is not helped by a second request with each poll.
+const RENEW_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// How long one request to the metadata service may take.
 ///
@@ -34,6 +40,15 @@ pub struct Session {
 struct Held {
     token: SessionToken,
     since: Timestamp,
+    /// No renewal before that, because one has just failed.
+    rests_until: Timestamp,
+}
+
+/// A token to ask with.
+struct Chosen {
+    token: SessionToken,
+    /// Whether it was handed out within this question.
+    fresh: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -52,12 +67,16 @@ impl Session {
         clock: &C,
         path: &str,
     ) -> Result<Answer, MetadataError> {
-        let token = self.token(metadata, clock).await?;
+        let Chosen { token, fresh } = self.token(metadata, clock).await?;
         let mut answer = within(metadata.get(path, &token)).await?;
+        // One that was handed out a moment ago would be refused for another reason than its age.
+        if answer.status == 401 && !fresh {
+            self.held = None;
+            let token = self.new_token(metadata, clock).await?;
+            answer = within(metadata.get(path, &token)).await?;
+        }
         if answer.status == 401 {
             self.held = None;
-            let token = self.token(metadata, clock).await?;
-            answer = within(metadata.get(path, &token)).await?;
         }
         match answer.status {
             401 | 403 => Err(MetadataError::from_status(answer.status)),
@@ -69,36 +88,58 @@ impl Session {
         &mut self,
         metadata: &M,
         clock: &C,
-    ) -> Result<SessionToken, MetadataError> {
+    ) -> Result<Chosen, MetadataError> {
         let now = clock.now();
         let usable = match &self.held {
             Some(held) => match held.freshness(now) {
-                Freshness::Good => return Ok(held.token.clone()),
-                Freshness::Renew => Some(held.token.clone()),
+                Freshness::Good => return Ok(held.chosen()),
+                Freshness::Renew => Some(held.chosen()),
                 Freshness::Expired => None,
             },
             None => None,
         };
-        match within(metadata.token(TOKEN_TTL_SECONDS)).await {
-            Ok(token) => {
-                self.held = Some(Held {
-                    token: token.clone(),
-                    since: now,
-                });
-                Ok(token)
+        match (self.new_token(metadata, clock).await, usable) {
+            (Ok(token), _) => Ok(Chosen { token, fresh: true }),
+            (Err(error), None) => Err(error),
+            (Err(_), Some(old)) => {
+                if let Some(held) = &mut self.held {
+                    held.rests_until = now + RENEW_AGAIN;
+                }
+                Ok(old)
             }
-            Err(error) => usable.ok_or(error),
         }
+    }
+
+    async fn new_token<M: Metadata, C: Clock>(
+        &mut self,
+        metadata: &M,
+        clock: &C,
+    ) -> Result<SessionToken, MetadataError> {
+        let since = clock.now();
+        let token = within(metadata.token(TOKEN_TTL_SECONDS)).await?;
+        self.held = Some(Held {
+            token: token.clone(),
+            since,
+            rests_until: since,
+        });
+        Ok(token)
     }
 }
 
 impl Held {
+    fn chosen(&self) -> Chosen {
+        Chosen {
+            token: self.token.clone(),
+            fresh: false,
+        }
+    }
+
     fn freshness(&self, now: Timestamp) -> Freshness {
         let age = now.duration_since(self.since);
         let ttl = SignedDuration::from_secs(i64::from(TOKEN_TTL_SECONDS));
         if age >= ttl {
             Freshness::Expired
-        } else if age >= ttl - RENEW_BEFORE {
+        } else if age >= ttl - RENEW_BEFORE && now >= self.rests_until {
             Freshness::Renew
         } else {
             Freshness::Good
@@ -123,6 +164,7 @@ mod tests {
         let held = Held {
             token: SessionToken::new("t"),
             since,
+            rests_until: since,
         };
         held.freshness(since + SignedDuration::from_secs(seconds))
     }
@@ -141,6 +183,7 @@ mod tests {
         let held = Held {
             token: SessionToken::new("very-secret"),
             since: Timestamp::UNIX_EPOCH,
+            rests_until: Timestamp::UNIX_EPOCH,
         };
         assert!(!format!("{held:?}").contains("very-secret"));
     }

@@ -2,13 +2,19 @@
 //!
 //! Not the SDKs' clients, because two calls would cost minutes of compilation and twice the memory.
 //! What an answer means is decided where the call is made.
+//!
+//! AWS refuses what was signed more than five minutes away from its own time. A machine's time of day
+//! may be wrong by more than that (a job with `sudo` can set it), so a refusal's `Date` corrects the
+//! time of the calls that follow.
 
-use std::time::SystemTime;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{DATE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request};
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -16,13 +22,23 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 
 use crate::credentials::RoleCredentials;
 use crate::http_body;
 
+/// How far the two times of day must be apart for AWS's to count: well within what it tolerates, and
+/// far more than an answer takes.
+const WRONG_BY_SECONDS: i64 = 120;
+
 /// Sends signed calls.
 #[derive(Debug, Clone)]
-pub(crate) struct SignedClient(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+pub(crate) struct SignedClient {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    /// How many seconds AWS's time is ahead of the machine's.
+    ahead: Arc<AtomicI64>,
+}
 
 /// One call.
 #[derive(Debug)]
@@ -65,19 +81,50 @@ impl SignedClient {
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .build(connector);
-        Ok(Self(client))
+        let ahead = Arc::default();
+        Ok(Self { client, ahead })
     }
 
     /// The status and the body of the answer.
-    pub(crate) async fn post(&self, call: SignedCall<'_>) -> Result<(u16, Vec<u8>), CallFailure> {
-        let request = request(call)?;
-        let response = self.0.request(request).await;
+    pub(crate) async fn post(
+        &self,
+        mut call: SignedCall<'_>,
+    ) -> Result<(u16, Vec<u8>), CallFailure> {
+        let machine_time = call.signed_at;
+        call.signed_at = moved(machine_time, self.ahead.load(Ordering::Relaxed));
+        let response = self.client.request(request(call)?).await;
         let response =
             response.map_err(|error| CallFailure::Transport(http_body::chain(&error)))?;
         let status = response.status().as_u16();
+        if response.status().is_client_error() {
+            let ahead = ahead_of(machine_time, response.headers());
+            self.ahead.store(ahead, Ordering::Relaxed);
+        }
         let body = http_body::read(response.into_body()).await;
         Ok((status, body.map_err(CallFailure::Transport)?))
     }
+}
+
+/// How many seconds the time of an answer is ahead of the machine's; none where they agree, or where
+/// the answer has no time.
+fn ahead_of(machine_time: SystemTime, headers: &HeaderMap) -> i64 {
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let date = date.and_then(|text| rfc2822::DateTimeParser::new().parse_timestamp(text).ok());
+    let machine_time = Timestamp::try_from(machine_time).ok();
+    let ahead = date.zip(machine_time);
+    ahead
+        .map(|(date, machine_time)| date.as_second() - machine_time.as_second())
+        .filter(|ahead| ahead.abs() > WRONG_BY_SECONDS)
+        .unwrap_or_default()
+}
+
+fn moved(time: SystemTime, seconds: i64) -> SystemTime {
+    let by = Duration::from_secs(seconds.unsigned_abs());
+    let moved = match seconds < 0 {
+        true => time.checked_sub(by),
+        false => time.checked_add(by),
+    };
+    moved.unwrap_or(time)
 }
 
 /// The call as a signed request.
@@ -137,4 +184,33 @@ fn header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), CallFail
 
 fn unsendable(error: &dyn std::error::Error) -> CallFailure {
     CallFailure::Unsendable(http_body::chain(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusals_time_counts_where_the_machines_is_far_away() {
+        let ahead = |machine: &str, date: &'static str| {
+            let machine_time: Timestamp = machine.parse().expect("a time");
+            let headers = HeaderMap::from_iter([(DATE, HeaderValue::from_static(date))]);
+            ahead_of(machine_time.into(), &headers)
+        };
+        let date = "Thu, 01 Jan 2026 12:00:00 GMT";
+        assert_eq!(ahead("2026-01-01T11:00:00Z", date), 3600);
+        assert_eq!(ahead("2026-01-01T13:00:00Z", date), -3600);
+        assert_eq!(ahead("2026-01-01T11:58:30Z", date), 0);
+        assert_eq!(ahead("2026-01-01T11:00:00Z", "noon"), 0);
+        assert_eq!(ahead_of(SystemTime::UNIX_EPOCH, &HeaderMap::new()), 0);
+    }
+
+    #[test]
+    fn a_time_is_moved_both_ways_and_never_out_of_its_range() {
+        let hour = Duration::from_secs(3600);
+        let day = SystemTime::UNIX_EPOCH + hour * 24;
+        assert_eq!(moved(day, 3600), day + hour);
+        assert_eq!(moved(day, -3600), day - hour);
+        assert_eq!(moved(day, i64::MAX), day);
+    }
 }

@@ -4,6 +4,9 @@
 //! which is so for the credentials that this world gave to an instance itself.
 
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
@@ -40,6 +43,13 @@ pub(crate) fn signer(request: &http::Request<Vec<u8>>) -> Result<Signer, Unsigne
         .and_then(parse)
         .filter(|signer| signer.signed_headers.split(';').any(|name| name == "host"))
         .ok_or(Unsigned::Malformed)
+}
+
+/// When a request says that it was signed.
+pub(crate) fn signing_time(request: &http::Request<Vec<u8>>) -> Option<Timestamp> {
+    let text = header(request, "x-amz-date");
+    let written = DateTime::strptime("%Y%m%dT%H%M%SZ", text).ok()?;
+    Some(written.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 fn parse(header: &str) -> Option<Signer> {
@@ -177,6 +187,12 @@ mod tests {
         let signer = signer(&vanilla()).expect("signed");
         assert_eq!(signer.access_key, "AKIDEXAMPLE");
         assert!(signer.is_signed_with("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", &vanilla()));
+    }
+
+    #[test]
+    fn a_request_tells_when_it_was_signed() {
+        let signed_at = signing_time(&vanilla()).expect("a time");
+        assert_eq!(signed_at.to_string(), "2015-08-30T12:36:00Z");
     }
 
     #[test]

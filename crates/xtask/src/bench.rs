@@ -1,4 +1,4 @@
-//! `cargo xtask bench fleet`: the bench's own program beside the controller it measures.
+//! `cargo xtask bench fleet` and `agent`: the bench's own program beside what it measures.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -16,7 +16,8 @@ pub(crate) fn fleet(release: bool, arguments: &[String]) -> Result<()> {
         build.arg("--release");
     }
     command::run(&mut build)?;
-    let mut bench = Command::new(program(release)?);
+    let profile = if release { "release" } else { "debug" };
+    let mut bench = Command::new(program(profile, "bench-fleet")?);
     bench.args(arguments);
     // An error says what happened; where it was made adds fifty lines.
     bench.env("RUST_LIB_BACKTRACE", "0");
@@ -30,12 +31,35 @@ pub(crate) fn fleet(release: bool, arguments: &[String]) -> Result<()> {
     command::run(&mut bench)
 }
 
-/// Where cargo put it: beside the folder of this program's own profile.
-fn program(release: bool) -> Result<PathBuf> {
+/// Builds the agent as it is shipped, or takes another one, and measures it.
+pub(crate) fn agent(other: Option<PathBuf>, arguments: &[String]) -> Result<()> {
+    command::run(&mut cargo(&["build", "--workspace", "--locked"]))?;
+    let agent = match other {
+        Some(agent) => agent,
+        None => {
+            let words = [
+                "build",
+                "-p",
+                "reprise-agent",
+                "--profile",
+                "agent",
+                "--locked",
+            ];
+            command::run(&mut cargo(&words))?;
+            program("agent", "reprise-agent")?
+        }
+    };
+    let mut bench = Command::new(program("debug", "bench-agent")?);
+    bench.arg("--agent").arg(agent).args(arguments);
+    bench.env("RUST_LIB_BACKTRACE", "0");
+    command::run(&mut bench)
+}
+
+/// Where cargo put a program: beside the folder of this program's own profile.
+fn program(profile: &str, name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("failed to find this program's own file")?;
     let target = own.ancestors().nth(2);
     let target = target.context("this program stands in no target folder")?;
-    let profile = if release { "release" } else { "debug" };
-    let name = format!("bench-fleet{}", std::env::consts::EXE_SUFFIX);
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     Ok(target.join(profile).join(name))
 }

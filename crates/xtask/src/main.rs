@@ -1,6 +1,7 @@
 //! Developer commands: `cargo xtask COMMAND`. It only starts programs and reads what they print.
 
 mod bench;
+mod chaos;
 mod command;
 mod deny;
 mod dist;
@@ -10,6 +11,7 @@ mod purity;
 mod simulate;
 mod test;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -51,6 +53,11 @@ enum Task {
         #[command(subcommand)]
         what: Dist,
     },
+    /// Break everything around a program, and see what it keeps up.
+    Chaos {
+        #[command(subcommand)]
+        what: Chaos,
+    },
     /// Check licences, banned crates and sources with cargo-deny.
     Deny,
     /// Replay the saved fuzz corpus, then fuzz each target for a while.
@@ -71,6 +78,24 @@ enum Bench {
         /// What the bench is told.
         #[arg(last = true)]
         arguments: Vec<String>,
+    },
+    /// The agent's memory, CPU, size and speed; `-- --help` names the options of the bench itself.
+    Agent {
+        /// Another agent than the one that is built for it, as a static one.
+        #[arg(long, value_name = "FILE")]
+        agent: Option<PathBuf>,
+        /// What the bench is told.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Chaos {
+    /// The agent: its metadata service, EC2 and the machine's clock.
+    Agent {
+        /// Only the rows whose names hold one of these words.
+        words: Vec<String>,
     },
 }
 
@@ -96,6 +121,12 @@ fn main() -> ExitCode {
         Task::Dist {
             what: Dist::Agent { native },
         } => dist::agent(native),
+        Task::Bench {
+            what: Bench::Agent { agent, arguments },
+        } => bench::agent(agent, &arguments),
+        Task::Chaos {
+            what: Chaos::Agent { words },
+        } => chaos::agent(&words),
         Task::Deny => deny::check(),
         Task::Fuzz { seconds } => fuzz::check(seconds),
     };

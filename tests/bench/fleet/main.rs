@@ -5,6 +5,7 @@
 //! that the jobs end as they should is what makes a run count.
 
 mod events;
+#[path = "../figures.rs"]
 mod figures;
 mod launches;
 mod meter;

@@ -6,6 +6,7 @@
 
 pub mod afar;
 pub mod agents;
+pub mod alone;
 pub mod chaos;
 pub mod config;
 pub mod controller;

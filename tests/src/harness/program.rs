@@ -1,4 +1,4 @@
-//! The program `reprise`, as it was built beside the tests.
+//! The programs, as they were built beside the tests.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -9,11 +9,11 @@ use tokio::process::{Child, Command};
 
 /// Where `reprise` is.
 pub fn reprise() -> Result<PathBuf> {
-    beside("reprise")
+    built("reprise")
 }
 
 /// Where a program is: beside a bench, and a folder above a test, which `cargo test` puts into `deps/`.
-pub fn beside(name: &str) -> Result<PathBuf> {
+pub fn built(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("failed to find the test's own file")?;
     let mut folders = own.ancestors().skip(1);
     let program = folders

@@ -1,6 +1,8 @@
 //! The loop under virtual time, against a cloud that follows a script.
 
 pub(crate) mod cloud;
+mod interruption;
+mod machine;
 
 use jiff::SignedDuration;
 
@@ -88,6 +90,46 @@ async fn a_token_is_renewed_after_five_hours_and_an_outage_then_harms_nothing() 
     assert_eq!(tagged_after(&end), Some(1));
     assert_eq!(attempts_and_seconds(&cloud), (1, five_hours + 300));
     assert_eq!(cloud.tokens(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_fails_is_tried_again_once_a_minute() {
+    let five_hours = 5 * 3600;
+    let cloud = Cloud::new(&[(0, Imds::Clear)]);
+    cloud.no_tokens_between(five_hours, five_hours + 600);
+    cloud.run_for(five_hours + 300).await;
+    assert_eq!(cloud.token_requests(), 1 + 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_refuses_its_own_tokens_is_asked_twice_a_poll_and_no_more() {
+    let cloud = Cloud::new(&[(0, Imds::Clear), (10, Imds::TokensRefused)]);
+    cloud.run_for(70).await;
+    // The first poll of the outage asks with the old token first.
+    assert_eq!(cloud.token_requests(), 1 + 60);
+    assert_eq!(cloud.notice_requests(), 70 + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_notice_is_seen_within_two_seconds_of_the_end_of_any_outage() {
+    for outage in [
+        Imds::Hang,
+        Imds::Refused,
+        Imds::TokensRefused,
+        Imds::TokensHang,
+        Imds::Status(403),
+        Imds::Status(503),
+    ] {
+        // A token that is refused and replaced while nothing answers makes the longest question.
+        for revoked_at in [0, 29, 30, 1000] {
+            let cloud = Cloud::new(&[(0, Imds::Clear), (10, outage), (40, Imds::Body(NOTICE))]);
+            cloud.revoke_tokens_at(revoked_at);
+            let end = cloud.run_for(60).await;
+            assert_eq!(tagged_after(&end), Some(1), "{revoked_at}");
+            let (_, second) = attempts_and_seconds(&cloud);
+            assert!((40..42).contains(&second), "{second} {revoked_at}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -25,7 +25,8 @@ impl Tree {
     }
 
     fn of(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).spawn().expect("starts");
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("starts");
         let output = BufReader::new(child.stdout.take().expect("an output"));
         let lines = output.lines().map(|line| line.expect("text"));
         let members = lines
@@ -158,8 +159,7 @@ fn a_listener_is_found_with_its_worker_and_without() {
         program(folder.path(), WORKER),
     );
     let mut idle = Command::new(&listener);
-    idle.args(["-c", "echo ready; read forever; :"])
-        .stdin(Stdio::piped());
+    idle.args(["-c", "echo ready; read forever; :"]);
     let idle = Tree::of(idle);
     let mut busy = Command::new(&listener);
     let script = format!(
@@ -178,6 +178,13 @@ fn a_listener_is_found_with_its_worker_and_without() {
     assert_eq!(of(&idle).worker, None);
     let worker = of(&busy).worker.expect("a worker");
     assert_eq!(processes.program(worker).as_deref(), Some(WORKER));
+    let own = processes
+        .runners_below(Some(folder.path()))
+        .expect("a list");
+    assert_eq!(own.len(), 2);
+    let other = tempfile::tempdir().expect("a folder");
+    let none = processes.runners_below(Some(other.path()));
+    assert_eq!(none.expect("a list"), []);
     let steps = processes.children(worker).expect("a list");
     assert_eq!(steps.len(), 1);
     let end = ended(&processes, worker);
@@ -199,7 +206,6 @@ fn the_job_is_known_by_its_steps_environment() {
     let mut command = Command::new("sh");
     command
         .args(["-c", "echo ready; read forever; :"])
-        .stdin(Stdio::piped())
         .env("GITHUB_REPOSITORY", "acme/app")
         .env("GITHUB_RUN_ID", "42")
         .env("GITHUB_TOKEN", "obviously-secret");

@@ -60,6 +60,9 @@ pub enum Unclear {
     /// The message is not there, or not to be read.
     #[error("the runner's log does not say what the job is made of")]
     NoMessage,
+    /// Its processes belong to somebody else.
+    #[error("the agent may not signal the step's processes")]
+    NotAllowed,
     /// No step has begun.
     #[error("the runner's log names no step")]
     NoStep,

@@ -23,8 +23,9 @@ fn the_example_names_every_key_with_its_default() {
         .filter(|name| !name.ends_with("_AGENT_CONFIG"))
     {
         let key = variable.replace(PREFIX, "").to_ascii_lowercase();
-        let key = key.strip_prefix("runner_").unwrap_or(&key);
-        assert!(example.contains(&format!("{key} = ")), "{key}");
+        let within = key.strip_prefix("runner_").unwrap_or(&key);
+        let named = [&key, within].map(|key| example.contains(&format!("{key} = ")));
+        assert!(named.contains(&true), "{key}");
     }
 }
 
@@ -53,6 +54,7 @@ fn the_file_sets_everything() {
         poll_interval = "500ms"
         log_format = "json"
         log_level = "debug"
+        console = "/dev/ttyS0"
 
         [runner]
         table = "runners"
@@ -65,8 +67,20 @@ fn the_file_sets_everything() {
         linger = "90s"
         on_end = "power-off"
         leave = "halt -p"
+
+        [interruption]
+        record_file = "/var/lib/one.json"
+        hooks_folder = ""
+        hook_timeout = "10s"
+        runners_below = "/opt/runner"
+        end_job = "stop-runner"
+        finish_until = "60s"
+        stop_runner_at = "30s"
+        step_grace = "1s"
+        on_rebalance = "ignore"
     "#;
     let settings = Settings::load(Some(file), &environment(&[])).expect("valid");
+    let span = |seconds| NoticeSpan::try_from(SignedDuration::from_secs(seconds)).expect("a span");
     let expected = Settings {
         metadata_endpoint: "http://127.0.0.1:1338".parse().expect("valid"),
         ec2_endpoint: "https://ec2.example.com".parse().ok(),
@@ -86,10 +100,22 @@ fn the_file_sets_everything() {
             on_end: OnEnd::PowerOff,
             leave: command(&["halt", "-p"]),
         }),
+        interruption: InterruptionSettings {
+            record_file: Some("/var/lib/one.json".into()),
+            hooks_folder: None,
+            hook_timeout: span(10),
+            runners_below: Some("/opt/runner".into()),
+            end_job: EndJob::StopRunner,
+            finish_until: span(60),
+            stop_runner_at: span(30),
+            step_grace: span(1),
+            on_rebalance: OnRebalance::Ignore,
+        },
         tag_prefix: TagPrefix("acme:".to_owned()),
         poll_interval: PollInterval(SignedDuration::from_millis(500)),
         log_format: LogFormat::Json,
         log_level: LogLevel::Debug,
+        console: Console::At("/dev/ttyS0".into()),
     };
     assert_eq!(settings, expected);
 }
@@ -136,10 +162,11 @@ fn an_unknown_variable_of_ours_is_refused() {
 fn an_unusable_value_names_where_it_stands_and_what_would_be_right() {
     for (file, wanted) in [
         ("poll_interval = \"often\"", "write it as 1s"),
-        ("poll_interval = \"1ms\"", "between 100ms and 60s"),
+        ("poll_interval = \"0ms\"", "between 1ms and 60s"),
         ("tag_prefix = \"aws:x\"", "belong to AWS"),
         ("tag_prefix = \"a b\"", "letters, digits"),
         ("log_format = \"xml\"", "`json`"),
+        ("console = \"tty\"", "write auto, off or a path"),
         ("metadata_endpoint = \"here\"", "http://169.254.169.254"),
         ("metadata_endpoint = \"https://x\"", "no TLS"),
         ("= 1", "line 1"),
@@ -200,6 +227,30 @@ fn half_a_runner_is_refused_with_what_it_lacks() {
     }
 }
 
+#[test]
+fn the_deadlines_of_a_notice_are_within_its_two_minutes_and_in_their_order() {
+    let late = error("[interruption]\nfinish_until = \"10s\"", &[]);
+    assert!(late.contains("stop_runner_at"), "{late}");
+    let long = error("[interruption]\nstop_runner_at = \"3m\"", &[]);
+    assert!(long.contains("two minutes"), "{long}");
+    let word = error("", &[("REPRISE_AGENT_END_JOB", "kill")]);
+    assert!(word.contains("REPRISE_AGENT_END_JOB"), "{word}");
+}
+
+#[test]
+fn the_environment_counts_more_than_the_file_on_a_notice_too() {
+    let file = "[interruption]\nend_job = \"none\"\nrecord_file = \"\"";
+    let variables = [
+        ("REPRISE_AGENT_END_JOB", "stop-runner"),
+        ("REPRISE_AGENT_HOOKS_FOLDER", "/tmp/hooks"),
+    ];
+    let settings = Settings::load(Some(file), &environment(&variables)).expect("valid");
+    assert_eq!(settings.interruption.end_job, EndJob::StopRunner);
+    assert_eq!(settings.interruption.record_file, None);
+    let folder = settings.interruption.hooks_folder;
+    assert_eq!(folder, Some("/tmp/hooks".into()));
+}
+
 const RUNNER: &str = "[runner]\ntable = \"runners\"\nrole_id = \"AROAEXAMPLEEXAMPLE123\"\n";
 
 fn runner(more: &str) -> RunnerSettings {
@@ -220,6 +271,18 @@ fn a_runner_of_the_path_units_powers_its_instance_off_and_one_of_a_command_does_
     let both = "command = \"start\"\non_end = \"power-off\"";
     assert_eq!(runner(both).on_end, OnEnd::PowerOff);
     assert_eq!(runner("on_end = \"stay\"").on_end, OnEnd::Stay);
+}
+
+#[test]
+fn an_agent_that_brings_a_runner_up_ends_no_other_ones_jobs() {
+    let below = |file: &str| {
+        let settings = Settings::load(Some(file), &environment(&[])).expect("valid");
+        settings.interruption.runners_below
+    };
+    assert_eq!(below(""), None);
+    assert_eq!(below(RUNNER), Some("/opt/actions-runner".into()));
+    let other = format!("{RUNNER}[interruption]\nrunners_below = \"/srv\"");
+    assert_eq!(below(&other), Some("/srv".into()));
 }
 
 #[test]

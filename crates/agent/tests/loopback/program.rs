@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
 
-use crate::surroundings::Surroundings;
+use crate::surroundings::{JIT_CONFIG, SECRETS, Surroundings};
 use tokio::net::UnixDatagram;
 
 /// Longer than anything here takes, so that a failure is not a hang.
@@ -12,7 +12,15 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn agent() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reprise-agent"));
-    command.env_clear().stderr(Stdio::piped());
+    command
+        .env_clear()
+        .env("REPRISE_AGENT_CONSOLE", "off")
+        .stderr(Stdio::piped());
+    // There may be a runner on this machine that is not ours, and a record that is.
+    command.env("REPRISE_AGENT_END_JOB", "none");
+    command.env("REPRISE_AGENT_ON_REBALANCE", "ignore");
+    command.env("REPRISE_AGENT_HOOKS_FOLDER", "/nowhere/at-all");
+    command.env("REPRISE_AGENT_RECORD_FILE", "/nowhere/at-all/record.json");
     command
 }
 
@@ -129,4 +137,68 @@ fn assert_told_well(log: &str) {
     assert_eq!(line("is tagged")["tag.attempts"], 1);
     assert!(line("stopped on request")["poll.count"].is_u64());
     assert!(!log.contains("secret"), "{log}");
+}
+
+/// All that the agent holds of secrets passes through it here: the token of its session, the role's
+/// credentials, the runner's configuration; and it says all that it ever says.
+#[tokio::test]
+async fn no_secret_is_in_the_finest_log_nor_on_the_console() {
+    let surroundings = Surroundings::start().await;
+    surroundings.throttle(1);
+    let folder = tempfile::tempdir().expect("a folder");
+    let (socket, console) = (folder.path().join("notify"), folder.path().join("console"));
+    let config = folder.path().join("config");
+    std::fs::write(&console, "").expect("written");
+    let notifications = Notifications::at(&socket);
+    let child = agent()
+        .env("NOTIFY_SOCKET", &socket)
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", surroundings.endpoint())
+        .env("AWS_ENDPOINT_URL", surroundings.endpoint())
+        .env("REPRISE_AGENT_LOG_LEVEL", "trace")
+        .env("REPRISE_AGENT_CONSOLE", &console)
+        .env("REPRISE_AGENT_RUNNER_TABLE", "runners")
+        .env("REPRISE_AGENT_RUNNER_ROLE_ID", "AROAEXAMPLEEXAMPLE123")
+        .env("REPRISE_AGENT_RUNNER_COMMAND", "true")
+        .env("REPRISE_AGENT_RUNNER_CONFIG_FILE", &config)
+        .spawn()
+        .expect("starts");
+    surroundings.polled(2).await;
+    surroundings.give_notice("2999-01-01T00:00:00Z");
+    notifications.wait_for("tagged as interrupted").await;
+    signal(&child, "TERM");
+    let output = child.wait_with_output().expect("ends");
+    let held = std::fs::read_to_string(&config).expect("the runner's configuration");
+    assert!(held.contains(JIT_CONFIG), "{held}");
+    let console = std::fs::read_to_string(&console).expect("lines");
+    for said in ["is known", "gives notice", "is tagged"] {
+        assert!(console.contains(said), "{console}");
+    }
+    for text in [console, stderr(&output)] {
+        let shown: Vec<_> = SECRETS.iter().filter(|s| text.contains(**s)).collect();
+        assert!(shown.is_empty(), "{shown:?} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn without_the_journal_or_console_that_it_was_told_of_it_says_so_and_goes_on() {
+    let surroundings = Surroundings::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("log");
+    let file = std::fs::File::create(&log).expect("made");
+    let mut child = agent()
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", surroundings.endpoint())
+        .env("REPRISE_AGENT_LOG_FORMAT", "journal")
+        .env("REPRISE_AGENT_CONSOLE", "/nonexistent/console")
+        .stderr(file)
+        .spawn()
+        .expect("starts");
+    surroundings.polled(2).await;
+    signal(&child, "TERM");
+    assert!(child.wait().expect("ends").success());
+    let said = std::fs::read_to_string(&log).expect("lines");
+    assert!(said.contains("the console cannot be written to"), "{said}");
+    // Where there is a journal, the complaint is in there.
+    if !Path::new("/run/systemd/journal/socket").exists() {
+        assert!(said.contains("the journal cannot be reached"), "{said}");
+    }
 }

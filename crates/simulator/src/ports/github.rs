@@ -364,6 +364,7 @@ fn reply(posted: RerunPosted) -> RerunReply {
                 Refused::NotFound => refusal(RefusalKind::NotFound),
                 Refused::OverAMonthOld => refusal(RefusalKind::TooOld),
                 Refused::CannotBeRetried => refusal(RefusalKind::NotRetryable),
+                Refused::WorkflowDisabled => refusal(RefusalKind::WorkflowDisabled),
                 Refused::NotPermitted => refusal(RefusalKind::MissingPermission),
             };
             answered(answer, &words)

@@ -6,7 +6,7 @@ use reprise_model::ids::InstanceId;
 use super::call::Caller;
 use super::error::Ec2Error;
 use super::state::Ec2;
-use crate::aws_auth::{Signer, Unsigned, signer};
+use crate::aws_auth::{Signer, Unsigned, signer, signing_time};
 
 /// Access keys that begin so belong to instances; all others speak for the account.
 const INSTANCE_KEY_PREFIX: &str = "ASIAFAKE";
@@ -38,6 +38,22 @@ impl Ec2 {
             last_updated: now,
             expiration: now.checked_add(valid_for).unwrap_or(Timestamp::MAX),
         })
+    }
+
+    /// A request that was signed too long ago, or will be, is refused.
+    pub(super) fn check_signing_time(
+        &self,
+        now: Timestamp,
+        request: &http::Request<Vec<u8>>,
+    ) -> Result<(), Ec2Error> {
+        let Some(valid_for) = self.settings.signatures_last else {
+            return Ok(());
+        };
+        let signed_at = signing_time(request);
+        match signed_at.is_some_and(|at| now.duration_since(at).abs() <= valid_for) {
+            true => Ok(()),
+            false => Err(Ec2Error::new(400, "RequestExpired", "Request has expired.")),
+        }
     }
 
     /// Who sent the request.

@@ -44,6 +44,7 @@ impl Ec2 {
         request: &http::Request<Vec<u8>>,
     ) -> Result<(Action, Xml), Ec2Error> {
         self.advance(now);
+        self.check_signing_time(now, request)?;
         let caller = self.caller_of(request)?;
         let params = Params::of_form(request.body())?;
         if params.required("Version")? != VERSION {

@@ -40,6 +40,9 @@ pub struct Ec2Settings {
     pub shutdown_takes: SignedDuration,
     /// Whether the token buckets of the API are enforced.
     pub rate_limits: bool,
+    /// How far the time of a signature may be from now. Where clocks are scaled there is no telling:
+    /// clients sign by the wall's.
+    pub signatures_last: Option<SignedDuration>,
     /// The one tag that an instance may put on itself, as its role's policy says.
     pub instance_may_tag: (String, String),
 }
@@ -70,6 +73,7 @@ impl Ec2Settings {
             boot_takes: SignedDuration::from_secs(20),
             shutdown_takes: SignedDuration::from_secs(30),
             rate_limits: true,
+            signatures_last: None,
             instance_may_tag: (TagKeys::default().interrupted(), TRUE.to_owned()),
         }
     }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::ec2::{Ec2, Ec2Instance, InterruptionAction};
@@ -13,6 +13,8 @@ pub(super) struct Viewed<'a> {
     pub(super) instance: &'a Ec2Instance,
     pub(super) now: Timestamp,
     pub(super) notice_text: Option<&'a str>,
+    pub(super) notice_off_by: SignedDuration,
+    pub(super) no_role: bool,
 }
 
 impl Viewed<'_> {
@@ -39,9 +41,13 @@ impl Viewed<'_> {
             "events/recommendations/rebalance" => instance
                 .rebalance_since
                 .map(|since| json!({ "noticeTime": seconds(since) }).to_string()),
-            "iam/security-credentials" | "iam/security-credentials/" => instance.role.clone(),
+            "iam/security-credentials" | "iam/security-credentials/" => self.role(),
             other => self.below(other),
         }
+    }
+
+    fn role(&self) -> Option<String> {
+        self.instance.role.clone().filter(|_| !self.no_role)
     }
 
     fn below(&self, path: &str) -> Option<String> {
@@ -61,7 +67,8 @@ impl Viewed<'_> {
             return Some(text.to_owned());
         }
         let notice = self.instance.notice?;
-        let body = json!({ "action": notice.action.as_str(), "time": seconds(notice.time) });
+        let time = self.told(notice.time);
+        let body = json!({ "action": notice.action.as_str(), "time": time });
         Some(body.to_string())
     }
 
@@ -73,11 +80,15 @@ impl Viewed<'_> {
         self.instance
             .notice
             .filter(|notice| notice.action == InterruptionAction::Terminate)
-            .map(|notice| seconds(notice.time))
+            .map(|notice| self.told(notice.time))
+    }
+
+    fn told(&self, time: Timestamp) -> String {
+        seconds(time.saturating_add(self.notice_off_by).unwrap_or(time))
     }
 
     fn credentials(&self, role: &str) -> Option<String> {
-        if self.instance.role.as_deref() != Some(role) {
+        if self.role().as_deref() != Some(role) {
             return None;
         }
         let credentials = self.ec2.credentials(&self.instance.id, self.now)?;

@@ -1,10 +1,11 @@
 //! The metadata service of an instance (IMDSv2 only), and the ways in which it may fail.
 //!
 //! One [`Imds`] belongs to one instance; what it tells is read from [`Ec2`], so the two never
-//! disagree. It cannot refuse connections or keep silent itself: its server looks at
-//! [`ImdsFaults::hang`] and at whether the instance is up.
+//! disagree. It cannot refuse connections, keep silent or break an answer off itself: its server looks
+//! at [`ImdsFaults::hang`], at [`ImdsFaults::delivery`] and at whether the instance is up.
 
 mod document;
+mod faults;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +17,11 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::InstanceId;
 
 use crate::ec2::Ec2;
+pub use faults::{DateHeader, Delivery, ImdsFaults, NoticeTime};
 
 const TOKEN_PATH: &str = "/latest/api/token";
 const TTL_HEADER: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+const NOTICE_PATH: &str = "/latest/meta-data/spot/instance-action";
 const TOKEN_HEADER: &str = "x-aws-ec2-metadata-token";
 
 /// The longest life of a token: six hours.
@@ -30,23 +33,9 @@ pub struct Imds {
     tokens: BTreeMap<String, Timestamp>,
     rng: fastrand::Rng,
     requests: u64,
+    notices_read: u32,
     /// What is broken at the moment.
     pub faults: ImdsFaults,
-}
-
-/// Ways to be broken; the default is none.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ImdsFaults {
-    /// Every answer is a 500.
-    pub server_errors: bool,
-    /// Nothing is answered at all: the server leaves the connection open and silent.
-    pub hang: bool,
-    /// The service is switched off: every answer is a 403.
-    pub disabled: bool,
-    /// Every token counts as invalid: 401, as on some instances just after their boot.
-    pub unauthorized: bool,
-    /// The text of `spot/instance-action` and `spot/termination-time` instead of the true one.
-    pub notice_text: Option<String>,
 }
 
 impl Imds {
@@ -56,6 +45,7 @@ impl Imds {
             tokens: BTreeMap::new(),
             rng: fastrand::Rng::with_seed(seed),
             requests: 0,
+            notices_read: 0,
             faults: ImdsFaults::default(),
         }
     }
@@ -83,7 +73,7 @@ impl Imds {
         if request.method() == Method::HEAD {
             body = String::new();
         }
-        respond(now, status, body)
+        respond(self.date(now), status, body)
     }
 
     /// `PUT` for a token without HTTP: the token, or the status of the refusal.
@@ -127,6 +117,17 @@ impl Imds {
         self.read(ec2, instance, now, request.uri().path())
     }
 
+    /// What the header `Date` says.
+    fn date(&self, now: Timestamp) -> Option<HeaderValue> {
+        let told = match self.faults.date {
+            DateHeader::True => now,
+            DateHeader::Off(by) => now.saturating_add(by).unwrap_or(now),
+            DateHeader::Absent => return None,
+            DateHeader::Illegible => return Some(HeaderValue::from_static("yesterday")),
+        };
+        http_date(told)
+    }
+
     fn check_service(&self) -> Result<(), StatusCode> {
         if self.faults.disabled {
             return Err(StatusCode::FORBIDDEN);
@@ -134,24 +135,44 @@ impl Imds {
         if self.faults.server_errors {
             return Err(StatusCode::INTERNAL_SERVER_ERROR);
         }
-        Ok(())
+        match self.faults.answers_one_in {
+            Some(n) if !self.requests.is_multiple_of(n.max(1)) => {
+                Err(StatusCode::SERVICE_UNAVAILABLE)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     fn read(
-        &self,
+        &mut self,
         ec2: &Ec2,
         instance: &InstanceId,
         now: Timestamp,
         path: &str,
     ) -> Result<String, StatusCode> {
         let instance = ec2.instance(instance).ok_or(StatusCode::NOT_FOUND)?;
+        if path == NOTICE_PATH {
+            self.notices_read = self.notices_read.saturating_add(1);
+        }
         let view = document::Viewed {
             ec2,
             instance,
             now,
             notice_text: self.faults.notice_text.as_deref(),
+            notice_off_by: self.notice_off_by(),
+            no_role: self.faults.no_role,
         };
         view.read(path).ok_or(StatusCode::NOT_FOUND)
+    }
+
+    fn notice_off_by(&self) -> SignedDuration {
+        match self.faults.notice_time {
+            NoticeTime::True => SignedDuration::ZERO,
+            NoticeTime::Off(by) => by,
+            NoticeTime::Moving(by) => by
+                .checked_mul(i32::try_from(self.notices_read).unwrap_or(i32::MAX))
+                .unwrap_or(SignedDuration::MAX),
+        }
     }
 
     fn put(
@@ -180,7 +201,12 @@ impl Imds {
             "AQAEAFAKE{}==",
             hex::encode(self.rng.u128(..).to_be_bytes())
         );
-        let until = now.checked_add(SignedDuration::from_secs(ttl));
+        let promised = SignedDuration::from_secs(ttl);
+        let lasts = self
+            .faults
+            .tokens_last
+            .map_or(promised, |l| l.min(promised));
+        let until = now.checked_add(lasts);
         self.tokens
             .insert(token.clone(), until.unwrap_or(Timestamp::MAX));
         Ok(token)
@@ -194,6 +220,12 @@ impl Imds {
     }
 }
 
+/// A time as HTTP's header `Date` has it.
+pub(crate) fn http_date(at: Timestamp) -> Option<HeaderValue> {
+    let text = DateTimePrinter::new().timestamp_to_rfc9110_string(&at);
+    HeaderValue::from_str(&text.ok()?).ok()
+}
+
 fn header_text<'a>(request: &'a http::Request<Vec<u8>>, name: &str) -> Option<&'a str> {
     request.headers().get(name)?.to_str().ok()
 }
@@ -205,7 +237,7 @@ fn error_page(status: StatusCode) -> String {
 }
 
 // One connection a request, as the real service has it.
-fn respond(now: Timestamp, status: StatusCode, body: String) -> http::Response<Vec<u8>> {
+fn respond(date: Option<HeaderValue>, status: StatusCode, body: String) -> http::Response<Vec<u8>> {
     let kind = if status.is_success() {
         "text/plain"
     } else {
@@ -217,10 +249,7 @@ fn respond(now: Timestamp, status: StatusCode, body: String) -> http::Response<V
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     headers.insert(header::SERVER, HeaderValue::from_static("EC2ws"));
-    let date = DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&now)
-        .ok();
-    if let Some(date) = date.and_then(|date| HeaderValue::from_str(&date).ok()) {
+    if let Some(date) = date {
         headers.insert(header::DATE, date);
     }
     response

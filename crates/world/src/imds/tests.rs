@@ -229,3 +229,79 @@ fn a_notice_may_be_nonsense() {
     let path = "meta-data/spot/instance-action";
     assert_eq!(host.get(0, path), (200, "soon".to_owned()));
 }
+
+fn notice_times(host: &mut Host, told: NoticeTime) -> Vec<String> {
+    let notice = Interruption::terminate(SignedDuration::from_secs(120));
+    host.ec2.interrupt(at(0), &host.id, notice).expect("spot");
+    host.imds.faults.notice_time = told;
+    let path = "meta-data/spot/instance-action";
+    let read = |second| json(&host.get(second, path).1)["time"].to_string();
+    (1..3).map(read).collect()
+}
+
+#[test]
+fn the_time_of_a_notice_may_be_past_or_move() {
+    let hour = SignedDuration::from_hours(1);
+    let past = notice_times(&mut host(), NoticeTime::Off(-hour));
+    assert_eq!(
+        past,
+        ["\"2025-12-31T23:02:00Z\"", "\"2025-12-31T23:02:00Z\""]
+    );
+    let moving = notice_times(&mut host(), NoticeTime::Moving(hour));
+    assert_eq!(
+        moving,
+        ["\"2026-01-01T01:02:00Z\"", "\"2026-01-01T02:02:00Z\""]
+    );
+}
+
+#[test]
+fn the_date_may_be_wrong_absent_or_nonsense() {
+    let mut host = host();
+    let mut date = |told| {
+        host.imds.faults.date = told;
+        let request = http::Request::get("/").body(Vec::new()).expect("a request");
+        let response = host.ask(1, &request);
+        response
+            .headers()
+            .get("date")
+            .map(|date| date.to_str().expect("text").to_owned())
+    };
+    assert_eq!(date(DateHeader::Absent), None);
+    assert_eq!(date(DateHeader::Illegible).as_deref(), Some("yesterday"));
+    let hour = SignedDuration::from_hours(1);
+    let wrong = date(DateHeader::Off(hour));
+    assert_eq!(wrong.as_deref(), Some("Thu, 01 Jan 2026 01:00:01 GMT"));
+}
+
+#[test]
+fn a_token_may_end_in_mid_life() {
+    let mut host = host();
+    host.imds.faults.tokens_last = Some(SignedDuration::from_secs(5));
+    let (_, token) = host.put(0, Some("21600"));
+    assert_eq!(host.get_with(4, &token, "meta-data/instance-id").0, 200);
+    assert_eq!(host.get_with(5, &token, "meta-data/instance-id").0, 401);
+}
+
+#[test]
+fn a_service_short_of_breath_answers_one_request_of_several() {
+    let mut host = host();
+    let (_, token) = host.put(0, Some("60"));
+    host.imds.faults.answers_one_in = Some(3);
+    let mut ask = || host.get_with(1, &token, "meta-data/instance-id").0;
+    assert_eq!(
+        [ask(), ask(), ask(), ask(), ask()],
+        [503, 200, 503, 503, 200]
+    );
+}
+
+#[test]
+fn an_instance_without_a_role_has_no_credentials() {
+    let mut host = host();
+    host.imds.faults.no_role = true;
+    for path in [
+        "iam/security-credentials/",
+        "iam/security-credentials/runner-role",
+    ] {
+        assert_eq!(host.get(0, &format!("meta-data/{path}")).0, 404);
+    }
+}

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::shared::Shared;
-use super::{ServerError, listen, routes};
+use super::{ServerError, listen, routes, wire};
 
 /// The open metadata service of an instance.
 pub(super) struct Host {
@@ -20,8 +20,9 @@ impl Host {
     pub(super) async fn start(shared: Arc<Shared>, id: InstanceId) -> Result<Self, ServerError> {
         let (listener, url) = listen().await?;
         let (stopped, gone) = watch::channel(false);
-        let router = routes::imds(shared, id, gone.clone());
-        let task = tokio::spawn(routes::serve(listener, router, gone));
+        let clock = shared.clock();
+        let answers = routes::imds(shared, id);
+        let task = tokio::spawn(wire::serve(listener, answers, clock, gone));
         Ok(Self { url, stopped, task })
     }
 

@@ -6,11 +6,13 @@
 
 mod driver;
 mod hosts;
+mod instances;
 mod routes;
 mod runner;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -21,8 +23,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::clock::ScaledClock;
+use crate::clock::{ClockError, ScaledClock};
 use crate::world::{Queue, QueueNames, World};
+pub use instances::ServedInstances;
 pub use runner::{RunnerStartError, start_runner};
 use shared::Shared;
 
@@ -32,6 +35,12 @@ pub enum ServerError {
     /// No port could be had.
     #[error("failed to listen on loopback; free some ports or raise the limit of open files")]
     Listen(#[source] std::io::Error),
+    /// There is no clock of real time.
+    #[error("failed to make a clock")]
+    Clock(#[source] ClockError),
+    /// What was made up is no instance's id.
+    #[error("{0:?} is no instance's id")]
+    Instance(String),
 }
 
 /// An instance came up or went down.
@@ -160,6 +169,11 @@ impl RunningWorld {
 /// The same from the base of GitHub's REST API alone.
 pub fn runner_address(github_url: &str, instance: &InstanceId) -> String {
     format!("{github_url}/_machines/{instance}/runner")
+}
+
+async fn until(mut stopped: watch::Receiver<bool>) {
+    // An error means that nobody can stop it any more, which is as good as stopped.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 async fn listen() -> Result<(TcpListener, String), ServerError> {

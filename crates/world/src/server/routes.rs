@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::shared::Shared;
+use super::until;
+use super::wire::Answers;
 use crate::world::{AwsReply, is_for_sqs};
 
 /// No request of a client of ours comes near it.
@@ -53,17 +55,15 @@ pub(super) fn github(shared: Arc<Shared>) -> Router {
 }
 
 /// The metadata service of an instance.
-pub(super) fn imds(shared: Arc<Shared>, id: InstanceId, gone: watch::Receiver<bool>) -> Router {
-    Router::new()
-        .fallback(answer_imds)
-        .with_state(ImdsState { shared, id, gone })
-}
-
-#[derive(Clone)]
-struct ImdsState {
-    shared: Arc<Shared>,
-    id: InstanceId,
-    gone: watch::Receiver<bool>,
+pub(super) fn imds(shared: Arc<Shared>, id: InstanceId) -> Answers {
+    Arc::new(move |request| {
+        shared.with(|world, now| {
+            let faults = &world.imds_mut(&id).faults;
+            let (hangs, delivery) = (faults.hang, faults.delivery);
+            // Silent as long as the host is up; the client's patience is its own.
+            (!hangs).then(|| (delivery, world.handle_imds(now, &id, request)))
+        })
+    })
 }
 
 async fn answer_aws(State(shared): State<Arc<Shared>>, request: Request) -> Response {
@@ -102,26 +102,6 @@ async fn answer_github(State(shared): State<Arc<Shared>>, request: Request) -> R
     }
 }
 
-async fn answer_imds(State(state): State<ImdsState>, request: Request) -> Response {
-    let request = match whole(request).await {
-        Ok(request) => request,
-        Err(refusal) => return refusal,
-    };
-    let ImdsState { shared, id, gone } = state;
-    let answer = shared.with(|world, now| {
-        let hangs = world.imds_mut(&id).faults.hang;
-        (!hangs).then(|| world.handle_imds(now, &id, &request))
-    });
-    match answer {
-        Some(answer) => sent(answer),
-        // Silent as long as the host is up; the client's patience is its own.
-        None => {
-            until(gone).await;
-            StatusCode::SERVICE_UNAVAILABLE.into_response()
-        }
-    }
-}
-
 impl Shared {
     /// Wakes long polls when a request may have put a message into a queue or shown it again.
     fn touched_by(&self, request: &http::Request<Vec<u8>>) {
@@ -131,11 +111,6 @@ impl Shared {
             self.touch();
         }
     }
-}
-
-async fn until(mut stopped: watch::Receiver<bool>) {
-    // An error means that nobody can stop it any more, which is as good as stopped.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 async fn whole(request: Request) -> Result<http::Request<Vec<u8>>, Response> {

@@ -144,6 +144,6 @@ fn up(instance: &InstanceId, metadata_url: &str) -> HostEvent {
 
 /// A panic elsewhere leaves the world in some state between two of its own; to go on with it is
 /// better than to fail every request from then on.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

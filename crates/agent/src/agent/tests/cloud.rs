@@ -8,13 +8,15 @@ use jiff::SignedDuration;
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
+use super::machine::Machine;
 use crate::agent::{AgentEnd, Ports, run};
 use crate::clock::Clock;
 use crate::credentials::CREDENTIALS_PATH;
 use crate::identity::IDENTITY_PATH;
 use crate::logging;
 use crate::metadata::{Answer, Metadata, MetadataError, SessionToken};
-use crate::notice::NOTICE_PATH;
+use crate::notice::{NOTICE_PATH, REBALANCE_PATH};
+use crate::noticed::Noticed;
 use crate::settings::{LogLevel, Settings};
 use crate::system_clock::SystemClock;
 use crate::tagger::{TagFailure, TagRequest, Tagger};
@@ -36,6 +38,10 @@ pub(crate) enum Imds {
     Status(u16),
     Refused,
     Hang,
+    /// It hands tokens out and takes none.
+    TokensRefused,
+    /// Only requests for tokens hang.
+    TokensHang,
 }
 
 /// How EC2 answers one CreateTags.
@@ -50,15 +56,19 @@ pub(crate) enum Tagging {
 pub(crate) struct Cloud {
     clock: SystemClock,
     state: Arc<Mutex<State>>,
+    pub(super) machine: Arc<Mutex<Machine>>,
 }
 
 struct State {
     imds: Vec<(i64, Imds)>,
     tokens: u32,
+    token_requests: u32,
+    notice_requests: u32,
     revoke_at: i64,
     no_tokens: std::ops::Range<i64>,
     credentials_from: i64,
     credential_requests: u32,
+    rebalance_from: i64,
     tagging: VecDeque<Tagging>,
     tagging_after: Tagging,
     attempts: Vec<(SignedDuration, TagRequest)>,
@@ -70,10 +80,13 @@ impl Cloud {
         let state = State {
             imds: imds.to_vec(),
             tokens: 0,
+            token_requests: 0,
+            notice_requests: 0,
             revoke_at: i64::MAX,
             no_tokens: 0..0,
             credentials_from: 0,
             credential_requests: 0,
+            rebalance_from: i64::MAX,
             tagging: VecDeque::new(),
             tagging_after: Tagging::Works,
             attempts: Vec::new(),
@@ -81,6 +94,7 @@ impl Cloud {
         Self {
             clock: SystemClock::starting_at(START.parse().expect("a time")),
             state: Arc::new(Mutex::new(state)),
+            machine: Arc::default(),
         }
     }
 
@@ -94,6 +108,10 @@ impl Cloud {
 
     pub(crate) fn credentials_from(&self, second: i64) {
         self.state().credentials_from = second;
+    }
+
+    pub(crate) fn rebalance_from(&self, second: i64) {
+        self.state().rebalance_from = second;
     }
 
     pub(crate) fn tagging(&self, first: Vec<Tagging>, then: Tagging) {
@@ -111,6 +129,8 @@ impl Cloud {
             metadata: self.clone(),
             tagger: self.clone(),
             clock: self.clock.clone(),
+            host: self.clone(),
+            noticed: Noticed::default(),
             jitter: fastrand::Rng::with_seed(7),
         };
         // Half a second short of the next poll, so that the count does not depend on its order.
@@ -135,6 +155,16 @@ impl Cloud {
         self.state().tokens
     }
 
+    /// Answered or not.
+    pub(crate) fn token_requests(&self) -> u32 {
+        self.state().token_requests
+    }
+
+    /// Those that the service was able to hear.
+    pub(crate) fn notice_requests(&self) -> u32 {
+        self.state().notice_requests
+    }
+
     pub(crate) fn credential_requests(&self) -> u32 {
         self.state().credential_requests
     }
@@ -143,7 +173,7 @@ impl Cloud {
         self.state.lock().expect("not poisoned")
     }
 
-    fn passed(&self) -> SignedDuration {
+    pub(super) fn passed(&self) -> SignedDuration {
         self.clock
             .now()
             .duration_since(START.parse().expect("a time"))
@@ -162,7 +192,16 @@ impl State {
         match path {
             NOTICE_PATH => match imds {
                 Imds::Body(body) => (200, body),
-                Imds::Clear | Imds::Status(_) | Imds::Refused | Imds::Hang => (404, ""),
+                Imds::Clear
+                | Imds::Status(_)
+                | Imds::Refused
+                | Imds::Hang
+                | Imds::TokensRefused
+                | Imds::TokensHang => (404, ""),
+            },
+            REBALANCE_PATH => match second >= self.rebalance_from {
+                true => (200, r#"{"noticeTime":"2026-01-01T00:00:00Z"}"#),
+                false => (404, ""),
             },
             IDENTITY_PATH => (200, IDENTITY),
             CREDENTIALS_PATH if second < self.credentials_from => (404, ""),
@@ -179,11 +218,12 @@ impl Metadata for Cloud {
     async fn token(&self, ttl_seconds: u32) -> Result<SessionToken, MetadataError> {
         assert_eq!(ttl_seconds, 21_600);
         let second = self.passed().as_secs();
+        self.state().token_requests += 1;
         match self.imds() {
             Imds::Refused => return Err(refused()),
             Imds::Status(status) => return Err(MetadataError::from_status(status)),
-            Imds::Hang => pending().await,
-            Imds::Clear | Imds::Body(_) => (),
+            Imds::Hang | Imds::TokensHang => pending().await,
+            Imds::Clear | Imds::Body(_) | Imds::TokensRefused => (),
         }
         let mut state = self.state();
         if state.no_tokens.contains(&second) {
@@ -200,11 +240,13 @@ impl Metadata for Cloud {
     async fn get(&self, path: &str, token: &SessionToken) -> Result<Answer, MetadataError> {
         let second = self.passed().as_secs();
         let imds = self.imds();
+        self.state().notice_requests += u32::from(path == NOTICE_PATH);
         let (status, body) = match imds {
             Imds::Refused => return Err(refused()),
             Imds::Hang => pending().await,
             Imds::Status(status) => (status, ""),
-            Imds::Clear | Imds::Body(_) => {
+            Imds::TokensRefused => (401, ""),
+            Imds::Clear | Imds::Body(_) | Imds::TokensHang => {
                 let mut state = self.state();
                 let old = token.expose() == "secret-old";
                 match second >= state.revoke_at && old {
@@ -214,7 +256,8 @@ impl Metadata for Cloud {
             }
         };
         let body = body.as_bytes().to_vec();
-        Ok(Answer { status, body })
+        let date = None;
+        Ok(Answer { status, body, date })
     }
 }
 

@@ -79,6 +79,18 @@ fn a_signature_for_another_service_is_refused() {
     assert!(body.contains("<Code>AuthFailure</Code>"), "{body}");
 }
 
+/// [`sign`] always says midnight.
+#[test]
+fn a_signature_of_another_time_is_refused_where_that_is_asked_for() {
+    let mut ec2 = ec2();
+    let form = "Action=DescribeInstances&MaxResults=5";
+    assert_eq!(called(&mut ec2, 3600, form).0, 200);
+    ec2.settings.signatures_last = Some(SignedDuration::from_mins(5));
+    let (status, body) = called(&mut ec2, 3601, form);
+    assert_eq!(status, 400);
+    assert!(body.contains("<Code>RequestExpired</Code>"), "{body}");
+}
+
 #[test]
 fn an_unknown_action_is_refused() {
     let (status, body) = called(&mut ec2(), 0, "Action=RebootInstances&InstanceId.1=i-1");

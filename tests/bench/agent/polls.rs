@@ -1,0 +1,94 @@
+//! Size, start, and what polls cost.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use reprise_tests::harness::alone::{Agent, Place, TAGGED};
+
+use crate::figures::Figure;
+use crate::meter::Meter;
+use crate::percentile;
+
+/// How often it is started.
+const STARTS: usize = 20;
+
+/// The first poll is a token and a question.
+const FIRST_POLL: u64 = 2;
+
+/// The program's own size.
+pub(crate) fn size(program: &Path) -> Result<Figure> {
+    let file = std::fs::metadata(program);
+    let file = file.with_context(|| format!("there is no {}", program.display()))?;
+    // Exact below 2^53.
+    let mebibytes = file.len() as f64 / 1024.0 / 1024.0;
+    Ok(Figure::new("size of the program", mebibytes, " MB").at_most(5.0))
+}
+
+/// From its start to its first poll, the median of several.
+pub(crate) async fn start(program: &Path) -> Result<Figure> {
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        let place = Place::open()?;
+        let agent = Agent::start(place.command(program)?)?;
+        let polled = place
+            .when(|place| Ok(place.requests() >= FIRST_POLL))
+            .await?;
+        times.push((polled - agent.started).as_secs_f64() * 1e3);
+        agent.kill().await?;
+    }
+    times.sort_by(f64::total_cmp);
+    let median = percentile(&times, 50)?;
+    Ok(Figure::new("start to first poll", median, " ms").at_most(50.0))
+}
+
+/// Memory after many polls and while a notice is handled, and CPU by what each of them took.
+pub(crate) async fn many(program: &Path, polls: u64) -> Result<Vec<Figure>> {
+    let place = Place::open()?;
+    let mut command = place.command(program)?;
+    command.env("REPRISE_AGENT_POLL_INTERVAL", "1ms");
+    let mut agent = Agent::start(command)?;
+    agent.says("the instance is known").await?;
+    let meter = Meter::of(&mut agent)?;
+    let before = meter.cpu_seconds()?;
+    let mut done = 0;
+    while done < polls {
+        let part = 10_000.min(polls - done);
+        place.asked(part).await?;
+        done += part;
+    }
+    let each = (meter.cpu_seconds()? - before) / polls as f64;
+    let polling = meter.mebibytes()?;
+    place.give_notice()?;
+    agent.says(TAGGED).await?;
+    place.asked(100).await?;
+    Ok(vec![
+        Figure::new("memory after the polls", polling, " MB").at_most(5.0),
+        Figure::new(
+            "memory with a notice, the most",
+            meter.peak_mebibytes()?,
+            " MB",
+        )
+        .at_most(8.0),
+        Figure::new("CPU a poll", each * 1e6, " us").digits(0),
+        Figure::new("CPU at a poll a second, by that", each * 100.0, " %")
+            .digits(4)
+            .at_most(0.05),
+    ])
+}
+
+/// CPU in real life: a poll a second.
+pub(crate) async fn each_second(program: &Path, seconds: u64) -> Result<Figure> {
+    let place = Place::open()?;
+    let mut agent = Agent::start(place.command(program)?)?;
+    agent.says("the instance is known").await?;
+    let meter = Meter::of(&mut agent)?;
+    let first = place.asked(1).await?;
+    let before = meter.cpu_seconds()?;
+    let last = place.asked(seconds).await?;
+    let share = (meter.cpu_seconds()? - before) / (last - first).as_secs_f64();
+    Ok(
+        Figure::new("CPU at a poll a second, measured", share * 100.0, " %")
+            .digits(4)
+            .at_most(0.05),
+    )
+}

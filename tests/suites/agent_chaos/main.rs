@@ -1,0 +1,101 @@
+//! What the agent keeps up while everything around it breaks: one table, a row an affliction, with the
+//! figure that it must reach beside the one that it reached.
+//!
+//! `cargo xtask chaos agent` prints it; among the other tests it is one that passes or fails. Each row
+//! has an instance and an EC2 of its own and all are played at once, in real time, by the real
+//! program. A row that misses its figure is played once more, alone, since a machine that builds
+//! something beside it can hold back any process; what it misses then counts.
+//!
+//! Arguments choose rows by a part of their names.
+
+mod crowd;
+mod outages;
+mod step;
+mod table;
+mod tags;
+mod tokens;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::table::{Figure, Row};
+
+/// One affliction: what it is, and what plays it.
+struct Affliction {
+    name: &'static str,
+    play: fn() -> Played,
+}
+
+type Played = Pin<Box<dyn Future<Output = Result<Vec<Figure>>> + Send>>;
+
+/// All of them, in the order of the table.
+fn afflictions() -> Vec<Affliction> {
+    [
+        outages::all(),
+        tokens::all(),
+        tags::all(),
+        step::all(),
+        crowd::all(),
+    ]
+    .concat()
+    .into_iter()
+    .map(|(name, play)| Affliction { name, play })
+    .collect()
+}
+
+/// Boxes a row's future, so that rows can stand in one list.
+macro_rules! row {
+    ($name:expr, $play:expr) => {
+        ($name, (|| Box::pin($play)) as fn() -> $crate::Played)
+    };
+}
+pub(crate) use row;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    // Words choose; cargo's own flags for tests mean nothing here.
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let chosen = afflictions().into_iter().filter(|one| {
+        words.is_empty() || words.iter().any(|word| one.name.contains(word.as_str()))
+    });
+    let rows = played(chosen.collect()).await;
+    println!("{}", table::markdown(&rows));
+    match rows.iter().filter(|row| !row.is_met()).count() {
+        0 => ExitCode::SUCCESS,
+        missed => {
+            eprintln!("{missed} rows miss their figures");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Plays all at once, and those that missed once more.
+async fn played(chosen: Vec<Affliction>) -> Vec<Row> {
+    let under_way: Vec<_> = chosen
+        .into_iter()
+        .map(|one| {
+            let running = tokio::spawn((one.play)());
+            (one, running)
+        })
+        .collect();
+    let mut rows = Vec::new();
+    for (one, running) in under_way {
+        let figures = running.await.unwrap_or_else(|error| Err(error.into()));
+        rows.push((one, figures));
+    }
+    let mut table = Vec::new();
+    for (one, figures) in rows {
+        let mut row = Row::new(one.name, figures);
+        if !row.is_met() {
+            row = Row::second(row, (one.play)().await);
+        }
+        table.push(row);
+    }
+    table
+}

@@ -1,0 +1,87 @@
+//! EC2 takes no tag.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use reprise_tests::harness::alone::{Agent, NOTICED, Place, TAGGED, program};
+use reprise_world::ec2::{Action, Ec2Error};
+
+use crate::outages::settled;
+use crate::table::Figure;
+use crate::{Played, row};
+
+pub(crate) fn all() -> Vec<(&'static str, fn() -> Played)> {
+    vec![
+        row!("tag throttled five times", throttled()),
+        row!("tag denied", denied()),
+        row!("no credentials", no_role()),
+    ]
+}
+
+async fn throttled() -> Result<Vec<Figure>> {
+    let place = Place::open()?;
+    let mut agent = settled(&place).await?;
+    for _ in 0..5 {
+        place.ec2(|ec2, _| {
+            ec2.fail_next(Action::CreateTags, Ec2Error::request_limit_exceeded());
+        })?;
+    }
+    place.give_notice()?;
+    let seen = agent.says(NOTICED).await?.at;
+    let tagged = agent.says(TAGGED).await?;
+    agent.process()?;
+    // Its waits may be a quarter of a second, a half, one, two and four.
+    let longest = Duration::from_millis(7750 + 500);
+    let attempts = tagged.fields["tag.attempts"].as_u64().unwrap_or_default();
+    Ok(vec![
+        Figure::within(
+            "tagged after the notice was seen",
+            longest,
+            tagged.at - seen,
+        ),
+        Figure::exactly("attempts", 6, usize::try_from(attempts)?),
+    ])
+}
+
+/// By a policy that allows another key.
+async fn denied() -> Result<Vec<Figure>> {
+    let place = Place::open()?;
+    let mut command = place.command(&program()?)?;
+    command.env("REPRISE_AGENT_TAG_PREFIX", "other-");
+    let mut agent = Agent::start(command)?;
+    agent.says("the instance is known").await?;
+    place.give_notice()?;
+    agent.says("gave up").await?;
+    // It polls on, and asks EC2 nothing.
+    place.asked(3).await?;
+    agent.process()?;
+    let calls = place.ec2(|ec2, _| ec2.call_counts().get(&Action::CreateTags).copied())?;
+    Ok(vec![
+        Figure::exactly(
+            "tags asked for",
+            1,
+            usize::try_from(calls.unwrap_or_default())?,
+        ),
+        Figure::exactly("said", 1, agent.count("gave up")),
+    ])
+}
+
+async fn no_role() -> Result<Vec<Figure>> {
+    let place = Place::open()?;
+    place.break_by(|faults| faults.no_role = true);
+    let mut agent = settled(&place).await?;
+    place.give_notice()?;
+    agent.says("not tagged").await?;
+    place.asked(6).await?;
+    let ended = place.break_by(|faults| faults.no_role = false);
+    let tagged = agent.says(TAGGED).await?.at;
+    agent.process()?;
+    Ok(vec![
+        Figure::exactly("said", 1, agent.count("not tagged")),
+        Figure::within(
+            "tagged once there are some",
+            Duration::from_millis(5500),
+            tagged - ended,
+        ),
+    ])
+}
