@@ -4,6 +4,7 @@
 //! them, so that the simulated world is held to what servers nobody here wrote do. It holds no test
 //! itself: those stand in `suites/`, one program a server.
 
+pub mod agent_host;
 pub mod cost;
 pub mod ec2_suite;
 pub mod fauxqs;

@@ -3,6 +3,7 @@
 //! The only place of the tests that lets real time pass: it looks again and again until there is
 //! something to see, and says what never came.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
@@ -37,6 +38,13 @@ pub async fn until_every<T>(
     match tokio::time::timeout(patience, looking).await {
         Ok(found) => found,
         Err(_) => bail!("{what} did not come within {} s", patience.as_secs()),
+    }
+}
+
+/// Looks until there is a file, for as long as the caller lives.
+pub async fn for_file(path: &Path) {
+    while !path.exists() {
+        pause(PAUSE).await;
     }
 }
 

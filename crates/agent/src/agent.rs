@@ -25,6 +25,7 @@ use crate::notebook::Notebook;
 use crate::notice::{Notice, Reading};
 use crate::noticed::Noticed;
 use crate::rebalance;
+use crate::record::Record;
 use crate::settings::{OnRebalance, Settings};
 use crate::systemd::Systemd;
 use crate::tagger::{TagFailure, TagRequest, Tagger};
@@ -315,8 +316,14 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
         let verdict = self.watch.attempted(outcome, now, random);
         match verdict {
             Some(Verdict::Tagged) => {
+                // It may have been learnt for the tag's sake.
+                let instance_id = self.instance_id();
+                let note = |record: &mut Record| {
+                    record.tagged = true;
+                    record.instance_id = instance_id;
+                };
+                self.notebook.note(note).await;
                 self.tagged(now);
-                self.notebook.note(|record| record.tagged = true).await;
             }
             Some(Verdict::GaveUp(reason)) => self.gave_up(&reason),
             Some(Verdict::Again {

@@ -93,8 +93,8 @@ impl<'a, R: Records> Notebook<'a, R> {
     }
 
     async fn throw_away(&self, void: Void) {
-        tracing::warn!(reason = %void, "an old record of an interruption is void; taken away");
         self.within(self.records.remove()).await;
+        tracing::warn!(reason = %void, "an old record of an interruption is void; taken away");
     }
 
     async fn within<T>(&self, work: impl Future<Output = Result<T, String>>) -> Option<T> {

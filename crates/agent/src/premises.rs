@@ -1,5 +1,6 @@
 //! The real runner on this machine: processes of programs in its folder, and the command that powers off.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 use crate::caretaker::Premises;
-use crate::processes::{Handle, ProcFolder, Process, Runner, Signal};
+use crate::processes::{Handle, ProcFolder, Process, Signal};
 use crate::settings::{CommandWords, RunnerSettings};
 use crate::tenure::Sight;
 
@@ -26,38 +27,24 @@ pub struct RunnerPremises {
 impl RunnerPremises {
     /// As configured.
     pub fn new(settings: &RunnerSettings) -> Self {
-        // Programs tell where they are without the links that lead there.
-        let folder = std::fs::canonicalize(&settings.folder);
         Self {
             processes: ProcFolder::default(),
-            folder: folder.unwrap_or_else(|_| settings.folder.clone()),
+            folder: settings.folder.clone(),
             leave: settings.leave.clone(),
             seen: None,
-        }
-    }
-
-    /// Whether it is the one, as far as the agent may see its program.
-    fn is_ours(&self, runner: &Runner) -> bool {
-        let process = runner.listener.or(runner.worker);
-        let Some(process) = process else { return false };
-        let link = format!("/proc/{}/exe", process.pid);
-        match std::fs::read_link(link) {
-            Ok(program) => program.starts_with(&self.folder),
-            // Named as a runner's, and not to be seen: rather ours than a job's end.
-            Err(_) => true,
         }
     }
 }
 
 impl Premises for RunnerPremises {
     fn look(&mut self) -> Result<Sight, String> {
-        let runners = self
-            .processes
-            .runners()
-            .map_err(|error| error.to_string())?;
-        let ours: Vec<&Runner> = runners.iter().filter(|one| self.is_ours(one)).collect();
-        let busy = ours.iter().find(|one| one.worker.is_some());
-        let one = busy.or(ours.first());
+        let runners = match self.processes.runners_below(Some(&self.folder)) {
+            // Without its folder there is no runner, and none will come.
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            seen => seen.map_err(|error| error.to_string())?,
+        };
+        let busy = runners.iter().find(|one| one.worker.is_some());
+        let one = busy.or(runners.first());
         self.seen = one.and_then(|one| one.listener.or(one.worker));
         Ok(match one.map(|one| one.worker) {
             None => Sight::Nothing,

@@ -4,6 +4,7 @@ mod bench;
 mod chaos;
 mod command;
 mod deny;
+mod dist;
 mod fuzz;
 mod peers;
 mod purity;
@@ -46,6 +47,11 @@ enum Task {
     Bench {
         #[command(subcommand)]
         what: Bench,
+    },
+    /// Build what is handed out, under target/dist.
+    Dist {
+        #[command(subcommand)]
+        what: Dist,
     },
     /// Break everything around a program, and see what it keeps up.
     Chaos {
@@ -93,6 +99,16 @@ enum Chaos {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Dist {
+    /// The agent as a static program and a Debian package, for x86_64 and aarch64.
+    Agent {
+        /// Only for this machine's kind of processor.
+        #[arg(long)]
+        native: bool,
+    },
+}
+
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Task::Test { hermetic } => test::run(hermetic),
@@ -102,6 +118,9 @@ fn main() -> ExitCode {
         Task::Bench {
             what: Bench::Fleet { release, arguments },
         } => bench::fleet(release, &arguments),
+        Task::Dist {
+            what: Dist::Agent { native },
+        } => dist::agent(native),
         Task::Bench {
             what: Bench::Agent { agent, arguments },
         } => bench::agent(agent, &arguments),

@@ -12,6 +12,7 @@ use reprise_world::ec2::{CarriedOut, Ec2, Ec2Settings, Interruption};
 use reprise_world::imds::ImdsFaults;
 use reprise_world::server::ServedInstances;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -31,6 +32,7 @@ pub const POLL_FAILED: &str = "a poll of the metadata service failed";
 #[derive(Clone)]
 pub struct Place {
     served: Arc<ServedInstances>,
+    folder: Arc<TempDir>,
     instance: usize,
 }
 
@@ -54,9 +56,11 @@ impl Place {
         let mut settings = Ec2Settings::new(account, Region::new("eu-west-1"), 1);
         settle(&mut settings);
         let served = Arc::new(ServedInstances::start(settings, count)?);
+        let folder = Arc::new(tempfile::tempdir().context("failed to make a folder")?);
         let instances = 0..served.ids().len();
         let place = |instance| Self {
             served: Arc::clone(&served),
+            folder: Arc::clone(&folder),
             instance,
         };
         Ok(instances.map(place).collect())
@@ -141,7 +145,14 @@ impl Place {
         })
     }
 
-    /// The program `reprise-agent` here, not started yet.
+    /// Where its agents write a notice down.
+    pub fn record_file(&self) -> PathBuf {
+        let name = format!("interruption-{}.json", self.instance);
+        self.folder.path().join(name)
+    }
+
+    /// The program `reprise-agent` here, not started yet. It leaves the runners of this machine alone, for they
+    /// are none of this instance's.
     pub fn command(&self, program: &Path) -> Result<Command> {
         let (metadata, ec2) = self.urls()?;
         let mut command = Command::new(program);
@@ -151,6 +162,13 @@ impl Place {
             .env("AWS_ENDPOINT_URL", ec2)
             .env("REPRISE_AGENT_LOG_FORMAT", "json")
             .env("REPRISE_AGENT_CONSOLE", "off")
+            .env("REPRISE_AGENT_RECORD_FILE", self.record_file())
+            .env(
+                "REPRISE_AGENT_HOOKS_FOLDER",
+                self.folder.path().join("hooks"),
+            )
+            .env("REPRISE_AGENT_END_JOB", "none")
+            .env("REPRISE_AGENT_ON_REBALANCE", "ignore")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

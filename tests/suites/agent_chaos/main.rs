@@ -9,6 +9,7 @@
 //! Arguments choose rows by a part of their names.
 
 mod crowd;
+mod machine;
 mod outages;
 mod step;
 mod table;

@@ -98,7 +98,14 @@ async fn dispatch(runner: &Installed, job: &Job, signals: &mut Signals) -> io::R
 
 fn start_worker(runner: &Installed) -> io::Result<Child> {
     let folder = runner.root().join("bin");
-    Command::new(folder.join(WORKER))
+    let mut worker = Command::new(folder.join(WORKER));
+    // What it was told by variables is taken out of its environment (`CommandSettings.cs`).
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("ACTIONS_RUNNER_INPUT_") {
+            worker.env_remove(name);
+        }
+    }
+    worker
         .arg("spawnclient")
         .current_dir(folder)
         .stdin(Stdio::piped())

@@ -1,0 +1,121 @@
+# The image of a runner: Ubuntu 24.04 with GitHub's runner and the agent.
+#
+#   cargo xtask dist agent
+#   packer init deploy/ami
+#   packer build -var region=eu-west-1 -var runner_version=... -var runner_sha256=... deploy/ami
+#
+# The launch template that uses it says InstanceInitiatedShutdownBehavior: terminate, as the agent powers an
+# instance off whose runner has ended, and requires IMDSv2.
+
+packer {
+  required_plugins {
+    amazon = {
+      source  = "github.com/hashicorp/amazon"
+      version = ">= 1.3.0"
+    }
+  }
+}
+
+variable "region" {
+  type = string
+}
+
+variable "architecture" {
+  type    = string
+  default = "x86_64"
+  validation {
+    condition     = contains(["x86_64", "arm64"], var.architecture)
+    error_message = "The architecture is x86_64 or arm64."
+  }
+}
+
+# Version and checksum of the runner's archive for that architecture, from the notes of its release. They have no
+# default: GitHub stops giving jobs to old runners.
+variable "runner_version" {
+  type = string
+}
+
+variable "runner_sha256" {
+  type = string
+  validation {
+    condition     = can(regex("^[0-9a-f]{64}$", var.runner_sha256))
+    error_message = "The checksum has 64 digits."
+  }
+}
+
+variable "install_docker" {
+  type    = bool
+  default = true
+}
+
+# The [runner] section of the agent's settings; without a table, the agent only watches.
+variable "runner_table" {
+  type    = string
+  default = ""
+}
+
+variable "runner_role_id" {
+  type    = string
+  default = ""
+}
+
+variable "subnet_id" {
+  type    = string
+  default = null
+}
+
+locals {
+  debian   = var.architecture == "arm64" ? "arm64" : "amd64"
+  machine  = var.architecture == "arm64" ? "c7g.large" : "c7a.large"
+  packages = "${path.root}/../../target/dist"
+}
+
+source "amazon-ebs" "runner" {
+  region        = var.region
+  instance_type = local.machine
+  subnet_id     = var.subnet_id
+  ssh_username  = "ubuntu"
+  ami_name      = "reprise-runner-${var.architecture}-{{timestamp}}"
+  imds_support  = "v2.0"
+
+  metadata_options {
+    http_endpoint = "enabled"
+    http_tokens   = "required"
+  }
+
+  source_ami_filter {
+    owners      = ["099720109477"] # Canonical
+    most_recent = true
+    filters = {
+      name                = "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-${local.debian}-server-*"
+      root-device-type    = "ebs"
+      virtualization-type = "hvm"
+    }
+  }
+}
+
+build {
+  sources = ["source.amazon-ebs.runner"]
+
+  provisioner "file" {
+    source      = "${local.packages}/reprise-agent_${local.debian}.deb"
+    destination = "/tmp/reprise-agent.deb"
+  }
+
+  provisioner "shell" {
+    inline = ["cloud-init status --wait"]
+  }
+
+  provisioner "shell" {
+    script          = "${path.root}/provision.sh"
+    execute_command = "sudo env {{ .Vars }} bash {{ .Path }}"
+    environment_vars = [
+      "RUNNER_VERSION=${var.runner_version}",
+      "RUNNER_SHA256=${var.runner_sha256}",
+      "AGENT_PACKAGE=/tmp/reprise-agent.deb",
+      "INSTALL_DOCKER=${var.install_docker ? "yes" : "no"}",
+      "RUNNER_TABLE=${var.runner_table}",
+      "RUNNER_ROLE_ID=${var.runner_role_id}",
+    ]
+  }
+}
