@@ -1,4 +1,5 @@
-//! The loop: poll, tag when there is a notice, and never end by itself.
+//! The loop: poll, tag when there is a notice, and never end by itself. What a notice leads to beside
+//! the tag goes on next to it ([`crate::interruption`]).
 //!
 //! It makes no choices: what a sight or an answer leads to is decided in [`crate::watch`]. All that
 //! it touches comes through ports, so that a simulator drives it under virtual time.
@@ -16,13 +17,18 @@ use reprise_model::tags;
 
 use crate::clock::Clock;
 use crate::complaint::Complaint;
+use crate::host::Host;
+use crate::interruption::{self, News};
 use crate::lookup::{Lookup, Polled};
 use crate::metadata::{Metadata, MetadataError};
+use crate::notebook::Notebook;
 use crate::notice::{Notice, Reading};
-use crate::settings::Settings;
+use crate::noticed::Noticed;
+use crate::rebalance;
+use crate::settings::{OnRebalance, Settings};
 use crate::systemd::Systemd;
 use crate::tagger::{TagFailure, TagRequest, Tagger};
-use crate::watch::{Change, Due, GaveUp, Sight, Tagging, Verdict, Watch};
+use crate::watch::{Change, Due, GaveUp, Seen, Sight, Tagging, Verdict, Watch};
 
 /// How long one call of EC2's API may take, in real time like
 /// [`crate::session::REQUEST_DEADLINE`]. Longer than that of the metadata service, because it
@@ -31,13 +37,17 @@ pub const TAG_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Everything outside of the agent.
 #[derive(Debug)]
-pub struct Ports<M, T, C> {
+pub struct Ports<M, T, C, H> {
     /// The metadata service.
     pub metadata: M,
     /// EC2's CreateTags.
     pub tagger: T,
     /// Time.
     pub clock: C,
+    /// The machine: its record, its hooks, its runner.
+    pub host: H,
+    /// Is told of a notice.
+    pub noticed: Noticed,
     /// The randomness of waits; seed it to replay a run.
     pub jitter: fastrand::Rng,
 }
@@ -54,22 +64,33 @@ pub struct AgentEnd {
 }
 
 /// Watches until `shutdown` completes; nothing else ends it.
-pub async fn run<M: Metadata, T: Tagger, C: Clock>(
+pub async fn run<M: Metadata, T: Tagger, C: Clock, H: Host>(
     settings: &Settings,
-    ports: Ports<M, T, C>,
+    ports: Ports<M, T, C, H>,
     shutdown: impl Future<Output = ()>,
 ) -> AgentEnd {
-    let mut agent = Agent::new(settings, ports);
+    let (news, heard) = tokio::sync::watch::channel(News::default());
+    let (host, clock) = (&ports.host, &ports.clock);
+    let notebook = Notebook::new(host);
+    let told = &settings.interruption;
+    let attending = interruption::attend(told, host, clock, &notebook, heard);
+    let mut agent = Agent::new(settings, &ports, &notebook, news);
     tokio::select! {
         biased;
         () = shutdown => (),
+        // The watch goes first: the record and the first attempt to tag come before all else.
         never = agent.watch_on() => match never {},
+        never = Box::pin(attending) => match never {},
     }
     agent.end()
 }
 
-struct Agent<M, T, C> {
-    ports: Ports<M, T, C>,
+struct Agent<'a, M, T, C, H> {
+    ports: &'a Ports<M, T, C, H>,
+    jitter: fastrand::Rng,
+    notebook: &'a Notebook<'a, H>,
+    news: tokio::sync::watch::Sender<News>,
+    on_rebalance: OnRebalance,
     interval: SignedDuration,
     tag_key: String,
     lookup: Lookup,
@@ -83,8 +104,13 @@ struct Agent<M, T, C> {
     systemd: Systemd,
 }
 
-impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
-    fn new(settings: &Settings, ports: Ports<M, T, C>) -> Self {
+impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
+    fn new(
+        settings: &Settings,
+        ports: &'a Ports<M, T, C, H>,
+        notebook: &'a Notebook<'a, H>,
+        news: tokio::sync::watch::Sender<News>,
+    ) -> Self {
         let tag_key = settings.tag_keys().interrupted();
         let interval = settings.poll_interval.get();
         tracing::info!(
@@ -96,6 +122,10 @@ impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
         );
         Self {
             ports,
+            jitter: ports.jitter.clone(),
+            notebook,
+            news,
+            on_rebalance: settings.interruption.on_rebalance,
             interval,
             tag_key,
             lookup: Lookup::default(),
@@ -112,6 +142,7 @@ impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
 
     async fn watch_on(&mut self) -> Infallible {
         self.systemd.ready("watching for an interruption notice");
+        self.resume().await;
         let mut next_poll = self.ports.clock.now();
         loop {
             let now = self.ports.clock.now();
@@ -146,9 +177,68 @@ impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
             .poll(&self.ports.metadata, &self.ports.clock)
             .await;
         match polled {
-            Ok(polled) => self.polled(polled).await,
+            Ok(polled) => {
+                self.polled(polled).await;
+                if self.polls.is_multiple_of(rebalance::EVERY_POLLS) {
+                    self.ask_for_a_recommendation().await;
+                }
+            }
             Err(error) => self.metadata_failed(&error),
         }
+    }
+
+    /// Goes on with the notice that an earlier agent of this boot saw.
+    async fn resume(&mut self) {
+        let now = self.ports.clock.now();
+        let Some((seen, record)) = self.notebook.resume(now).await else {
+            return;
+        };
+        tracing::warn!(
+            notice.action = %seen.notice.action,
+            notice.remaining_ms = millis(seen.ends_at().duration_since(now)),
+            notice.tagged = record.tagged,
+            "an earlier agent of this boot saw a notice; going on with it"
+        );
+        self.noticed_at = Some(seen.at);
+        self.ports.noticed.set();
+        self.watch.resume(seen, record.tagged);
+        self.tell();
+    }
+
+    /// Not while there is a notice, which says more.
+    async fn ask_for_a_recommendation(&mut self) {
+        let asked = match self.on_rebalance {
+            OnRebalance::StopTakingJobs => !self.news.borrow().rebalance,
+            OnRebalance::Ignore => false,
+        };
+        if !asked || self.watch.case().is_some() {
+            return;
+        }
+        let ports = self.ports;
+        let asking = self
+            .lookup
+            .rebalance_recommended(&ports.metadata, &ports.clock);
+        let recommended = tokio::time::timeout(rebalance::DEADLINE, asking).await;
+        // A failure is no trouble of its own: the polls tell of it.
+        if let Ok(Ok(true)) = recommended {
+            self.news.send_modify(|news| news.rebalance = true);
+        }
+    }
+
+    /// Tells of the notice as it is.
+    fn tell(&self) {
+        let notice = self.watch.seen();
+        let notice = notice.map(|(seen, present)| (seen.clone(), present));
+        let instance_id = self.instance_id();
+        self.news.send_modify(|news| {
+            news.notice = notice;
+            news.instance_id = instance_id;
+        });
+    }
+
+    fn instance_id(&self) -> Option<String> {
+        let instance = self.lookup.known_instance();
+        instance.map(|instance| instance.id.to_string())
     }
 
     async fn polled(&mut self, polled: Polled) {
@@ -156,13 +246,15 @@ impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
             tracing::info!("the metadata service answers again");
         }
         match polled {
-            Polled::Clear => self.see(Sight::Clear),
-            Polled::Body(Reading::Clean(notice)) => self.see(Sight::Notice(notice)),
-            Polled::Body(Reading::NoTime(notice)) => {
-                self.unreadable("the notice has no legible time; it is counted as two minutes");
-                self.see(Sight::Notice(notice));
+            Polled::Clear => self.see(Sight::Clear).await,
+            Polled::Body(Reading::Clean(notice), date) => {
+                self.see(Sight::Notice(notice, date)).await;
             }
-            Polled::Body(Reading::NotANotice) => {
+            Polled::Body(Reading::NoTime(notice), date) => {
+                self.unreadable("the notice has no legible time; it is counted as two minutes");
+                self.see(Sight::Notice(notice, date)).await;
+            }
+            Polled::Body(Reading::NotANotice, _) => {
                 self.unreadable("what stands in the notice's place has no action; it is ignored");
             }
         }
@@ -172,29 +264,42 @@ impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
         }
     }
 
-    fn see(&mut self, sight: Sight) {
+    async fn see(&mut self, sight: Sight) {
         let now = self.ports.clock.now();
         match self.watch.see(sight, now) {
-            Change::Same => (),
-            Change::FirstSight { remaining } => self.noticed(now, remaining),
+            Change::Same => return,
+            Change::FirstSight => self.noticed(now).await,
             Change::Gone => {
                 tracing::warn!("the interruption notice is gone again; watching on");
                 self.systemd.status("the interruption notice is gone again");
+                self.notebook.note(|record| record.gone = true).await;
             }
-            Change::Back => tracing::warn!("the same interruption notice is there again"),
+            Change::Back => {
+                tracing::warn!("the same interruption notice is there again");
+                self.notebook.note(|record| record.gone = false).await;
+            }
         }
+        self.tell();
     }
 
-    fn noticed(&mut self, now: Timestamp, remaining: SignedDuration) {
+    async fn noticed(&mut self, now: Timestamp) {
         self.noticed_at = Some(now);
         self.last_failure = None;
-        let Some((notice, _)) = self.watch.case() else {
+        self.ports.noticed.set();
+        let Some((seen, _)) = self.watch.seen() else {
             return;
         };
+        self.notebook.open(seen, self.instance_id()).await;
+        self.say_noticed(&seen.clone());
+    }
+
+    fn say_noticed(&mut self, seen: &Seen) {
+        let notice = &seen.notice;
         tracing::warn!(
             notice.action = %notice.action,
             notice.time = notice.time.map(tracing::field::display),
-            notice.remaining_ms = millis(remaining),
+            notice.remaining_ms = millis(seen.remaining.span),
+            notice.standing = ?seen.remaining.standing,
             instance.id = self.lookup.known_instance().map(|i| tracing::field::display(&i.id)),
             "EC2 gives notice of an interruption"
         );
@@ -205,11 +310,14 @@ impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
     async fn tag(&mut self) {
         let outcome = self.attempt().await;
         let now = self.ports.clock.now();
-        let random = self.ports.jitter.f64();
+        let random = self.jitter.f64();
         let failure = outcome.as_ref().err().cloned();
         let verdict = self.watch.attempted(outcome, now, random);
         match verdict {
-            Some(Verdict::Tagged) => self.tagged(now),
+            Some(Verdict::Tagged) => {
+                self.tagged(now);
+                self.notebook.note(|record| record.tagged = true).await;
+            }
             Some(Verdict::GaveUp(reason)) => self.gave_up(&reason),
             Some(Verdict::Again {
                 after,
@@ -230,7 +338,7 @@ impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
             tagger,
             clock,
             ..
-        } = &self.ports;
+        } = self.ports;
         let instance = self
             .lookup
             .instance(metadata, clock)
@@ -256,7 +364,7 @@ impl<M: Metadata, T: Tagger, C: Clock> Agent<M, T, C> {
     async fn learn_identity(&mut self) {
         let Ports {
             metadata, clock, ..
-        } = &self.ports;
+        } = self.ports;
         let Err(error) = self.lookup.instance(metadata, clock).await else {
             return;
         };

@@ -4,12 +4,14 @@
 //! can neither go stale nor leak. Exchange and connection are driven in the caller's own future, so
 //! that a question that is dropped at its deadline takes its socket with it.
 
-use http::header::{CONNECTION, HOST, HeaderValue};
+use http::header::{CONNECTION, DATE, HOST, HeaderMap, HeaderValue};
 use http::{Method, Request, Uri};
 use http_body_util::Empty;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
 use tokio::net::TcpStream;
 
 use crate::endpoint::Endpoint;
@@ -108,14 +110,21 @@ async fn exchange(
             .await
             .map_err(|error| transport(&error))?;
         let status = response.status().as_u16();
+        let date = date(response.headers());
         let body = http_body::read(response.into_body())
             .await
             .map_err(MetadataError::Transport)?;
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, date })
     };
     // The connection's own end says nothing that the exchange has not said already.
     let (answer, _) = tokio::join!(exchange, connection);
     answer
+}
+
+/// The time of day at which an answer was written.
+fn date(headers: &HeaderMap) -> Option<Timestamp> {
+    let text = headers.get(DATE)?.to_str().ok()?;
+    rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 /// Host and port to connect to; an IPv6 address stands in brackets, as the resolver wants it.
@@ -131,6 +140,18 @@ fn transport(error: &dyn std::error::Error) -> MetadataError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_date_of_an_answer_is_read_as_http_writes_it() {
+        let of = |text: &'static str| {
+            let headers = HeaderMap::from_iter([(DATE, HeaderValue::from_static(text))]);
+            date(&headers).map(|date| date.to_string())
+        };
+        let written = of("Thu, 01 Jan 2026 00:00:05 GMT");
+        assert_eq!(written.as_deref(), Some("2026-01-01T00:00:05Z"));
+        assert_eq!(of("soon"), None);
+        assert_eq!(date(&HeaderMap::new()), None);
+    }
 
     #[test]
     fn the_port_is_the_endpoints_or_that_of_http() {

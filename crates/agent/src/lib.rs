@@ -18,18 +18,31 @@ pub mod dynamo_row;
 mod ec2_answer;
 pub mod ec2_tagger;
 pub mod endpoint;
+mod hook_folder;
+pub mod host;
 mod http_body;
 pub mod http_metadata;
 pub mod identity;
+mod interruption;
 mod journal;
+mod local_host;
 pub mod logging;
 mod lookup;
 pub mod metadata;
+mod notebook;
 pub mod notice;
+pub mod noticed;
+pub mod plan;
+pub mod processes;
+mod rebalance;
+pub mod record;
+pub mod record_file;
+pub mod remaining;
 pub mod runner;
 pub mod runner_row;
 pub mod session;
 pub mod settings;
+mod sighting;
 mod signed;
 pub mod system_clock;
 mod systemd;
@@ -41,7 +54,10 @@ use std::future::{Future, pending};
 
 pub use agent::{AgentEnd, Ports, run};
 pub use clock::Clock;
+pub use host::Host;
+use local_host::LocalHost;
 pub use metadata::Metadata;
+pub use noticed::Noticed;
 pub use runner::Runner;
 pub use runner_row::RunnerTable;
 pub use settings::Settings;
@@ -66,10 +82,13 @@ pub async fn run_agent(
     shutdown: impl Future<Output = ()>,
 ) -> Result<AgentEnd, AgentError> {
     let metadata = http_metadata::HttpMetadata::new(settings.metadata_endpoint.clone());
+    let noticed = Noticed::default();
     let ports = Ports {
         metadata: &metadata,
         tagger: ec2_tagger::Ec2Tagger::new(settings.ec2_endpoint.clone())?,
         clock: &clock,
+        host: LocalHost::new(&settings.interruption, &clock),
+        noticed: noticed.clone(),
         jitter: fastrand::Rng::new(),
     };
     let booting = boot(&settings, &metadata, &clock)?;

@@ -3,13 +3,14 @@
 //! Credentials are fetched when they are needed and not before: an agent that was never given
 //! notice holds none.
 
+use jiff::Timestamp;
 use reprise_model::instance::Instance;
 
 use crate::clock::Clock;
 use crate::credentials::{CREDENTIALS_PATH, NO_ROLE, RoleCredentials, read_credentials, read_role};
 use crate::identity::{IDENTITY_PATH, read_identity};
 use crate::metadata::{Answer, Metadata, MetadataError};
-use crate::notice::{NOTICE_PATH, Reading, read_notice};
+use crate::notice::{NOTICE_PATH, REBALANCE_PATH, Reading, read_notice};
 use crate::session::Session;
 
 /// Asks, and keeps what stays true.
@@ -25,8 +26,8 @@ pub(crate) struct Lookup {
 pub(crate) enum Polled {
     /// There is no notice.
     Clear,
-    /// There is something in the notice's place.
-    Body(Reading),
+    /// There is something in the notice's place, in an answer of that `Date`.
+    Body(Reading, Option<Timestamp>),
 }
 
 impl Lookup {
@@ -38,8 +39,22 @@ impl Lookup {
     ) -> Result<Polled, MetadataError> {
         let answer = self.session.get(metadata, clock, NOTICE_PATH).await?;
         match answer.status {
-            200 => Ok(Polled::Body(read_notice(&answer.body))),
+            200 => Ok(Polled::Body(read_notice(&answer.body), answer.date)),
             404 => Ok(Polled::Clear),
+            other => Err(MetadataError::from_status(other)),
+        }
+    }
+
+    /// Whether EC2 recommends to leave this instance: it may be interrupted sooner than others.
+    pub(crate) async fn rebalance_recommended<M: Metadata, C: Clock>(
+        &mut self,
+        metadata: &M,
+        clock: &C,
+    ) -> Result<bool, MetadataError> {
+        let answer = self.session.get(metadata, clock, REBALANCE_PATH).await?;
+        match answer.status {
+            200 => Ok(true),
+            404 => Ok(false),
             other => Err(MetadataError::from_status(other)),
         }
     }

@@ -6,6 +6,8 @@
 use std::fmt;
 use std::future::Future;
 
+use jiff::Timestamp;
+
 /// Asks the instance metadata service.
 pub trait Metadata: Send + Sync {
     /// `PUT /latest/api/token`: a session token that is good for `ttl_seconds`.
@@ -63,6 +65,8 @@ pub struct Answer {
     pub status: u16,
     /// The body, limited in size by the port.
     pub body: Vec<u8>,
+    /// The time of day at which the service wrote it, if it said so legibly.
+    pub date: Option<Timestamp>,
 }
 
 /// Why there was no usable answer.

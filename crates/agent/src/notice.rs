@@ -10,6 +10,9 @@ use serde_json::Value;
 /// Where the notice stands; 404 while there is none.
 pub const NOTICE_PATH: &str = "/latest/meta-data/spot/instance-action";
 
+/// Where a rebalance recommendation stands; 404 while there is none.
+pub const REBALANCE_PATH: &str = "/latest/meta-data/events/recommendations/rebalance";
+
 /// EC2's word that it takes the instance back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
@@ -30,6 +33,20 @@ pub enum Action {
     Hibernate,
     /// A word that EC2 has added since; treated like [`Action::Terminate`].
     Other(String),
+}
+
+impl Action {
+    /// Reads the word; `None` when there is none.
+    pub fn read(word: &str) -> Option<Self> {
+        match word.trim().to_ascii_lowercase().as_str() {
+            "" => None,
+            "terminate" => Some(Self::Terminate),
+            "stop" => Some(Self::Stop),
+            "hibernate" => Some(Self::Hibernate),
+            // Cut, because it is shown in logs.
+            other => Some(Self::Other(other.chars().take(40).collect())),
+        }
+    }
 }
 
 impl fmt::Display for Action {
@@ -59,7 +76,11 @@ pub fn read_notice(body: &[u8]) -> Reading {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         return Reading::NotANotice;
     };
-    let Some(action) = value.get("action").and_then(Value::as_str).and_then(action) else {
+    let Some(action) = value
+        .get("action")
+        .and_then(Value::as_str)
+        .and_then(Action::read)
+    else {
         return Reading::NotANotice;
     };
     let time = value
@@ -70,17 +91,6 @@ pub fn read_notice(body: &[u8]) -> Reading {
     match time {
         Some(_) => Reading::Clean(notice),
         None => Reading::NoTime(notice),
-    }
-}
-
-fn action(word: &str) -> Option<Action> {
-    match word.trim().to_ascii_lowercase().as_str() {
-        "" => None,
-        "terminate" => Some(Action::Terminate),
-        "stop" => Some(Action::Stop),
-        "hibernate" => Some(Action::Hibernate),
-        // Cut, because it is shown in logs.
-        other => Some(Action::Other(other.chars().take(40).collect())),
     }
 }
 

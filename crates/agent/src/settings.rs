@@ -14,9 +14,12 @@ use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use crate::endpoint::Endpoint;
 
+mod interruption;
 mod logs;
 mod runner;
 
+use interruption::InterruptionFile;
+pub use interruption::{EndJob, InterruptionSettings, OnRebalance, Span};
 pub use logs::{Console, LogFormat, LogLevel};
 use runner::RunnerFile;
 pub use runner::{RunnerCommand, RunnerSettings};
@@ -43,6 +46,15 @@ const VARIABLES: &[&str] = &[
     "REPRISE_AGENT_RUNNER_COMMAND",
     "REPRISE_AGENT_RUNNER_CONFIG_FILE",
     "REPRISE_AGENT_RUNNER_USER",
+    "REPRISE_AGENT_RECORD_FILE",
+    "REPRISE_AGENT_HOOKS_FOLDER",
+    "REPRISE_AGENT_HOOK_TIMEOUT",
+    "REPRISE_AGENT_RUNNER_FOLDER",
+    "REPRISE_AGENT_END_JOB",
+    "REPRISE_AGENT_FINISH_UNTIL",
+    "REPRISE_AGENT_STOP_RUNNER_AT",
+    "REPRISE_AGENT_STEP_GRACE",
+    "REPRISE_AGENT_ON_REBALANCE",
 ];
 
 /// What the agent can be told.
@@ -56,6 +68,8 @@ pub struct Settings {
     pub dynamodb_endpoint: Option<Endpoint>,
     /// The runner that it starts; without one it only watches, beside a fleet's own runner.
     pub runner: Option<RunnerSettings>,
+    /// What it does on a notice, beside the tag.
+    pub interruption: InterruptionSettings,
     /// What its tags' keys begin with.
     pub tag_prefix: TagPrefix,
     /// The time between two polls.
@@ -75,6 +89,7 @@ impl Default for Settings {
             ec2_endpoint: None,
             dynamodb_endpoint: None,
             runner: None,
+            interruption: InterruptionSettings::default(),
             tag_prefix: TagPrefix::default(),
             poll_interval: PollInterval::default(),
             log_format: LogFormat::default(),
@@ -92,11 +107,13 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let mut file: File = toml::from_str(file.unwrap_or_default())?;
         let runner = file.runner.take().unwrap_or_default();
+        let interruption = file.interruption.take().unwrap_or_default();
         let environment = Environment::new(environment)?;
         let mut settings = Self::default();
         settings.apply_file(file);
         settings.apply_environment(&environment)?;
         settings.runner = runner.settings(&environment)?;
+        settings.interruption = interruption.settings(&environment)?;
         if !settings.metadata_endpoint.is_plain_http() {
             return Err(SettingsError::MetadataOverTls);
         }
@@ -185,6 +202,9 @@ pub enum SettingsError {
         "there is a runner to start, but no {0}; set it under [runner], or say nothing there at all"
     )]
     HalfARunner(&'static str),
+    /// Deadlines in the wrong order.
+    #[error("stop_runner_at is longer before the end than finish_until; make it the shorter one")]
+    StopsBeforeItEnds,
     /// The metadata service speaks plain HTTP.
     #[error("metadata_endpoint must begin with http://; the metadata service speaks no TLS")]
     MetadataOverTls,
@@ -198,6 +218,7 @@ struct File {
     ec2_endpoint: Option<Endpoint>,
     dynamodb_endpoint: Option<Endpoint>,
     runner: Option<RunnerFile>,
+    interruption: Option<InterruptionFile>,
     tag_prefix: Option<TagPrefix>,
     poll_interval: Option<PollInterval>,
     log_format: Option<LogFormat>,

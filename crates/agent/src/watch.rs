@@ -3,17 +3,15 @@
 //! Decisions only: `now`, randomness and results are arguments, what to do comes back as a value.
 //! It neither asks nor tags.
 //!
-//! Invariants: everything about a notice is counted from its first sight, so that a `time` that is
-//! past, absurd or changing moves nothing later; a notice is tagged for once; the first attempt is
-//! made however late it is.
+//! Invariants: everything about a notice is counted from its first sight, so that a `time` that
+//! changes moves nothing; a notice is tagged for once; the first attempt is made however late it is.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::notice::{Action, Notice};
+pub use crate::remaining::NOTICE_SPAN;
+use crate::remaining::{Remaining, Standing, remaining};
 use crate::tagger::{Remedy, TagFailure, full_jitter};
-
-/// What EC2 promises between notice and end.
-pub const NOTICE_SPAN: SignedDuration = SignedDuration::from_mins(2);
 
 /// How long before the end the agent stops trying: a tag that comes later is hardly read.
 pub const TAG_MARGIN: SignedDuration = SignedDuration::from_secs(5);
@@ -32,10 +30,27 @@ pub struct Watch {
 
 #[derive(Debug)]
 struct Case {
-    notice: Notice,
-    deadline: Timestamp,
+    seen: Seen,
     present: bool,
     tagging: Tagging,
+}
+
+/// A notice and its first sight, from which all is counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The notice as it was then.
+    pub notice: Notice,
+    /// When that was.
+    pub at: Timestamp,
+    /// What was left then.
+    pub remaining: Remaining,
+}
+
+impl Seen {
+    /// When the instance goes.
+    pub fn ends_at(&self) -> Timestamp {
+        self.at + self.remaining.span
+    }
 }
 
 /// How far the tag is.
@@ -83,8 +98,8 @@ pub enum GaveUp {
 pub enum Sight {
     /// There is no notice.
     Clear,
-    /// There is one.
-    Notice(Notice),
+    /// There is one, in an answer of that `Date`.
+    Notice(Notice, Option<Timestamp>),
 }
 
 /// What a sight changed.
@@ -94,10 +109,7 @@ pub enum Change {
     /// Nothing: as before.
     Same,
     /// A notice is seen for the first time.
-    FirstSight {
-        /// What is left, clamped to what EC2 promises.
-        remaining: SignedDuration,
-    },
+    FirstSight,
     /// The notice is not there any more.
     Gone,
     /// The same notice is there again.
@@ -144,12 +156,32 @@ impl Watch {
                 true => Change::Gone,
                 false => Change::Same,
             },
-            (Some(case), Sight::Notice(_)) if case.present => Change::Same,
-            (Some(case), Sight::Notice(notice)) if case.notice == notice => {
-                case.present = true;
-                Change::Back
+            (Some(case), Sight::Notice(notice, _)) if case.seen.notice == notice => {
+                match std::mem::replace(&mut case.present, true) {
+                    true => Change::Same,
+                    false => Change::Back,
+                }
             }
-            (None | Some(_), Sight::Notice(notice)) => self.open(notice, now),
+            (Some(case), Sight::Notice(notice, date)) if case.stands_for(&notice, date, now) => {
+                Change::Same
+            }
+            (None | Some(_), Sight::Notice(notice, date)) => {
+                let remaining = remaining(notice.time, date, now);
+                self.open(Seen {
+                    notice,
+                    at: now,
+                    remaining,
+                });
+                Change::FirstSight
+            }
+        }
+    }
+
+    /// Goes on with a notice that an earlier agent of this boot saw.
+    pub fn resume(&mut self, seen: Seen, tagged: bool) {
+        self.open(seen);
+        if let (Some(case), true) = (&mut self.case, tagged) {
+            case.tagging = Tagging::Tagged { attempts: 0 };
         }
     }
 
@@ -167,7 +199,7 @@ impl Watch {
             return Due::Nothing;
         };
         match last {
-            Some(last) if now >= case.deadline => {
+            Some(last) if now >= case.tag_deadline() => {
                 let reason = GaveUp::DeadlinePassed { last: last.clone() };
                 case.tagging = Tagging::GaveUp {
                     attempts: *failed,
@@ -175,7 +207,7 @@ impl Watch {
                 };
                 Due::GiveUp(reason)
             }
-            Some(_) if now < *next_at => Due::Wait((*next_at).min(case.deadline)),
+            Some(_) if now < *next_at => Due::Wait((*next_at).min(case.tag_deadline())),
             None | Some(_) => Due::Tag,
         }
     }
@@ -202,27 +234,45 @@ impl Watch {
 
     /// The notice and how far its tag is, if there was one.
     pub fn case(&self) -> Option<(&Notice, &Tagging)> {
-        self.case.as_ref().map(|case| (&case.notice, &case.tagging))
+        self.case
+            .as_ref()
+            .map(|case| (&case.seen.notice, &case.tagging))
     }
 
-    fn open(&mut self, notice: Notice, now: Timestamp) -> Change {
-        let remaining = remaining(&notice, now);
-        let trying_for = (remaining - TAG_MARGIN).max(SignedDuration::ZERO);
+    /// The notice with its first sight, and whether it is there now, as far as is known.
+    pub fn seen(&self) -> Option<(&Seen, bool)> {
+        self.case.as_ref().map(|case| (&case.seen, case.present))
+    }
+
+    fn open(&mut self, seen: Seen) {
+        let next_at = seen.at;
         self.case = Some(Case {
-            notice,
-            deadline: now + trying_for,
+            seen,
             present: true,
             tagging: Tagging::Trying {
                 failed: 0,
-                next_at: now,
+                next_at,
                 last: None,
             },
         });
-        Change::FirstSight { remaining }
     }
 }
 
 impl Case {
+    /// Whether another wording of a notice is still this one: while it is there, its `time` may
+    /// change. One that has outlived its end gives way to one whose time lies ahead.
+    fn stands_for(&self, notice: &Notice, date: Option<Timestamp>, now: Timestamp) -> bool {
+        let outlived = self.seen.remaining.standing == Standing::Stale
+            || now > self.seen.ends_at() + NOTICE_SPAN;
+        let ahead = remaining(notice.time, date, now).standing == Standing::Ahead;
+        self.present && !(outlived && ahead)
+    }
+
+    fn tag_deadline(&self) -> Timestamp {
+        let trying_for = self.seen.remaining.span - TAG_MARGIN;
+        self.seen.at + trying_for.max(SignedDuration::ZERO)
+    }
+
     fn failed(
         &self,
         failure: TagFailure,
@@ -259,19 +309,10 @@ impl Case {
     }
 
     fn wait_cap(&self) -> SignedDuration {
-        match self.notice.action {
+        match self.seen.notice.action {
             Action::Hibernate => HIBERNATE_WAIT_CAP,
             Action::Terminate | Action::Stop | Action::Other(_) => WAIT_CAP,
         }
-    }
-}
-
-fn remaining(notice: &Notice, now: Timestamp) -> SignedDuration {
-    match notice.time {
-        Some(time) => time
-            .duration_since(now)
-            .clamp(SignedDuration::ZERO, NOTICE_SPAN),
-        None => NOTICE_SPAN,
     }
 }
 

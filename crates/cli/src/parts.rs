@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use reprise_agent::runner::CONFIG_FILE_VARIABLE;
-use reprise_agent::settings::Console;
+use reprise_agent::settings::{Console, InterruptionSettings};
 use reprise_config::Config;
 use reprise_controller::daemon;
 use reprise_world::server::start_runner;
@@ -76,7 +76,9 @@ pub(crate) async fn controller(arguments: ControllerArguments) -> Result<()> {
 }
 
 pub(crate) async fn agent(arguments: AgentArguments) -> Result<()> {
-    let settings = reprise_agent::Settings::load(None, &environment())?;
+    let mut settings = reprise_agent::Settings::load(None, &environment())?;
+    // The world plays its runners itself, and a real one on this machine is none of the demo's.
+    settings.interruption = InterruptionSettings::only_tag();
     reprise_agent::logging::start(settings.log_format, settings.log_level, &Console::Off)
         .map_err(|error| anyhow::anyhow!("failed to start logging: {error}"))?;
     reprise_agent::run_agent(

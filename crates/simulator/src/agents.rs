@@ -2,19 +2,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use jiff::SignedDuration;
+use reprise_agent::host::{HookWords, Hooks, Runners, StepEnd};
 use reprise_agent::metadata::{Answer, MetadataError, SessionToken};
+use reprise_agent::processes::job::JobFacts;
+use reprise_agent::processes::{Process, Runner};
+use reprise_agent::record::{Boot, Records};
 use reprise_agent::settings::PollInterval;
 use reprise_agent::tagger::{TagFailure, TagRequest};
-use reprise_agent::{Metadata, Tagger};
+use reprise_agent::{Metadata, Noticed, Tagger};
 use reprise_model::ids::InstanceId;
 use reprise_world::ec2::{Call, CreateTags};
 use reprise_world::github::StartError;
 use reprise_world::world::{RunnerError, World};
 use tokio::task::AbortHandle;
 
+use crate::clock::SimClock;
 use crate::plan::{AgentRates, Chance, Dice};
 use crate::trace::{self, Who};
 use crate::universe::Universe;
@@ -145,6 +150,11 @@ async fn live(
         metadata: host.clone(),
         tagger: SimTagger { host, slow, rates },
         clock: universe.clock,
+        host: Machine {
+            clock: universe.clock,
+            record: Mutex::new(None),
+        },
+        noticed: Noticed::default(),
         jitter: fastrand::Rng::with_seed(seed),
     };
     let death = async {
@@ -189,12 +199,84 @@ impl Metadata for Host {
             Ok(text) => Answer {
                 status: 200,
                 body: text.into_bytes(),
+                date: None,
             },
             Err(status) => Answer {
                 status: status.as_u16(),
                 body: Vec::new(),
+                date: None,
             },
         })
+    }
+}
+
+/// A machine on which agents keep a record, and that has no hooks. Its runner's processes are no part of
+/// the world: the world plays a job's end itself.
+struct Machine {
+    clock: SimClock,
+    record: Mutex<Option<String>>,
+}
+
+impl Machine {
+    fn keep(&self, record: Option<String>) {
+        if let Ok(mut kept) = self.record.lock() {
+            *kept = record;
+        }
+    }
+}
+
+impl Records for Machine {
+    fn boot(&self) -> Result<Boot, String> {
+        Ok(Boot {
+            id: "the only one".to_owned(),
+            uptime: self.clock.elapsed(),
+        })
+    }
+
+    async fn load(&self) -> Result<Option<String>, String> {
+        Ok(self.record.lock().ok().and_then(|record| record.clone()))
+    }
+
+    async fn save(&self, text: String) -> Result<(), String> {
+        self.keep(Some(text));
+        Ok(())
+    }
+
+    async fn remove(&self) -> Result<(), String> {
+        self.keep(None);
+        Ok(())
+    }
+}
+
+impl Hooks for Machine {
+    fn hooks(&self) -> Result<Vec<String>, String> {
+        Ok(Vec::new())
+    }
+
+    async fn run_hook(&self, name: &str, _: &HookWords) -> Result<(), String> {
+        Err(format!("there is no hook {name}"))
+    }
+}
+
+impl Runners for Machine {
+    fn runners(&self) -> Result<Vec<Runner>, String> {
+        Ok(Vec::new())
+    }
+
+    fn lives(&self, _: Process) -> bool {
+        false
+    }
+
+    fn job_of(&self, _: Process) -> JobFacts {
+        JobFacts::default()
+    }
+
+    async fn fail_step(&self, _: Process, _: SignedDuration) -> StepEnd {
+        StepEnd::NoStep
+    }
+
+    fn stop(&self, _: Process) -> Result<(), String> {
+        Ok(())
     }
 }
 

@@ -1,6 +1,8 @@
 //! One agent, the real program, on one instance without a world: its metadata service, EC2's API, and
 //! what the agent says, each line with the moment at which it was said.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use reprise_world::ec2::{CarriedOut, Ec2, Ec2Settings, Interruption};
 use reprise_world::imds::ImdsFaults;
 use reprise_world::server::ServedInstances;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
@@ -19,6 +22,9 @@ use tokio::time::Instant;
 
 /// Longer than anything here takes, so that a failure is not a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The folder of the hooks.
+const HOOKS: &str = "interrupt.d";
 
 /// What the agent says when it sees a notice.
 pub const NOTICED: &str = "gives notice";
@@ -32,6 +38,7 @@ pub const POLL_FAILED: &str = "a poll of the metadata service failed";
 pub struct Place {
     served: Arc<ServedInstances>,
     instance: usize,
+    folder: Arc<TempDir>,
 }
 
 impl Place {
@@ -55,11 +62,17 @@ impl Place {
         settle(&mut settings);
         let served = Arc::new(ServedInstances::start(settings, count)?);
         let instances = 0..served.ids().len();
-        let place = |instance| Self {
-            served: Arc::clone(&served),
-            instance,
+        let place = |instance| {
+            let folder = Arc::new(tempfile::tempdir().context("failed to make a folder")?);
+            std::fs::create_dir(folder.path().join(HOOKS))?;
+            let served = Arc::clone(&served);
+            Ok(Self {
+                served,
+                instance,
+                folder,
+            })
         };
-        Ok(instances.map(place).collect())
+        instances.map(place).collect()
     }
 
     /// Has the metadata service take connections.
@@ -141,6 +154,21 @@ impl Place {
         })
     }
 
+    /// A file on the instance's own disk.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Lays a shell's script among the hooks.
+    pub fn hook(&self, name: &str, script: &str) -> Result<()> {
+        let path = self.file(HOOKS).join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n"))?;
+        Ok(std::fs::set_permissions(
+            &path,
+            Permissions::from_mode(0o755),
+        )?)
+    }
+
     /// The program `reprise-agent` here, not started yet.
     pub fn command(&self, program: &Path) -> Result<Command> {
         let (metadata, ec2) = self.urls()?;
@@ -151,6 +179,11 @@ impl Place {
             .env("AWS_ENDPOINT_URL", ec2)
             .env("REPRISE_AGENT_LOG_FORMAT", "json")
             .env("REPRISE_AGENT_CONSOLE", "off")
+            .env("REPRISE_AGENT_RECORD_FILE", self.file("record.json"))
+            .env("REPRISE_AGENT_HOOKS_FOLDER", self.file(HOOKS))
+            // Runners of this machine are not this instance's.
+            .env("REPRISE_AGENT_END_JOB", "none")
+            .env("REPRISE_AGENT_ON_REBALANCE", "ignore")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -9,12 +9,13 @@ use anyhow::Result;
 use jiff::{SignedDuration, Timestamp};
 use reprise_agent::metadata::{Answer, MetadataError, SessionToken};
 use reprise_agent::tagger::{TagFailure, TagRequest};
-use reprise_agent::{Clock as _, Metadata, Ports, Settings, SystemClock, Tagger};
+use reprise_agent::{Clock as _, Metadata, Noticed, Ports, Settings, SystemClock, Tagger};
 use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::Capacity;
 use reprise_world::ec2::{Adopted, Call, CarriedOut, CreateTags, Ec2, Ec2Settings, Interruption};
 use reprise_world::imds::Imds;
 
+use crate::bare::Bare;
 use crate::table::Figure;
 use crate::{Played, row};
 
@@ -83,6 +84,8 @@ async fn live(host: Host, number: u64) {
         metadata: host.clone(),
         tagger: host,
         clock: clock.clone(),
+        host: Bare,
+        noticed: Noticed::default(),
         jitter,
     };
     let life = clock.sleep(NOTICE_AFTER + SignedDuration::from_mins(2));
@@ -183,7 +186,8 @@ impl Metadata for Host {
             Ok(text) => (200, text.into_bytes()),
             Err(status) => (status.as_u16(), Vec::new()),
         };
-        Ok(Answer { status, body })
+        let date = Some(now);
+        Ok(Answer { status, body, date })
     }
 }
 

@@ -8,8 +8,10 @@
 //!
 //! Arguments choose rows by a part of their names.
 
+mod bare;
 mod crowd;
 mod outages;
+mod record;
 mod step;
 mod table;
 mod tags;
@@ -38,6 +40,7 @@ fn afflictions() -> Vec<Affliction> {
         tokens::all(),
         tags::all(),
         step::all(),
+        record::all(),
         crowd::all(),
     ]
     .concat()

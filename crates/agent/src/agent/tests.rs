@@ -1,6 +1,8 @@
 //! The loop under virtual time, against a cloud that follows a script.
 
 pub(crate) mod cloud;
+mod interruption;
+mod machine;
 
 use jiff::SignedDuration;
 

@@ -23,8 +23,9 @@ fn the_example_names_every_key_with_its_default() {
         .filter(|name| !name.ends_with("_AGENT_CONFIG"))
     {
         let key = variable.replace(PREFIX, "").to_ascii_lowercase();
-        let key = key.strip_prefix("runner_").unwrap_or(&key);
-        assert!(example.contains(&format!("{key} = ")), "{key}");
+        let within = key.strip_prefix("runner_").unwrap_or(&key);
+        let named = [&key, within].map(|key| example.contains(&format!("{key} = ")));
+        assert!(named.contains(&true), "{key}");
     }
 }
 
@@ -61,8 +62,20 @@ fn the_file_sets_everything() {
         command = ["systemctl", "start", "reprise-runner.service"]
         config_file = "/run/one"
         user = "runner"
+
+        [interruption]
+        record_file = "/var/lib/one.json"
+        hooks_folder = ""
+        hook_timeout = "10s"
+        runner_folder = "/opt/runner"
+        end_job = "stop-runner"
+        finish_until = "60s"
+        stop_runner_at = "30s"
+        step_grace = "1s"
+        on_rebalance = "ignore"
     "#;
     let settings = Settings::load(Some(file), &environment(&[])).expect("valid");
+    let span = |seconds| Span::try_from(SignedDuration::from_secs(seconds)).expect("a span");
     let expected = Settings {
         metadata_endpoint: "http://127.0.0.1:1338".parse().expect("valid"),
         ec2_endpoint: "https://ec2.example.com".parse().ok(),
@@ -77,6 +90,17 @@ fn the_file_sets_everything() {
             config_file: "/run/one".into(),
             user: Some("runner".to_owned()),
         }),
+        interruption: InterruptionSettings {
+            record_file: Some("/var/lib/one.json".into()),
+            hooks_folder: None,
+            hook_timeout: span(10),
+            runner_folder: Some("/opt/runner".into()),
+            end_job: EndJob::StopRunner,
+            finish_until: span(60),
+            stop_runner_at: span(30),
+            step_grace: span(1),
+            on_rebalance: OnRebalance::Ignore,
+        },
         tag_prefix: TagPrefix("acme:".to_owned()),
         poll_interval: PollInterval(SignedDuration::from_millis(500)),
         log_format: LogFormat::Json,
@@ -188,4 +212,28 @@ fn half_a_runner_is_refused_with_what_it_lacks() {
         let error = error(file, &[]);
         assert!(error.contains(says), "{error}");
     }
+}
+
+#[test]
+fn the_deadlines_of_a_notice_are_within_its_two_minutes_and_in_their_order() {
+    let late = error("[interruption]\nfinish_until = \"10s\"", &[]);
+    assert!(late.contains("stop_runner_at"), "{late}");
+    let long = error("[interruption]\nstop_runner_at = \"3m\"", &[]);
+    assert!(long.contains("two minutes"), "{long}");
+    let word = error("", &[("REPRISE_AGENT_END_JOB", "kill")]);
+    assert!(word.contains("REPRISE_AGENT_END_JOB"), "{word}");
+}
+
+#[test]
+fn the_environment_counts_more_than_the_file_on_a_notice_too() {
+    let file = "[interruption]\nend_job = \"none\"\nrecord_file = \"\"";
+    let variables = [
+        ("REPRISE_AGENT_END_JOB", "stop-runner"),
+        ("REPRISE_AGENT_HOOKS_FOLDER", "/tmp/hooks"),
+    ];
+    let settings = Settings::load(Some(file), &environment(&variables)).expect("valid");
+    assert_eq!(settings.interruption.end_job, EndJob::StopRunner);
+    assert_eq!(settings.interruption.record_file, None);
+    let folder = settings.interruption.hooks_folder;
+    assert_eq!(folder, Some("/tmp/hooks".into()));
 }

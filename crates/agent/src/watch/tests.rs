@@ -5,10 +5,8 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn notice(action: Action, ends_at: i64) -> Sight {
-    Sight::Notice(Notice {
-        action,
-        time: Some(at(ends_at)),
-    })
+    let time = Some(at(ends_at));
+    Sight::Notice(Notice { action, time }, None)
 }
 
 fn throttled() -> TagFailure {
@@ -26,18 +24,8 @@ fn expired() -> TagFailure {
 fn noticed(action: Action, ends_at: i64) -> Watch {
     let mut watch = Watch::default();
     let change = watch.see(notice(action, ends_at), at(0));
-    assert!(matches!(change, Change::FirstSight { .. }), "{change:?}");
+    assert!(matches!(change, Change::FirstSight), "{change:?}");
     watch
-}
-
-fn remaining_of(time: Option<Timestamp>) -> SignedDuration {
-    let mut watch = Watch::default();
-    let action = Action::Terminate;
-    let change = watch.see(Sight::Notice(Notice { action, time }), at(1000));
-    let Change::FirstSight { remaining } = change else {
-        panic!("not a first sight: {change:?}");
-    };
-    remaining
 }
 
 #[test]
@@ -60,17 +48,6 @@ fn every_action_is_tagged_for_at_once() {
         let mut watch = noticed(action, 120);
         assert_eq!(watch.due(at(0)), Due::Tag);
     }
-}
-
-#[test]
-fn the_remaining_time_is_clamped_to_what_ec2_promises() {
-    let span = |seconds| SignedDuration::from_secs(seconds);
-    assert_eq!(remaining_of(Some(at(1090))), span(90));
-    assert_eq!(remaining_of(Some(at(400))), span(0));
-    assert_eq!(remaining_of(Some(at(999_999))), span(120));
-    assert_eq!(remaining_of(Some(Timestamp::MAX)), span(120));
-    assert_eq!(remaining_of(Some(Timestamp::MIN)), span(0));
-    assert_eq!(remaining_of(None), span(120));
 }
 
 #[test]
@@ -139,11 +116,66 @@ fn it_tries_until_five_seconds_before_the_end_and_then_says_why_it_failed() {
 }
 
 #[test]
-fn a_notice_whose_time_is_past_gets_its_one_attempt() {
-    let mut watch = noticed(Action::Terminate, -600);
-    assert_eq!(watch.due(at(3)), Due::Tag);
-    assert!(watch.attempted(Err(throttled()), at(3), 0.5).is_some());
-    assert!(matches!(watch.due(at(3)), Due::GiveUp(_)));
+fn a_notice_whose_time_is_past_is_tagged_for_at_once_and_for_two_minutes() {
+    for ends_at in [-60, -600] {
+        let mut watch = noticed(Action::Terminate, ends_at);
+        assert_eq!(watch.due(at(0)), Due::Tag);
+        assert!(watch.attempted(Err(throttled()), at(3), 0.5).is_some());
+        assert_eq!(watch.due(at(100)), Due::Tag);
+        assert!(matches!(watch.due(at(115)), Due::GiveUp(_)));
+    }
+}
+
+#[test]
+fn a_notice_that_is_late_already_still_gets_its_one_attempt() {
+    let mut watch = noticed(Action::Terminate, 3);
+    assert_eq!(watch.due(at(1)), Due::Tag);
+    assert!(watch.attempted(Err(throttled()), at(1), 0.5).is_some());
+    assert!(matches!(watch.due(at(1)), Due::GiveUp(_)));
+}
+
+#[test]
+fn a_notice_that_outlived_its_end_gives_way_to_one_whose_time_lies_ahead() {
+    let mut stale = noticed(Action::Terminate, -600);
+    let changed =
+        |watch: &mut Watch, ends_at, now| watch.see(notice(Action::Terminate, ends_at), at(now));
+    assert_eq!(changed(&mut stale, -500, 10), Change::Same);
+    assert_eq!(changed(&mut stale, 120, 20), Change::FirstSight);
+    let (seen, present) = stale.seen().expect("a notice");
+    assert_eq!((seen.at, seen.remaining.span.as_secs()), (at(20), 100));
+    assert!(present);
+    assert_eq!(
+        changed(&mut stale, 200, 200),
+        Change::Same,
+        "not outlived yet"
+    );
+    assert_eq!(changed(&mut stale, 400, 300), Change::FirstSight);
+}
+
+#[test]
+fn an_agent_that_starts_again_goes_on_where_it_was() {
+    let seen = |span| Seen {
+        notice: Notice {
+            action: Action::Terminate,
+            time: Some(at(120)),
+        },
+        at: at(0),
+        remaining: Remaining {
+            span: SignedDuration::from_secs(span),
+            standing: Standing::Ahead,
+        },
+    };
+    let mut watch = Watch::default();
+    watch.resume(seen(120), true);
+    assert_eq!(watch.due(at(50)), Due::Nothing, "it is tagged");
+    assert_eq!(
+        watch.see(notice(Action::Terminate, 120), at(50)),
+        Change::Same
+    );
+    watch.resume(seen(120), false);
+    assert_eq!(watch.due(at(50)), Due::Tag);
+    assert!(watch.attempted(Err(throttled()), at(50), 1.0).is_some());
+    assert!(matches!(watch.due(at(115)), Due::GiveUp(_)), "no later end");
 }
 
 #[test]
@@ -200,6 +232,6 @@ fn a_notice_that_goes_and_comes_is_the_same_and_another_time_is_another_notice()
     assert_eq!(watch.due(at(3)), Due::Nothing);
     assert_eq!(watch.see(Sight::Clear, at(4)), Change::Gone);
     let change = watch.see(notice(Action::Hibernate, 9120), at(9000));
-    assert!(matches!(change, Change::FirstSight { .. }), "{change:?}");
+    assert!(matches!(change, Change::FirstSight), "{change:?}");
     assert_eq!(watch.due(at(9000)), Due::Tag);
 }

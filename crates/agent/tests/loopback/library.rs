@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use crate::surroundings::Surroundings;
 use jiff::{SignedDuration, Timestamp};
+use reprise_agent::settings::InterruptionSettings;
 use reprise_agent::watch::Tagging;
 use reprise_agent::{AgentEnd, Clock, Settings, SystemClock, run_agent};
 use tokio::sync::oneshot;
@@ -19,7 +20,11 @@ fn settings(surroundings: &Surroundings) -> Settings {
         ("AWS_ENDPOINT_URL_EC2".to_owned(), endpoint),
         ("REPRISE_AGENT_POLL_INTERVAL".to_owned(), "100ms".to_owned()),
     ]);
-    Settings::load(None, &environment).expect("valid")
+    Settings {
+        // There may be a runner on this machine that is not ours.
+        interruption: InterruptionSettings::only_tag(),
+        ..Settings::load(None, &environment).expect("valid")
+    }
 }
 
 /// A running agent; `stop` ends it.

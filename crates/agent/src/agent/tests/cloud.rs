@@ -8,13 +8,15 @@ use jiff::SignedDuration;
 use tracing::Dispatch;
 use tracing_subscriber::layer::SubscriberExt;
 
+use super::machine::Machine;
 use crate::agent::{AgentEnd, Ports, run};
 use crate::clock::Clock;
 use crate::credentials::CREDENTIALS_PATH;
 use crate::identity::IDENTITY_PATH;
 use crate::logging;
 use crate::metadata::{Answer, Metadata, MetadataError, SessionToken};
-use crate::notice::NOTICE_PATH;
+use crate::notice::{NOTICE_PATH, REBALANCE_PATH};
+use crate::noticed::Noticed;
 use crate::settings::{LogLevel, Settings};
 use crate::system_clock::SystemClock;
 use crate::tagger::{TagFailure, TagRequest, Tagger};
@@ -54,6 +56,7 @@ pub(crate) enum Tagging {
 pub(crate) struct Cloud {
     clock: SystemClock,
     state: Arc<Mutex<State>>,
+    pub(super) machine: Arc<Mutex<Machine>>,
 }
 
 struct State {
@@ -65,6 +68,7 @@ struct State {
     no_tokens: std::ops::Range<i64>,
     credentials_from: i64,
     credential_requests: u32,
+    rebalance_from: i64,
     tagging: VecDeque<Tagging>,
     tagging_after: Tagging,
     attempts: Vec<(SignedDuration, TagRequest)>,
@@ -82,6 +86,7 @@ impl Cloud {
             no_tokens: 0..0,
             credentials_from: 0,
             credential_requests: 0,
+            rebalance_from: i64::MAX,
             tagging: VecDeque::new(),
             tagging_after: Tagging::Works,
             attempts: Vec::new(),
@@ -89,6 +94,7 @@ impl Cloud {
         Self {
             clock: SystemClock::starting_at(START.parse().expect("a time")),
             state: Arc::new(Mutex::new(state)),
+            machine: Arc::default(),
         }
     }
 
@@ -102,6 +108,10 @@ impl Cloud {
 
     pub(crate) fn credentials_from(&self, second: i64) {
         self.state().credentials_from = second;
+    }
+
+    pub(crate) fn rebalance_from(&self, second: i64) {
+        self.state().rebalance_from = second;
     }
 
     pub(crate) fn tagging(&self, first: Vec<Tagging>, then: Tagging) {
@@ -119,6 +129,8 @@ impl Cloud {
             metadata: self.clone(),
             tagger: self.clone(),
             clock: self.clock.clone(),
+            host: self.clone(),
+            noticed: Noticed::default(),
             jitter: fastrand::Rng::with_seed(7),
         };
         // Half a second short of the next poll, so that the count does not depend on its order.
@@ -161,7 +173,7 @@ impl Cloud {
         self.state.lock().expect("not poisoned")
     }
 
-    fn passed(&self) -> SignedDuration {
+    pub(super) fn passed(&self) -> SignedDuration {
         self.clock
             .now()
             .duration_since(START.parse().expect("a time"))
@@ -186,6 +198,10 @@ impl State {
                 | Imds::Hang
                 | Imds::TokensRefused
                 | Imds::TokensHang => (404, ""),
+            },
+            REBALANCE_PATH => match second >= self.rebalance_from {
+                true => (200, r#"{"noticeTime":"2026-01-01T00:00:00Z"}"#),
+                false => (404, ""),
             },
             IDENTITY_PATH => (200, IDENTITY),
             CREDENTIALS_PATH if second < self.credentials_from => (404, ""),
@@ -240,7 +256,8 @@ impl Metadata for Cloud {
             }
         };
         let body = body.as_bytes().to_vec();
-        Ok(Answer { status, body })
+        let date = None;
+        Ok(Answer { status, body, date })
     }
 }
 

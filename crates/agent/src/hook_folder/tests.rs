@@ -1,0 +1,218 @@
+//! Real scripts in a real folder.
+
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use super::*;
+use crate::agent::tests::cloud::logged;
+use crate::processes::ProcFolder;
+use crate::processes::job::JobFacts;
+use crate::settings::LogLevel;
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn hook(&self, name: &str, script: &str, mode: u32) {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        let mode = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(&path, mode).expect("a mode");
+    }
+
+    fn list(&self) -> Vec<String> {
+        list(Some(self.0.path())).expect("a list")
+    }
+
+    async fn run(&self, name: &str) -> Result<(), String> {
+        run(self.0.path(), name, &words()).await
+    }
+
+    fn read(&self, name: &str) -> Option<String> {
+        std::fs::read_to_string(self.0.path().join(name)).ok()
+    }
+}
+
+fn words() -> HookWords {
+    HookWords {
+        job: JobFacts {
+            repository: Some("acme/app".to_owned()),
+            run_id: Some("42".to_owned()),
+            run_attempt: Some("1".to_owned()),
+            job: Some("build".to_owned()),
+            workspace: None,
+        },
+        action: "terminate".to_owned(),
+        instance_id: Some("i-0123456789abcdef0".to_owned()),
+        seconds_left: 117,
+        hook_seconds: 30,
+    }
+}
+
+#[test]
+fn hooks_run_in_the_order_of_their_names() {
+    let folder = Folder::new();
+    for name in ["20-b", "10-a.sh", "9-c"] {
+        folder.hook(name, ":", 0o755);
+    }
+    assert_eq!(folder.list(), ["10-a.sh", "20-b", "9-c"]);
+}
+
+#[tokio::test]
+async fn what_others_could_have_written_or_is_no_program_does_not_run_and_is_said() {
+    let folder = Folder::new();
+    folder.hook("10-own", ":", 0o755);
+    folder.hook("20-group", ":", 0o775);
+    folder.hook("30-everybody", ":", 0o757);
+    folder.hook("40-text", ":", 0o644);
+    folder.hook("50-leftover~", ":", 0o755);
+    folder.hook("60-new.dpkg-dist", ":", 0o755);
+    std::fs::create_dir(folder.0.path().join("70-folder")).expect("made");
+    let (names, log) = logged(LogLevel::Info, async { folder.list() }).await;
+    assert_eq!(names, ["10-own"]);
+    for name in ["20-group", "30-everybody", "40-text", "70-folder"] {
+        assert!(log.contains(name), "{name}: {log}");
+    }
+    assert!(!log.contains("leftover"), "{log}");
+}
+
+#[test]
+fn in_a_folder_that_others_can_write_to_nothing_runs() {
+    let folder = Folder::new();
+    folder.hook("10-own", ":", 0o755);
+    let mode = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(folder.0.path(), mode).expect("a mode");
+    let error = list(Some(folder.0.path())).expect_err("refused");
+    assert!(error.contains("written by others"), "{error}");
+}
+
+#[test]
+fn without_a_folder_there_are_no_hooks() {
+    assert_eq!(list(None), Ok(Vec::new()));
+    assert_eq!(list(Some(Path::new("/nowhere/at-all"))), Ok(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_hook_is_told_of_its_job_and_of_nothing_else() {
+    let folder = Folder::new();
+    let seen = folder.0.path().join("seen");
+    folder.hook(
+        "10-env",
+        &format!("env > {}; pwd >> {0}", seen.display()),
+        0o755,
+    );
+    folder.run("10-env").await.expect("ended well");
+    let text = folder.read("seen").expect("it ran");
+    let mut names: Vec<&str> = text
+        .lines()
+        .filter_map(|line| Some(line.split_once('=')?.0))
+        // The shell's own.
+        .filter(|name| !["PWD", "SHLVL", "_", "OLDPWD"].contains(name))
+        .collect();
+    names.sort_unstable();
+    let expected = [
+        "PATH",
+        "REPRISE_ACTION",
+        "REPRISE_HOOK_SECONDS",
+        "REPRISE_INSTANCE_ID",
+        "REPRISE_JOB",
+        "REPRISE_REPOSITORY",
+        "REPRISE_RUN_ATTEMPT",
+        "REPRISE_RUN_ID",
+        "REPRISE_SECONDS_LEFT",
+    ];
+    assert_eq!(names, expected);
+    assert!(text.contains("REPRISE_SECONDS_LEFT=117"), "{text}");
+    assert!(text.ends_with("\n/\n"), "{text}");
+}
+
+#[tokio::test]
+async fn what_a_hook_prints_is_logged_by_line_and_within_bounds() {
+    let folder = Folder::new();
+    let script = "echo saved; echo oops >&2; printf '\\033[31mred\\n'; i=0; \
+        while [ $i -lt 300 ]; do echo line $i; i=$((i+1)); done; \
+        head -c 9000 /dev/zero | tr '\\0' x";
+    folder.hook("10-chatty", script, 0o755);
+    let (end, log) = logged(LogLevel::Info, folder.run("10-chatty")).await;
+    end.expect("ended well");
+    assert!(
+        log.contains("saved hook.name=\"10-chatty\" hook.stream=\"out\""),
+        "{log}"
+    );
+    assert!(
+        log.contains("oops hook.name=\"10-chatty\" hook.stream=\"err\""),
+        "{log}"
+    );
+    assert!(!log.contains('\u{1b}'), "{log}");
+    assert!(log.contains("line 150 "), "{log}");
+    assert!(!log.contains("line 250 "), "{log}");
+    assert_eq!(log.matches("the rest is left out").count(), 1);
+}
+
+#[tokio::test]
+async fn a_hook_that_fails_or_cannot_start_says_so() {
+    let folder = Folder::new();
+    folder.hook("10-fails", "exit 3", 0o755);
+    let failure = folder.run("10-fails").await.expect_err("a failure");
+    assert!(failure.contains("exit status: 3"), "{failure}");
+    let failure = folder.run("20-absent").await.expect_err("a failure");
+    assert!(failure.contains("cannot be started"), "{failure}");
+}
+
+#[tokio::test]
+async fn a_hook_that_is_given_up_is_killed_with_all_that_it_started() {
+    let folder = Folder::new();
+    let (pids, ready) = (folder.0.path().join("pids"), folder.0.path().join("ready"));
+    let script = format!(
+        "trap '' TERM; sleep 1000 & echo $! > {pids}; echo $$ >> {pids}; mkdir {ready}; wait",
+        pids = pids.display(),
+        ready = ready.display()
+    );
+    folder.hook("10-hangs", &script, 0o755);
+    {
+        let hook = folder.run("10-hangs");
+        tokio::pin!(hook);
+        while !ready.exists() {
+            let moment = Duration::from_millis(5);
+            assert!(tokio::time::timeout(moment, hook.as_mut()).await.is_err());
+        }
+    }
+    let pids: Vec<u32> = folder
+        .read("pids")
+        .expect("it ran")
+        .lines()
+        .map(|pid| pid.parse().expect("a number"))
+        .collect();
+    assert_eq!(pids.len(), 2);
+    let lives = || {
+        let all = ProcFolder::default().snapshot().expect("a list");
+        all.iter().any(|entry| pids.contains(&entry.process.pid))
+    };
+    while lives() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_a_hook_leaves_running_is_not_waited_for() {
+    let folder = Folder::new();
+    let pid = folder.0.path().join("pid");
+    folder.hook(
+        "10-leaves",
+        &format!("sleep 1000 & echo $! > {}", pid.display()),
+        0o755,
+    );
+    let run = tokio::time::timeout(Duration::from_secs(60), folder.run("10-leaves"));
+    assert_eq!(run.await, Ok(Ok(())));
+    let pid: i32 = folder
+        .read("pid")
+        .expect("it ran")
+        .trim()
+        .parse()
+        .expect("a number");
+    let pid = Pid::from_raw(pid).expect("a number");
+    rustix::process::kill_process(pid, Signal::KILL).expect("it still ran");
+}

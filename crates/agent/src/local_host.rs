@@ -1,0 +1,102 @@
+//! The machine itself behind the agent's ports.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+
+use crate::clock::Clock;
+use crate::hook_folder::HookFolder;
+use crate::host::{HookWords, Hooks, Runners, StepEnd};
+use crate::processes::job::JobFacts;
+use crate::processes::{Handle, ProcFolder, Process, Runner, Signal, step};
+use crate::record::{Boot, Records};
+use crate::record_file::RecordFile;
+use crate::settings::InterruptionSettings;
+
+/// This machine.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalHost<C> {
+    records: RecordFile,
+    hooks: HookFolder,
+    processes: ProcFolder,
+    runner_folder: Option<PathBuf>,
+    clock: C,
+}
+
+impl<C: Clock> LocalHost<C> {
+    /// As configured.
+    pub(crate) fn new(settings: &InterruptionSettings, clock: C) -> Self {
+        Self {
+            records: RecordFile::new(settings.record_file.clone()),
+            hooks: HookFolder(settings.hooks_folder.clone()),
+            processes: ProcFolder::default(),
+            runner_folder: settings.runner_folder.clone(),
+            clock,
+        }
+    }
+}
+
+impl<C: Clock> Records for LocalHost<C> {
+    fn boot(&self) -> Result<Boot, String> {
+        self.records.boot()
+    }
+
+    async fn load(&self) -> Result<Option<String>, String> {
+        self.records.load().await
+    }
+
+    async fn save(&self, text: String) -> Result<(), String> {
+        self.records.save(text).await
+    }
+
+    async fn remove(&self) -> Result<(), String> {
+        self.records.remove().await
+    }
+}
+
+impl<C: Clock> Hooks for LocalHost<C> {
+    fn hooks(&self) -> Result<Vec<String>, String> {
+        self.hooks.hooks()
+    }
+
+    async fn run_hook(&self, name: &str, words: &HookWords) -> Result<(), String> {
+        self.hooks.run_hook(name, words).await
+    }
+}
+
+impl<C: Clock> Runners for LocalHost<C> {
+    fn runners(&self) -> Result<Vec<Runner>, String> {
+        let folder = self.runner_folder.as_deref();
+        let runners = self.processes.runners_below(folder);
+        runners.map_err(|error| unseen(&error))
+    }
+
+    fn lives(&self, process: Process) -> bool {
+        self.processes.lives(process)
+    }
+
+    fn job_of(&self, worker: Process) -> JobFacts {
+        let steps = self.processes.children(worker).unwrap_or_default();
+        let facts = steps.iter().map(|step| self.processes.job_facts(*step));
+        let known = |facts: &JobFacts| *facts != JobFacts::default();
+        facts.into_iter().find(known).unwrap_or_default()
+    }
+
+    async fn fail_step(&self, worker: Process, grace: SignedDuration) -> StepEnd {
+        step::fail(&self.processes, worker, grace, &self.clock).await
+    }
+
+    fn stop(&self, listener: Process) -> Result<(), String> {
+        let Some(handle) = Handle::open(&self.processes, listener) else {
+            return Ok(());
+        };
+        // It stops as on Ctrl-C: a job that it has is cancelled as one of a runner that goes.
+        let told = handle.signal(&self.processes, Signal::INT);
+        told.map(|_| ()).map_err(|failure| failure.to_string())
+    }
+}
+
+fn unseen(error: &dyn fmt::Display) -> String {
+    format!("the processes of the machine cannot be listed: {error}")
+}

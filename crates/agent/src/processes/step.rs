@@ -1,0 +1,69 @@
+//! Ends the step that a Worker runs, where that is sure to fail its job.
+//!
+//! The step is frozen before the Worker's log is read, so that what the log says is said of the step
+//! that is ended, and of no later one. A step that is left alone goes on.
+
+use jiff::SignedDuration;
+
+use super::tree::{self, TreeEnd};
+use super::worker_log::{StepVerdict, Unclear};
+use super::{Handle, ProcFolder, Process, Signal};
+use crate::clock::Clock;
+use crate::host::StepEnd;
+
+/// Programs that only speak for a container, in which the step's processes are.
+const CONTAINER_CLIENTS: [&str; 4] = ["docker", "podman", "nerdctl", "kubectl"];
+
+/// Ends the step that `worker` runs.
+pub async fn fail<C: Clock>(
+    processes: &ProcFolder,
+    worker: Process,
+    grace: SignedDuration,
+    clock: &C,
+) -> StepEnd {
+    // Without a list nobody can tell, and the runner is to do it.
+    let Ok(children) = processes.children(worker) else {
+        return StepEnd::Unclear(Unclear::NoStep);
+    };
+    let step = match children[..] {
+        [] => return StepEnd::NoStep,
+        [step] => step,
+        [_, _, ..] => return StepEnd::Unclear(Unclear::Background),
+    };
+    let Some(handle) = Handle::open(processes, step) else {
+        return StepEnd::NoStep;
+    };
+    match handle.signal(processes, Signal::STOP) {
+        Ok(true) if processes.lives(step) => (),
+        Ok(_) => return StepEnd::NoStep,
+        Err(failure) => return StepEnd::Ended(untouched(step, failure)),
+    }
+    match verdict(processes, worker, step) {
+        StepVerdict::FailsTheJob => StepEnd::Ended(tree::end(processes, step, grace, clock).await),
+        StepVerdict::Unclear(why) => {
+            // It has just been signalled; if it cannot be woken, the runner kills it.
+            handle.signal(processes, Signal::CONT).ok();
+            StepEnd::Unclear(why)
+        }
+    }
+}
+
+fn verdict(processes: &ProcFolder, worker: Process, step: Process) -> StepVerdict {
+    let program = processes.program(step);
+    let speaks_for_another = program
+        .as_deref()
+        .is_some_and(|program| CONTAINER_CLIENTS.contains(&program));
+    match speaks_for_another {
+        true => StepVerdict::Unclear(Unclear::Container),
+        false => processes.step_verdict(worker),
+    }
+}
+
+fn untouched(step: Process, failure: super::SignalFailure) -> TreeEnd {
+    TreeEnd {
+        processes: 1,
+        killed: 0,
+        left: vec![step],
+        failure: Some(failure),
+    }
+}

@@ -1,0 +1,51 @@
+//! What a rebalance recommendation leads to: the runner takes no new job, and none is ended.
+//!
+//! Most recommendations have no interruption behind them, so nothing that runs is worth less for one.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use crate::plan::{Activity, IDLE_FOR};
+
+/// The time between two looks at a runner: a Worker's end is cheap to see, so it comes soon.
+pub(crate) const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(1);
+
+/// Each so-many-th poll also asks for a recommendation. It is no emergency, and another connection
+/// with each poll would double the agent's cost.
+pub(crate) const EVERY_POLLS: u64 = 5;
+
+/// How long that may take, in real time like other requests: no longer than a notice may be seen late.
+pub(crate) const DEADLINE: Duration = Duration::from_millis(100);
+
+/// What is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Due {
+    /// Tell runners without a job to stop.
+    Stop,
+    /// Look again after so long.
+    Wait(SignedDuration),
+}
+
+/// What is due for a runner that does this.
+pub(crate) fn due(activity: Activity) -> Due {
+    match activity {
+        Activity::Idle(since) if since >= IDLE_FOR => Due::Stop,
+        Activity::Idle(_) | Activity::Absent | Activity::Busy => Due::Wait(LOOK_EVERY),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runner_with_a_job_is_left_alone_and_one_without_is_stopped() {
+        let idle = |seconds| Activity::Idle(SignedDuration::from_secs(seconds));
+        assert_eq!(due(Activity::Busy), Due::Wait(LOOK_EVERY));
+        assert_eq!(due(Activity::Absent), Due::Wait(LOOK_EVERY));
+        assert_eq!(due(idle(1)), Due::Wait(LOOK_EVERY));
+        assert_eq!(due(idle(2)), Due::Stop);
+    }
+}

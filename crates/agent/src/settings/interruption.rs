@@ -1,0 +1,180 @@
+//! What happens on a notice.
+
+use std::path::PathBuf;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+
+use super::{Environment, SettingsError, replace};
+use crate::watch::NOTICE_SPAN;
+
+/// What the agent does when EC2 takes the instance back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterruptionSettings {
+    /// Where it is written down; nowhere without one.
+    pub record_file: Option<PathBuf>,
+    /// Where the hooks are; there are none without one.
+    pub hooks_folder: Option<PathBuf>,
+    /// How long one hook may take.
+    pub hook_timeout: Span,
+    /// The folder of the runner that it may end; every runner on the machine without one.
+    pub runner_folder: Option<PathBuf>,
+    /// How the job is ended.
+    pub end_job: EndJob,
+    /// How long before the instance's end the job is ended, if it has not finished.
+    pub finish_until: Span,
+    /// How long before the instance's end the runner is stopped, whatever it does.
+    pub stop_runner_at: Span,
+    /// How long what a step has started may take to end when it is asked to.
+    pub step_grace: Span,
+    /// What a rebalance recommendation leads to.
+    pub on_rebalance: OnRebalance,
+}
+
+/// How a job is ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndJob {
+    /// By its running step, so that cleaning steps and hooks of the runner still run.
+    #[default]
+    FailStep,
+    /// By the runner, which skips all that is left.
+    StopRunner,
+    /// Not at all.
+    None,
+}
+
+/// What a rebalance recommendation leads to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnRebalance {
+    /// A runner without a job is stopped, one with a job when it has ended.
+    #[default]
+    StopTakingJobs,
+    /// Nothing; it is not even asked for.
+    Ignore,
+}
+
+/// A part of the two minutes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(SignedDuration);
+
+impl Span {
+    /// The time.
+    pub fn get(self) -> SignedDuration {
+        self.0
+    }
+}
+
+impl TryFrom<SignedDuration> for Span {
+    type Error = String;
+
+    fn try_from(span: SignedDuration) -> Result<Self, Self::Error> {
+        match (SignedDuration::ZERO..=NOTICE_SPAN).contains(&span) {
+            true => Ok(Self(span)),
+            false => Err("it is between 0s and 120s, for a notice has two minutes".to_owned()),
+        }
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        match text.parse::<SignedDuration>() {
+            Ok(span) => span.try_into(),
+            Err(_) => Err(format!("{text:?} is no time; write it as 45s")),
+        }
+    }
+}
+
+impl Default for InterruptionSettings {
+    fn default() -> Self {
+        let span = |seconds| Span(SignedDuration::from_secs(seconds));
+        Self {
+            record_file: Some("/var/lib/reprise/interruption.json".into()),
+            hooks_folder: Some("/etc/reprise/interrupt.d".into()),
+            hook_timeout: span(30),
+            runner_folder: None,
+            end_job: EndJob::default(),
+            finish_until: span(45),
+            stop_runner_at: span(20),
+            step_grace: span(3),
+            on_rebalance: OnRebalance::default(),
+        }
+    }
+}
+
+impl InterruptionSettings {
+    /// Sees and tags, and touches nothing on the machine: for where the runner is not a real one.
+    pub fn only_tag() -> Self {
+        Self {
+            record_file: None,
+            hooks_folder: None,
+            end_job: EndJob::None,
+            on_rebalance: OnRebalance::Ignore,
+            ..Self::default()
+        }
+    }
+}
+
+/// `[interruption]` as written. An empty path is none.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InterruptionFile {
+    record_file: Option<PathBuf>,
+    hooks_folder: Option<PathBuf>,
+    hook_timeout: Option<Span>,
+    runner_folder: Option<PathBuf>,
+    end_job: Option<EndJob>,
+    finish_until: Option<Span>,
+    stop_runner_at: Option<Span>,
+    step_grace: Option<Span>,
+    on_rebalance: Option<OnRebalance>,
+}
+
+impl InterruptionFile {
+    /// The file's words with the environment's over them.
+    pub(super) fn settings(
+        self,
+        environment: &Environment<'_>,
+    ) -> Result<InterruptionSettings, SettingsError> {
+        let e = environment;
+        let mut s = InterruptionSettings::default();
+        path(&mut s.record_file, self.record_file);
+        path(&mut s.record_file, e.first(&["REPRISE_AGENT_RECORD_FILE"])?);
+        path(&mut s.hooks_folder, self.hooks_folder);
+        let folder = e.first(&["REPRISE_AGENT_HOOKS_FOLDER"])?;
+        path(&mut s.hooks_folder, folder);
+        replace(&mut s.hook_timeout, self.hook_timeout);
+        let timeout = e.first(&["REPRISE_AGENT_HOOK_TIMEOUT"])?;
+        replace(&mut s.hook_timeout, timeout);
+        path(&mut s.runner_folder, self.runner_folder);
+        let runner_folder = e.first(&["REPRISE_AGENT_RUNNER_FOLDER"])?;
+        path(&mut s.runner_folder, runner_folder);
+        replace(&mut s.end_job, self.end_job);
+        replace(&mut s.end_job, e.first(&["REPRISE_AGENT_END_JOB"])?);
+        replace(&mut s.finish_until, self.finish_until);
+        let finish_until = e.first(&["REPRISE_AGENT_FINISH_UNTIL"])?;
+        replace(&mut s.finish_until, finish_until);
+        replace(&mut s.stop_runner_at, self.stop_runner_at);
+        let stop_runner_at = e.first(&["REPRISE_AGENT_STOP_RUNNER_AT"])?;
+        replace(&mut s.stop_runner_at, stop_runner_at);
+        replace(&mut s.step_grace, self.step_grace);
+        replace(&mut s.step_grace, e.first(&["REPRISE_AGENT_STEP_GRACE"])?);
+        replace(&mut s.on_rebalance, self.on_rebalance);
+        let on_rebalance = e.first(&["REPRISE_AGENT_ON_REBALANCE"])?;
+        replace(&mut s.on_rebalance, on_rebalance);
+        match s.stop_runner_at.get() <= s.finish_until.get() {
+            true => Ok(s),
+            false => Err(SettingsError::StopsBeforeItEnds),
+        }
+    }
+}
+
+fn path(slot: &mut Option<PathBuf>, written: Option<PathBuf>) {
+    if let Some(path) = written {
+        *slot = (!path.as_os_str().is_empty()).then_some(path);
+    }
+}
