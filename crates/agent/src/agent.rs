@@ -200,7 +200,7 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
             "an earlier agent of this boot saw a notice; going on with it"
         );
         self.noticed_at = Some(seen.at);
-        self.ports.noticed.set();
+        self.ports.noticed.see(&seen);
         self.watch.resume(seen, record.tagged);
         self.tell();
     }
@@ -285,10 +285,10 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
     async fn noticed(&mut self, now: Timestamp) {
         self.noticed_at = Some(now);
         self.last_failure = None;
-        self.ports.noticed.set();
         let Some((seen, _)) = self.watch.seen() else {
             return;
         };
+        self.ports.noticed.see(seen);
         self.notebook.open(seen, self.instance_id()).await;
         self.say_noticed(&seen.clone());
     }

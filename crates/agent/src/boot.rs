@@ -2,8 +2,8 @@
 //!
 //! The row may come seconds after the instance, and its role's policy may take as long to hold, so it
 //! is asked for again, with jitter, until a deadline. A configuration works once, so a used row is left
-//! to its time to live, which costs nothing. This part does not watch the runner: what becomes of an
-//! instance without one is the controller's to decide. The watch for a notice goes on beside it.
+//! to its time to live, which costs nothing. This part does not watch the runner ([`crate::caretaker`] does). The
+//! watch for a notice goes on beside it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -49,6 +49,16 @@ pub enum Booted {
     Failed,
     /// No configuration came.
     NoConfig,
+}
+
+impl Booted {
+    /// Whether there is a runner, or will be in a moment.
+    pub fn has_runner(self) -> bool {
+        match self {
+            Self::Started | Self::StartedBefore => true,
+            Self::Failed | Self::NoConfig => false,
+        }
+    }
 }
 
 /// Brings the instance's runner up.

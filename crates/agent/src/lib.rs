@@ -2,14 +2,18 @@
 //!
 //! One loop ([`run`]) over three ports ([`Metadata`], [`Tagger`], [`Clock`]); the decisions stand
 //! apart from it ([`watch`]). Beside it, at boot and where it is configured, the instance's runner is
-//! started with what the controller left for it ([`boot`]). [`run_agent`] is both with the real ports.
+//! started with what the controller left for it ([`boot`]) and watched ([`caretaker`]). [`run_agent`] is all of
+//! it with the real ports.
 //!
 //! It does not speak to GitHub or to the controller: the tag is its whole message, and a row of a
 //! table all that it is told. It speaks to
-//! the metadata service in version 2 only, ends on request only, and never shuts the host down.
+//! the metadata service in version 2 only, ends on request only, and powers off nothing but an instance whose
+//! runner has served its turn, never one that EC2 is about to take.
 
 pub mod agent;
+pub mod annotation;
 pub mod boot;
+pub mod caretaker;
 pub mod clock;
 mod complaint;
 mod console;
@@ -33,6 +37,7 @@ mod notebook;
 pub mod notice;
 pub mod noticed;
 pub mod plan;
+pub mod premises;
 pub mod processes;
 mod rebalance;
 pub mod record;
@@ -47,6 +52,7 @@ mod signed;
 pub mod system_clock;
 mod systemd;
 pub mod tagger;
+pub mod tenure;
 pub mod watch;
 
 use std::convert::Infallible;
@@ -60,6 +66,7 @@ pub use metadata::Metadata;
 pub use noticed::Noticed;
 pub use runner::Runner;
 pub use runner_row::RunnerTable;
+use settings::OnEnd;
 pub use settings::Settings;
 pub use system_clock::SystemClock;
 pub use tagger::Tagger;
@@ -91,38 +98,71 @@ pub async fn run_agent(
         noticed: noticed.clone(),
         jitter: fastrand::Rng::new(),
     };
-    let booting = boot(&settings, &metadata, &clock)?;
+    let keeps_runner = settings.runner.is_some();
+    let keeping = keep_runner(&settings, &metadata, &clock)?;
     tokio::select! {
         end = run(&settings, ports, shutdown) => Ok(end),
-        never = booting => match never {},
+        never = until_noticed(&noticed, keeps_runner, keeping) => match never {},
     }
 }
 
-/// Brings the runner up where there is one to start, and then leaves the watch alone.
-fn boot<'a, M: Metadata, C: Clock>(
+/// From a notice on, no runner is started, and the machine is not powered off: EC2 takes it.
+async fn until_noticed(
+    noticed: &Noticed,
+    keeps_runner: bool,
+    keeping: impl Future<Output = Infallible>,
+) -> Infallible {
+    tokio::select! {
+        biased;
+        () = noticed.wait() => {
+            if keeps_runner {
+                tracing::info!("EC2 gives notice; the instance is left to it");
+            }
+            pending().await
+        }
+        never = keeping => never,
+    }
+}
+
+/// Brings the runner up where there is one to start, and watches it until the instance has served its turn.
+fn keep_runner<'a, M: Metadata, C: Clock>(
     settings: &Settings,
     metadata: &'a M,
     clock: &'a C,
 ) -> Result<impl Future<Output = Infallible> + use<'a, M, C>, AgentError> {
-    let ports = match settings.runner.clone() {
+    let runner = match settings.runner.clone() {
         None => None,
-        Some(runner) => Some(boot::BootPorts {
-            metadata,
-            clock,
-            table: dynamo_row::DynamoRow::new(
+        Some(runner) => {
+            let table = dynamo_row::DynamoRow::new(
                 settings.dynamodb_endpoint.clone(),
                 runner.table.clone(),
                 runner.role_id.clone(),
-            )?,
-            runner: runner::CommandRunner::new(runner),
-            jitter: fastrand::Rng::new(),
-        }),
+            )?;
+            Some((runner, table))
+        }
     };
     Ok(async move {
-        if let Some(ports) = ports {
-            // What came of it is in the log; the watch goes on whatever it was.
-            boot::bring_up(ports).await;
+        let Some((settings, table)) = runner else {
+            return pending().await;
+        };
+        let booted = boot::bring_up(boot::BootPorts {
+            metadata,
+            clock,
+            table,
+            runner: runner::FileRunner::new(settings.clone()),
+            jitter: fastrand::Rng::new(),
+        });
+        let started = booted.await.has_runner();
+        match settings.on_end {
+            OnEnd::Stay => pending().await,
+            OnEnd::PowerOff => {
+                let care = caretaker::Care {
+                    metadata,
+                    clock,
+                    premises: premises::RunnerPremises::new(&settings),
+                };
+                care.watch(started, settings.limits()).await
+            }
         }
-        pending().await
     })
 }

@@ -20,7 +20,7 @@ pub(crate) struct LocalHost<C> {
     records: RecordFile,
     hooks: HookFolder,
     processes: ProcFolder,
-    runner_folder: Option<PathBuf>,
+    runners_below: Option<PathBuf>,
     clock: C,
 }
 
@@ -31,7 +31,7 @@ impl<C: Clock> LocalHost<C> {
             records: RecordFile::new(settings.record_file.clone()),
             hooks: HookFolder(settings.hooks_folder.clone()),
             processes: ProcFolder::default(),
-            runner_folder: settings.runner_folder.clone(),
+            runners_below: settings.runners_below.clone(),
             clock,
         }
     }
@@ -67,7 +67,7 @@ impl<C: Clock> Hooks for LocalHost<C> {
 
 impl<C: Clock> Runners for LocalHost<C> {
     fn runners(&self) -> Result<Vec<Runner>, String> {
-        let folder = self.runner_folder.as_deref();
+        let folder = self.runners_below.as_deref();
         let runners = self.processes.runners_below(folder);
         runners.map_err(|error| unseen(&error))
     }

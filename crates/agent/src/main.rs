@@ -1,14 +1,14 @@
 //! The program `reprise-agent`: settings, log lines and signals around the library's loop.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use reprise_agent::settings::DEFAULT_PATH;
-use reprise_agent::{Settings, SystemClock, logging, run_agent};
+use reprise_agent::{Settings, SystemClock, annotation, logging, run_agent};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Watches for an EC2 Spot interruption notice and tags the instance it runs on.
@@ -22,6 +22,15 @@ struct Arguments {
     /// Check the settings, say so and end.
     #[arg(long)]
     check_config: bool,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+enum Command {
+    /// For the runner's job-completed hook: say on the job's page that EC2 takes its machine, if it does.
+    JobCompleted,
 }
 
 fn main() -> ExitCode {
@@ -35,6 +44,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    if arguments.command == Some(Command::JobCompleted) {
+        job_completed(arguments.config.as_deref());
+        return Ok(());
+    }
     let settings = settings(arguments.config.as_deref())?;
     if arguments.check_config {
         println!("the settings are fine");
@@ -47,7 +60,19 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(watch(settings))
+    let end = runtime.block_on(watch(settings));
+    // A disk that hangs under the record must not hold up the end.
+    runtime.shutdown_background();
+    end
+}
+
+/// It is a part of somebody's job: whatever is wrong here must not make that fail.
+fn job_completed(config: Option<&Path>) {
+    let settings = settings(config).unwrap_or_default();
+    if let Some(line) = annotation::of_this_machine(&settings) {
+        // Without a reader there is nobody to tell.
+        writeln!(std::io::stdout(), "{line}").ok();
+    }
 }
 
 async fn watch(settings: Settings) -> anyhow::Result<()> {

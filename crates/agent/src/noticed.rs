@@ -1,22 +1,39 @@
-//! Whether EC2 has given notice in this boot, for whoever must not shut the machine down then.
+//! Whether EC2 takes this instance, for the part of the agent that would start a runner on it or power it off.
 //!
-//! Invariant: once there was a notice, there was one. A machine that shuts itself down takes away the
-//! evidence that EC2 took it, and with it the hour that EC2 does not charge.
+//! Invariant: once it was said, it stays said. A machine that shuts itself down takes away the evidence
+//! that EC2 took it, and with it the first hour that EC2 does not charge.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::watch::Sender;
+
+use crate::notice::Action;
+use crate::remaining::Standing;
+use crate::watch::Seen;
 
 /// Shared between the watch and the rest of the agent.
 #[derive(Debug, Clone, Default)]
-pub struct Noticed(Arc<AtomicBool>);
+pub struct Noticed(Arc<Sender<bool>>);
 
 impl Noticed {
-    /// Whether there was a notice.
-    pub fn is(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+    /// Completes when EC2 has given notice of an end.
+    pub async fn wait(&self) {
+        // The sender is this very value, so the wait cannot end otherwise.
+        self.0.subscribe().wait_for(|noticed| *noticed).await.ok();
     }
 
-    pub(crate) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Not for a hibernation, from which the machine comes back, nor for a notice that EC2 failed to
+    /// carry out.
+    pub(crate) fn see(&self, seen: &Seen) {
+        let ends = match (&seen.notice.action, seen.remaining.standing) {
+            (Action::Hibernate, _) | (_, Standing::Stale) => false,
+            (
+                Action::Terminate | Action::Stop | Action::Other(_),
+                Standing::Ahead | Standing::Unknown,
+            ) => true,
+        };
+        if ends {
+            self.0.send_replace(true);
+        }
     }
 }

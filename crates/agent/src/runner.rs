@@ -1,14 +1,18 @@
-//! Starting the runner: its configuration goes into a file that only its user reads, and a command of
-//! the operator's does the rest.
+//! Starting the runner: its configuration goes into a file that only its user reads, and somebody else does
+//! the rest.
 //!
-//! The command is meant to have the runner started by somebody else, as `systemctl start` does, so that
-//! the runner is no child of the agent. It has ended when the runner is on its way.
+//! That is a path unit of systemd's, which waits for the file, or a command of the operator's that has the
+//! runner started by somebody else, as `systemctl start` does. The runner is no child of the agent, so that
+//! what becomes of the agent never touches a job.
+//!
+//! Invariant: the file appears as a whole, under its name, with its owner and its mode, and once a boot: a mark
+//! beside it outlives it, since whoever starts the runner removes the file.
 
 use std::fs::OpenOptions;
 use std::future::Future;
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use tokio::process::Command;
@@ -62,13 +66,13 @@ pub enum StartFailure {
     },
 }
 
-/// Starts it by a command.
+/// Starts it by its file, and by a command where there is one.
 #[derive(Debug, Clone)]
-pub struct CommandRunner {
+pub struct FileRunner {
     settings: RunnerSettings,
 }
 
-impl CommandRunner {
+impl FileRunner {
     /// As configured.
     pub fn new(settings: RunnerSettings) -> Self {
         Self { settings }
@@ -76,36 +80,37 @@ impl CommandRunner {
 
     fn write(&self, config: &JitConfig) -> Result<(), StartFailure> {
         let path = &self.settings.config_file;
-        let failed = |source| StartFailure::Write {
+        let owner = self.settings.user.as_deref().map(user).transpose()?;
+        let written = self.mark().and_then(|()| place(path, config, owner));
+        written.map_err(|source| StartFailure::Write {
             file: path.display().to_string(),
             source,
-        };
-        let owner = self.settings.user.as_deref().map(user).transpose()?;
-        // New, so that nobody has it open or has put a link in its place.
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?;
-        file.write_all(config.encoded.as_bytes()).map_err(failed)?;
-        if let Some((user, group)) = owner {
-            chown(path, Some(user), Some(group)).map_err(failed)?;
-        }
-        Ok(())
+        })
+    }
+
+    /// Comes first: a configuration that is handed out twice starts a second runner, which GitHub refuses.
+    fn mark(&self) -> std::io::Result<()> {
+        std::fs::write(self.mark_file(), "")
+    }
+
+    fn mark_file(&self) -> PathBuf {
+        beside(&self.settings.config_file, "handed-out")
     }
 }
 
-impl Runner for CommandRunner {
+impl Runner for FileRunner {
     fn was_started(&self) -> bool {
-        self.settings.config_file.exists()
+        self.mark_file().exists()
     }
 
     async fn start(&self, config: &JitConfig) -> Result<(), StartFailure> {
         self.write(config)?;
-        let command = self.settings.command.program().to_owned();
+        let Some(words) = &self.settings.command else {
+            return Ok(());
+        };
+        let command = words.program().to_owned();
         let status = Command::new(&command)
-            .args(self.settings.command.arguments())
+            .args(words.arguments())
             .env(CONFIG_FILE_VARIABLE, &self.settings.config_file)
             .stdin(Stdio::null())
             .status()
@@ -116,6 +121,34 @@ impl Runner for CommandRunner {
             Err(source) => Err(StartFailure::Spawn { command, source }),
         }
     }
+}
+
+/// Makes the file under another name, and gives it its own when it is all that it is to be.
+fn place(path: &Path, config: &JitConfig, owner: Option<(u32, u32)>) -> std::io::Result<()> {
+    if path.symlink_metadata().is_ok() {
+        return Err(std::io::ErrorKind::AlreadyExists.into());
+    }
+    let new = beside(path, "new");
+    // Left by an agent that was killed just here.
+    let _ = std::fs::remove_file(&new);
+    // New, so that nobody has it open or has put a link in its place.
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&new)?;
+    file.write_all(config.encoded.as_bytes())?;
+    if let Some((user, group)) = owner {
+        chown(&new, Some(user), Some(group))?;
+    }
+    std::fs::rename(&new, path)
+}
+
+fn beside(path: &Path, extension: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(extension);
+    name.into()
 }
 
 /// The numbers of a user and its group.
@@ -138,23 +171,25 @@ fn find_user(passwd: &str, name: &str) -> Option<(u32, u32)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::os::unix::fs::PermissionsExt;
-    use std::path::PathBuf;
 
     use super::*;
 
-    fn runner(folder: &Path, command: &[&str]) -> CommandRunner {
-        let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
-        CommandRunner::new(RunnerSettings {
-            table: "runners".to_owned(),
-            role_id: "AROAEXAMPLEEXAMPLE123"
-                .to_owned()
-                .try_into()
-                .expect("an id"),
-            command: command.try_into().expect("a command"),
-            config_file: folder.join("config"),
-            user: None,
-        })
+    fn runner(folder: &Path, command: &[&str]) -> FileRunner {
+        let file = folder.join("config");
+        let settings = format!(
+            "[runner]\ntable = 'runners'\nrole_id = 'AROAEXAMPLEEXAMPLE123'\n\
+             config_file = {file:?}\ncommand = {command:?}"
+        );
+        let settings = crate::Settings::load(Some(&settings), &BTreeMap::new());
+        FileRunner::new(settings.expect("valid").runner.expect("a runner"))
+    }
+
+    fn without_command(folder: &Path) -> FileRunner {
+        let mut runner = runner(folder, &["false"]);
+        runner.settings.command = None;
+        runner
     }
 
     fn config() -> JitConfig {
@@ -192,6 +227,22 @@ mod tests {
         let failure = failure.expect_err("refused");
         assert!(matches!(failure, StartFailure::Write { .. }), "{failure}");
         assert_eq!(text(target), "");
+    }
+
+    #[tokio::test]
+    async fn without_a_command_the_file_is_all_and_an_agent_that_starts_again_hands_out_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // An agent was killed in the middle of it.
+        std::fs::write(folder.path().join("config.new"), "half").expect("written");
+        let runner = without_command(folder.path());
+        assert!(!runner.was_started());
+        runner.start(&config()).await.expect("left");
+        let file = folder.path().join("config");
+        assert_eq!(text(file.clone()), "c2VjcmV0");
+        assert!(!folder.path().join("config.new").exists());
+        // Whoever starts the runner takes the file away.
+        std::fs::remove_file(file).expect("there");
+        assert!(without_command(folder.path()).was_started());
     }
 
     #[tokio::test]

@@ -19,10 +19,10 @@ mod logs;
 mod runner;
 
 use interruption::InterruptionFile;
-pub use interruption::{EndJob, InterruptionSettings, OnRebalance, Span};
+pub use interruption::{EndJob, InterruptionSettings, NoticeSpan, OnRebalance};
 pub use logs::{Console, LogFormat, LogLevel};
 use runner::RunnerFile;
-pub use runner::{RunnerCommand, RunnerSettings};
+pub use runner::{CommandWords, OnEnd, RunnerSettings, Span};
 
 /// Where the settings are unless the command line says otherwise; it need not exist.
 pub const DEFAULT_PATH: &str = "/etc/reprise/agent.toml";
@@ -49,12 +49,17 @@ const VARIABLES: &[&str] = &[
     "REPRISE_AGENT_RECORD_FILE",
     "REPRISE_AGENT_HOOKS_FOLDER",
     "REPRISE_AGENT_HOOK_TIMEOUT",
-    "REPRISE_AGENT_RUNNER_FOLDER",
+    "REPRISE_AGENT_RUNNERS_BELOW",
     "REPRISE_AGENT_END_JOB",
     "REPRISE_AGENT_FINISH_UNTIL",
     "REPRISE_AGENT_STOP_RUNNER_AT",
     "REPRISE_AGENT_STEP_GRACE",
     "REPRISE_AGENT_ON_REBALANCE",
+    "REPRISE_AGENT_RUNNER_FOLDER",
+    "REPRISE_AGENT_RUNNER_IDLE_LIMIT",
+    "REPRISE_AGENT_RUNNER_LINGER",
+    "REPRISE_AGENT_RUNNER_ON_END",
+    "REPRISE_AGENT_RUNNER_LEAVE",
 ];
 
 /// What the agent can be told.
@@ -114,6 +119,10 @@ impl Settings {
         settings.apply_environment(&environment)?;
         settings.runner = runner.settings(&environment)?;
         settings.interruption = interruption.settings(&environment)?;
+        if let Some(runner) = &settings.runner {
+            let below = &mut settings.interruption.runners_below;
+            below.get_or_insert_with(|| runner.folder.clone());
+        }
         if !settings.metadata_endpoint.is_plain_http() {
             return Err(SettingsError::MetadataOverTls);
         }

@@ -412,6 +412,7 @@ fn refused(entry: CheckEntry, refusal: &Refusal, now: Timestamp, jitter: Jitter)
         }
         RefusalKind::TooOld
         | RefusalKind::NotRetryable
+        | RefusalKind::WorkflowDisabled
         | RefusalKind::NotFound
         | RefusalKind::Unknown => false,
     };

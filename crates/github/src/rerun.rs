@@ -133,7 +133,7 @@ enum Meaning {
 
 /// By the part of each message that stays the same whatever it is about.
 fn meaning_of(words: &str) -> Meaning {
-    const MEANINGS: [(&str, Meaning); 5] = [
+    const MEANINGS: [(&str, Meaning); 6] = [
         ("already running", Meaning::NotNow),
         // Somebody re-ran the run. That is no refusal of the run: it is to be read again, and shows
         // an attempt that moved on.
@@ -143,6 +143,8 @@ fn meaning_of(words: &str) -> Meaning {
             "cannot be retried",
             Meaning::Final(RefusalKind::NotRetryable),
         ),
+        // Its exact sentence is not known: whichever it is, it has to name what somebody did.
+        ("disabled", Meaning::Final(RefusalKind::WorkflowDisabled)),
         (
             "resource not accessible by",
             Meaning::Final(RefusalKind::MissingPermission),

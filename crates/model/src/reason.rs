@@ -241,6 +241,8 @@ pub enum RefusalKind {
     TooOld,
     /// A startup failure, a run cancelled before any job, or logs past their retention.
     NotRetryable,
+    /// Somebody has disabled the workflow: its runs come back once it is enabled.
+    WorkflowDisabled,
     /// The App lacks a permission: the operator must act.
     MissingPermission,
     /// The run, the job or the repository is not there (any more).
@@ -251,9 +253,10 @@ pub enum RefusalKind {
 
 impl RefusalKind {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::TooOld,
         Self::NotRetryable,
+        Self::WorkflowDisabled,
         Self::MissingPermission,
         Self::NotFound,
         Self::Unknown,
@@ -266,6 +269,7 @@ impl Refusal {
         match self.kind {
             RefusalKind::TooOld => "refused-too-old",
             RefusalKind::NotRetryable => "refused-not-retryable",
+            RefusalKind::WorkflowDisabled => "refused-workflow-disabled",
             RefusalKind::MissingPermission => "refused-missing-permission",
             RefusalKind::NotFound => "refused-not-found",
             RefusalKind::Unknown => "refused-unknown",
@@ -440,13 +444,14 @@ mod tests {
             match one {
                 RefusalKind::TooOld => 0,
                 RefusalKind::NotRetryable => 1,
-                RefusalKind::MissingPermission => 2,
-                RefusalKind::NotFound => 3,
-                RefusalKind::Unknown => 4,
+                RefusalKind::WorkflowDisabled => 2,
+                RefusalKind::MissingPermission => 3,
+                RefusalKind::NotFound => 4,
+                RefusalKind::Unknown => 5,
             }
         };
         let places: Vec<usize> = RefusalKind::ALL.iter().map(place).collect();
-        assert_eq!(places, (0..5).collect::<Vec<_>>());
+        assert_eq!(places, (0..6).collect::<Vec<_>>());
     }
 
     #[test]

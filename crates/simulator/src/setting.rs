@@ -85,6 +85,7 @@ pub fn world(plan: &Plan) -> Result<World> {
     faults.no_checks_read = plan.world.no_checks_read;
     faults.no_actions_write = plan.world.no_actions_write;
     faults.logs_are_gone = plan.world.logs_are_gone;
+    faults.workflows_are_disabled = plan.world.workflows_are_disabled;
     Ok(world)
 }
 

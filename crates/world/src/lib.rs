@@ -14,6 +14,7 @@ pub mod runner_table;
 pub mod scenario;
 pub mod server;
 pub mod sqs;
+pub mod stand_in;
 pub mod story;
 #[cfg(test)]
 mod testbed;

@@ -1,6 +1,6 @@
 use super::*;
 use crate::remaining::NOTICE_SPAN;
-use crate::settings::Span;
+use crate::settings::NoticeSpan;
 
 fn secs(seconds: i64) -> SignedDuration {
     SignedDuration::from_secs(seconds)
@@ -68,8 +68,8 @@ fn a_job_may_finish_until_45_seconds_before_the_end() {
 #[test]
 fn the_deadlines_are_the_settings() {
     let settings = InterruptionSettings {
-        finish_until: Span::try_from(secs(90)).expect("a span"),
-        stop_runner_at: Span::try_from(secs(60)).expect("a span"),
+        finish_until: NoticeSpan::try_from(secs(90)).expect("a span"),
+        stop_runner_at: NoticeSpan::try_from(secs(60)).expect("a span"),
         ..InterruptionSettings::default()
     };
     assert_eq!(due(&settings, &facts(29)), Due::Wait(LOOK_EVERY));

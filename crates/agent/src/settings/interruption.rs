@@ -16,17 +16,17 @@ pub struct InterruptionSettings {
     /// Where the hooks are; there are none without one.
     pub hooks_folder: Option<PathBuf>,
     /// How long one hook may take.
-    pub hook_timeout: Span,
-    /// The folder of the runner that it may end; every runner on the machine without one.
-    pub runner_folder: Option<PathBuf>,
+    pub hook_timeout: NoticeSpan,
+    /// Only runners whose programs lie below it count; every one on the machine without it.
+    pub runners_below: Option<PathBuf>,
     /// How the job is ended.
     pub end_job: EndJob,
     /// How long before the instance's end the job is ended, if it has not finished.
-    pub finish_until: Span,
+    pub finish_until: NoticeSpan,
     /// How long before the instance's end the runner is stopped, whatever it does.
-    pub stop_runner_at: Span,
+    pub stop_runner_at: NoticeSpan,
     /// How long what a step has started may take to end when it is asked to.
-    pub step_grace: Span,
+    pub step_grace: NoticeSpan,
     /// What a rebalance recommendation leads to.
     pub on_rebalance: OnRebalance,
 }
@@ -58,16 +58,16 @@ pub enum OnRebalance {
 /// A part of the two minutes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Span(SignedDuration);
+pub struct NoticeSpan(SignedDuration);
 
-impl Span {
+impl NoticeSpan {
     /// The time.
     pub fn get(self) -> SignedDuration {
         self.0
     }
 }
 
-impl TryFrom<SignedDuration> for Span {
+impl TryFrom<SignedDuration> for NoticeSpan {
     type Error = String;
 
     fn try_from(span: SignedDuration) -> Result<Self, Self::Error> {
@@ -78,7 +78,7 @@ impl TryFrom<SignedDuration> for Span {
     }
 }
 
-impl TryFrom<String> for Span {
+impl TryFrom<String> for NoticeSpan {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
@@ -91,12 +91,12 @@ impl TryFrom<String> for Span {
 
 impl Default for InterruptionSettings {
     fn default() -> Self {
-        let span = |seconds| Span(SignedDuration::from_secs(seconds));
+        let span = |seconds| NoticeSpan(SignedDuration::from_secs(seconds));
         Self {
             record_file: Some("/var/lib/reprise/interruption.json".into()),
             hooks_folder: Some("/etc/reprise/interrupt.d".into()),
             hook_timeout: span(30),
-            runner_folder: None,
+            runners_below: None,
             end_job: EndJob::default(),
             finish_until: span(45),
             stop_runner_at: span(20),
@@ -125,12 +125,12 @@ impl InterruptionSettings {
 pub(super) struct InterruptionFile {
     record_file: Option<PathBuf>,
     hooks_folder: Option<PathBuf>,
-    hook_timeout: Option<Span>,
-    runner_folder: Option<PathBuf>,
+    hook_timeout: Option<NoticeSpan>,
+    runners_below: Option<PathBuf>,
     end_job: Option<EndJob>,
-    finish_until: Option<Span>,
-    stop_runner_at: Option<Span>,
-    step_grace: Option<Span>,
+    finish_until: Option<NoticeSpan>,
+    stop_runner_at: Option<NoticeSpan>,
+    step_grace: Option<NoticeSpan>,
     on_rebalance: Option<OnRebalance>,
 }
 
@@ -150,9 +150,9 @@ impl InterruptionFile {
         replace(&mut s.hook_timeout, self.hook_timeout);
         let timeout = e.first(&["REPRISE_AGENT_HOOK_TIMEOUT"])?;
         replace(&mut s.hook_timeout, timeout);
-        path(&mut s.runner_folder, self.runner_folder);
-        let runner_folder = e.first(&["REPRISE_AGENT_RUNNER_FOLDER"])?;
-        path(&mut s.runner_folder, runner_folder);
+        path(&mut s.runners_below, self.runners_below);
+        let runners_below = e.first(&["REPRISE_AGENT_RUNNERS_BELOW"])?;
+        path(&mut s.runners_below, runners_below);
         replace(&mut s.end_job, self.end_job);
         replace(&mut s.end_job, e.first(&["REPRISE_AGENT_END_JOB"])?);
         replace(&mut s.finish_until, self.finish_until);

@@ -1,14 +1,19 @@
-//! The runner that the agent starts, if it starts one at all.
+//! The runner that the agent starts and watches, if it starts one at all.
 
 use std::path::PathBuf;
 
+use jiff::SignedDuration;
 use reprise_model::runner_row::RoleId;
 use serde::Deserialize;
 
-use super::{Environment, SettingsError, replace};
+use super::{Environment, SettingsError};
+use crate::tenure::Limits;
 
 /// Where the configuration is left unless said otherwise: in memory, so that it is gone with the boot.
 const DEFAULT_CONFIG_FILE: &str = "/run/reprise/runner.jitconfig";
+
+/// Where the runner's programs are unless said otherwise.
+const DEFAULT_FOLDER: &str = "/opt/actions-runner";
 
 /// How this instance's runner comes up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,18 +22,73 @@ pub struct RunnerSettings {
     pub table: String,
     /// The unique id of the instance's role.
     pub role_id: RoleId,
-    /// What starts it.
-    pub command: RunnerCommand,
-    /// Where the command finds the configuration.
+    /// What starts it; without one, whoever waits for the configuration's file, as a path unit does.
+    pub command: Option<CommandWords>,
+    /// Where the configuration is left.
     pub config_file: PathBuf,
     /// Who may read that file; without one, the agent's own user.
     pub user: Option<String>,
+    /// Where its programs are: only processes of those are it.
+    pub folder: PathBuf,
+    /// How long it may be without a job.
+    pub idle_limit: Span,
+    /// How long after its end the instance is left to the controller.
+    pub linger: Span,
+    /// What becomes of the instance then.
+    pub on_end: OnEnd,
+    /// What powers it off.
+    pub leave: CommandWords,
+}
+
+impl RunnerSettings {
+    /// For how long things may stay as they are.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            idle: self.idle_limit.get(),
+            linger: self.linger.get(),
+        }
+    }
+}
+
+/// What becomes of an instance whose runner has ended, or has no job for too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnEnd {
+    /// It is powered off.
+    PowerOff,
+    /// It stays, and its runner is not watched.
+    Stay,
+}
+
+/// A time from a second to a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Span(SignedDuration);
+
+impl Span {
+    /// The time.
+    pub fn get(self) -> SignedDuration {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Span {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bounds = SignedDuration::from_secs(1)..=SignedDuration::from_hours(24);
+        match text.parse::<SignedDuration>() {
+            Ok(span) if bounds.contains(&span) => Ok(Self(span)),
+            Ok(_) => Err(format!("{text:?} is not between 1s and 24h")),
+            Err(_) => Err(format!("{text:?} is no time; write it as 10m or 90s")),
+        }
+    }
 }
 
 /// A program with its arguments.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Words")]
-pub struct RunnerCommand {
+pub struct CommandWords {
     program: String,
     arguments: Vec<String>,
 }
@@ -42,17 +102,30 @@ enum Words {
 }
 
 /// `[runner]` as written.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RunnerFile {
     table: Option<String>,
     role_id: Option<RoleId>,
-    command: Option<RunnerCommand>,
+    command: Option<CommandWords>,
     config_file: Option<PathBuf>,
     user: Option<String>,
+    folder: Option<PathBuf>,
+    idle_limit: Option<Span>,
+    linger: Option<Span>,
+    on_end: Option<OnEnd>,
+    leave: Option<CommandWords>,
 }
 
-impl RunnerCommand {
+impl CommandWords {
+    /// The instance's shutdown behaviour says what follows: it is to be `terminate`.
+    fn power_off() -> Self {
+        Self {
+            program: "systemctl".to_owned(),
+            arguments: vec!["poweroff".to_owned()],
+        }
+    }
+
     /// The program.
     pub fn program(&self) -> &str {
         &self.program
@@ -64,7 +137,7 @@ impl RunnerCommand {
     }
 }
 
-impl TryFrom<Vec<String>> for RunnerCommand {
+impl TryFrom<Vec<String>> for CommandWords {
     type Error = String;
 
     fn try_from(words: Vec<String>) -> Result<Self, Self::Error> {
@@ -79,7 +152,7 @@ impl TryFrom<Vec<String>> for RunnerCommand {
     }
 }
 
-impl TryFrom<Words> for RunnerCommand {
+impl TryFrom<Words> for CommandWords {
     type Error = String;
 
     fn try_from(words: Words) -> Result<Self, Self::Error> {
@@ -99,10 +172,32 @@ impl RunnerFile {
         mut self,
         environment: &Environment<'_>,
     ) -> Result<Option<RunnerSettings>, SettingsError> {
-        let e = environment;
-        let word = |name: &'static str| e.first(&[name]);
-        set(&mut self.table, word("REPRISE_AGENT_RUNNER_TABLE")?);
-        set(&mut self.user, word("REPRISE_AGENT_RUNNER_USER")?);
+        self.hear(environment)?;
+        if self == Self::default() {
+            return Ok(None);
+        }
+        // Whoever starts the runner in a way of his own has ways of his own to end its instance.
+        let on_end = match self.command {
+            None => OnEnd::PowerOff,
+            Some(_) => OnEnd::Stay,
+        };
+        let minutes = |n| Span(SignedDuration::from_mins(n));
+        Ok(Some(RunnerSettings {
+            table: self.table.ok_or(SettingsError::HalfARunner("table"))?,
+            role_id: self.role_id.ok_or(SettingsError::HalfARunner("role_id"))?,
+            command: self.command,
+            config_file: self.config_file.unwrap_or(DEFAULT_CONFIG_FILE.into()),
+            user: self.user,
+            folder: self.folder.unwrap_or(DEFAULT_FOLDER.into()),
+            idle_limit: self.idle_limit.unwrap_or(minutes(10)),
+            linger: self.linger.unwrap_or(minutes(3)),
+            on_end: self.on_end.unwrap_or(on_end),
+            leave: self.leave.unwrap_or_else(CommandWords::power_off),
+        }))
+    }
+
+    fn hear(&mut self, e: &Environment<'_>) -> Result<(), SettingsError> {
+        set(&mut self.table, e.first(&["REPRISE_AGENT_RUNNER_TABLE"])?);
         set(
             &mut self.role_id,
             e.first(&["REPRISE_AGENT_RUNNER_ROLE_ID"])?,
@@ -111,32 +206,20 @@ impl RunnerFile {
             &mut self.command,
             e.first(&["REPRISE_AGENT_RUNNER_COMMAND"])?,
         );
-        let file = e.first(&["REPRISE_AGENT_RUNNER_CONFIG_FILE"])?;
-        set(&mut self.config_file, file);
-        if self.is_empty() {
-            return Ok(None);
-        }
-        let mut config_file = PathBuf::from(DEFAULT_CONFIG_FILE);
-        replace(&mut config_file, self.config_file);
-        Ok(Some(RunnerSettings {
-            table: self.table.ok_or(SettingsError::HalfARunner("table"))?,
-            role_id: self.role_id.ok_or(SettingsError::HalfARunner("role_id"))?,
-            command: self.command.ok_or(SettingsError::HalfARunner("command"))?,
-            config_file,
-            user: self.user,
-        }))
-    }
-
-    fn is_empty(&self) -> bool {
-        let Self {
-            table,
-            role_id,
-            command,
-            config_file,
-            user,
-        } = self;
-        let texts = table.is_none() && user.is_none() && config_file.is_none();
-        texts && role_id.is_none() && command.is_none()
+        set(
+            &mut self.config_file,
+            e.first(&["REPRISE_AGENT_RUNNER_CONFIG_FILE"])?,
+        );
+        set(&mut self.user, e.first(&["REPRISE_AGENT_RUNNER_USER"])?);
+        set(&mut self.folder, e.first(&["REPRISE_AGENT_RUNNER_FOLDER"])?);
+        set(
+            &mut self.idle_limit,
+            e.first(&["REPRISE_AGENT_RUNNER_IDLE_LIMIT"])?,
+        );
+        set(&mut self.linger, e.first(&["REPRISE_AGENT_RUNNER_LINGER"])?);
+        set(&mut self.on_end, e.first(&["REPRISE_AGENT_RUNNER_ON_END"])?);
+        set(&mut self.leave, e.first(&["REPRISE_AGENT_RUNNER_LEAVE"])?);
+        Ok(())
     }
 }
 

@@ -62,12 +62,17 @@ fn the_file_sets_everything() {
         command = ["systemctl", "start", "reprise-runner.service"]
         config_file = "/run/one"
         user = "runner"
+        folder = "/srv/runner"
+        idle_limit = "5m"
+        linger = "90s"
+        on_end = "power-off"
+        leave = "halt -p"
 
         [interruption]
         record_file = "/var/lib/one.json"
         hooks_folder = ""
         hook_timeout = "10s"
-        runner_folder = "/opt/runner"
+        runners_below = "/opt/runner"
         end_job = "stop-runner"
         finish_until = "60s"
         stop_runner_at = "30s"
@@ -75,7 +80,7 @@ fn the_file_sets_everything() {
         on_rebalance = "ignore"
     "#;
     let settings = Settings::load(Some(file), &environment(&[])).expect("valid");
-    let span = |seconds| Span::try_from(SignedDuration::from_secs(seconds)).expect("a span");
+    let span = |seconds| NoticeSpan::try_from(SignedDuration::from_secs(seconds)).expect("a span");
     let expected = Settings {
         metadata_endpoint: "http://127.0.0.1:1338".parse().expect("valid"),
         ec2_endpoint: "https://ec2.example.com".parse().ok(),
@@ -86,15 +91,20 @@ fn the_file_sets_everything() {
                 .to_owned()
                 .try_into()
                 .expect("an id"),
-            command: command(&["systemctl", "start", "reprise-runner.service"]),
+            command: Some(command(&["systemctl", "start", "reprise-runner.service"])),
             config_file: "/run/one".into(),
             user: Some("runner".to_owned()),
+            folder: "/srv/runner".into(),
+            idle_limit: "5m".to_owned().try_into().expect("a time"),
+            linger: "90s".to_owned().try_into().expect("a time"),
+            on_end: OnEnd::PowerOff,
+            leave: command(&["halt", "-p"]),
         }),
         interruption: InterruptionSettings {
             record_file: Some("/var/lib/one.json".into()),
             hooks_folder: None,
             hook_timeout: span(10),
-            runner_folder: Some("/opt/runner".into()),
+            runners_below: Some("/opt/runner".into()),
             end_job: EndJob::StopRunner,
             finish_until: span(60),
             stop_runner_at: span(30),
@@ -175,7 +185,7 @@ fn an_empty_variable_is_as_good_as_none() {
     assert_eq!(settings.expect("valid").ec2_endpoint, None);
 }
 
-fn command(words: &[&str]) -> RunnerCommand {
+fn command(words: &[&str]) -> CommandWords {
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
     words.try_into().expect("a command")
 }
@@ -191,7 +201,10 @@ fn a_runner_may_come_from_the_environment_alone() {
         ]),
     );
     let runner = settings.expect("valid").runner.expect("a runner");
-    assert_eq!(runner.command, command(&["systemctl", "start", "one"]));
+    assert_eq!(
+        runner.command,
+        Some(command(&["systemctl", "start", "one"]))
+    );
     assert_eq!(
         runner.config_file,
         std::path::Path::new("/run/reprise/runner.jitconfig")
@@ -236,4 +249,51 @@ fn the_environment_counts_more_than_the_file_on_a_notice_too() {
     assert_eq!(settings.interruption.record_file, None);
     let folder = settings.interruption.hooks_folder;
     assert_eq!(folder, Some("/tmp/hooks".into()));
+}
+
+const RUNNER: &str = "[runner]\ntable = \"runners\"\nrole_id = \"AROAEXAMPLEEXAMPLE123\"\n";
+
+fn runner(more: &str) -> RunnerSettings {
+    let settings = Settings::load(Some(&format!("{RUNNER}{more}")), &environment(&[]));
+    settings.expect("valid").runner.expect("a runner")
+}
+
+#[test]
+fn a_runner_of_the_path_units_powers_its_instance_off_and_one_of_a_command_does_not() {
+    let settings = runner("");
+    assert_eq!(settings.command, None);
+    assert_eq!(settings.on_end, OnEnd::PowerOff);
+    assert_eq!(settings.leave, command(&["systemctl", "poweroff"]));
+    assert_eq!(settings.idle_limit.get(), SignedDuration::from_mins(10));
+    assert_eq!(settings.linger.get(), SignedDuration::from_mins(3));
+    assert_eq!(settings.folder, std::path::Path::new("/opt/actions-runner"));
+    assert_eq!(runner("command = \"start\"").on_end, OnEnd::Stay);
+    let both = "command = \"start\"\non_end = \"power-off\"";
+    assert_eq!(runner(both).on_end, OnEnd::PowerOff);
+    assert_eq!(runner("on_end = \"stay\"").on_end, OnEnd::Stay);
+}
+
+#[test]
+fn an_agent_that_brings_a_runner_up_ends_no_other_ones_jobs() {
+    let below = |file: &str| {
+        let settings = Settings::load(Some(file), &environment(&[])).expect("valid");
+        settings.interruption.runners_below
+    };
+    assert_eq!(below(""), None);
+    assert_eq!(below(RUNNER), Some("/opt/actions-runner".into()));
+    let other = format!("{RUNNER}[interruption]\nrunners_below = \"/srv\"");
+    assert_eq!(below(&other), Some("/srv".into()));
+}
+
+#[test]
+fn a_runners_times_have_bounds() {
+    for (more, says) in [
+        ("idle_limit = \"0s\"", "between 1s and 24h"),
+        ("linger = \"2 days\"", "linger"),
+        ("idle_limit = \"soon\"", "no time"),
+        ("on_end = \"reboot\"", "power-off"),
+    ] {
+        let text = error(&format!("{RUNNER}{more}"), &[]);
+        assert!(text.contains(says), "{more}: {text}");
+    }
 }

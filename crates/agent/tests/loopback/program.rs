@@ -12,8 +12,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn agent() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reprise-agent"));
-    command.env_clear().stderr(Stdio::piped());
-    command.env("REPRISE_AGENT_CONSOLE", "off");
+    command
+        .env_clear()
+        .env("REPRISE_AGENT_CONSOLE", "off")
+        .stderr(Stdio::piped());
     // There may be a runner on this machine that is not ours, and a record that is.
     command.env("REPRISE_AGENT_END_JOB", "none");
     command.env("REPRISE_AGENT_ON_REBALANCE", "ignore");

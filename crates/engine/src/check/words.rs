@@ -7,7 +7,7 @@ use reprise_model::check::{
 };
 use reprise_model::ids::{JobId, RunAttempt};
 use reprise_model::ledger::{RunEntry, TrackedJob, TrackedState, Why};
-use reprise_model::reason::SettleReason;
+use reprise_model::reason::{RefusalKind, SettleReason};
 
 use super::Hold;
 use crate::public;
@@ -304,9 +304,21 @@ fn told(stand: &Stand<'_>) -> String {
 
 fn advice(jobs: &[Standing<'_>]) -> &'static str {
     match state(jobs) {
+        CheckState::Failure if jobs.iter().any(is_disabled) => {
+            "\n**What to do:** where it is still wanted, enable the workflow, then re-run the failed jobs by hand."
+        }
         CheckState::Failure => {
             "\n**What to do:** where it is still wanted, re-run the failed jobs by hand."
         }
         CheckState::InProgress | CheckState::Success | CheckState::Neutral => "",
+    }
+}
+
+fn is_disabled(job: &Standing<'_>) -> bool {
+    match &job.stand {
+        Stand::Ended(SettleReason::Refused(refusal)) => {
+            refusal.kind == RefusalKind::WorkflowDisabled
+        }
+        Stand::Ended(_) | Stand::Waits | Stand::Parked(_) | Stand::Asked(_) => false,
     }
 }

@@ -367,7 +367,9 @@ fn refused_alone(entry: &RunEntry, index: usize, refusal: &Refusal) -> Option<Jo
     };
     let is_about_it = match refusal.kind {
         RefusalKind::NotRetryable | RefusalKind::NotFound | RefusalKind::Unknown => true,
-        RefusalKind::TooOld | RefusalKind::MissingPermission => false,
+        RefusalKind::TooOld | RefusalKind::WorkflowDisabled | RefusalKind::MissingPermission => {
+            false
+        }
     };
     (is_about_it && order.wanted.contains(&id)).then_some(id)
 }

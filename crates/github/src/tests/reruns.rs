@@ -71,6 +71,11 @@ async fn final_refusals_keep_githubs_own_words() {
         ),
         (
             403,
+            "This workflow is Disabled and cannot be run",
+            RefusalKind::WorkflowDisabled,
+        ),
+        (
+            403,
             "Resource not accessible by integration",
             RefusalKind::MissingPermission,
         ),

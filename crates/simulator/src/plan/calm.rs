@@ -43,6 +43,7 @@ fn world() -> WorldPlan {
         no_checks_read: false,
         no_actions_write: false,
         logs_are_gone: false,
+        workflows_are_disabled: false,
         never_come_up: Chance::default(),
     }
 }

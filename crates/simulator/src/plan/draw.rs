@@ -45,6 +45,12 @@ const PROOF_DICE: u64 = 0x70_72_6f_6f_66;
 /// Tells the dice of what holds launches back from those of all else.
 const FLEET_DICE: u64 = 0x66_6c_65_65_74;
 
+/// Tells the dice of fresh chances from those of all else.
+const CHANCE_DICE: u64 = 0x63_68_61_6e_63_65;
+
+/// Tells the dice of disabled workflows from those of all else.
+const DISABLED_DICE: u64 = 0x64_69_73_61_62_6c_65;
+
 /// Tells the dice of whether runners are made from those of all else.
 const RUNNER_DICE: u64 = 0x72_75_6e_6e_65_72;
 
@@ -81,13 +87,21 @@ pub(super) fn plan(seed: u64) -> Plan {
         let count = its_dice.number_of(1, 2);
         happenings.extend((0..count).map(|_| stage.address_down(&mut its_dice)));
     }
+    let mut chance_dice = Dice::new(seed ^ CHANCE_DICE);
+    if chance_dice.chance(300) {
+        let count = chance_dice.number_of(1, 3);
+        happenings.extend((0..count).map(|_| stage.requeue(&mut chance_dice)));
+    }
     steps.extend(happenings);
     // What happens to a run at the time of its push happens after it: the sort keeps their order.
     steps.sort_by_key(|step| step.at);
     let last = steps.last().map_or(SignedDuration::ZERO, |step| step.at);
     Plan {
         seed,
-        world: world(&mut dice, &swarm, &kind),
+        world: WorldPlan {
+            workflows_are_disabled: Dice::new(seed ^ DISABLED_DICE).chance(20),
+            ..world(&mut dice, &swarm, &kind)
+        },
         rates: Rates {
             asks: policies::asks(&mut ask_dice),
             ..swarm.rates(&mut dice, &kind)
@@ -188,6 +202,7 @@ fn world(dice: &mut Dice, swarm: &Swarm, kind: &Kind) -> WorldPlan {
         machines_are_ready: kind.machines_are_ready,
         no_actions_write: swarm.has(dice) && dice.chance(120),
         logs_are_gone: swarm.has(dice) && dice.chance(30),
+        workflows_are_disabled: false,
         never_come_up: kind.never_come_up,
     }
 }

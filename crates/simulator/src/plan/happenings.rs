@@ -107,6 +107,16 @@ impl Stage<'_> {
         }
     }
 
+    /// A person asks for a fresh chance, mostly for what has been given up by then.
+    pub(super) fn requeue(&self, dice: &mut Dice) -> Step {
+        Step {
+            at: self.horizon + dice.seconds(0, 3_600),
+            what: Action::Requeue {
+                run: dice.below(self.pushes.len()),
+            },
+        }
+    }
+
     /// Somebody launches an instance of our stack by hand, and mostly takes it back.
     fn copy(&self, dice: &mut Dice) -> Vec<Step> {
         let comes = dice.up_to(self.horizon);

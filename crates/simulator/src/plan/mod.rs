@@ -107,6 +107,8 @@ pub struct WorldPlan {
     pub no_actions_write: bool,
     /// The logs of all runs are past their retention, so that nothing can be re-run.
     pub logs_are_gone: bool,
+    /// All workflows are disabled, so that nothing can be re-run.
+    pub workflows_are_disabled: bool,
     /// Runners that never come up.
     pub never_come_up: Chance,
 }

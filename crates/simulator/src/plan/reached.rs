@@ -16,7 +16,7 @@ use super::{
 };
 
 /// All kinds of steps.
-pub const STEPS: [&str; 26] = [
+pub const STEPS: [&str; 27] = [
     "push",
     "a person cancels",
     "a person re-runs",
@@ -40,6 +40,7 @@ pub const STEPS: [&str; 26] = [
     "crash before an effect",
     "crash after an effect",
     "drain",
+    "a person asks for a fresh chance",
     "strike",
     "a repository is deleted",
     "a person waits for an interruption and deletes the repository",
@@ -403,6 +404,7 @@ fn of_world(world: &WorldPlan) -> Vec<(&'static str, bool)> {
         no_checks_read,
         no_actions_write,
         logs_are_gone,
+        workflows_are_disabled,
         never_come_up,
     } = world;
     let keeps_off_spot = |mode| !mandate.retries_only && mandate.on_demand_retries == mode;
@@ -436,6 +438,7 @@ fn of_world(world: &WorldPlan) -> Vec<(&'static str, bool)> {
         ("world: the App may not read checks", *no_checks_read),
         ("world: the App may not re-run", *no_actions_write),
         ("world: logs are gone", *logs_are_gone),
+        ("world: workflows are disabled", *workflows_are_disabled),
         ("world: runners never come up", has(*never_come_up)),
         ("world: labels are not bound to a run", !labels_are_bound),
         ("world: machines are ready", *machines_are_ready),

@@ -97,6 +97,7 @@ fn every_kind_of_step_is_drawn_often_enough() {
         "crash before",
         "crash after",
         "drain",
+        "requeue",
         "stranger",
     ] {
         let count = words.iter().filter(|word| **word == kind).count();

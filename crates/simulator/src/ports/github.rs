@@ -239,7 +239,7 @@ impl GitHub for SimGitHub {
         .await
     }
 
-    async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
+    async fn rival_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
         self.read("look for a newer run", |world, now| {
             Some(world.github_mut(now).read_newer_run(now, run))
         })
@@ -364,6 +364,7 @@ fn reply(posted: RerunPosted) -> RerunReply {
                 Refused::NotFound => refusal(RefusalKind::NotFound),
                 Refused::OverAMonthOld => refusal(RefusalKind::TooOld),
                 Refused::CannotBeRetried => refusal(RefusalKind::NotRetryable),
+                Refused::WorkflowDisabled => refusal(RefusalKind::WorkflowDisabled),
                 Refused::NotPermitted => refusal(RefusalKind::MissingPermission),
             };
             answered(answer, &words)

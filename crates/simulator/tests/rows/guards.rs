@@ -109,6 +109,18 @@ fn what_github_cannot_retry_any_more_is_given_up() {
 }
 
 #[test]
+fn a_run_of_a_disabled_workflow_is_given_up_with_that_reason() {
+    let mut plan = one(vec![(job("build"), at_first(interrupted()))]);
+    plan.world.workflows_are_disabled = true;
+    plan.calm_after = secs(3_600);
+    becomes(
+        &plan,
+        &["failure: build failure"],
+        &["build (1): refused-workflow-disabled"],
+    );
+}
+
+#[test]
 fn what_is_over_the_hours_budget_is_parked_and_comes_back_later() {
     let on = |branch: &str| {
         let mut spec = spec([job("build")]);

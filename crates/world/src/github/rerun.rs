@@ -51,19 +51,23 @@ pub enum Refusal {
     /// It never started, has no job, or nothing in it failed.
     #[error("This workflow run cannot be retried")]
     CannotBeRetried,
+    /// Its workflow is disabled. These words are a guess; GitHub's are not known.
+    #[error("Unable to re-run this workflow run because the workflow is disabled")]
+    WorkflowDisabled,
     /// The App may not.
     #[error("Resource not accessible by integration")]
     NotPermitted,
 }
 
 impl Refusal {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::NotFound,
         Self::EarlierAttempt,
         Self::RunOfJobActive,
         Self::RunActive,
         Self::OverAMonthOld,
         Self::CannotBeRetried,
+        Self::WorkflowDisabled,
         Self::NotPermitted,
     ];
 
@@ -95,6 +99,7 @@ impl GitHub {
         let id = run.id;
         let takes_cancelled = self.settings.rerun_failed_takes_cancelled;
         let planned = match plan(now, run, asked, takes_cancelled, extent) {
+            Ok(_) if self.faults.workflows_are_disabled => Err(Refusal::WorkflowDisabled),
             Ok(_) if self.faults.logs_are_gone => Err(Refusal::CannotBeRetried),
             planned => planned.map(|again| (again, run.past.len() < MOST_RERUNS)),
         };

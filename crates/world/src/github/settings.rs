@@ -100,6 +100,8 @@ pub struct Faults {
     pub no_checks_read: bool,
     /// The logs of every run are past their retention: nothing can be re-run.
     pub logs_are_gone: bool,
+    /// Every workflow is disabled: nothing can be re-run.
+    pub workflows_are_disabled: bool,
     /// So many of the next re-runs over the API are accepted and make an attempt in which nothing
     /// executes.
     pub reruns_execute_nothing: u32,

@@ -23,7 +23,8 @@ const NEWER_RUN_MUST_BE_SEEN_AFTER: SignedDuration = SignedDuration::from_secs(1
 
 /// 1: no automatic re-run past the policy's limit, among the mutations from the `from`-th on. That
 /// an execution is not re-run twice needs no look: whatever GitHub re-runs executes anew, so the
-/// second re-run is one of another execution.
+/// second re-run is one of another execution. A fail-fast sibling comes back with the job that it was
+/// cancelled beside, whatever its own limit.
 pub(super) fn never_past_the_limit(world: &World, mandate: Mandate, from: usize) -> Vec<String> {
     let github = world.github();
     let mut broken = Vec::new();
@@ -32,7 +33,7 @@ pub(super) fn never_past_the_limit(world: &World, mandate: Mandate, from: usize)
             continue;
         }
         for job in rerun.meant(world) {
-            if !rerun.is_within_its_limit(world, job) {
+            if !rerun.is_within_its_limit(world, job) && !rerun.was_left_behind(world, job) {
                 let policy = mandate.policy(world, job);
                 broken.push(format!(
                     "{} was re-run after execution {} in attempt {}, and its policy is {policy}",
@@ -231,17 +232,36 @@ impl<'a> Accepted<'a> {
         wanted.len() > 1 || (wanted.len() == 1 && others.iter().any(cancelled))
     }
 
-    /// An interruption is counted by the executions of the job, a failure by the attempts of the run.
+    /// A person's chance is one more re-run, however many there were before it.
     fn is_within_its_limit(&self, world: &World, job: &Job) -> bool {
-        let policy = self.mandate.policy(world, job);
         let chances = world.chances(self.run.id, job.place());
+        self.is_within_its_policy(world, job) || self.chances_taken(world, job.place()) < chances
+    }
+
+    /// An interruption is counted by the executions of the job, a failure by the attempts of the run.
+    fn is_within_its_policy(&self, world: &World, job: &Job) -> bool {
+        let policy = self.mandate.policy(world, job);
         let is_failure = is_failure_to_re_run(world, self.mandate, job)
             && !was_interrupted(world, self.mandate, job, self.mutation.at);
         if is_failure {
-            attempt_of(world, job) <= Some(policy.last_retried_execution() + chances)
+            attempt_of(world, job) <= Some(policy.last_retried_execution())
         } else {
-            number_of(self.run, job) <= limit(policy) + chances
+            number_of(self.run, job) <= limit(policy)
         }
+    }
+
+    /// How many of the re-runs before this one had the job at a place go past its policy.
+    fn chances_taken(&self, world: &World, place: usize) -> u32 {
+        let earlier = accepted(world.github(), self.mandate, 0)
+            .filter(|one| one.run.id == self.run.id && one.from.number < self.from.number);
+        let past_its_policy = |one: &Accepted<'_>| {
+            let meant = one.meant(world).into_iter();
+            meant
+                .filter(|job| job.place() == place)
+                .any(|job| !one.is_within_its_policy(world, job))
+        };
+        let taken = earlier.filter(past_its_policy).count();
+        u32::try_from(taken).unwrap_or(u32::MAX)
     }
 
     /// A person's cancel is never answered by a re-run, nor is one by the concurrency group; and

@@ -266,6 +266,9 @@ impl Case<'_> {
                 RefusalKind::NotRetryable => {
                     self.world.github().faults().logs_are_gone || self.run.attempts().count() > 50
                 }
+                RefusalKind::WorkflowDisabled => {
+                    self.world.github().faults().workflows_are_disabled
+                }
                 RefusalKind::TooOld => {
                     self.world.now().duration_since(self.run.created_at) > RERUN_ALLOWED_FOR
                 }

@@ -112,6 +112,7 @@ pub(super) fn refused(refusal: Refusal) -> Answer {
         | Refusal::RunActive
         | Refusal::OverAMonthOld
         | Refusal::CannotBeRetried
+        | Refusal::WorkflowDisabled
         | Refusal::NotPermitted => Answer::error(StatusCode::FORBIDDEN, &refusal.to_string()),
     }
 }

@@ -1,0 +1,197 @@
+//! When a runner's instance has served its turn: nobody gave its runner a job, or the runner is gone.
+//!
+//! A pure decision: it is told what was seen of the runner's processes, and says what to do next. It counts
+//! from the moment at which the runner was to start. A look costs milliseconds of CPU, so there are few, and
+//! none at all while a job runs: its end is waited for.
+//!
+//! Invariant: it says [`Due::Leave`] only where the last look showed no process of the runner.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Between two looks for a runner that has not appeared yet.
+const EXPECTING: SignedDuration = SignedDuration::from_secs(5);
+
+/// Between two looks at a runner without a job, or for one that may come back: it restarts itself after
+/// an update.
+const IDLING: SignedDuration = SignedDuration::from_secs(15);
+
+/// Between two looks at a runner that was asked to end.
+const ENDING: SignedDuration = SignedDuration::from_secs(1);
+
+/// After so long a runner that was asked to end is asked again.
+const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
+
+/// For how long things may stay as they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// For a runner without a job.
+    pub idle: SignedDuration,
+    /// After a runner's end. The controller ends an instance itself when its job has ended, and looks for
+    /// evidence of an interruption before: the agent is there for when nobody does.
+    pub linger: SignedDuration,
+}
+
+/// What a look showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// No process of the runner.
+    Nothing,
+    /// A runner without a job.
+    Idle,
+    /// A runner at work.
+    Busy,
+}
+
+/// Why the instance is of no more use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// No configuration came for a runner, or it could not be started.
+    NotStarted,
+    /// The runner was never seen.
+    NeverSeen,
+    /// It was given no job.
+    NoJob,
+    /// It ended without one.
+    EndedIdle,
+    /// It had a job and ended.
+    AfterJob,
+}
+
+impl Why {
+    /// In words for people.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NotStarted => "no runner could be started",
+            Self::NeverSeen => "the runner never came up",
+            Self::NoJob => "the runner was given no job",
+            Self::EndedIdle => "the runner ended without a job",
+            Self::AfterJob => "the runner ended after its job",
+        }
+    }
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Due {
+    /// Look at the runner's processes.
+    Look,
+    /// Nothing until then, unless the runner ends before.
+    Wait(Timestamp),
+    /// Nothing until the runner ends.
+    WaitForEnd,
+    /// Ask the runner, which was idle a moment ago, to end.
+    AskToEnd,
+    /// Leave.
+    Leave(Why),
+}
+
+/// What is known of the runner, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tenure {
+    limits: Limits,
+    idle_until: Timestamp,
+    looked: Timestamp,
+    next_look: Timestamp,
+    phase: Phase,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Expected,
+    Idle,
+    Busy,
+    Asked { at: Timestamp },
+    Gone { leave_at: Timestamp, why: Why },
+}
+
+impl Tenure {
+    /// The runner was told to start.
+    pub fn started(limits: Limits, now: Timestamp) -> Self {
+        Self {
+            limits,
+            idle_until: after(now, limits.idle),
+            looked: Timestamp::MIN,
+            next_look: now,
+            phase: Phase::Expected,
+        }
+    }
+
+    /// There will be no runner.
+    pub fn never_started(limits: Limits, now: Timestamp) -> Self {
+        let why = Why::NotStarted;
+        Self {
+            phase: Phase::Gone { leave_at: now, why },
+            ..Self::started(limits, now)
+        }
+    }
+
+    /// What is to be done now.
+    pub fn due(&self, now: Timestamp) -> Due {
+        match self.phase {
+            Phase::Busy => Due::WaitForEnd,
+            Phase::Gone {
+                why: Why::NotStarted,
+                ..
+            } => Due::Leave(Why::NotStarted),
+            Phase::Gone { leave_at, why } => self.look_or(now, leave_at, Due::Leave(why)),
+            Phase::Expected => self.look_or(now, self.idle_until, Due::Leave(Why::NeverSeen)),
+            Phase::Idle => self.look_or(now, self.idle_until, Due::AskToEnd),
+            Phase::Asked { at } => self.look_or(now, after(at, ASK_AGAIN), Due::AskToEnd),
+        }
+    }
+
+    /// Notes what a look showed.
+    pub fn see(&mut self, sight: Sight, now: Timestamp) {
+        self.looked = now;
+        self.phase = self.next(sight, now);
+        let pause = match self.phase {
+            Phase::Expected => EXPECTING,
+            Phase::Asked { .. } => ENDING,
+            Phase::Idle | Phase::Busy | Phase::Gone { .. } => IDLING,
+        };
+        self.next_look = after(now, pause);
+    }
+
+    /// Notes that the runner was asked to end.
+    pub fn asked(&mut self, now: Timestamp) {
+        self.phase = Phase::Asked { at: now };
+        self.next_look = after(now, ENDING);
+    }
+
+    fn next(&self, sight: Sight, now: Timestamp) -> Phase {
+        let gone = |linger, why| Phase::Gone {
+            leave_at: after(now, linger),
+            why,
+        };
+        match (self.phase, sight) {
+            (_, Sight::Busy) => Phase::Busy,
+            (Phase::Expected | Phase::Idle | Phase::Gone { .. }, Sight::Idle) => Phase::Idle,
+            // Its Worker has ended, and it will follow.
+            (Phase::Busy, Sight::Idle) => Phase::Busy,
+            (Phase::Idle, Sight::Nothing) => gone(self.limits.linger, Why::EndedIdle),
+            (Phase::Busy, Sight::Nothing) => gone(self.limits.linger, Why::AfterJob),
+            (Phase::Asked { .. }, Sight::Nothing) => gone(SignedDuration::ZERO, Why::NoJob),
+            (same @ Phase::Asked { .. }, Sight::Idle)
+            | (same @ (Phase::Expected | Phase::Gone { .. }), Sight::Nothing) => same,
+        }
+    }
+
+    /// At `deadline` a look, and where that changed nothing `then`; until then a look now and again.
+    fn look_or(&self, now: Timestamp, deadline: Timestamp, then: Due) -> Due {
+        if self.looked >= deadline {
+            then
+        } else if now >= self.next_look.min(deadline) {
+            Due::Look
+        } else {
+            Due::Wait(self.next_look.min(deadline))
+        }
+    }
+}
+
+fn after(now: Timestamp, pause: SignedDuration) -> Timestamp {
+    now.saturating_add(pause).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;
