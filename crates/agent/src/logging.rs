@@ -12,11 +12,12 @@ use crate::console;
 use crate::journal::{self, Journal};
 use crate::settings::{Console, LogFormat, LogLevel};
 
-/// Where the lines of boot, notice and tag come from, and those of what became of the job. What a hook
-/// says comes from elsewhere: whoever may read a console may not therefore read a job.
+/// Where the lines of boot, notice and tag come from, and those of what became of job and runner. What
+/// a hook says comes from elsewhere: whoever may read a console may not therefore read a job.
 const ON_CONSOLE: &[&str] = &[
     "reprise_agent::agent",
     "reprise_agent::boot",
+    "reprise_agent::caretaker",
     "reprise_agent::interruption",
     "reprise_agent::lookup",
 ];
