@@ -12,11 +12,13 @@ use crate::console;
 use crate::journal::{self, Journal};
 use crate::settings::{Console, LogFormat, LogLevel};
 
-/// Where the lines of boot, notice and tag come from. What a job or a hook says comes from elsewhere:
-/// whoever may read a console may not therefore read a job.
+/// Where the lines of boot, notice and tag come from, and those of what became of job and runner. What
+/// a hook says comes from elsewhere: whoever may read a console may not therefore read a job.
 const ON_CONSOLE: &[&str] = &[
     "reprise_agent::agent",
     "reprise_agent::boot",
+    "reprise_agent::caretaker",
+    "reprise_agent::interruption",
     "reprise_agent::lookup",
 ];
 
@@ -116,7 +118,7 @@ mod tests {
         assert!(console.would_enable("reprise_agent::agent", &Level::INFO));
         assert!(console.would_enable("reprise_agent::boot", &Level::WARN));
         assert!(!console.would_enable("reprise_agent::agent", &Level::DEBUG));
-        assert!(!console.would_enable("reprise_agent::hooks", &Level::ERROR));
+        assert!(!console.would_enable("reprise_agent::hook_folder", &Level::ERROR));
         assert!(!console.would_enable("hyper", &Level::ERROR));
     }
 }

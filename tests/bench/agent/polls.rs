@@ -12,6 +12,11 @@ use crate::percentile;
 /// How often it is started.
 const STARTS: usize = 20;
 
+/// Each fifth poll also asks for a recommendation to leave.
+fn requests(polls: u64) -> u64 {
+    polls + polls / 5
+}
+
 /// The first poll is a token and a question.
 const FIRST_POLL: u64 = 2;
 
@@ -45,7 +50,10 @@ pub(crate) async fn start(program: &Path) -> Result<Figure> {
 pub(crate) async fn many(program: &Path, polls: u64) -> Result<Vec<Figure>> {
     let place = Place::open()?;
     let mut command = place.command(program)?;
-    command.env("REPRISE_AGENT_POLL_INTERVAL", "1ms");
+    command
+        .env("REPRISE_AGENT_POLL_INTERVAL", "1ms")
+        .env("REPRISE_AGENT_ON_REBALANCE", "stop-taking-jobs");
+    place.hook("10-save", "exit 0")?;
     let mut agent = Agent::start(command)?;
     agent.says("the instance is known").await?;
     let meter = Meter::of(&mut agent)?;
@@ -53,13 +61,14 @@ pub(crate) async fn many(program: &Path, polls: u64) -> Result<Vec<Figure>> {
     let mut done = 0;
     while done < polls {
         let part = 10_000.min(polls - done);
-        place.asked(part).await?;
+        place.asked(requests(part)).await?;
         done += part;
     }
     let each = (meter.cpu_seconds()? - before) / polls as f64;
     let polling = meter.mebibytes()?;
     place.give_notice()?;
     agent.says(TAGGED).await?;
+    agent.says("a hook has ended").await?;
     place.asked(100).await?;
     Ok(vec![
         Figure::new("memory after the polls", polling, " MB").at_most(5.0),
@@ -79,12 +88,14 @@ pub(crate) async fn many(program: &Path, polls: u64) -> Result<Vec<Figure>> {
 /// CPU in real life: a poll a second.
 pub(crate) async fn each_second(program: &Path, seconds: u64) -> Result<Figure> {
     let place = Place::open()?;
-    let mut agent = Agent::start(place.command(program)?)?;
+    let mut command = place.command(program)?;
+    command.env("REPRISE_AGENT_ON_REBALANCE", "stop-taking-jobs");
+    let mut agent = Agent::start(command)?;
     agent.says("the instance is known").await?;
     let meter = Meter::of(&mut agent)?;
     let first = place.asked(1).await?;
     let before = meter.cpu_seconds()?;
-    let last = place.asked(seconds).await?;
+    let last = place.asked(requests(seconds)).await?;
     let share = (meter.cpu_seconds()? - before) / (last - first).as_secs_f64();
     Ok(
         Figure::new("CPU at a poll a second, measured", share * 100.0, " %")

@@ -1,6 +1,8 @@
 //! One agent, the real program, on one instance without a world: its metadata service, EC2's API, and
 //! what the agent says, each line with the moment at which it was said.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
@@ -21,6 +23,9 @@ use tokio::time::Instant;
 /// Longer than anything here takes, so that a failure is not a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The folder of the hooks.
+const HOOKS: &str = "interrupt.d";
+
 /// What the agent says when it sees a notice.
 pub const NOTICED: &str = "gives notice";
 /// When its tag is there.
@@ -32,8 +37,8 @@ pub const POLL_FAILED: &str = "a poll of the metadata service failed";
 #[derive(Clone)]
 pub struct Place {
     served: Arc<ServedInstances>,
-    folder: Arc<TempDir>,
     instance: usize,
+    folder: Arc<TempDir>,
 }
 
 impl Place {
@@ -56,14 +61,18 @@ impl Place {
         let mut settings = Ec2Settings::new(account, Region::new("eu-west-1"), 1);
         settle(&mut settings);
         let served = Arc::new(ServedInstances::start(settings, count)?);
-        let folder = Arc::new(tempfile::tempdir().context("failed to make a folder")?);
         let instances = 0..served.ids().len();
-        let place = |instance| Self {
-            served: Arc::clone(&served),
-            folder: Arc::clone(&folder),
-            instance,
+        let place = |instance| {
+            let folder = Arc::new(tempfile::tempdir().context("failed to make a folder")?);
+            std::fs::create_dir(folder.path().join(HOOKS))?;
+            let served = Arc::clone(&served);
+            Ok(Self {
+                served,
+                instance,
+                folder,
+            })
         };
-        Ok(instances.map(place).collect())
+        instances.map(place).collect()
     }
 
     /// Has the metadata service take connections.
@@ -145,14 +154,22 @@ impl Place {
         })
     }
 
-    /// Where its agents write a notice down.
-    pub fn record_file(&self) -> PathBuf {
-        let name = format!("interruption-{}.json", self.instance);
+    /// A file on the instance's own disk.
+    pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The program `reprise-agent` here, not started yet. It leaves the runners of this machine alone, for they
-    /// are none of this instance's.
+    /// Lays a shell's script among the hooks.
+    pub fn hook(&self, name: &str, script: &str) -> Result<()> {
+        let path = self.file(HOOKS).join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n"))?;
+        Ok(std::fs::set_permissions(
+            &path,
+            Permissions::from_mode(0o755),
+        )?)
+    }
+
+    /// The program `reprise-agent` here, not started yet.
     pub fn command(&self, program: &Path) -> Result<Command> {
         let (metadata, ec2) = self.urls()?;
         let mut command = Command::new(program);
@@ -162,11 +179,9 @@ impl Place {
             .env("AWS_ENDPOINT_URL", ec2)
             .env("REPRISE_AGENT_LOG_FORMAT", "json")
             .env("REPRISE_AGENT_CONSOLE", "off")
-            .env("REPRISE_AGENT_RECORD_FILE", self.record_file())
-            .env(
-                "REPRISE_AGENT_HOOKS_FOLDER",
-                self.folder.path().join("hooks"),
-            )
+            .env("REPRISE_AGENT_RECORD_FILE", self.file("record.json"))
+            .env("REPRISE_AGENT_HOOKS_FOLDER", self.file(HOOKS))
+            // Runners of this machine are not this instance's.
             .env("REPRISE_AGENT_END_JOB", "none")
             .env("REPRISE_AGENT_ON_REBALANCE", "ignore")
             .stdin(Stdio::null())

@@ -15,7 +15,7 @@ use reprise_model::instance::Capacity;
 use reprise_world::ec2::{Adopted, Call, CarriedOut, CreateTags, Ec2, Ec2Settings, Interruption};
 use reprise_world::imds::Imds;
 
-use crate::machine::Machine;
+use crate::bare::Bare;
 use crate::table::Figure;
 use crate::{Played, row};
 
@@ -84,7 +84,7 @@ async fn live(host: Host, number: u64) {
         metadata: host.clone(),
         tagger: host,
         clock: clock.clone(),
-        host: Machine,
+        host: Bare,
         noticed: Noticed::default(),
         jitter,
     };
@@ -186,11 +186,8 @@ impl Metadata for Host {
             Ok(text) => (200, text.into_bytes()),
             Err(status) => (status.as_u16(), Vec::new()),
         };
-        Ok(Answer {
-            status,
-            body,
-            date: Some(now),
-        })
+        let date = Some(now);
+        Ok(Answer { status, body, date })
     }
 }
 

@@ -8,9 +8,10 @@
 //!
 //! Arguments choose rows by a part of their names.
 
+mod bare;
 mod crowd;
-mod machine;
 mod outages;
+mod record;
 mod step;
 mod table;
 mod tags;
@@ -39,6 +40,7 @@ fn afflictions() -> Vec<Affliction> {
         tokens::all(),
         tags::all(),
         step::all(),
+        record::all(),
         crowd::all(),
     ]
     .concat()

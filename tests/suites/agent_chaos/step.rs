@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 use jiff::{SignedDuration, Timestamp};
+use reprise_agent::settings::InterruptionSettings;
 use reprise_agent::{Clock, Settings, SystemClock, run_agent};
 use reprise_tests::harness::alone::Place;
 use tokio::sync::oneshot;
@@ -34,6 +35,7 @@ async fn stepped(by: SignedDuration) -> Result<Vec<Figure>> {
     let settings = Settings {
         metadata_endpoint: metadata.parse()?,
         ec2_endpoint: Some(ec2.parse()?),
+        interruption: InterruptionSettings::only_tag(),
         ..Settings::default()
     };
     let clock = Stepping::default();

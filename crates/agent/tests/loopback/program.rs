@@ -159,6 +159,8 @@ async fn no_secret_is_in_the_finest_log_nor_on_the_console() {
         .env("REPRISE_AGENT_RUNNER_TABLE", "runners")
         .env("REPRISE_AGENT_RUNNER_ROLE_ID", "AROAEXAMPLEEXAMPLE123")
         .env("REPRISE_AGENT_RUNNER_COMMAND", "true")
+        // This machine is not the instance.
+        .env("REPRISE_AGENT_RUNNER_ON_END", "stay")
         .env("REPRISE_AGENT_RUNNER_CONFIG_FILE", &config)
         .spawn()
         .expect("starts");

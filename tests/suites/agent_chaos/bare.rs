@@ -1,4 +1,4 @@
-//! A machine of the crowd: nothing is kept on it, and nothing runs on it but its agent.
+//! A machine without a disk, hooks or a runner: where only the tag is looked at.
 
 use jiff::SignedDuration;
 use reprise_agent::host::{HookWords, Hooks, Runners, StepEnd};
@@ -6,14 +6,13 @@ use reprise_agent::processes::job::JobFacts;
 use reprise_agent::processes::{Process, Runner};
 use reprise_agent::record::{Boot, Records};
 
-pub(crate) struct Machine;
+/// Such a machine.
+#[derive(Debug)]
+pub(crate) struct Bare;
 
-impl Records for Machine {
+impl Records for Bare {
     fn boot(&self) -> Result<Boot, String> {
-        Ok(Boot {
-            id: "the only one".to_owned(),
-            uptime: SignedDuration::ZERO,
-        })
+        Err("it never booted".to_owned())
     }
 
     async fn load(&self) -> Result<Option<String>, String> {
@@ -29,7 +28,7 @@ impl Records for Machine {
     }
 }
 
-impl Hooks for Machine {
+impl Hooks for Bare {
     fn hooks(&self) -> Result<Vec<String>, String> {
         Ok(Vec::new())
     }
@@ -39,7 +38,7 @@ impl Hooks for Machine {
     }
 }
 
-impl Runners for Machine {
+impl Runners for Bare {
     fn runners(&self) -> Result<Vec<Runner>, String> {
         Ok(Vec::new())
     }
