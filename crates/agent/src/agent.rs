@@ -1,5 +1,5 @@
 //! The loop: poll, tag when there is a notice, and never end by itself. What a notice leads to beside
-//! the tag goes on next to it ([`crate::interruption`]).
+//! the tag goes on next to it (`interruption`).
 //!
 //! It makes no choices: what a sight or an answer leads to is decided in [`crate::watch`]. All that
 //! it touches comes through ports, so that a simulator drives it under virtual time.
