@@ -154,6 +154,11 @@ impl Place {
         })
     }
 
+    /// Where its agents write a notice down.
+    pub fn record_file(&self) -> PathBuf {
+        self.file("record.json")
+    }
+
     /// A file on the instance's own disk.
     pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
@@ -179,7 +184,7 @@ impl Place {
             .env("AWS_ENDPOINT_URL", ec2)
             .env("REPRISE_AGENT_LOG_FORMAT", "json")
             .env("REPRISE_AGENT_CONSOLE", "off")
-            .env("REPRISE_AGENT_RECORD_FILE", self.file("record.json"))
+            .env("REPRISE_AGENT_RECORD_FILE", self.record_file())
             .env("REPRISE_AGENT_HOOKS_FOLDER", self.file(HOOKS))
             // Runners of this machine are not this instance's.
             .env("REPRISE_AGENT_END_JOB", "none")

@@ -17,7 +17,7 @@ use reprise_world::imds::Imds;
 
 use crate::bare::Bare;
 use crate::table::Figure;
-use crate::{Played, row};
+use crate::{Affliction, row};
 
 const AGENTS: u32 = 1000;
 
@@ -31,7 +31,7 @@ const NOTICE_AFTER: SignedDuration = SignedDuration::from_secs(3);
 /// thousand; five seconds before the end the agents give up.
 const LAST_TAG: Duration = Duration::from_secs(100);
 
-pub(crate) fn all() -> Vec<(&'static str, fn() -> Played)> {
+pub(crate) fn all() -> Vec<Affliction> {
     vec![row!(
         "1,000 notices at once, 10 tags a second (simulated)",
         crowd()

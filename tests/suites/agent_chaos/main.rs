@@ -26,12 +26,12 @@ use anyhow::Result;
 use crate::table::{Figure, Row};
 
 /// One affliction: what it is, and what plays it.
-struct Affliction {
-    name: &'static str,
-    play: fn() -> Played,
+pub(crate) struct Affliction {
+    pub(crate) name: &'static str,
+    pub(crate) play: fn() -> Played,
 }
 
-type Played = Pin<Box<dyn Future<Output = Result<Vec<Figure>>> + Send>>;
+pub(crate) type Played = Pin<Box<dyn Future<Output = Result<Vec<Figure>>> + Send>>;
 
 /// All of them, in the order of the table.
 fn afflictions() -> Vec<Affliction> {
@@ -43,16 +43,18 @@ fn afflictions() -> Vec<Affliction> {
         record::all(),
         crowd::all(),
     ]
-    .concat()
     .into_iter()
-    .map(|(name, play)| Affliction { name, play })
+    .flatten()
     .collect()
 }
 
 /// Boxes a row's future, so that rows can stand in one list.
 macro_rules! row {
     ($name:expr, $play:expr) => {
-        ($name, (|| Box::pin($play)) as fn() -> $crate::Played)
+        $crate::Affliction {
+            name: $name,
+            play: || Box::pin($play),
+        }
     };
 }
 pub(crate) use row;

@@ -8,7 +8,7 @@ use reprise_tests::harness::alone::{Agent, NOTICED, POLL_FAILED, Place, program}
 use reprise_world::imds::{Delivery, ImdsFaults};
 use tokio::time::Instant;
 
-use crate::Played;
+use crate::Affliction;
 use crate::row;
 use crate::table::Figure;
 
@@ -18,7 +18,7 @@ const AFTER_OUTAGE: Duration = Duration::from_secs(2);
 /// A poll a second, and its answer.
 pub(crate) const SEEN: Duration = Duration::from_millis(1100);
 
-pub(crate) fn all() -> Vec<(&'static str, fn() -> Played)> {
+pub(crate) fn all() -> Vec<Affliction> {
     vec![
         row!("nothing", calm()),
         row!("hang", outage(|faults| faults.hang = true)),

@@ -8,7 +8,7 @@ use reprise_world::ec2::Action;
 
 use crate::outages::{SEEN, settled};
 use crate::table::Figure;
-use crate::{Played, row};
+use crate::{Affliction, row};
 
 /// What the agent says when a hook is over.
 const HOOK_ENDED: &str = "a hook has ended";
@@ -16,7 +16,7 @@ const HOOK_ENDED: &str = "a hook has ended";
 /// When it goes on with what an earlier one saw.
 const RESUMED: &str = "an earlier agent of this boot saw a notice";
 
-pub(crate) fn all() -> Vec<(&'static str, fn() -> Played)> {
+pub(crate) fn all() -> Vec<Affliction> {
     vec![
         row!("restart in mid-notice", restarted()),
         row!("restart in mid-hook", restarted_in_a_hook()),

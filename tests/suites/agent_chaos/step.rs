@@ -16,9 +16,9 @@ use tokio::sync::oneshot;
 
 use crate::outages::{HOUR, SEEN};
 use crate::table::Figure;
-use crate::{Played, row};
+use crate::{Affliction, row};
 
-pub(crate) fn all() -> Vec<(&'static str, fn() -> Played)> {
+pub(crate) fn all() -> Vec<Affliction> {
     vec![
         row!("clock stepped by +1 h", stepped(HOUR)),
         row!("clock stepped by -1 h", stepped(-HOUR)),

@@ -8,9 +8,9 @@ use reprise_world::ec2::{Action, Ec2Error};
 
 use crate::outages::settled;
 use crate::table::Figure;
-use crate::{Played, row};
+use crate::{Affliction, row};
 
-pub(crate) fn all() -> Vec<(&'static str, fn() -> Played)> {
+pub(crate) fn all() -> Vec<Affliction> {
     vec![
         row!("tag throttled five times", throttled()),
         row!("tag denied", denied()),

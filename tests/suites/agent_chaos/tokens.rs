@@ -10,9 +10,9 @@ use reprise_world::imds::{DateHeader, ImdsFaults, NoticeTime};
 
 use crate::outages::{HOUR, SEEN, settled};
 use crate::table::Figure;
-use crate::{Played, row};
+use crate::{Affliction, row};
 
-pub(crate) fn all() -> Vec<(&'static str, fn() -> Played)> {
+pub(crate) fn all() -> Vec<Affliction> {
     vec![
         row!("401 in mid-life, each second", tokens_end()),
         row!(
