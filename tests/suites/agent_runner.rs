@@ -31,9 +31,17 @@ fn parent_of(process: u32) -> Result<u32> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_runner_starts_by_its_own_unit_and_its_instance_goes_after_the_job() -> Result<()> {
     let host = AgentHost::boot().await?;
-    let job = job("env > environment; echo built");
+    let job = job(&format!("env > environment; {UNTIL_LET}"));
+    let workspace = host.runner().workspace(&job);
     host.runner().give(&job)?;
     let mut agent = host.agent()?;
+    host.until("a look at the runner", |host| {
+        said(host, "the runner has a job").is_ok_and(|times| times == 1)
+    })
+    .await?;
+    host.until("the job's begin", |_| workspace.join("began").exists())
+        .await?;
+    std::fs::write(workspace.join("go"), "")?;
     host.until("the job's end", |host| host.runner().report_file().exists())
         .await?;
     ensure!(!host.is_left(), "the controller had no time");
@@ -41,7 +49,7 @@ async fn the_runner_starts_by_its_own_unit_and_its_instance_goes_after_the_job()
     ensure!(report(&host)?.conclusion == Conclusion::Success);
     ensure!(host.runners().1 == [Some(0)], "{:?}", host.runners());
     ensure!(!host.config_file().exists(), "the configuration lies about");
-    let environment = std::fs::read_to_string(host.runner().workspace(&job).join("environment"))?;
+    let environment = std::fs::read_to_string(workspace.join("environment"))?;
     ensure!(!environment.contains("JITCONFIG"), "{environment}");
     ensure!(agent.try_wait()?.is_none(), "the agent watches on");
     ensure!(host.log()?.contains("the runner ended after its job"));

@@ -47,7 +47,7 @@ pub enum Sight {
 pub enum Why {
     /// No configuration came for a runner, or it could not be started.
     NotStarted,
-    /// The runner was never seen.
+    /// The runner was never seen: it did not come up, or came and went between two looks.
     NeverSeen,
     /// It was given no job.
     NoJob,
@@ -62,7 +62,7 @@ impl Why {
     pub fn text(self) -> &'static str {
         match self {
             Self::NotStarted => "no runner could be started",
-            Self::NeverSeen => "the runner never came up",
+            Self::NeverSeen => "the runner was never seen",
             Self::NoJob => "the runner was given no job",
             Self::EndedIdle => "the runner ended without a job",
             Self::AfterJob => "the runner ended after its job",

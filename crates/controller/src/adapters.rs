@@ -286,8 +286,8 @@ impl GitHub for reprise_github::GitHub {
             .map_err(|error| github("read why a job failed", error))
     }
 
-    async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
-        Self::newer_run(self, run)
+    async fn rival_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
+        Self::rival_run(self, run)
             .await
             .map_err(|error| github("look for a newer run", error))
     }

@@ -37,7 +37,7 @@ impl<P: Ports> Controller<P> {
             | RunStep::Done
             | RunStep::ReadJobs
             | RunStep::ReadCauses(_)
-            | RunStep::ReadNewer
+            | RunStep::ReadRival
             | RunStep::ReadBudget
             | RunStep::Spend(_) => self.commit_run(claimed, &entry).await,
         }

@@ -242,8 +242,8 @@ pub trait GitHub: Send + Sync {
         job: &Job,
     ) -> impl Future<Output = Result<FailureFacts, PortError>> + Send;
 
-    /// A newer run of the same workflow, branch and event.
-    fn newer_run(&self, run: &Run)
+    /// A newer run of the same workflow, branch and event, or another one that has its concurrency group.
+    fn rival_run(&self, run: &Run)
     -> impl Future<Output = Result<Option<RunId>, PortError>> + Send;
 
     /// Our check runs of a name on a commit.

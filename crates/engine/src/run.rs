@@ -43,7 +43,7 @@ use crate::rules::Rules;
 
 /// Whether a newer run of the same workflow and branch exists, or another one has the run's concurrency group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Newer {
+pub enum Rival {
     /// Not read yet.
     Unread,
     /// There is none.
@@ -66,7 +66,7 @@ pub struct RunFacts<'a> {
     /// Why each cancelled job was cancelled, once that was read.
     pub causes: &'a BTreeMap<JobId, CancelCause>,
     /// Whether a newer run exists, or another one is in the way.
-    pub newer: Newer,
+    pub rival: Rival,
     /// The present policy of each unsuccessful job, where a fresh chance was asked for.
     pub policies: &'a BTreeMap<JobId, RetryPolicy>,
     /// What the repository's re-runs cost lately.
@@ -101,7 +101,7 @@ pub enum RunStep {
     /// Read why these jobs were cancelled, and decide again.
     ReadCauses(Vec<JobId>),
     /// Find out whether a newer run exists, or another one is in the way, and decide again.
-    ReadNewer,
+    ReadRival,
     /// Read the budget of the run's repository, and decide again.
     ReadBudget,
     /// Commit this budget on the version that was read, and decide again with it; where somebody was

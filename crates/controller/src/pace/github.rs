@@ -372,8 +372,8 @@ impl<P: Ports> GitHub for InTurn<'_, P> {
             .await
     }
 
-    async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
-        let call = Box::pin(self.controller.github.newer_run(run));
+    async fn rival_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
+        let call = Box::pin(self.controller.github.rival_run(run));
         let owner = run.repository.owner();
         self.ask(owner, Cost::READ, "look for a newer run", call)
             .await

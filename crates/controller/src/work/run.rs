@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_engine::job::JobVerdict;
 use reprise_engine::mutant;
 use reprise_engine::pace::Errand;
-use reprise_engine::run::{self, Newer, RunDecision, RunFacts, RunStep, Spent, WaitReason};
+use reprise_engine::run::{self, Rival, RunDecision, RunFacts, RunStep, Spent, WaitReason};
 use reprise_engine::view;
 use reprise_model::budget::Budget;
 use reprise_model::evidence::{Evidence, EvidenceSource};
@@ -46,7 +46,7 @@ struct Read {
     jobs: Option<Vec<Job>>,
     verdicts: BTreeMap<JobId, JobVerdict>,
     causes: BTreeMap<JobId, CancelCause>,
-    newer: Newer,
+    rival: Rival,
     /// By which unsuccessful jobs are re-run now, where somebody asked for a fresh chance.
     policies: BTreeMap<JobId, RetryPolicy>,
     /// The record of the repository's budget, and how often somebody else was faster to change it.
@@ -61,7 +61,7 @@ impl Read {
             jobs: None,
             verdicts: BTreeMap::new(),
             causes: BTreeMap::new(),
-            newer: Newer::Unread,
+            rival: Rival::Unread,
             policies: BTreeMap::new(),
             budget: None,
             lost: 0,
@@ -115,7 +115,7 @@ impl<P: Ports> Controller<P> {
             match &decision.step {
                 RunStep::ReadJobs => self.read_jobs(entry, &mut read).await?,
                 RunStep::ReadCauses(ids) => self.read_causes(&entry.key, &mut read, ids).await?,
-                RunStep::ReadNewer => self.read_newer(&mut read).await?,
+                RunStep::ReadRival => self.read_rival(&mut read).await?,
                 RunStep::ReadBudget => {
                     read.budget = Some(self.store.budget(&entry.key.repository).await?);
                 }
@@ -169,7 +169,7 @@ impl<P: Ports> Controller<P> {
             RunStep::Done => report::done(&entry),
             RunStep::ReadJobs
             | RunStep::ReadCauses(_)
-            | RunStep::ReadNewer
+            | RunStep::ReadRival
             | RunStep::ReadBudget
             | RunStep::Spend(_) => {}
         }
@@ -185,7 +185,7 @@ impl<P: Ports> Controller<P> {
             jobs: read.jobs.as_deref(),
             verdicts: &read.verdicts,
             causes: &read.causes,
-            newer: read.newer,
+            rival: read.rival,
             policies: &read.policies,
             spent: read.spent(),
         };
@@ -429,10 +429,10 @@ impl<P: Ports> Controller<P> {
         Ok(())
     }
 
-    async fn read_newer(&self, read: &mut Read) -> Result<(), WorkError> {
-        read.newer = match self.github_for(Errand::Rerun).newer_run(&read.run).await? {
-            Some(run) => Newer::Run(run),
-            None => Newer::No,
+    async fn read_rival(&self, read: &mut Read) -> Result<(), WorkError> {
+        read.rival = match self.github_for(Errand::Rerun).rival_run(&read.run).await? {
+            Some(run) => Rival::Run(run),
+            None => Rival::No,
         };
         Ok(())
     }

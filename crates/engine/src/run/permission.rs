@@ -9,7 +9,7 @@ use reprise_model::reason::{RefusalKind, SettleReason};
 use reprise_model::run::CancelCause;
 
 use super::step::refusal;
-use super::{Newer, RunFacts, RunStep, classify};
+use super::{Rival, RunFacts, RunStep, classify};
 use crate::job::JobVerdict;
 use crate::mutant;
 use crate::rules::Rules;
@@ -68,11 +68,11 @@ pub(super) fn permission(
     } else if was_cancelled_by_nobody_knows_whom(facts, jobs, candidates, &cancelled) {
         Permission::Denied(SettleReason::CancelledUnknown)
     } else {
-        match facts.newer {
-            Newer::Unread => Permission::Read(RunStep::ReadNewer),
-            Newer::Run(_) if mutant!(IgnoreNewerRun => true, false) => Permission::Granted,
-            Newer::Run(_) => Permission::Denied(SettleReason::Superseded),
-            Newer::No => Permission::Granted,
+        match facts.rival {
+            Rival::Unread => Permission::Read(RunStep::ReadRival),
+            Rival::Run(_) if mutant!(IgnoreNewerRun => true, false) => Permission::Granted,
+            Rival::Run(_) => Permission::Denied(SettleReason::Superseded),
+            Rival::No => Permission::Granted,
         }
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn schedule(
     match step {
         RunStep::ReadJobs
         | RunStep::ReadCauses(_)
-        | RunStep::ReadNewer
+        | RunStep::ReadRival
         | RunStep::ReadBudget
         | RunStep::Spend(_) => {}
         // A record that waits already keeps its time.

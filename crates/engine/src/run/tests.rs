@@ -79,7 +79,7 @@ fn an_event_of_a_run_without_open_jobs_wakes_nothing() {
     let mut world = World::with(&[job(1, "a")]);
     assert_eq!(woken(opened(run_key(), at(0)), at(1)), None);
     world.await_jobs(&[1]);
-    world.newer = Newer::Run(RunId(901));
+    world.rival = Rival::Run(RunId(901));
     assert_eq!(world.go(), RunStep::Done);
     assert_eq!(woken(world.entry, at(301)), None);
 }
@@ -105,13 +105,13 @@ fn jobs_are_read_before_anything_is_decided_and_all_else_only_when_it_matters() 
     world.await_jobs(&[1]);
     let all = world.jobs.take();
     let causes = std::mem::take(&mut world.causes);
-    world.newer = Newer::Unread;
+    world.rival = Rival::Unread;
     assert_eq!(world.step(), RunStep::ReadJobs);
     world.jobs = all;
     assert_eq!(world.step(), RunStep::ReadCauses(vec![JobId(2)]));
     world.causes = causes;
-    assert_eq!(world.step(), RunStep::ReadNewer);
-    world.newer = Newer::No;
+    assert_eq!(world.step(), RunStep::ReadRival);
+    world.rival = Rival::No;
     assert!(matches!(world.step(), RunStep::Ask(_)));
 }
 
@@ -262,7 +262,7 @@ struct World {
     jobs: Option<Vec<Job>>,
     verdicts: BTreeMap<JobId, JobVerdict>,
     causes: BTreeMap<JobId, CancelCause>,
-    newer: Newer,
+    rival: Rival,
     policies: BTreeMap<JobId, RetryPolicy>,
     budget: Option<Budget>,
     rules: Rules,
@@ -282,7 +282,7 @@ impl World {
                 .iter()
                 .map(|job| (job.id, CancelCause::Unreadable))
                 .collect(),
-            newer: Newer::No,
+            rival: Rival::No,
             policies: BTreeMap::new(),
             budget: None,
             rules: Rules::default(),
@@ -325,7 +325,7 @@ impl World {
             jobs: self.jobs.as_deref(),
             verdicts: &self.verdicts,
             causes: &self.causes,
-            newer: self.newer,
+            rival: self.rival,
             policies: &self.policies,
             spent: Spent::Known(self.budget.as_ref()),
         }
@@ -336,7 +336,7 @@ impl World {
         let step = self.step();
         let is_read = matches!(
             step,
-            RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadNewer
+            RunStep::ReadJobs | RunStep::ReadCauses(_) | RunStep::ReadRival
         );
         assert!(!is_read, "everything was read, and yet {step:?}");
         step

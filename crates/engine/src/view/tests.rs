@@ -15,7 +15,7 @@ use super::*;
 use crate::backoff::Jitter;
 use crate::rules::Rules;
 use crate::run::{
-    Newer, RunDecision, RunFacts, RunStep, Spent, answered, await_job, decide, dismissed, noted,
+    Rival, RunDecision, RunFacts, RunStep, Spent, answered, await_job, decide, dismissed, noted,
     requeued,
 };
 use crate::samples::{
@@ -68,7 +68,7 @@ fn decided(spent: Option<&Budget>) -> RunDecision {
         jobs: Some(&[job(1, "build")]),
         verdicts: &BTreeMap::new(),
         causes: &BTreeMap::new(),
-        newer: Newer::No,
+        rival: Rival::No,
         policies: &BTreeMap::new(),
         spent: Spent::Known(spent),
     };

@@ -5,9 +5,9 @@ mod auth;
 mod checks;
 mod deliveries;
 mod failures;
-mod newer;
 mod reads;
 mod reruns;
+mod rival;
 mod runners;
 
 use std::time::Duration;

@@ -239,7 +239,7 @@ impl GitHub for SimGitHub {
         .await
     }
 
-    async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
+    async fn rival_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
         self.read("look for a newer run", |world, now| {
             Some(world.github_mut(now).read_newer_run(now, run))
         })

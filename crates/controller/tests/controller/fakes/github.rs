@@ -458,7 +458,7 @@ impl GitHub for FakeGitHub {
         })
     }
 
-    async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
+    async fn rival_run(&self, run: &Run) -> Result<Option<RunId>, PortError> {
         assert_eq!(run.repository, repository());
         Ok(None)
     }

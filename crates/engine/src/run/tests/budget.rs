@@ -27,7 +27,7 @@ fn what_happens_to_a_run_while_it_is_parked_decides_when_it_is_released() {
     let mut world = storm();
     assert_eq!(world.step(), RunStep::Wait(WaitReason::OverBudget));
     world.now = world.due();
-    world.newer = Newer::Run(RunId(901));
+    world.rival = Rival::Run(RunId(901));
     assert_eq!(world.step(), RunStep::Done);
     assert_eq!(world.reason(1), SettleReason::Superseded);
     assert_eq!(world.entry.notes.parked, None);
@@ -58,7 +58,7 @@ fn what_is_parked_for_hours_is_looked_at_whether_or_not_there_is_room() {
     world.spend(2, 10);
     assert_eq!(world.still_parked(), None);
     assert_eq!(world.step(), RunStep::Wait(WaitReason::OverBudget));
-    world.newer = Newer::Run(RunId(901));
+    world.rival = Rival::Run(RunId(901));
     assert_eq!(world.step(), RunStep::Done);
 }
 
@@ -82,10 +82,10 @@ fn the_budget_is_read_last_and_only_where_something_is_to_be_re_run() {
     facts.spent = Spent::Unread;
     let decide = |facts| decide(&facts, at(NOW), MIDDLE, &Rules::default()).step;
     assert_eq!(decide(facts), RunStep::ReadBudget);
-    facts.newer = Newer::Run(RunId(901));
+    facts.rival = Rival::Run(RunId(901));
     assert_eq!(decide(facts), RunStep::Done);
-    facts.newer = Newer::Unread;
-    assert_eq!(decide(facts), RunStep::ReadNewer);
+    facts.rival = Rival::Unread;
+    assert_eq!(decide(facts), RunStep::ReadRival);
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn a_cancel_by_the_concurrency_group_supersedes_the_run() {
 fn a_newer_run_of_the_same_workflow_and_branch_supersedes_this_one() {
     let mut world = World::with(&[job(1, "a")]);
     world.await_jobs(&[1]);
-    world.newer = Newer::Run(RunId(901));
+    world.rival = Rival::Run(RunId(901));
     assert_eq!(world.go(), RunStep::Done);
     assert_eq!(world.reason(1), SettleReason::Superseded);
 }

@@ -33,7 +33,7 @@ proptest! {
         }
         let RunStep::Ask(order) = step else { return Ok(()) };
         prop_assert_eq!(&world.run.status, &RunStatus::Completed);
-        prop_assert_eq!(world.newer, Newer::No);
+        prop_assert_eq!(world.rival, Rival::No);
         let listed = world.jobs.clone().unwrap_or_default();
         let passed = |id: &JobId| listed.iter().any(|job| job.id == *id && crate::job::passed(job));
         let of_chance = |id: &&JobId| world.entry.notes.renewed.contains_key(id);
@@ -189,13 +189,13 @@ fn what_github_refused_may_be_asked_for_again_in_the_same_attempt() {
 
 #[test]
 fn guards_hold_for_a_fresh_chance_too() {
-    for (newer, cause, reason) in [
+    for (rival, cause, reason) in [
         (
-            Newer::Run(RunId(901)),
+            Rival::Run(RunId(901)),
             CancelCause::Unreadable,
             SettleReason::Superseded,
         ),
-        (Newer::No, CancelCause::Person, SettleReason::Cancelled),
+        (Rival::No, CancelCause::Person, SettleReason::Cancelled),
     ] {
         let mut world = exhausted();
         world.requeue(1);
@@ -205,7 +205,7 @@ fn guards_hold_for_a_fresh_chance_too() {
             ..failed_again(11)
         }]);
         world.causes.insert(JobId(11), cause);
-        world.newer = newer;
+        world.rival = rival;
         world.allow(11, RetryPolicy::USUAL);
         assert_eq!(world.go(), RunStep::Done);
         assert_eq!(world.reason(11), reason);

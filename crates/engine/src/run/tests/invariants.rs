@@ -17,7 +17,7 @@ proptest! {
         let RunStep::Ask(order) = world.step() else { return Ok(()) };
         prop_assert_eq!(&world.run.status, &RunStatus::Completed);
         prop_assert_eq!(order.from, world.run.run_attempt);
-        prop_assert_eq!(world.newer, Newer::No);
+        prop_assert_eq!(world.rival, Rival::No);
         prop_assert!(!order.wanted.is_empty());
         for id in &order.wanted {
             let job = &world.entry.jobs[id];
@@ -59,7 +59,7 @@ proptest! {
             RunStep::Ask(_) => prop_assert_eq!(second, RunStep::Wait(WaitReason::AnswerUnclear)),
             RunStep::ReadJobs
             | RunStep::ReadCauses(_)
-            | RunStep::ReadNewer
+            | RunStep::ReadRival
             | RunStep::ReadBudget
             | RunStep::Spend(_)
             | RunStep::Wait(_)
@@ -210,7 +210,7 @@ impl Life {
                 RunStep::Ask(order) => self.post(&order)?,
                 step @ (RunStep::ReadJobs
                 | RunStep::ReadCauses(_)
-                | RunStep::ReadNewer
+                | RunStep::ReadRival
                 | RunStep::ReadBudget
                 | RunStep::Spend(_)) => {
                     return Err(TestCaseError::fail(format!("all was read: {step:?}")));

@@ -156,7 +156,7 @@ fn a_sibling_that_came_back_later_is_not_taken_for_a_job_that_never_was_one_of_t
 #[test]
 fn siblings_that_were_left_behind_are_not_asked_for_against_a_newer_run() {
     let mut world = cancelled_siblings();
-    world.newer = Newer::Run(RunId(901));
+    world.rival = Rival::Run(RunId(901));
     world.next_attempt(vec![
         again(11, "test (1)"),
         cancelled(12, "test (2)"),

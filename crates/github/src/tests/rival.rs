@@ -74,7 +74,7 @@ async fn a_run_that_has_the_concurrency_group_is_found_and_names_are_written_for
     let members = vec![member(8, Some(3)), member(RUN.0, None), member(9, None)];
     serve_group(&server, "deploy%20now", members).await;
     assert_eq!(
-        github(&server).newer_run(&run).await.unwrap(),
+        github(&server).rival_run(&run).await.unwrap(),
         Some(RunId(9))
     );
 }
@@ -86,7 +86,7 @@ async fn a_job_of_another_run_that_has_the_group_takes_no_place() {
     serve_runs(&server, 1, vec![run_json()]).await;
     serve_groups(&server, &["lock", "idle"]).await;
     serve_group(&server, "lock", vec![member(8, Some(3))]).await;
-    assert_eq!(github(&server).newer_run(&run).await.unwrap(), None);
+    assert_eq!(github(&server).rival_run(&run).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_group_that_cannot_be_read_is_an_error_and_no_leave() {
         .respond_with(ResponseTemplate::new(502))
         .mount(&server)
         .await;
-    github(&server).newer_run(&run).await.unwrap_err();
+    github(&server).rival_run(&run).await.unwrap_err();
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_run_without_a_branch_has_no_successor_and_nothing_is_asked() {
         head_branch: None,
         ..read(&server).await
     };
-    assert_eq!(github(&server).newer_run(&run).await.unwrap(), None);
+    assert_eq!(github(&server).rival_run(&run).await.unwrap(), None);
     assert!(received(&server, "GET", RUNS_PATH).await.is_empty());
 }
 
@@ -123,14 +123,14 @@ async fn pages_are_read_until_the_run_itself_was_seen() {
     let own = with(json!({ "head_repository": { "full_name": "acme/shop" } }));
     serve_runs(&server, 1, others.collect()).await;
     serve_runs(&server, 2, vec![own]).await;
-    assert_eq!(github(&server).newer_run(&run).await.unwrap(), None);
+    assert_eq!(github(&server).rival_run(&run).await.unwrap(), None);
 }
 
 async fn newer_among(listed: impl IntoIterator<Item = Value>) -> Option<RunId> {
     let server = installed().await;
     let run = read(&server).await;
     serve_runs(&server, 1, listed.into_iter().collect()).await;
-    github(&server).newer_run(&run).await.unwrap()
+    github(&server).rival_run(&run).await.unwrap()
 }
 
 async fn serve_groups(server: &MockServer, names: &[&str]) {

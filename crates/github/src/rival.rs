@@ -1,4 +1,4 @@
-//! Whether a newer run took the place of an older one.
+//! Whether another run is in the way of a re-run: a newer one, or who has its concurrency group.
 
 use jiff::Timestamp;
 use reprise_model::ids::{Repository, RunId};
@@ -12,7 +12,7 @@ use crate::wire::{Page, RunsPage, RunsQuery};
 impl GitHub {
     /// The run that took this one's place: a newer one of the same branch, or else one that holds its
     /// concurrency group.
-    pub async fn newer_run(&self, run: &Run) -> Result<Option<RunId>, GitHubError> {
+    pub async fn rival_run(&self, run: &Run) -> Result<Option<RunId>, GitHubError> {
         match self.newer_on_branch(run).await? {
             Some(newer) => Ok(Some(newer)),
             None => self.group_holder(run).await,
@@ -63,7 +63,7 @@ fn since(created: Timestamp) -> String {
 /// The runs that came after one run, as far as they were listed.
 struct Rivals<'a> {
     run: &'a Run,
-    newer: Vec<Rival>,
+    rival: Vec<Rival>,
     /// The head repository of the run itself, once it was listed; GitHub may know none.
     own_head: Option<Option<Repository>>,
 }
@@ -78,7 +78,7 @@ impl<'a> Rivals<'a> {
     fn of(run: &'a Run) -> Self {
         Self {
             run,
-            newer: Vec::new(),
+            rival: Vec::new(),
             own_head: None,
         }
     }
@@ -89,7 +89,7 @@ impl<'a> Rivals<'a> {
             if other.id == self.run.id {
                 self.own_head = Some(head);
             } else if self.is_after(&other) {
-                self.newer.push(Rival {
+                self.rival.push(Rival {
                     id: other.id,
                     created: other.created_at,
                     head,
@@ -109,7 +109,7 @@ impl<'a> Rivals<'a> {
     fn newest(self) -> Option<RunId> {
         let own_head = self.own_head;
         let same_branch = |rival: &Rival| own_head.as_ref().is_none_or(|own| *own == rival.head);
-        let rivals = self.newer.into_iter().filter(same_branch);
+        let rivals = self.rival.into_iter().filter(same_branch);
         let newest = rivals.max_by_key(|rival| (rival.created, rival.id));
         newest.map(|rival| rival.id)
     }
