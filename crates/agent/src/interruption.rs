@@ -224,8 +224,8 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
                         error.message = failure,
                         "the running step is ended; what its job does always still runs"
                     );
-                    let alone = end.failure.is_some() && !end.left.is_empty();
-                    return alone.then_some(Unclear::NotAllowed);
+                    let lives_on = end.failure.is_some() && !end.left.is_empty();
+                    return lives_on.then_some(Unclear::NotAllowed);
                 }
                 StepEnd::Unclear(why) => return Some(why),
                 StepEnd::NoStep if !self.host.lives(worker) => return None,

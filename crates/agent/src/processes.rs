@@ -126,7 +126,8 @@ impl ProcFolder {
 
     fn lies_in(&self, entry: &Entry, folder: Option<&Path>) -> bool {
         let exe = || std::fs::read_link(self.of(entry.process.pid).join("exe"));
-        folder.is_none_or(|folder| exe().is_ok_and(|exe| exe.starts_with(folder)))
+        // One that is not for the agent to see is judged by its name, and told of when it is signalled.
+        folder.is_none_or(|folder| exe().map_or(true, |exe| exe.starts_with(folder)))
     }
 
     fn runs(&self, entry: &Entry, program: &str) -> bool {

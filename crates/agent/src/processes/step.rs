@@ -5,7 +5,7 @@
 
 use jiff::SignedDuration;
 
-use super::tree::{self, TreeEnd};
+use super::tree;
 use super::worker_log::{StepVerdict, Unclear};
 use super::{Handle, ProcFolder, Process, Signal};
 use crate::clock::Clock;
@@ -36,7 +36,7 @@ pub async fn fail<C: Clock>(
     match handle.signal(processes, Signal::STOP) {
         Ok(true) if processes.lives(step) => (),
         Ok(_) => return StepEnd::NoStep,
-        Err(failure) => return StepEnd::Ended(untouched(step, failure)),
+        Err(_) => return StepEnd::Unclear(Unclear::NotAllowed),
     }
     match verdict(processes, worker, step) {
         StepVerdict::FailsTheJob => StepEnd::Ended(tree::end(processes, step, grace, clock).await),
@@ -56,14 +56,5 @@ fn verdict(processes: &ProcFolder, worker: Process, step: Process) -> StepVerdic
     match speaks_for_another {
         true => StepVerdict::Unclear(Unclear::Container),
         false => processes.step_verdict(worker),
-    }
-}
-
-fn untouched(step: Process, failure: super::SignalFailure) -> TreeEnd {
-    TreeEnd {
-        processes: 1,
-        killed: 0,
-        left: vec![step],
-        failure: Some(failure),
     }
 }

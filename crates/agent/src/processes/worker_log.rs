@@ -154,7 +154,7 @@ impl Job {
             Some(Unclear::Container)
         } else if current.embedded {
             Some(Unclear::Composite)
-        } else if self.steps.iter().any(|step| !step.background.is_null()) {
+        } else if self.steps.iter().any(Step::is_background) {
             Some(Unclear::Background)
         } else if self.steps.iter().all(Step::fails_its_job) {
             None
@@ -185,6 +185,10 @@ impl Step {
             Value::Number(_) | Value::String(_) | Value::Array(_) => false,
         };
         named && !self.others.keys().any(|name| name.contains("***"))
+    }
+
+    fn is_background(&self) -> bool {
+        !matches!(self.background, Value::Null | Value::Bool(false))
     }
 
     fn is_named(&self, name: &str) -> bool {
