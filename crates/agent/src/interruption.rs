@@ -12,20 +12,18 @@ use tokio::sync::watch::Receiver;
 use crate::clock::Clock;
 use crate::host::{HookWords, Host, StepEnd};
 use crate::notebook::Notebook;
-use crate::plan::{Activity, Due, Facts, Leave, Stop, due};
-use crate::processes::Runner;
-use crate::processes::worker_log::Unclear;
+use crate::plan::{
+    Due, Facts, LOOK_EVERY, Leave, RunnerDue, Step, Stop, after_try, due, hook_time, runner_due,
+};
+use crate::processes::Process;
 use crate::rebalance;
 use crate::record::Ending;
 use crate::settings::InterruptionSettings;
-use crate::sighting::Sighting;
+use crate::sighting::{Known, Sighting};
 use crate::watch::Seen;
 
 /// How often a step is looked for while the Worker is between two of them.
 const NEXT_STEP_LOOK: SignedDuration = SignedDuration::from_millis(250);
-
-/// How long it is looked for; then the runner is told to stop, so that GitHub knows in time.
-const NEXT_STEP_WITHIN: SignedDuration = SignedDuration::from_secs(3);
 
 /// What the watch has seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,6 +52,7 @@ pub(crate) async fn attend<H: Host, C: Clock>(
         sighting: Sighting::default(),
         hooks: None,
         begun_for: None,
+        taken_up: None,
         said: None,
         told_to_leave: false,
     };
@@ -88,6 +87,8 @@ struct Attendant<'a, H, C> {
     hooks: Hooks<'a>,
     /// The first sight of the notice whose hooks have had their turn.
     begun_for: Option<Timestamp>,
+    /// How far an earlier agent had come with the end of the job.
+    taken_up: Option<Ending>,
     said: Option<Leave>,
     told_to_leave: bool,
 }
@@ -97,7 +98,7 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
     async fn turn(&mut self, news: &News) -> Option<SignedDuration> {
         match &news.notice {
             Some((seen, present)) => self.attend_notice(news, seen, *present).await,
-            None if news.rebalance => Some(self.attend_rebalance()),
+            None if news.rebalance => Some(self.attend_rebalance().await),
             None => None,
         }
     }
@@ -109,16 +110,12 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
         present: bool,
     ) -> Option<SignedDuration> {
         loop {
-            let due = self.due(seen, present);
-            match due {
+            match due(self.settings, &self.facts(seen, present)) {
                 Due::RunHooks(time) => {
-                    self.begun_for = Some(seen.at);
-                    self.sighting.ended = None;
+                    self.begin(seen);
                     self.begin_hooks(news, seen, time);
                 }
-                Due::FailStep => self.fail_steps().await,
-                Due::StopRunner(why) => self.stop_runners(why).await,
-                Due::Wait(wait) => return Some(wait),
+                Due::TendRunners => return Some(self.tend_runners(seen, present).await),
                 Due::Leave(why) => {
                     self.leave(why);
                     return None;
@@ -127,33 +124,62 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
         }
     }
 
-    fn due(&mut self, seen: &Seen, present: bool) -> Due {
-        let now = self.clock.now();
-        let mut facts = Facts {
+    fn facts<'n>(&self, seen: &'n Seen, present: bool) -> Facts<'n> {
+        Facts {
             action: &seen.notice.action,
             remaining: seen.remaining,
             present,
-            elapsed: now.duration_since(seen.at),
+            elapsed: self.clock.now().duration_since(seen.at),
             hooks_begun: self.begun_for == Some(seen.at),
-            job_ended: self.job_ended(),
-            runner: Activity::Absent,
-        };
-        // Only who comes to wait for the runner has to look at it.
-        match due(self.settings, &facts) {
-            Due::Wait(_) => {
-                facts.runner = self.sighting.look(self.host, now);
-                due(self.settings, &facts)
-            }
-            first @ (Due::RunHooks(_) | Due::FailStep | Due::StopRunner(_) | Due::Leave(_)) => {
-                first
+        }
+    }
+
+    /// Does what is due for each runner; then nothing is for so long.
+    async fn tend_runners(&mut self, seen: &Seen, present: bool) -> SignedDuration {
+        self.sighting.look(self.host, self.clock.now());
+        let mut all = std::mem::take(&mut self.sighting.known);
+        let mut wait = LOOK_EVERY;
+        for known in &mut all {
+            self.take_up(known);
+            wait = wait.min(self.tend(known, seen, present).await);
+        }
+        self.sighting.known = all;
+        wait
+    }
+
+    /// Where an earlier agent had begun to end the job, its end goes on.
+    fn take_up(&mut self, known: &mut Known) {
+        if let (Some(ending), Step::Untouched, Some(_)) =
+            (self.taken_up, known.step, known.runner.worker)
+        {
+            known.step = match ending {
+                Ending::FailStep => Step::Ended,
+                Ending::StopRunner => Step::LeftToRunner(Stop::Resumed),
+            };
+        }
+    }
+
+    async fn tend(&mut self, known: &mut Known, seen: &Seen, present: bool) -> SignedDuration {
+        loop {
+            let stand = known.stand(self.clock.now());
+            match runner_due(self.settings, &self.facts(seen, present), &stand) {
+                RunnerDue::Wait(wait) => return wait,
+                RunnerDue::FailStep => known.step = self.fail_step(known.runner.worker).await,
+                RunnerDue::Stop(why) => {
+                    self.stop(known, why).await;
+                    return LOOK_EVERY;
+                }
             }
         }
     }
 
-    fn job_ended(&self) -> Option<Ending> {
-        self.sighting
-            .ended
-            .or_else(|| self.notebook.record().and_then(|record| record.job_ended))
+    /// A notice that this agent has not attended to before: a new one, or that of an earlier agent.
+    fn begin(&mut self, seen: &Seen) {
+        self.begun_for = Some(seen.at);
+        self.taken_up = self.notebook.record().and_then(|record| record.job_ended);
+        for known in &mut self.sighting.known {
+            known.step = Step::Untouched;
+        }
     }
 
     fn begin_hooks(&mut self, news: &News, seen: &Seen, time: SignedDuration) {
@@ -183,7 +209,7 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
             host: self.host,
             clock: self.clock,
             notebook: self.notebook,
-            timeout: self.settings.hook_timeout.get(),
+            settings: self.settings,
             until: self.clock.now() + time,
             ends_at: seen.ends_at(),
             words,
@@ -191,85 +217,78 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
         self.hooks = Some(Box::pin(turn.run(names)));
     }
 
-    /// Ends the job by its step; by its runner where that is not sure to fail it.
-    async fn fail_steps(&mut self) {
+    /// Ends the step of a job.
+    async fn fail_step(&mut self, worker: Option<Process>) -> Step {
+        let Some(worker) = worker else {
+            return Step::Ended;
+        };
         self.end_hooks();
-        let runners = self.sighting.runners(self.host);
         // Before the step ends: the job's own last hook reads it.
         self.ended(Ending::FailStep).await;
-        for runner in runners {
-            let Some(worker) = runner.worker else {
-                continue;
-            };
-            if let Some(why) = self.fail_step(worker).await {
-                tracing::warn!(reason = %why, "the step is not ended alone; its runner is stopped");
-                self.ended(Ending::StopRunner).await;
-                self.stop_listener(&runner);
-            }
-        }
-    }
-
-    /// Why the step could not be ended, if it was not.
-    async fn fail_step(&mut self, worker: crate::processes::Process) -> Option<Unclear> {
         let begun = self.clock.now();
-        let grace = self.settings.step_grace.get();
         loop {
-            match self.host.fail_step(worker, grace).await {
-                StepEnd::Ended(end) => {
-                    let failure = end.failure.map(tracing::field::display);
-                    tracing::warn!(
-                        step.processes = end.processes,
-                        step.killed = end.killed,
-                        step.left = end.left.len(),
-                        error.message = failure,
-                        "the running step is ended; what its job does always still runs"
-                    );
-                    let lives_on = end.failure.is_some() && !end.left.is_empty();
-                    return lives_on.then_some(Unclear::NotAllowed);
-                }
-                StepEnd::Unclear(why) => return Some(why),
-                StepEnd::NoStep if !self.host.lives(worker) => return None,
-                StepEnd::NoStep => (),
+            let end = self
+                .host
+                .fail_step(worker, self.settings.step_grace.get())
+                .await;
+            if let StepEnd::Ended(end) = &end {
+                tracing::warn!(
+                    step.processes = end.processes,
+                    step.killed = end.killed,
+                    step.left = end.left.len(),
+                    error.message = end.failure.map(tracing::field::display),
+                    "the running step is ended; what its job does always still runs"
+                );
             }
-            if self.clock.now().duration_since(begun) >= NEXT_STEP_WITHIN {
-                return Some(Unclear::NoStep);
+            let since = self.clock.now().duration_since(begun);
+            if let Some(step) = after_try(&end, self.host.lives(worker), since) {
+                return step;
             }
             self.clock.sleep(NEXT_STEP_LOOK).await;
         }
     }
 
-    async fn stop_runners(&mut self, why: Stop) {
-        let runners = self.sighting.runners(self.host);
-        match why {
-            Stop::Chosen | Stop::LastDeadline => {
-                self.end_hooks();
-                self.ended(Ending::StopRunner).await;
+    /// Tells a runner to stop. Where that fails it is not told, and so told again at the next look.
+    async fn stop(&mut self, known: &mut Known, why: Stop) {
+        if why == Stop::Idle && self.has_a_job_now(known) {
+            return;
+        }
+        let told = match known.runner.listener {
+            Some(listener) => self.host.stop(listener),
+            None => Err("its job runs without it".to_owned()),
+        };
+        match told {
+            Ok(()) => {
+                known.told = true;
+                tracing::warn!(reason = %why, "the runner is told to stop");
+                // Without a job, none is ended.
+                if why != Stop::Idle {
+                    self.end_hooks();
+                    self.ended(Ending::StopRunner).await;
+                }
             }
-            // It has no job, so none is ended; one that has come meanwhile keeps its runner.
-            Stop::Idle => self.sighting.ended = Some(Ending::StopRunner),
-        }
-        tracing::warn!(reason = %why, "the runner is told to stop");
-        let busy_too = why != Stop::Idle;
-        for runner in runners.iter().filter(|r| busy_too || r.worker.is_none()) {
-            self.stop_listener(runner);
-        }
-        if why == Stop::Idle && runners.iter().any(|runner| runner.worker.is_some()) {
-            self.sighting.ended = None;
+            Err(error) if !std::mem::replace(&mut known.complained, true) => {
+                tracing::error!(
+                    reason = %why,
+                    error.message = error,
+                    "the runner cannot be told to stop; trying on"
+                );
+            }
+            Err(_) => (),
         }
     }
 
-    fn stop_listener(&self, runner: &Runner) {
-        match runner.listener.map(|listener| self.host.stop(listener)) {
-            Some(Ok(())) => (),
-            Some(Err(why)) => {
-                tracing::error!(error.message = why, "the runner cannot be told to stop");
-            }
-            None => tracing::error!("a job runs without its runner; nobody can be told to stop"),
-        }
+    /// Whether a job has come since the last look.
+    fn has_a_job_now(&mut self, known: &Known) -> bool {
+        let runners = self.sighting.runners(self.host);
+        let same = |runner: &&crate::processes::Runner| runner.listener == known.runner.listener;
+        runners
+            .iter()
+            .find(same)
+            .is_none_or(|runner| runner.worker.is_some())
     }
 
     async fn ended(&mut self, ending: Ending) {
-        self.sighting.ended = Some(ending);
         let note = |record: &mut crate::record::Record| record.job_ended = Some(ending);
         self.notebook.note(note).await;
     }
@@ -287,26 +306,24 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
         }
     }
 
-    fn attend_rebalance(&mut self) -> SignedDuration {
+    async fn attend_rebalance(&mut self) -> SignedDuration {
         let now = self.clock.now();
         if !std::mem::replace(&mut self.told_to_leave, true) {
             tracing::info!(
                 "EC2 recommends to leave this instance; its runner takes no new job, and ends none"
             );
         }
-        let activity = self.sighting.look_seldom(self.host, now);
-        match rebalance::due(activity) {
-            rebalance::Due::Stop => {
-                let runners = self.sighting.runners(self.host);
-                for runner in runners.iter().filter(|runner| runner.worker.is_none()) {
-                    tracing::info!("the runner has no job and is told to stop");
-                    self.stop_listener(runner);
-                }
-                self.sighting.forget();
-                rebalance::LOOK_EVERY
+        self.sighting.look_seldom(self.host, now);
+        let mut all = std::mem::take(&mut self.sighting.known);
+        let mut wait = rebalance::LOOK_EVERY;
+        for known in &mut all {
+            match rebalance::due(&known.stand(now)) {
+                rebalance::Due::Stop => self.stop(known, Stop::Idle).await,
+                rebalance::Due::Wait(least) => wait = wait.min(least),
             }
-            rebalance::Due::Wait(wait) => wait,
         }
+        self.sighting.known = all;
+        wait
     }
 }
 
@@ -315,7 +332,7 @@ struct HookTurn<'a, H, C> {
     host: &'a H,
     clock: &'a C,
     notebook: &'a Notebook<'a, H>,
-    timeout: SignedDuration,
+    settings: &'a InterruptionSettings,
     until: Timestamp,
     ends_at: Timestamp,
     words: HookWords,
@@ -325,14 +342,13 @@ impl<H: Host, C: Clock> HookTurn<'_, H, C> {
     async fn run(mut self, names: Vec<String>) {
         for name in names {
             let now = self.clock.now();
-            let time = self.until.duration_since(now).min(self.timeout);
-            if time <= SignedDuration::ZERO {
+            let Some(time) = hook_time(self.settings, self.until.duration_since(now)) else {
                 tracing::warn!(
                     hook.name = name,
                     "no time is left for this hook; it does not run"
                 );
                 continue;
-            }
+            };
             self.words.seconds_left = self.ends_at.duration_since(now).as_secs().max(0);
             self.words.hook_seconds = time.as_secs();
             // Before it begins: it does not run twice, whatever becomes of the agent.

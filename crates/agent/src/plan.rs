@@ -8,8 +8,9 @@
 
 use jiff::SignedDuration;
 
+use crate::host::StepEnd;
 use crate::notice::Action;
-use crate::record::Ending;
+use crate::processes::worker_log::Unclear;
 use crate::remaining::{Remaining, Standing};
 use crate::settings::{EndJob, InterruptionSettings};
 use crate::watch::TAG_MARGIN;
@@ -18,8 +19,15 @@ use crate::watch::TAG_MARGIN;
 pub const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 /// How long a runner must have been without a job before it is stopped for that: one that has just
-/// taken a job starts its Worker, and one whose only job has ended goes by itself.
+/// taken a job starts its Worker. One whose job was seen to end is stopped at once, as it may take the next.
 pub const IDLE_FOR: SignedDuration = SignedDuration::from_secs(2);
+
+/// How long a step is looked for while the Worker is between two of them; then the runner is told to
+/// stop, so that GitHub knows in time.
+const NEXT_STEP_WITHIN: SignedDuration = SignedDuration::from_secs(3);
+
+/// A machine that lives so much longer than its notice said was not taken after all.
+pub const OUTLIVED: SignedDuration = SignedDuration::from_mins(10);
 
 /// All that counts for what is due.
 #[derive(Debug, Clone, Copy)]
@@ -34,21 +42,37 @@ pub struct Facts<'a> {
     pub elapsed: SignedDuration,
     /// Whether hooks have had their turn.
     pub hooks_begun: bool,
-    /// How the job was ended, if it was.
-    pub job_ended: Option<Ending>,
-    /// What the runner does.
-    pub runner: Activity,
 }
 
-/// What the runners on the machine do.
+/// One runner of the machine, and what was done to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stand {
+    /// What it does.
+    pub activity: Activity,
+    /// What became of the step of its job.
+    pub step: Step,
+    /// Whether it was told to stop.
+    pub told: bool,
+}
+
+/// What a runner does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
-    /// There is none, or nobody can tell.
-    Absent,
     /// It has no job, for so long.
     Idle(SignedDuration),
     /// It runs a job.
     Busy,
+}
+
+/// What became of the step that ran when the job was to be ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It was not touched.
+    Untouched,
+    /// It has ended; what its job does always may still run.
+    Ended,
+    /// It is left to its runner.
+    LeftToRunner(Stop),
 }
 
 /// What is due.
@@ -57,14 +81,22 @@ pub enum Activity {
 pub enum Due {
     /// Run the hooks, which have so long together.
     RunHooks(SignedDuration),
-    /// End the job by its step.
-    FailStep,
-    /// Tell the runner to stop.
-    StopRunner(Stop),
-    /// Nothing for so long.
-    Wait(SignedDuration),
+    /// Do what is due for each runner ([`runner_due`]).
+    TendRunners,
     /// Nothing until there is news.
     Leave(Leave),
+}
+
+/// What is due for one runner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum RunnerDue {
+    /// End its job by the step.
+    FailStep,
+    /// Tell it to stop.
+    Stop(Stop),
+    /// Nothing for so long.
+    Wait(SignedDuration),
 }
 
 /// Why the runner is told to stop.
@@ -79,6 +111,12 @@ pub enum Stop {
     /// It would take a job that it cannot finish.
     #[error("it has no job, and must take none")]
     Idle,
+    /// Its job is not sure to fail with the step.
+    #[error("the step is not ended alone: {0}")]
+    Unclear(Unclear),
+    /// An earlier agent was at it, and nobody knows how far it came.
+    #[error("an earlier agent was telling it to stop")]
+    Resumed,
 }
 
 /// Why nothing is left to do.
@@ -98,9 +136,6 @@ pub enum Leave {
     /// The settings say so.
     #[error("the job is left to its fate, as the settings say")]
     Chosen,
-    /// All is done.
-    #[error("the runner has been told to stop")]
-    Stopped,
 }
 
 /// What is due now.
@@ -108,6 +143,7 @@ pub fn due(settings: &InterruptionSettings, facts: &Facts<'_>) -> Due {
     let refusal = match (facts.action, facts.remaining.standing) {
         (Action::Hibernate, _) => Some(Leave::Hibernates),
         (_, Standing::Stale) => Some(Leave::Stale),
+        _ if facts.elapsed >= facts.remaining.span + OUTLIVED => Some(Leave::Stale),
         _ if !facts.present => Some(Leave::Gone),
         (
             Action::Terminate | Action::Stop | Action::Other(_),
@@ -123,9 +159,56 @@ pub fn due(settings: &InterruptionSettings, facts: &Facts<'_>) -> Due {
     }
     match settings.end_job {
         EndJob::None => Due::Leave(Leave::Chosen),
-        EndJob::FailStep => ending(settings, facts, Due::FailStep),
-        EndJob::StopRunner => ending(settings, facts, Due::StopRunner(Stop::Chosen)),
+        EndJob::FailStep | EndJob::StopRunner => Due::TendRunners,
     }
+}
+
+/// What is due for a runner now, where runners are tended.
+pub fn runner_due(settings: &InterruptionSettings, facts: &Facts<'_>, stand: &Stand) -> RunnerDue {
+    match stand.activity {
+        _ if stand.told => RunnerDue::Wait(LOOK_EVERY),
+        Activity::Idle(since) if since >= IDLE_FOR => RunnerDue::Stop(Stop::Idle),
+        Activity::Idle(since) => RunnerDue::Wait((IDLE_FOR - since).min(LOOK_EVERY)),
+        Activity::Busy => busy_due(settings, facts, stand.step),
+    }
+}
+
+fn busy_due(settings: &InterruptionSettings, facts: &Facts<'_>, step: Step) -> RunnerDue {
+    let until = |before: SignedDuration| facts.remaining.span - before - facts.elapsed;
+    let finish = until(settings.finish_until.get());
+    let stop = until(settings.stop_runner_at.get());
+    match step {
+        _ if stop <= SignedDuration::ZERO => RunnerDue::Stop(Stop::LastDeadline),
+        Step::LeftToRunner(why) => RunnerDue::Stop(why),
+        Step::Ended => RunnerDue::Wait(stop.min(LOOK_EVERY)),
+        Step::Untouched if finish > SignedDuration::ZERO => RunnerDue::Wait(finish.min(LOOK_EVERY)),
+        Step::Untouched => match settings.end_job {
+            EndJob::FailStep => RunnerDue::FailStep,
+            EndJob::StopRunner => RunnerDue::Stop(Stop::Chosen),
+            EndJob::None => RunnerDue::Wait(LOOK_EVERY),
+        },
+    }
+}
+
+/// What became of a step that was to be ended, `since` the first try; `None`: try again.
+pub fn after_try(end: &StepEnd, worker_lives: bool, since: SignedDuration) -> Option<Step> {
+    let left = |why| Some(Step::LeftToRunner(Stop::Unclear(why)));
+    match end {
+        StepEnd::Ended(end) if end.failure.is_some() && !end.left.is_empty() => {
+            left(Unclear::NotAllowed)
+        }
+        StepEnd::Ended(_) => Some(Step::Ended),
+        StepEnd::Unclear(why) => left(*why),
+        // Its job has come to its end.
+        StepEnd::NoStep if !worker_lives => Some(Step::Ended),
+        StepEnd::NoStep if since >= NEXT_STEP_WITHIN => left(Unclear::NoStep),
+        StepEnd::NoStep => None,
+    }
+}
+
+/// What one of the hooks has, which have `left` together; `None`: it does not run.
+pub fn hook_time(settings: &InterruptionSettings, left: SignedDuration) -> Option<SignedDuration> {
+    (left > SignedDuration::ZERO).then(|| left.min(settings.hook_timeout.get()))
 }
 
 /// When hooks must be over, counted from the first sight: before the job is ended, which may end
@@ -134,22 +217,6 @@ fn hooks_until(settings: &InterruptionSettings, span: SignedDuration) -> SignedD
     match settings.end_job {
         EndJob::FailStep | EndJob::StopRunner => span - settings.finish_until.get(),
         EndJob::None => span - TAG_MARGIN,
-    }
-}
-
-fn ending(settings: &InterruptionSettings, facts: &Facts<'_>, way: Due) -> Due {
-    let until = |before: SignedDuration| facts.remaining.span - before - facts.elapsed;
-    let finish = until(settings.finish_until.get());
-    let stop = until(settings.stop_runner_at.get());
-    match (facts.job_ended, facts.runner) {
-        (Some(Ending::StopRunner), _) => Due::Leave(Leave::Stopped),
-        (_, Activity::Absent) => Due::Wait(LOOK_EVERY),
-        (_, Activity::Idle(since)) if since >= IDLE_FOR => Due::StopRunner(Stop::Idle),
-        (_, Activity::Idle(since)) => Due::Wait((IDLE_FOR - since).min(LOOK_EVERY)),
-        (_, Activity::Busy) if stop <= SignedDuration::ZERO => Due::StopRunner(Stop::LastDeadline),
-        (None, Activity::Busy) if finish <= SignedDuration::ZERO => way,
-        (None, Activity::Busy) => Due::Wait(finish.min(LOOK_EVERY)),
-        (Some(Ending::FailStep), Activity::Busy) => Due::Wait(stop.min(LOOK_EVERY)),
     }
 }
 

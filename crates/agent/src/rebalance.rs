@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::plan::{Activity, IDLE_FOR};
+use crate::plan::{Activity, IDLE_FOR, Stand};
 
 /// The time between two looks at a runner: a Worker's end is cheap to see, so it comes soon.
 pub(crate) const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(1);
@@ -29,23 +29,31 @@ pub(crate) enum Due {
 }
 
 /// What is due for a runner that does this.
-pub(crate) fn due(activity: Activity) -> Due {
-    match activity {
-        Activity::Idle(since) if since >= IDLE_FOR => Due::Stop,
-        Activity::Idle(_) | Activity::Absent | Activity::Busy => Due::Wait(LOOK_EVERY),
+pub(crate) fn due(stand: &Stand) -> Due {
+    match stand.activity {
+        Activity::Idle(since) if since >= IDLE_FOR && !stand.told => Due::Stop,
+        Activity::Idle(_) | Activity::Busy => Due::Wait(LOOK_EVERY),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Step;
 
     #[test]
     fn a_runner_with_a_job_is_left_alone_and_one_without_is_stopped() {
+        let due_of = |activity, told| {
+            due(&Stand {
+                activity,
+                step: Step::Untouched,
+                told,
+            })
+        };
         let idle = |seconds| Activity::Idle(SignedDuration::from_secs(seconds));
-        assert_eq!(due(Activity::Busy), Due::Wait(LOOK_EVERY));
-        assert_eq!(due(Activity::Absent), Due::Wait(LOOK_EVERY));
-        assert_eq!(due(idle(1)), Due::Wait(LOOK_EVERY));
-        assert_eq!(due(idle(2)), Due::Stop);
+        assert_eq!(due_of(Activity::Busy, false), Due::Wait(LOOK_EVERY));
+        assert_eq!(due_of(idle(1), false), Due::Wait(LOOK_EVERY));
+        assert_eq!(due_of(idle(2), false), Due::Stop);
+        assert_eq!(due_of(idle(2), true), Due::Wait(LOOK_EVERY));
     }
 }

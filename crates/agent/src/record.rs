@@ -10,15 +10,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::notice::{Action, Notice};
+use crate::plan::OUTLIVED;
 use crate::remaining::{NOTICE_SPAN, Remaining, Standing};
 use crate::watch::Seen;
 
 /// The only format there is.
 const FORMAT: u32 = 1;
-
-/// How long after the instance's end a record of the same boot still counts. A machine that lives so
-/// much longer was hibernated, or was not taken after all.
-const OUTLIVED: SignedDuration = SignedDuration::from_mins(10);
 
 /// Keeps one record, durably.
 pub trait Records: Send + Sync {

@@ -1,11 +1,10 @@
-//! What was seen of the runners last: whether they are busy, and since when they are not.
+//! What was seen of the runners last: which there are, whether each is busy, and since when it is not.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::host::Runners;
-use crate::plan::Activity;
+use crate::plan::{Activity, IDLE_FOR, Stand, Step};
 use crate::processes::{Process, Runner};
-use crate::record::Ending;
 
 /// A look at all processes costs milliseconds; where nothing presses, one in so long is enough.
 const SELDOM: SignedDuration = SignedDuration::from_secs(15);
@@ -13,44 +12,89 @@ const SELDOM: SignedDuration = SignedDuration::from_secs(15);
 /// Remembers between looks.
 #[derive(Debug, Default)]
 pub(crate) struct Sighting {
-    /// How this agent has ended the job, if it has.
-    pub(crate) ended: Option<Ending>,
-    idle_since: Option<Timestamp>,
-    workers: Vec<Process>,
+    pub(crate) known: Vec<Known>,
     looked_at: Option<Timestamp>,
     complained: bool,
 }
 
-impl Sighting {
-    /// What the runners do now.
-    pub(crate) fn look(&mut self, host: &impl Runners, now: Timestamp) -> Activity {
-        let runners = self.runners(host);
-        self.looked_at = Some(now);
-        self.workers = runners.iter().filter_map(|runner| runner.worker).collect();
-        if runners.is_empty() || !self.workers.is_empty() {
-            self.idle_since = None;
-        }
-        if runners.is_empty() {
-            Activity::Absent
-        } else if self.workers.is_empty() {
-            let since = *self.idle_since.get_or_insert(now);
-            Activity::Idle(now.duration_since(since))
-        } else {
-            Activity::Busy
+/// One runner, and what was done to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) runner: Runner,
+    /// What became of its job's step.
+    pub(crate) step: Step,
+    /// Whether it was told to stop.
+    pub(crate) told: bool,
+    /// Whether it was said that it cannot be told.
+    pub(crate) complained: bool,
+    idle_since: Option<Timestamp>,
+}
+
+impl Known {
+    /// Where its job stands.
+    pub(crate) fn stand(&self, now: Timestamp) -> Stand {
+        Stand {
+            activity: match self.idle_since {
+                Some(since) => Activity::Idle(now.duration_since(since)),
+                None => Activity::Busy,
+            },
+            step: self.step,
+            told: self.told,
         }
     }
 
-    /// The same at little cost: while a Worker that was seen lives, nobody else is looked at.
-    pub(crate) fn look_seldom(&mut self, host: &impl Runners, now: Timestamp) -> Activity {
-        if !self.workers.is_empty() && self.workers.iter().all(|worker| host.lives(*worker)) {
-            return Activity::Busy;
+    fn new(runner: Runner, now: Timestamp) -> Self {
+        Self {
+            runner,
+            step: Step::Untouched,
+            told: false,
+            complained: false,
+            idle_since: runner.worker.is_none().then_some(now),
         }
-        let recent = self
-            .looked_at
-            .is_some_and(|at| now.duration_since(at) < SELDOM);
-        match (recent, self.workers.is_empty(), self.idle_since) {
-            (true, true, None) => Activity::Absent,
-            (_, _, _) => self.look(host, now),
+    }
+
+    /// The same runner, as it is seen now.
+    fn seen_again(mut self, runner: Runner, now: Timestamp) -> Self {
+        self.idle_since = match (self.runner.worker, runner.worker) {
+            (_, Some(_)) => None,
+            // Its job has come to its end: it takes the next one at any moment.
+            (Some(_), None) => Some(now.saturating_sub(IDLE_FOR).unwrap_or(now)),
+            (None, None) => self.idle_since.or(Some(now)),
+        };
+        if self.runner.worker != runner.worker {
+            self.step = Step::Untouched;
+        }
+        self.runner = runner;
+        self
+    }
+}
+
+impl Sighting {
+    /// Looks at all runners.
+    pub(crate) fn look(&mut self, host: &impl Runners, now: Timestamp) {
+        self.looked_at = Some(now);
+        let runners = self.runners(host);
+        let before = std::mem::take(&mut self.known);
+        let known = |runner: Runner| {
+            let same = before.iter().find(|known| is_same(&known.runner, &runner));
+            match same {
+                Some(same) => same.clone().seen_again(runner, now),
+                None => Known::new(runner, now),
+            }
+        };
+        self.known = runners.into_iter().map(known).collect();
+    }
+
+    /// The same at little cost: while all Workers that were seen live, nobody else is looked at.
+    pub(crate) fn look_seldom(&mut self, host: &impl Runners, now: Timestamp) {
+        let works = |known: &Known| known.runner.worker.is_some_and(|w| host.lives(w));
+        let is_recent = |at: Timestamp| now.duration_since(at) < SELDOM;
+        let nothing_new = match self.known.is_empty() {
+            true => self.looked_at.is_some_and(is_recent),
+            false => self.known.iter().all(works),
+        };
+        if !nothing_new {
+            self.look(host, now);
         }
     }
 
@@ -66,10 +110,100 @@ impl Sighting {
             Vec::new()
         })
     }
+}
 
-    /// Begins anew, as after runners were told to stop.
-    pub(crate) fn forget(&mut self) {
-        self.idle_since = None;
-        self.workers.clear();
+/// By its Listener; by its Worker where that is left alone.
+fn is_same(one: &Runner, other: &Runner) -> bool {
+    let name = |runner: &Runner| -> Option<Process> { runner.listener.or(runner.worker) };
+    name(one) == name(other)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::host::StepEnd;
+    use crate::processes::job::JobFacts;
+
+    /// Runners of which each look shows what stands here.
+    #[derive(Default)]
+    struct Shown(Mutex<Vec<Runner>>);
+
+    impl Shown {
+        fn show(&self, runners: &[Runner]) {
+            *self.0.lock().expect("not poisoned") = runners.to_vec();
+        }
+    }
+
+    impl Runners for Shown {
+        fn runners(&self) -> Result<Vec<Runner>, String> {
+            Ok(self.0.lock().expect("not poisoned").clone())
+        }
+
+        fn lives(&self, _: Process) -> bool {
+            true
+        }
+
+        fn job_of(&self, _: Process) -> JobFacts {
+            JobFacts::default()
+        }
+
+        async fn fail_step(&self, _: Process, _: SignedDuration) -> StepEnd {
+            StepEnd::NoStep
+        }
+
+        fn stop(&self, _: Process) -> Result<(), String> {
+            Ok(())
+        }
+    }
+
+    fn runner(listener: u32, worker: Option<u32>) -> Runner {
+        let process = |pid| Process { pid, started: 1 };
+        Runner {
+            listener: Some(process(listener)),
+            worker: worker.map(process),
+        }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + SignedDuration::from_secs(seconds)
+    }
+
+    fn activities(sighting: &Sighting, now: Timestamp) -> Vec<Activity> {
+        let known = sighting.known.iter();
+        known.map(|known| known.stand(now).activity).collect()
+    }
+
+    #[test]
+    fn each_runner_is_idle_for_a_time_of_its_own_and_at_once_where_its_job_has_ended() {
+        let idle = |seconds| Activity::Idle(SignedDuration::from_secs(seconds));
+        let host = Shown::default();
+        let mut sighting = Sighting::default();
+        host.show(&[runner(1, None), runner(2, Some(3))]);
+        sighting.look(&host, at(10));
+        assert_eq!(activities(&sighting, at(10)), [idle(0), Activity::Busy]);
+        host.show(&[runner(1, None), runner(2, None)]);
+        sighting.look(&host, at(11));
+        assert_eq!(activities(&sighting, at(11)), [idle(1), idle(2)]);
+    }
+
+    #[test]
+    fn what_was_done_to_a_runner_is_remembered_for_it_alone_and_for_its_job_alone() {
+        let host = Shown::default();
+        let mut sighting = Sighting::default();
+        host.show(&[runner(1, Some(3)), runner(2, Some(4))]);
+        sighting.look(&host, at(10));
+        for known in &mut sighting.known {
+            known.step = Step::Ended;
+        }
+        if let Some(known) = sighting.known.first_mut() {
+            known.told = true;
+        }
+        host.show(&[runner(2, Some(5)), runner(1, Some(3))]);
+        sighting.look(&host, at(11));
+        let known = sighting.known.iter();
+        let stands: Vec<(Step, bool)> = known.map(|known| (known.step, known.told)).collect();
+        assert_eq!(stands, [(Step::Untouched, false), (Step::Ended, true)]);
     }
 }

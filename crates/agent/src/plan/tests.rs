@@ -1,4 +1,6 @@
 use super::*;
+use crate::processes::tree::TreeEnd;
+use crate::processes::{Process, SignalFailure};
 use crate::remaining::NOTICE_SPAN;
 use crate::settings::NoticeSpan;
 
@@ -24,13 +26,23 @@ fn facts(elapsed: i64) -> Facts<'static> {
         present: true,
         elapsed: secs(elapsed),
         hooks_begun: true,
-        job_ended: None,
-        runner: Activity::Busy,
     }
 }
 
+const BUSY: Stand = Stand {
+    activity: Activity::Busy,
+    step: Step::Untouched,
+    told: false,
+};
+
 fn fail_step(facts: &Facts<'_>) -> Due {
     due(&settings(EndJob::FailStep), facts)
+}
+
+/// What is due for a runner with that stand, with usual settings.
+fn of(facts: &Facts<'_>, stand: &Stand) -> RunnerDue {
+    assert_eq!(fail_step(facts), Due::TendRunners);
+    runner_due(&settings(EndJob::FailStep), facts, stand)
 }
 
 #[test]
@@ -53,16 +65,16 @@ fn hooks_run_first_and_have_the_time_until_the_job_is_ended() {
 
 #[test]
 fn a_job_may_finish_until_45_seconds_before_the_end() {
-    assert_eq!(fail_step(&facts(1)), Due::Wait(LOOK_EVERY));
+    assert_eq!(of(&facts(1), &BUSY), RunnerDue::Wait(LOOK_EVERY));
     let just_before = Facts {
         elapsed: SignedDuration::from_millis(74_900),
         ..facts(0)
     };
     let rest = SignedDuration::from_millis(100);
-    assert_eq!(fail_step(&just_before), Due::Wait(rest));
-    assert_eq!(fail_step(&facts(75)), Due::FailStep);
-    let chosen = due(&settings(EndJob::StopRunner), &facts(75));
-    assert_eq!(chosen, Due::StopRunner(Stop::Chosen));
+    assert_eq!(of(&just_before, &BUSY), RunnerDue::Wait(rest));
+    assert_eq!(of(&facts(75), &BUSY), RunnerDue::FailStep);
+    let chosen = runner_due(&settings(EndJob::StopRunner), &facts(75), &BUSY);
+    assert_eq!(chosen, RunnerDue::Stop(Stop::Chosen));
 }
 
 #[test]
@@ -72,27 +84,74 @@ fn the_deadlines_are_the_settings() {
         stop_runner_at: NoticeSpan::try_from(secs(60)).expect("a span"),
         ..InterruptionSettings::default()
     };
-    assert_eq!(due(&settings, &facts(29)), Due::Wait(LOOK_EVERY));
-    assert_eq!(due(&settings, &facts(30)), Due::FailStep);
-    assert_eq!(
-        due(&settings, &facts(60)),
-        Due::StopRunner(Stop::LastDeadline)
-    );
+    let at = |elapsed| runner_due(&settings, &facts(elapsed), &BUSY);
+    assert_eq!(at(29), RunnerDue::Wait(LOOK_EVERY));
+    assert_eq!(at(30), RunnerDue::FailStep);
+    assert_eq!(at(60), RunnerDue::Stop(Stop::LastDeadline));
 }
 
 #[test]
 fn a_step_is_ended_once_and_the_runner_20_seconds_before_the_end() {
-    let ended = |elapsed| Facts {
-        job_ended: Some(Ending::FailStep),
-        ..facts(elapsed)
+    let ended = Stand {
+        step: Step::Ended,
+        ..BUSY
     };
-    assert_eq!(fail_step(&ended(76)), Due::Wait(LOOK_EVERY));
-    assert_eq!(fail_step(&ended(100)), Due::StopRunner(Stop::LastDeadline));
-    let stopped = Facts {
-        job_ended: Some(Ending::StopRunner),
-        ..facts(101)
+    assert_eq!(of(&facts(76), &ended), RunnerDue::Wait(LOOK_EVERY));
+    let last = RunnerDue::Stop(Stop::LastDeadline);
+    assert_eq!(of(&facts(100), &ended), last);
+    let told = Stand {
+        told: true,
+        ..ended
     };
-    assert_eq!(fail_step(&stopped), Due::Leave(Leave::Stopped));
+    assert_eq!(of(&facts(101), &told), RunnerDue::Wait(LOOK_EVERY));
+}
+
+#[test]
+fn a_step_that_is_left_to_its_runner_has_it_told_until_it_hears() {
+    for why in [Stop::Unclear(Unclear::Container), Stop::Resumed] {
+        let left = Stand {
+            step: Step::LeftToRunner(why),
+            ..BUSY
+        };
+        assert_eq!(of(&facts(76), &left), RunnerDue::Stop(why));
+        assert_eq!(of(&facts(90), &left), RunnerDue::Stop(why));
+    }
+}
+
+#[test]
+fn what_becomes_of_a_step_says_what_is_to_come() {
+    let unclear = |why| Some(Step::LeftToRunner(Stop::Unclear(why)));
+    let after = |end: StepEnd, lives, seconds| after_try(&end, lives, secs(seconds));
+    let tree = |left: &[Process], failure| {
+        StepEnd::Ended(TreeEnd {
+            processes: 1,
+            killed: 0,
+            left: left.to_vec(),
+            failure,
+        })
+    };
+    let denied = Some(SignalFailure {
+        pid: 7,
+        errno: rustix::io::Errno::PERM,
+    });
+    let process = Process { pid: 7, started: 1 };
+    assert_eq!(after(tree(&[], None), true, 0), Some(Step::Ended));
+    let not_allowed = after(tree(&[process], denied), true, 0);
+    assert_eq!(not_allowed, unclear(Unclear::NotAllowed));
+    let container = after(StepEnd::Unclear(Unclear::Container), true, 0);
+    assert_eq!(container, unclear(Unclear::Container));
+    assert_eq!(after(StepEnd::NoStep, false, 0), Some(Step::Ended));
+    assert_eq!(after(StepEnd::NoStep, true, 2), None);
+    assert_eq!(after(StepEnd::NoStep, true, 3), unclear(Unclear::NoStep));
+}
+
+#[test]
+fn a_hook_has_its_own_limit_and_what_is_left_for_all() {
+    let time = |left| hook_time(&InterruptionSettings::default(), secs(left));
+    assert_eq!(time(74), Some(secs(30)));
+    assert_eq!(time(10), Some(secs(10)));
+    assert_eq!(time(0), None);
+    assert_eq!(time(-5), None);
 }
 
 #[test]
@@ -104,9 +163,10 @@ fn a_notice_that_is_seen_late_ends_the_job_at_once() {
         },
         ..facts(elapsed)
     };
-    assert_eq!(fail_step(&late(40, 0)), Due::FailStep);
-    assert_eq!(fail_step(&late(90, 0)), Due::Wait(LOOK_EVERY));
-    assert_eq!(fail_step(&late(15, 0)), Due::StopRunner(Stop::LastDeadline));
+    assert_eq!(of(&late(40, 0), &BUSY), RunnerDue::FailStep);
+    assert_eq!(of(&late(90, 0), &BUSY), RunnerDue::Wait(LOOK_EVERY));
+    let last = RunnerDue::Stop(Stop::LastDeadline);
+    assert_eq!(of(&late(15, 0), &BUSY), last);
 }
 
 #[test]
@@ -118,8 +178,14 @@ fn a_time_that_nobody_knows_never_ends_a_job_before_the_promised_two_minutes() {
         },
         ..facts(elapsed)
     };
-    assert_eq!(fail_step(&unknown(74)), Due::Wait(LOOK_EVERY));
-    assert_eq!(fail_step(&unknown(75)), Due::FailStep);
+    assert_eq!(of(&unknown(74), &BUSY), RunnerDue::Wait(LOOK_EVERY));
+    assert_eq!(of(&unknown(75), &BUSY), RunnerDue::FailStep);
+}
+
+#[test]
+fn a_machine_that_outlives_its_notice_is_left_alone() {
+    assert_eq!(fail_step(&facts(719)), Due::TendRunners);
+    assert_eq!(fail_step(&facts(720)), Due::Leave(Leave::Stale));
 }
 
 #[test]
@@ -165,7 +231,7 @@ fn a_stop_and_an_action_of_tomorrow_are_like_a_termination() {
             action: &action,
             ..facts(75)
         };
-        assert_eq!(fail_step(&facts), Due::FailStep);
+        assert_eq!(of(&facts, &BUSY), RunnerDue::FailStep);
     }
 }
 
@@ -178,22 +244,11 @@ fn with_none_the_job_is_left_to_its_fate() {
 }
 
 #[test]
-fn with_nothing_running_there_is_nothing_to_end() {
-    for elapsed in [0, 75, 110] {
-        let absent = Facts {
-            runner: Activity::Absent,
-            ..facts(elapsed)
-        };
-        assert_eq!(fail_step(&absent), Due::Wait(LOOK_EVERY));
-    }
-}
-
-#[test]
 fn a_runner_without_a_job_is_stopped_before_it_takes_one() {
-    let idle = |seconds| Facts {
-        runner: Activity::Idle(secs(seconds)),
-        ..facts(5)
+    let idle = |seconds| Stand {
+        activity: Activity::Idle(secs(seconds)),
+        ..BUSY
     };
-    assert_eq!(fail_step(&idle(0)), Due::Wait(LOOK_EVERY));
-    assert_eq!(fail_step(&idle(2)), Due::StopRunner(Stop::Idle));
+    assert_eq!(of(&facts(5), &idle(0)), RunnerDue::Wait(LOOK_EVERY));
+    assert_eq!(of(&facts(5), &idle(2)), RunnerDue::Stop(Stop::Idle));
 }

@@ -46,7 +46,7 @@ async fn a_job_that_finishes_in_time_is_not_touched_and_its_runner_takes_no_othe
     let cloud = noticed(NOTICE);
     cloud.machine().runs_until(60);
     cloud.run_for(130).await;
-    assert_eq!(cloud.events(), ["62 runner stopped"]);
+    assert_eq!(cloud.events(), ["60 runner stopped"]);
     assert_eq!(record(&cloud).get("job_ended"), None);
 }
 
@@ -206,6 +206,37 @@ async fn an_agent_that_dies_in_mid_notice_is_followed_by_one_that_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_runner_that_cannot_be_told_to_stop_is_told_again_and_that_is_said_once() {
+    let cloud = noticed(NOTICE);
+    cloud.machine().runs_until(500);
+    cloud.machine().deaf_until = 95;
+    let way = settings(|s| s.end_job = EndJob::StopRunner);
+    let (_, log) = logged(LogLevel::Info, cloud.run_with(&way, 130)).await;
+    assert_eq!(cloud.events(), ["95 runner stopped"]);
+    assert_eq!(log.matches("cannot be told to stop").count(), 1, "{log}");
+    assert_eq!(record(&cloud)["job_ended"], "stop-runner");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_agent_that_dies_before_its_signal_is_followed_by_one_that_sends_it() {
+    for (ending, expected) in [
+        ("stop-runner", "90 runner stopped"),
+        ("fail-step", "110 runner stopped"),
+    ] {
+        let cloud = noticed(NOTICE);
+        cloud.machine().runs_until(500);
+        cloud.run_for(80).await;
+        assert_eq!(cloud.events(), [] as [&str; 0]);
+        let mut written = record(&cloud);
+        written["job_ended"] = ending.into();
+        cloud.machine().record = Some(written.to_string());
+        cloud.machine().deaf_until = 90;
+        cloud.run_for(50).await;
+        assert_eq!(cloud.events(), [expected], "{ending}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_another_boot_the_record_is_void_and_the_notice_a_new_one() {
     let cloud = Cloud::new(&[(0, Imds::Body(NOTICE)), (30, Imds::Clear)]);
     cloud.machine().runs_until(500);
@@ -258,7 +289,7 @@ async fn a_rebalance_recommendation_ends_no_job_and_lets_no_new_one_in() {
     cloud.machine().runs_until(300);
     cloud.rebalance_from(20);
     let (_, log) = logged(LogLevel::Info, cloud.run_for(400)).await;
-    assert_eq!(cloud.events(), ["302 runner stopped"]);
+    assert_eq!(cloud.events(), ["300 runner stopped"]);
     assert_eq!(log.matches("EC2 recommends").count(), 1, "{log}");
     let looks = cloud.machine().looks;
     assert!(

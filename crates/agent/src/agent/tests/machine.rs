@@ -36,6 +36,8 @@ pub(crate) struct Machine {
     /// Until which second there is a job, if there is one.
     pub(super) job_until: Option<i64>,
     pub(super) step: StepEnd,
+    /// Until which second the runner cannot be told to stop.
+    pub(super) deaf_until: i64,
     pub(super) looks: u32,
     /// What was done to it, with the second.
     pub(super) events: Vec<(i64, String)>,
@@ -59,6 +61,7 @@ impl Default for Machine {
             listener: false,
             job_until: None,
             step: ended(),
+            deaf_until: 0,
             looks: 0,
             events: Vec::new(),
         }
@@ -196,6 +199,9 @@ impl Runners for Cloud {
 
     fn stop(&self, listener: Process) -> Result<(), String> {
         assert_eq!(listener, LISTENER);
+        if self.passed().as_secs() < self.machine().deaf_until {
+            return Err("not permitted".to_owned());
+        }
         self.happens("runner stopped");
         let mut machine = self.machine();
         machine.listener = false;
