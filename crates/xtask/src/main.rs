@@ -7,6 +7,7 @@ mod fuzz;
 mod peers;
 mod purity;
 mod simulate;
+mod terraform;
 mod test;
 
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Task {
     },
     /// Check licences, banned crates and sources with cargo-deny.
     Deny,
+    /// Check the Terraform modules: form, validity, plans, tests, permissions.
+    Terraform,
     /// Replay the saved fuzz corpus, then fuzz each target for a while.
     Fuzz {
         /// How long to fuzz each target; 0 only replays.
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
             what: Bench::Fleet { release, arguments },
         } => bench::fleet(release, &arguments),
         Task::Deny => deny::check(),
+        Task::Terraform => terraform::check(),
         Task::Fuzz { seconds } => fuzz::check(seconds),
     };
     match done {
