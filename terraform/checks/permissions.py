@@ -57,7 +57,7 @@ AGENT = [
     (MAY_NOT, "take on another role", "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/production-controller", {}),
     (MAY_NOT, "read the App's key", "secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:reprise/app-key-AbCdEf", {}),
     (MAY_NOT, "send an event", "sqs:SendMessage", f"{QUEUE}-ec2-events", {}),
-    (MAY_NOT, "read a session", "ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/a", {}),
+    (MAY_NOT, "read a parameter", "ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/a", {}),
 ]
 
 OWN_ROW = [
@@ -131,6 +131,7 @@ LAUNCH = [
     (MAY, "say which job an instance has", "ec2:CreateTags", ITSELF, {**OURS, **JOB}),
     (MAY_NOT, "say so of another stack's instance", "ec2:CreateTags", ITSELF, {**THEIRS, **JOB}),
     (MAY_NOT, "say so of an instance without a stack", "ec2:CreateTags", ITSELF, JOB),
+    (MAY_NOT, "tag an instance with nothing", "ec2:CreateTags", ITSELF, OURS),
     (MAY_NOT, "forge an interruption", "ec2:CreateTags", ITSELF, {**OURS, "aws:TagKeys": [INTERRUPTED]}),
     (MAY_NOT, "tag an image", "ec2:CreateTags", f"arn:aws:ec2:{REGION}::image/ami-0123456789abcdef0", {**OURS, **JOB}),
     (MAY, "end an instance of the stack", "ec2:TerminateInstances", ITSELF, OURS),
