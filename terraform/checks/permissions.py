@@ -301,5 +301,33 @@ TABLES = [
     ], ["everything"], 'aws_sqs_queue_policy.dead["webhooks"]'),
 ]
 
+# The examples put it together: who may do what with the other modules' queues, table, role and template.
+TOGETHER = "tells_the_address_for_the_app"
+OF_EXAMPLE = "module.controller.aws_iam_role_policy.controller"
+TAKES = [
+    (MAY, "receive the webhooks of ingress", "sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:reprise-webhooks", {}),
+    (MAY, "receive the events of ingress", "sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:reprise-ec2-events", {}),
+    (MAY, "write the ledger of state", "dynamodb:UpdateItem", f"{TABLES_OF}/reprise", {}),
+]
+
+TABLES += [
+    Table("examples/complete", TOGETHER, TAKES + [
+        (MAY, "launch from the template of runner", "ec2:CreateFleet", TEMPLATE, {}),
+        (MAY, "launch into the runners' subnet", "ec2:RunInstances", f"{EC2}:subnet/subnet-0123456789abcdef2", {}),
+        (MAY_NOT, "launch into the controllers' subnet", "ec2:RunInstances", f"{EC2}:subnet/subnet-0123456789abcdef0", {}),
+        (MAY, "pass the role of runner", "iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/reprise-runner",
+         {"iam:PassedToService": "ec2.amazonaws.com"}),
+        (MAY, "end an instance of its stack", "ec2:TerminateInstances", ITSELF, {f"aws:ResourceTag/{STACK}": "reprise"}),
+        (MAY_NOT, "end an instance of another stack", "ec2:TerminateInstances", ITSELF, OURS),
+        (MAY, "hand a runner its configuration", "dynamodb:BatchWriteItem", RUNNERS, {}),
+    ], [OF_EXAMPLE]),
+    Table("examples/complete", TOGETHER, AGENT + OWN_ROW, ["module.runner.module.agent.aws_iam_role_policy.agent"]),
+    Table("examples/retry-only", TOGETHER, TAKES + NO_LAUNCH + [
+        (MAY_NOT, "end an instance of a stack of its name", "ec2:TerminateInstances", ITSELF, {f"aws:ResourceTag/{STACK}": "reprise"}),
+    ], [OF_EXAMPLE]),
+    Table("examples/retry-only", TOGETHER, AGENT + [(MAY_NOT, what, *rest) for may, what, *rest in OWN_ROW],
+          ["module.agent.aws_iam_role_policy.agent"]),
+]
+
 # A policy that allows its holder everything; services have none.
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
