@@ -9,6 +9,7 @@ mod fuzz;
 mod peers;
 mod purity;
 mod simulate;
+mod terraform;
 mod test;
 
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ enum Task {
     },
     /// Check licences, banned crates and sources with cargo-deny.
     Deny,
+    /// Check the Terraform modules: form, validity, plans, tests, permissions.
+    Terraform,
     /// Replay the saved fuzz corpus, then fuzz each target for a while.
     Fuzz {
         /// How long to fuzz each target; 0 only replays.
@@ -128,6 +131,7 @@ fn main() -> ExitCode {
             what: Chaos::Agent { words },
         } => chaos::agent(&words),
         Task::Deny => deny::check(),
+        Task::Terraform => terraform::check(),
         Task::Fuzz { seconds } => fuzz::check(seconds),
     };
     match done {

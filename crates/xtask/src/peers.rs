@@ -53,16 +53,21 @@ fn lacking() -> Vec<&'static str> {
 
 fn python(folder: &Path) -> Result<()> {
     let wanted = root().join("tests/peers/requirements.txt");
-    let venv = folder.join("venv");
-    unless_done(&wanted, &venv.join("installed.txt"), || {
-        println!("installing Python peers into target/peers/venv");
+    install_python(&wanted, &folder.join("venv"))
+}
+
+/// Installs a list of Python packages into an environment of their own, unless that was done.
+pub(crate) fn install_python(wanted: &Path, venv: &Path) -> Result<()> {
+    unless_done(wanted, &venv.join("installed.txt"), || {
+        let shown = venv.strip_prefix(root()).unwrap_or(venv);
+        println!("installing Python packages into {}", shown.display());
         run(Command::new("python3")
             .args(["-m", "venv", "--clear"])
-            .arg(&venv))?;
+            .arg(venv))?;
         run(Command::new(venv.join("bin/pip"))
             .args(["install", "--quiet", "--disable-pip-version-check"])
             .args(["--no-cache-dir", "--requirement"])
-            .arg(&wanted))
+            .arg(wanted))
     })
 }
 

@@ -1,0 +1,9 @@
+controller_image          = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/reprise-controller:1.0.0"
+controller_repository_arn = "arn:aws:ecr:eu-west-1:123456789012:repository/reprise-controller"
+vpc_id                    = "vpc-0123456789abcdef0"
+controller_subnets        = ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+github_app_id             = 12345
+github_private_key_arn    = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reprise/app-key-AbCdEf"
+github_webhook_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:reprise/webhook-GhIjKl"
+github_repositories       = ["acme/*"]
+fleet_role_name           = "their-runners"
