@@ -4,10 +4,12 @@ mod bench;
 mod command;
 mod deny;
 mod fuzz;
+mod links;
 mod peers;
 mod purity;
 mod simulate;
 mod test;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -47,6 +49,10 @@ enum Task {
     },
     /// Check licences, banned crates and sources with cargo-deny.
     Deny,
+    /// Check that the links of all Markdown files lead somewhere.
+    Links,
+    /// Check alert rules, dashboard and runbook against the metrics that there are.
+    Watch,
     /// Replay the saved fuzz corpus, then fuzz each target for a while.
     Fuzz {
         /// How long to fuzz each target; 0 only replays.
@@ -78,6 +84,8 @@ fn main() -> ExitCode {
             what: Bench::Fleet { release, arguments },
         } => bench::fleet(release, &arguments),
         Task::Deny => deny::check(),
+        Task::Links => links::check(),
+        Task::Watch => watch::check(),
         Task::Fuzz { seconds } => fuzz::check(seconds),
     };
     match done {
