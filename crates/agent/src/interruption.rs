@@ -242,6 +242,9 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
             }
             let since = self.clock.now().duration_since(begun);
             if let Some(step) = after_try(&end, self.host.lives(worker), since) {
+                if let Step::LeftToRunner(why) = step {
+                    tracing::warn!(reason = %why, "the step is not ended alone; its runner is to stop");
+                }
                 return step;
             }
             self.clock.sleep(NEXT_STEP_LOOK).await;

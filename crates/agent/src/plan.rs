@@ -112,7 +112,7 @@ pub enum Stop {
     #[error("it has no job, and must take none")]
     Idle,
     /// Its job is not sure to fail with the step.
-    #[error("the step is not ended alone: {0}")]
+    #[error("{0}")]
     Unclear(Unclear),
     /// An earlier agent was at it, and nobody knows how far it came.
     #[error("an earlier agent was telling it to stop")]

@@ -6,11 +6,13 @@ mod command;
 mod deny;
 mod dist;
 mod fuzz;
+mod links;
 mod peers;
 mod purity;
 mod simulate;
 mod terraform;
 mod test;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -63,6 +65,10 @@ enum Task {
     Deny,
     /// Check the Terraform modules: form, validity, plans, tests, permissions.
     Terraform,
+    /// Check that the links of all Markdown files lead somewhere.
+    Links,
+    /// Check alert rules, dashboard and runbook against the metrics that there are.
+    Watch,
     /// Replay the saved fuzz corpus, then fuzz each target for a while.
     Fuzz {
         /// How long to fuzz each target; 0 only replays.
@@ -132,6 +138,8 @@ fn main() -> ExitCode {
         } => chaos::agent(&words),
         Task::Deny => deny::check(),
         Task::Terraform => terraform::check(),
+        Task::Links => links::check(),
+        Task::Watch => watch::check(),
         Task::Fuzz { seconds } => fuzz::check(seconds),
     };
     match done {
