@@ -212,6 +212,24 @@ fn the_manual_page_has_every_option_of_the_program() -> Result<()> {
 }
 
 #[test]
+fn the_manual_page_names_the_variables_of_hooks() -> Result<()> {
+    let page = unit("reprise-agent.8")?;
+    let source = deploy()?
+        .with_file_name("crates")
+        .join("agent/src/hook_folder.rs");
+    let source = std::fs::read_to_string(source)?;
+    let names: Vec<&str> = source
+        .split('"')
+        .filter(|word| word.starts_with("REPRISE_"))
+        .collect();
+    ensure!(names.len() >= 9, "{names:?}");
+    for name in names {
+        ensure!(page.contains(name), "{name} is not in it");
+    }
+    Ok(())
+}
+
+#[test]
 fn the_hook_at_a_jobs_end_never_fails_it() -> Result<()> {
     let hook = deploy()?.join("agent/job-completed.sh");
     // Whether or not there is an agent on this machine.

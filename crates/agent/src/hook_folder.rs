@@ -5,9 +5,11 @@
 //!
 //! Invariant: what somebody else than the agent's user (or root) could have written does not run.
 
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, geteuid, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
@@ -25,6 +27,10 @@ const LINE_BYTES: u64 = 2048;
 /// would hide the agent's own lines.
 const LINES: u32 = 200;
 
+/// How often a hook is started again whose file is busy, and the pause before each.
+const BUSY_TRIES: u32 = 10;
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
 /// The hooks' names, in the order in which they run. What may not run is said.
 pub(crate) fn list(folder: Option<&Path>) -> Result<Vec<String>, String> {
     let Some(folder) = folder else {
@@ -32,7 +38,7 @@ pub(crate) fn list(folder: Option<&Path>) -> Result<Vec<String>, String> {
     };
     let files = match std::fs::read_dir(folder) {
         Ok(files) => files,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(format!("{} cannot be read: {error}", folder.display())),
     };
     sound(folder).map_err(|why| format!("{} {why}; no hook runs", folder.display()))?;
@@ -57,8 +63,8 @@ pub(crate) async fn run(folder: &Path, name: &str, words: &HookWords) -> Result<
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut child = command
-        .spawn()
+    let mut child = started(&mut command)
+        .await
         .map_err(|error| format!("it cannot be started: {error}"))?;
     let mut group = Group::of(&child);
     let output = (child.stdout.take(), child.stderr.take());
@@ -113,6 +119,24 @@ fn sound(path: &Path) -> Result<(), &'static str> {
         Err("can be written by others than its owner")
     } else {
         Ok(())
+    }
+}
+
+/// A file that somebody still writes, or another process has inherited open, is busy for a moment.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a real file is busy, whatever time the Clock shows"
+)]
+async fn started(command: &mut Command) -> std::io::Result<Child> {
+    let mut tries = 0;
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && tries < BUSY_TRIES => {
+                tries += 1;
+                tokio::time::sleep(BUSY_PAUSE).await;
+            }
+            outcome => return outcome,
+        }
     }
 }
 
@@ -173,7 +197,7 @@ fn shown(line: &str) -> String {
 
 /// What is in the pipes already, and no more.
 async fn drain(output: impl Future<Output = ()>) {
-    let moment = std::time::Duration::from_millis(100);
+    let moment = Duration::from_millis(100);
     // Whether it came to its end says nothing: the hook has ended.
     tokio::time::timeout(moment, output).await.ok();
 }

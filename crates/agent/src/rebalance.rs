@@ -13,7 +13,7 @@ pub(crate) const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(1);
 
 /// Each so-many-th poll also asks for a recommendation. It is no emergency, and another connection
 /// with each poll would double the agent's cost.
-pub(crate) const EVERY_POLLS: u64 = 5;
+pub(crate) const EVERY_POLLS: u64 = 15;
 
 /// How long that may take, in real time like other requests: no longer than a notice may be seen late.
 pub(crate) const DEADLINE: Duration = Duration::from_millis(100);

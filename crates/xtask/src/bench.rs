@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::command::{self, cargo, exists};
-use crate::peers;
+use crate::{dist, peers};
 
 /// Builds both programs in one profile and measures; the arguments are the bench's own.
 pub(crate) fn fleet(release: bool, arguments: &[String]) -> Result<()> {
@@ -34,25 +34,28 @@ pub(crate) fn fleet(release: bool, arguments: &[String]) -> Result<()> {
 /// Builds the agent as it is shipped, or takes another one, and measures it.
 pub(crate) fn agent(other: Option<PathBuf>, arguments: &[String]) -> Result<()> {
     command::run(&mut cargo(&["build", "--workspace", "--locked"]))?;
-    let agent = match other {
-        Some(agent) => agent,
-        None => {
-            let words = [
-                "build",
-                "-p",
-                "reprise-agent",
-                "--profile",
-                "agent",
-                "--locked",
-            ];
-            command::run(&mut cargo(&words))?;
-            program("agent", "reprise-agent")?
-        }
+    let (agent, kind) = match other {
+        Some(agent) => (agent, "another one"),
+        None => shipped()?,
     };
     let mut bench = Command::new(program("debug", "bench-agent")?);
-    bench.arg("--agent").arg(agent).args(arguments);
+    bench.arg("--agent").arg(agent);
+    bench.args(["--kind", kind]).args(arguments);
     bench.env("RUST_LIB_BACKTRACE", "0");
     command::run(&mut bench)
+}
+
+/// The static program that the package has, or this machine's usual one where it cannot be built; and its name.
+fn shipped() -> Result<(PathBuf, &'static str)> {
+    if let Some(program) = dist::native_program()? {
+        return Ok(program);
+    }
+    println!(
+        "the static build's target or C compiler is missing: the agent is built with this machine's C library"
+    );
+    let mut build = cargo(&["build", "--locked", "--package", "reprise-agent"]);
+    command::run(build.args(["--profile", "agent"]))?;
+    Ok((program("agent", "reprise-agent")?, "not static"))
 }
 
 /// Where cargo put a program: beside the folder of this program's own profile.

@@ -14,7 +14,7 @@ use crate::command;
 const CARGO_DEB: &str = "3.8.0";
 
 /// What a program may weigh: it is on every instance.
-const LARGEST: u64 = 5 * 1024 * 1024;
+const LARGEST: u64 = 5_000_000;
 
 /// A kind of processor.
 struct Target {
@@ -53,6 +53,20 @@ pub(crate) fn agent(native: bool) -> Result<()> {
         inspect(&root, target, &package)?;
     }
     Ok(())
+}
+
+/// Builds the agent's static program for this machine and answers it and its target; nothing where the target or
+/// a C compiler for it is missing.
+pub(crate) fn native_program() -> Result<Option<(PathBuf, &'static str)>> {
+    let native = TARGETS.iter().find(|target| target.is_native());
+    match native.filter(|target| target.is_installed() && target.compiler().is_ok()) {
+        Some(target) => {
+            let program = build(&command::root(), target)?;
+            check(target, &program)?;
+            Ok(Some((program, target.triple)))
+        }
+        None => Ok(None),
+    }
 }
 
 fn build(root: &Path, target: &Target) -> Result<PathBuf> {
@@ -224,6 +238,14 @@ fn packager(root: &Path) -> Result<PathBuf> {
 impl Target {
     fn is_native(&self) -> bool {
         self.triple.starts_with(std::env::consts::ARCH)
+    }
+
+    /// Whether Rust's own library for it is there.
+    fn is_installed(&self) -> bool {
+        let mut rustc = Command::new("rustc");
+        rustc.current_dir(command::root());
+        rustc.args(["--print", "target-libdir", "--target", self.triple]);
+        command::output(&mut rustc).is_ok_and(|folder| Path::new(folder.trim()).is_dir())
     }
 
     /// The first of its C compilers that is there.

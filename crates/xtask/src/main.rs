@@ -90,7 +90,7 @@ enum Bench {
     },
     /// The agent's memory, CPU, size and speed; `-- --help` names the options of the bench itself.
     Agent {
-        /// Another agent than the one that is built for it, as a static one.
+        /// Another agent than the static one that is built for it.
         #[arg(long, value_name = "FILE")]
         agent: Option<PathBuf>,
         /// What the bench is told.

@@ -24,6 +24,9 @@ struct Arguments {
     /// The agent to measure.
     #[arg(long, value_name = "FILE")]
     agent: PathBuf,
+    /// Which build of the agent that is, for the table's head.
+    #[arg(long, value_name = "NAME", default_value = "another one")]
+    kind: String,
     /// How often all is measured; the table shows medians.
     #[arg(long, default_value_t = 3)]
     runs: usize,
@@ -43,7 +46,7 @@ async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let cores = std::thread::available_parallelism()?;
     println!("{cores} cores, {} runs.\n", arguments.runs);
-    let mut table = Table::new("the agent");
+    let mut table = Table::new(format!("the agent ({})", arguments.kind));
     for run in 1..=arguments.runs {
         eprintln!("run {run} of {}", arguments.runs);
         let mut figures = vec![polls::size(&arguments.agent)?];

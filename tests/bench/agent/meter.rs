@@ -31,13 +31,13 @@ impl Meter {
         Ok(nanoseconds / 1e9)
     }
 
-    /// Memory in RAM now, in MiB: its program's code included.
-    pub(crate) fn mebibytes(&self) -> Result<f64> {
+    /// Memory in RAM now, in MB (a million bytes): its program's code included.
+    pub(crate) fn megabytes(&self) -> Result<f64> {
         self.of_status("VmRSS:")
     }
 
-    /// The most memory that it ever had in RAM, in MiB.
-    pub(crate) fn peak_mebibytes(&self) -> Result<f64> {
+    /// The most memory that it ever had in RAM, in MB (a million bytes).
+    pub(crate) fn peak_megabytes(&self) -> Result<f64> {
         self.of_status("VmHWM:")
     }
 
@@ -46,7 +46,7 @@ impl Meter {
         let line = text.lines().find_map(|line| line.strip_prefix(name));
         let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
         let kibibytes: f64 = kibibytes.context("not in status")?.trim().parse()?;
-        Ok(kibibytes / 1024.0)
+        Ok(kibibytes * 1024.0 / 1e6)
     }
 }
 

@@ -12,9 +12,9 @@ use crate::percentile;
 /// How often it is started.
 const STARTS: usize = 20;
 
-/// Each fifth poll also asks for a recommendation to leave.
+/// Each fifteenth poll also asks for a recommendation to leave.
 fn requests(polls: u64) -> u64 {
-    polls + polls / 5
+    polls + polls / 15
 }
 
 /// The first poll is a token and a question.
@@ -25,8 +25,8 @@ pub(crate) fn size(program: &Path) -> Result<Figure> {
     let file = std::fs::metadata(program);
     let file = file.with_context(|| format!("there is no {}", program.display()))?;
     // Exact below 2^53.
-    let mebibytes = file.len() as f64 / 1024.0 / 1024.0;
-    Ok(Figure::new("size of the program", mebibytes, " MB").at_most(5.0))
+    let megabytes = file.len() as f64 / 1e6;
+    Ok(Figure::new("size of the program", megabytes, " MB").at_most(5.0))
 }
 
 /// From its start to its first poll, the median of several.
@@ -65,7 +65,7 @@ pub(crate) async fn many(program: &Path, polls: u64) -> Result<Vec<Figure>> {
         done += part;
     }
     let each = (meter.cpu_seconds()? - before) / polls as f64;
-    let polling = meter.mebibytes()?;
+    let polling = meter.megabytes()?;
     place.give_notice()?;
     agent.says(TAGGED).await?;
     agent.says("a hook has ended").await?;
@@ -74,7 +74,7 @@ pub(crate) async fn many(program: &Path, polls: u64) -> Result<Vec<Figure>> {
         Figure::new("memory after the polls", polling, " MB").at_most(5.0),
         Figure::new(
             "memory with a notice, the most",
-            meter.peak_mebibytes()?,
+            meter.peak_megabytes()?,
             " MB",
         )
         .at_most(8.0),

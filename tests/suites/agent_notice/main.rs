@@ -3,15 +3,19 @@
 mod stage;
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use reprise_tests::harness::alone::NOTICED;
 use reprise_world::stand_in::{Conclusion, Job, Report, Step};
 
-use self::stage::{LONG, Stage};
+use self::stage::{LONG, Stage, usual};
 
 /// The notice leaves two minutes, so the job is ended two seconds after it.
 const SOON: &str = "118s";
+
+/// From the beginning of a job's end to the runner's word to GitHub.
+const KNOWN_WITHIN: Duration = Duration::from_secs(15);
 
 fn conclusion(report: &Report, step: &str) -> Option<Conclusion> {
     report.step(step).map(|step| step.conclusion)
@@ -50,6 +54,27 @@ async fn a_job_is_ended_by_its_step_and_what_is_always_done_still_is() -> Result
     ensure!(!stage.in_workspace("passed").exists());
     ensure!(stage.place.is_tagged()?);
     ensure!(stage.record()?["job_ended"] == "fail-step");
+    Ok(())
+}
+
+/// The runner takes its own time here: 7.5 s from SIGINT to SIGTERM, 2.5 s more to SIGKILL. The step hears neither.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runner_tells_github_of_a_jobs_end_within_15_seconds_of_its_beginning() -> Result<()> {
+    let deaf = "trap '' INT TERM; touch began; while :; do sleep 1; done";
+    for (way, begins) in [
+        ("fail-step", NOTICED),
+        ("stop-runner", "the runner is told to stop"),
+    ] {
+        let mut stage = Stage::at_pace(usual(Step::new("work", deaf))).await?;
+        let agent = stage.agent(way, "119s")?;
+        stage.place.give_notice()?;
+        let begun = agent.says(begins).await?.at;
+        let report = stage.report(&agent).await?;
+        let took = begun.elapsed();
+        ensure!(report.conclusion == Conclusion::Failure, "{report:#?}");
+        ensure!(took <= KNOWN_WITHIN, "{way}: {took:?}");
+        println!("{way}: the runner had its report {took:?} after the end began");
+    }
     Ok(())
 }
 

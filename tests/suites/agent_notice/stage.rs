@@ -32,12 +32,16 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// An instance whose runner runs that job.
+    /// An instance whose runner runs that job, and is quick about it.
     pub(crate) async fn with(job: Job) -> Result<Self> {
+        Self::at_pace(Job { pace: PACE, ..job }).await
+    }
+
+    /// The same, at the job's own pace.
+    pub(crate) async fn at_pace(job: Job) -> Result<Self> {
         let folder = tempfile::tempdir().context("failed to make a folder")?;
         let runner = Installed::install(&built("stand-in-runner")?, folder.path().join("runner"))?;
         std::fs::write(runner.root().join(".runner"), "{}")?;
-        let job = Job { pace: PACE, ..job };
         runner.give(&job)?;
         let place = Place::open()?;
         let listener = start(&runner, &folder, &place)?;
@@ -52,20 +56,9 @@ impl Stage {
         Ok(stage)
     }
 
-    /// The usual job, with that step in its middle: something to tidy up after it, a step that is only for a job
-    /// that goes well, and a cache to save.
+    /// An instance whose runner runs the usual job.
     pub(crate) async fn amid(step: Step) -> Result<Self> {
-        let cache = Step {
-            post: Some("echo the cache is saved".to_owned()),
-            ..Step::new("cache", "echo restored")
-        };
-        let tidy = Step::new("tidy", "echo tidied").when(Condition::Always);
-        let steps = vec![cache, step, Step::new("deploy", "echo deployed"), tidy];
-        Self::with(Job {
-            steps,
-            ..Job::default()
-        })
-        .await
+        Self::with(usual(step)).await
     }
 
     /// Starts its agent, or another one; the job is ended so long before the end.
@@ -121,6 +114,20 @@ impl Stage {
 
     fn hooks(&self) -> PathBuf {
         self.folder.path().join("interrupt.d")
+    }
+}
+
+/// The usual job, with that step in its middle: something to tidy up after it, a step that is only for a job
+/// that goes well, and a cache to save.
+pub(crate) fn usual(step: Step) -> Job {
+    let cache = Step {
+        post: Some("echo the cache is saved".to_owned()),
+        ..Step::new("cache", "echo restored")
+    };
+    let tidy = Step::new("tidy", "echo tidied").when(Condition::Always);
+    Job {
+        steps: vec![cache, step, Step::new("deploy", "echo deployed"), tidy],
+        ..Job::default()
     }
 }
 
