@@ -11,6 +11,11 @@ use reprise_agent::settings::DEFAULT_PATH;
 use reprise_agent::{Settings, SystemClock, annotation, logging, run_agent};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// musl's own allocator has the kernel map and clear pages anew for each poll.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 /// Watches for an EC2 Spot interruption notice and tags the instance it runs on.
 #[derive(Debug, Parser)]
 #[command(name = "reprise-agent", version)]
