@@ -19,6 +19,9 @@ ROOT="${ROOT:-}"
 INSTALL_DOCKER="${INSTALL_DOCKER:-no}"
 runner_folder="$ROOT/opt/actions-runner"
 
+archive="$(mktemp)"
+trap 'rm -f "$archive"' EXIT
+
 say() { printf '== %s\n' "$1"; }
 
 on_machine() { [ -z "$ROOT" ]; }
@@ -55,7 +58,7 @@ runner_architecture() {
 }
 
 fetch_runner() {
-    local archive="$1" name
+    local name
     name="actions-runner-linux-$(runner_architecture)-$RUNNER_VERSION.tar.gz"
     if [ -n "${RUNNER_ARCHIVE:-}" ]; then
         cp "$RUNNER_ARCHIVE" "$archive"
@@ -72,14 +75,12 @@ install_runner() {
         return 0
     fi
     say "runner $RUNNER_VERSION"
-    local archive new
-    archive="$(mktemp)"
-    fetch_runner "$archive"
+    local new
+    fetch_runner
     new="$runner_folder.new"
     rm -rf "$new"
     mkdir -p "$new"
     tar --extract --gzip --file "$archive" --directory "$new" --no-same-owner
-    rm -f "$archive"
     printf '%s\n' "$RUNNER_VERSION" >"$new/.reprise-version"
     if on_machine; then
         "$new/bin/installdependencies.sh"
@@ -92,7 +93,8 @@ install_runner() {
 install_agent() {
     say "agent"
     if on_machine; then
-        dpkg --install "$AGENT_PACKAGE"
+        # Settings that this script has written stay when a newer package has others.
+        dpkg --force-confold --install "$AGENT_PACKAGE"
     else
         dpkg-deb --extract "$AGENT_PACKAGE" "$ROOT"
     fi

@@ -69,11 +69,13 @@ impl Image {
 
     fn provision(&self, version: &str, checksum: &str) -> Result<Command> {
         fs::create_dir_all(self.path("root"))?;
+        fs::create_dir_all(self.path("tmp"))?;
         let mut script = Command::new("bash");
         script
             .arg(deploy()?.join("ami/provision.sh"))
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
+            .env("TMPDIR", self.path("tmp"))
             .env("ROOT", self.path("root"))
             .env("RUNNER_VERSION", version)
             .env("RUNNER_SHA256", checksum)
@@ -135,6 +137,10 @@ fn an_archive_with_another_checksum_is_not_installed() -> Result<()> {
     let output = image.provision("2.400.0", &"0".repeat(64))?.output()?;
     ensure!(!output.status.success(), "{}", said(&output));
     ensure!(!image.installed("opt/actions-runner").exists());
+    ensure!(
+        fs::read_dir(image.path("tmp"))?.count() == 0,
+        "it is left over"
+    );
     ensure!(
         !image.installed("usr/bin/reprise-agent").exists(),
         "nothing follows it"

@@ -73,6 +73,7 @@ async fn the_runner_tells_github_of_a_jobs_end_within_15_seconds_of_its_beginnin
         let took = begun.elapsed();
         ensure!(report.conclusion == Conclusion::Failure, "{report:#?}");
         ensure!(took <= KNOWN_WITHIN, "{way}: {took:?}");
+        ensure!(stage.record()?["job_ended"] == way);
         println!("{way}: the runner had its report {took:?} after the end began");
     }
     Ok(())
