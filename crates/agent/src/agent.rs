@@ -202,7 +202,7 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
         );
         self.noticed_at = Some(seen.at);
         self.ports.noticed.see(&seen);
-        self.watch.resume(seen, record.tagged);
+        self.watch.resume(seen, record.tagged, record.gone);
         self.tell();
     }
 

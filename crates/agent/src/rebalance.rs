@@ -6,10 +6,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use crate::plan::{Activity, IDLE_FOR, Stand};
+use crate::plan::{Activity, Stand};
 
 /// The time between two looks at a runner: a Worker's end is cheap to see, so it comes soon.
 pub(crate) const LOOK_EVERY: SignedDuration = SignedDuration::from_secs(1);
+
+/// How long a runner must have been without a Worker. One that has taken a job starts it after some calls to
+/// GitHub, and would give up that job: nothing presses as under a notice.
+const IDLE_FOR: SignedDuration = SignedDuration::from_secs(10);
 
 /// Each so-many-th poll also asks for a recommendation. It is no emergency, and another connection
 /// with each poll would double the agent's cost.
@@ -52,8 +56,8 @@ mod tests {
         };
         let idle = |seconds| Activity::Idle(SignedDuration::from_secs(seconds));
         assert_eq!(due_of(Activity::Busy, false), Due::Wait(LOOK_EVERY));
-        assert_eq!(due_of(idle(1), false), Due::Wait(LOOK_EVERY));
-        assert_eq!(due_of(idle(2), false), Due::Stop);
-        assert_eq!(due_of(idle(2), true), Due::Wait(LOOK_EVERY));
+        assert_eq!(due_of(idle(9), false), Due::Wait(LOOK_EVERY));
+        assert_eq!(due_of(idle(10), false), Due::Stop);
+        assert_eq!(due_of(idle(10), true), Due::Wait(LOOK_EVERY));
     }
 }

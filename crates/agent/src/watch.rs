@@ -178,10 +178,13 @@ impl Watch {
     }
 
     /// Goes on with a notice that an earlier agent of this boot saw.
-    pub fn resume(&mut self, seen: Seen, tagged: bool) {
+    pub fn resume(&mut self, seen: Seen, tagged: bool, gone: bool) {
         self.open(seen);
-        if let (Some(case), true) = (&mut self.case, tagged) {
-            case.tagging = Tagging::Tagged { attempts: 0 };
+        if let Some(case) = &mut self.case {
+            case.present = !gone;
+            if tagged {
+                case.tagging = Tagging::Tagged { attempts: 0 };
+            }
         }
     }
 

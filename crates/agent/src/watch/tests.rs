@@ -166,13 +166,13 @@ fn an_agent_that_starts_again_goes_on_where_it_was() {
         },
     };
     let mut watch = Watch::default();
-    watch.resume(seen(120), true);
+    watch.resume(seen(120), true, false);
     assert_eq!(watch.due(at(50)), Due::Nothing, "it is tagged");
     assert_eq!(
         watch.see(notice(Action::Terminate, 120), at(50)),
         Change::Same
     );
-    watch.resume(seen(120), false);
+    watch.resume(seen(120), false, false);
     assert_eq!(watch.due(at(50)), Due::Tag);
     assert!(watch.attempted(Err(throttled()), at(50), 1.0).is_some());
     assert!(matches!(watch.due(at(115)), Due::GiveUp(_)), "no later end");

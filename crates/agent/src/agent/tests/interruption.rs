@@ -123,6 +123,15 @@ async fn a_notice_that_goes_again_ends_no_job() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_notice_that_had_gone_ends_no_job_after_a_restart_either() {
+    let cloud = Cloud::new(&[(0, Imds::Body(NOTICE)), (30, Imds::Clear)]);
+    cloud.machine().runs_until(5000);
+    cloud.run_for(300).await;
+    cloud.run_for(300).await;
+    assert_eq!(cloud.events(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_metadata_service_that_falls_silent_moves_no_deadline() {
     let cloud = Cloud::new(&[(0, Imds::Clear), (10, Imds::Body(NOTICE)), (20, Imds::Hang)]);
     cloud.machine().runs_until(500);
@@ -289,7 +298,7 @@ async fn a_rebalance_recommendation_ends_no_job_and_lets_no_new_one_in() {
     cloud.machine().runs_until(300);
     cloud.rebalance_from(20);
     let (_, log) = logged(LogLevel::Info, cloud.run_for(400)).await;
-    assert_eq!(cloud.events(), ["300 runner stopped"]);
+    assert_eq!(cloud.events(), ["308 runner stopped"]);
     assert_eq!(log.matches("EC2 recommends").count(), 1, "{log}");
     let looks = cloud.machine().looks;
     assert!(
