@@ -37,6 +37,9 @@ const WATCHED_ON: Duration = Duration::from_secs(3);
 /// From the beginning of a job's end to the runner's word to GitHub.
 const KNOWN_WITHIN: Duration = Duration::from_secs(15);
 
+/// What an instance has left when whatever still runs is left to the runner (`stop_runner_at`).
+const LEFT_AT_LAST: Duration = Duration::from_secs(20);
+
 pub(crate) fn all() -> Vec<Affliction> {
     vec![
         row!("nothing, with a job", ordinary()),
@@ -48,6 +51,10 @@ pub(crate) fn all() -> Vec<Affliction> {
         row!(
             "a step that heeds no signal, stop-runner",
             deaf_step_left_to_its_runner()
+        ),
+        row!(
+            "a step that heeds no signal with a child alike, stop-runner",
+            deaf_tree_left_to_its_runner()
         ),
     ]
 }
@@ -153,15 +160,26 @@ async fn early() -> Result<Vec<Figure>> {
 /// Nor does what it has started, which keeps the step's output open. The agent's `step_grace` passes, then all of
 /// it is killed, and what the job does always is done.
 async fn deaf_step_ended() -> Result<Vec<Figure>> {
-    deaf("fail-step", "sleep 3600", ALWAYS.len()).await
+    deaf("fail-step", "sleep 3600", ALWAYS.len(), KNOWN_WITHIN).await
 }
 
 /// The runner takes its own time here: 7.5 s from SIGINT to SIGTERM, 2.5 s more to SIGKILL; and nothing more is done.
 async fn deaf_step_left_to_its_runner() -> Result<Vec<Figure>> {
-    deaf("stop-runner", "while :; do sleep 1; done", 0).await
+    deaf("stop-runner", "while :; do sleep 1; done", 0, KNOWN_WITHIN).await
 }
 
-async fn deaf(way: &str, work: &str, must_run: usize) -> Result<Vec<Figure>> {
+/// The runner kills the step's own process alone, and waits five seconds more for whoever holds its output open. That
+/// is more than the time that is aimed at, and less than what is left when the runner is stopped at last.
+async fn deaf_tree_left_to_its_runner() -> Result<Vec<Figure>> {
+    deaf("stop-runner", "sleep 3600", 0, LEFT_AT_LAST).await
+}
+
+async fn deaf(
+    way: &str,
+    work: &str,
+    must_run: usize,
+    known_within: Duration,
+) -> Result<Vec<Figure>> {
     let script = format!("trap '' INT TERM; touch began; {work}");
     let mut stage = JobStage::at_pace(usual(Step::new("work", &script))).await?;
     let mut command = stage.command(&program()?, way)?;
@@ -184,7 +202,7 @@ async fn deaf(way: &str, work: &str, must_run: usize) -> Result<Vec<Figure>> {
             .starts_with("::error title=EC2 Spot interruption::"),
     );
     Ok(vec![
-        Figure::within("GitHub knows after its end began", KNOWN_WITHIN, known),
+        Figure::within("GitHub knows after its end began", known_within, known),
         Figure::exactly(
             "always() step, post step and hook that ran",
             must_run,

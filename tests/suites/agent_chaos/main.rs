@@ -3,7 +3,7 @@
 //!
 //! `cargo xtask chaos agent` prints it; among the other tests it is one that passes or fails. Each row
 //! has an instance and an EC2 of its own and all are played at once, in real time, by the real
-//! program. Among the other tests a row that misses its figure is played once more, alone, since a machine that
+//! program; those that say so are simulated, by its own code in virtual time. Among the other tests a row that misses its figure is played once more, alone, since a machine that
 //! builds something beside it can hold back any process; what it misses then counts. With `--once`, as the
 //! command has it, the first miss does.
 //!

@@ -85,7 +85,13 @@ impl Row {
         let name = self.name;
         match &self.figures {
             Ok(figures) => figures.iter().map(|one| self.line(one)).collect(),
-            Err(error) => format!("| {name} | {error:#} |  |  | **failed** |\n"),
+            Err(error) => {
+                // All that an agent said may be in it.
+                eprintln!("{name}: {error:#}");
+                let whole = error.to_string();
+                let first = whole.lines().next().unwrap_or_default();
+                format!("| {name} | {first} |  |  | **failed** |\n")
+            }
         }
     }
 
