@@ -1,7 +1,7 @@
 //! An instance under notice: its agent, its hooks, and a stand-in for its runner, which runs a job.
 
 use std::fs::File;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use tokio::time::Instant;
 
 use super::alone::{Agent, Place, program};
 use super::program::built;
+use crate::agent_host::deploy;
 use crate::wait;
 
 /// Longer than anything here takes, so that a failure is not a hang.
@@ -50,10 +51,24 @@ impl JobStage {
 
     /// The same on that instance.
     pub async fn on(place: Place, job: Job) -> Result<Self> {
+        Self::run_by(None, place, job).await
+    }
+
+    /// The same with a runner that is that user's, on a machine where the agent is root's.
+    pub async fn of_user(user: u32, job: Job) -> Result<Self> {
+        Self::run_by(Some(user), Place::open()?, Job { pace: PACE, ..job }).await
+    }
+
+    async fn run_by(user: Option<u32>, place: Place, job: Job) -> Result<Self> {
         let runner = Installed::install(&built("stand-in-runner")?, place.file("runner"))?;
         std::fs::write(runner.root().join(".runner"), "{}")?;
         runner.give(&job)?;
-        let listener = start(&runner, &place)?;
+        let mut command = runner_command(&runner, &place)?;
+        if let Some(user) = user {
+            make_owner(user, &runner, &place)?;
+            command.uid(user).gid(user);
+        }
+        let listener = command.spawn().context("failed to start the runner")?;
         let stage = Self {
             place,
             runner,
@@ -80,7 +95,20 @@ impl JobStage {
 
     /// Starts its agent, or another one; the job is ended so long before the end.
     pub fn agent(&self, end_job: &str, finish_until: &str) -> Result<Agent> {
-        let mut command = self.command(&program()?, end_job)?;
+        Self::hurried(self.command(&program()?, end_job)?, finish_until)
+    }
+
+    /// The same with the capabilities alone that the agent's unit leaves it.
+    pub fn agent_as_in_its_unit(&self, end_job: &str, finish_until: &str) -> Result<Agent> {
+        let mut command = self.command(Path::new("/usr/bin/setpriv"), end_job)?;
+        command
+            .arg(format!("--bounding-set=-all{}", unit_capabilities()?))
+            .args(["--inh-caps=-all", "--no-new-privs"])
+            .arg(program()?);
+        Self::hurried(command, finish_until)
+    }
+
+    fn hurried(mut command: Command, finish_until: &str) -> Result<Agent> {
         command
             .env("REPRISE_AGENT_POLL_INTERVAL", "100ms")
             .env("REPRISE_AGENT_HOOK_TIMEOUT", "1s")
@@ -140,6 +168,21 @@ impl Drop for JobStage {
     }
 }
 
+/// As `setpriv` writes them: `,+kill,+chown`.
+fn unit_capabilities() -> Result<String> {
+    let unit = std::fs::read_to_string(deploy()?.join("agent/reprise-agent.service"))?;
+    let line = unit
+        .lines()
+        .find_map(|line| line.strip_prefix("CapabilityBoundingSet="));
+    let names = line
+        .context("the unit bounds no capabilities")?
+        .split_whitespace();
+    let names = names.filter_map(|name| name.strip_prefix("CAP_"));
+    Ok(names
+        .map(|name| format!(",+{}", name.to_lowercase()))
+        .collect())
+}
+
 /// The usual job, with that step in its middle: something to tidy up after it, a step that is only for a job
 /// that goes well, and a cache to save.
 pub fn usual(step: Step) -> Job {
@@ -159,7 +202,7 @@ pub fn usual(step: Step) -> Job {
 pub const ALWAYS: [&str; 3] = ["tidy", "Post cache", "Complete runner"];
 
 /// The runner, with the agent's own hook at the end of its jobs.
-fn start(runner: &Installed, place: &Place) -> Result<Child> {
+fn runner_command(runner: &Installed, place: &Place) -> Result<Command> {
     let hook = place.file("job-completed.sh");
     let script = format!(
         "#!/bin/sh\nREPRISE_AGENT_RECORD_FILE='{}' exec '{}' job-completed\n",
@@ -177,5 +220,15 @@ fn start(runner: &Installed, place: &Place) -> Result<Child> {
         .env("ACTIONS_RUNNER_HOOK_JOB_COMPLETED", hook)
         .stdin(Stdio::null())
         .stdout(said);
-    command.spawn().context("failed to start the runner")
+    Ok(command)
+}
+
+/// Gives the runner what it writes to. Its programs are links to what was built, and stay as they are.
+fn make_owner(user: u32, runner: &Installed, place: &Place) -> Result<()> {
+    std::fs::set_permissions(place.file("."), std::fs::Permissions::from_mode(0o711))?;
+    for folder in [runner.root().join("_work"), runner.diagnostics()] {
+        std::fs::create_dir_all(&folder)?;
+        chown(&folder, Some(user), Some(user))?;
+    }
+    Ok(chown(runner.root(), Some(user), Some(user))?)
 }

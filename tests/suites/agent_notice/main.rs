@@ -1,5 +1,6 @@
 //! What the agent does with a notice's two minutes: the real program, a runner's processes, and hooks.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -306,5 +307,33 @@ async fn a_record_of_another_boot_ends_no_job() -> Result<()> {
     stage.place.break_by(|faults| faults.notice_text = None);
     let report = stage.report(&agent).await?;
     ensure!(report.conclusion == Conclusion::Failure, "{report:#?}");
+    Ok(())
+}
+
+/// As in production: the agent is root with few capabilities, and the runner is somebody else's.
+#[tokio::test(flavor = "multi_thread")]
+async fn with_its_units_capabilities_the_agent_ends_the_job_of_another_user() -> Result<()> {
+    const NOBODY: u32 = 65534;
+    if std::fs::metadata("/proc/self")?.uid() != 0 {
+        println!("only root can give a runner to another user: not run");
+        return Ok(());
+    }
+    let mut stage = JobStage::of_user(NOBODY, usual(Step::new("work", LONG))).await?;
+    let hook = format!(
+        "echo \"$REPRISE_JOB\" > '{}'",
+        stage.place.file("by-hook").display()
+    );
+    stage.place.hook("10-say", &hook)?;
+    let agent = stage.agent_as_in_its_unit("fail-step", SOON)?;
+    stage.place.give_notice()?;
+    let report = stage.report(&agent).await?;
+    ensure!(report.conclusion == Conclusion::Failure, "{report:#?}");
+    ensure!(
+        conclusion(&report, "tidy") == Some(Conclusion::Success),
+        "{report:#?}"
+    );
+    ensure!(stage.record()?["job_ended"] == "fail-step");
+    let job = std::fs::read_to_string(stage.place.file("by-hook"))?;
+    ensure!(!job.trim().is_empty(), "the hook does not know the job");
     Ok(())
 }
