@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Parser;
 use reprise_config::Config;
 use reprise_controller::clock::SystemClock;
-use reprise_controller::{daemon, logging};
+use reprise_controller::{daemon, health_check, logging};
 
 /// Brings GitHub Actions jobs back after EC2 Spot took their machine.
 #[derive(Debug, Parser)]
@@ -25,6 +25,9 @@ struct Arguments {
     /// Read the configuration, say what is wrong with it, and end.
     #[arg(long)]
     check_config: bool,
+    /// Ask the controller that runs here by this configuration whether it is healthy, and end: with 0 if it is.
+    #[arg(long, conflicts_with = "check_config")]
+    check_health: bool,
 }
 
 /// How long the end waits for threads that block, as in looking a name up: the drain is over then,
@@ -56,6 +59,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::load(&arguments.config, &environment)?;
     if arguments.check_config {
         println!("{} is good", arguments.config.display());
+        return Ok(());
+    }
+    if arguments.check_health {
+        println!("{}", health_check::ask(config.listen).await?);
         return Ok(());
     }
     logging::start(config.log_format);
