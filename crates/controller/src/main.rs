@@ -56,13 +56,14 @@ fn run_to_the_end(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let environment = environment();
+    if arguments.check_health {
+        let listen = Config::load_listen(&arguments.config, &environment)?;
+        println!("{}", health_check::ask(listen).await?);
+        return Ok(());
+    }
     let config = Config::load(&arguments.config, &environment)?;
     if arguments.check_config {
         println!("{} is good", arguments.config.display());
-        return Ok(());
-    }
-    if arguments.check_health {
-        println!("{}", health_check::ask(config.listen).await?);
         return Ok(());
     }
     logging::start(config.log_format);

@@ -10,9 +10,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Output};
 use std::thread;
 
-const KEY: &str =
-    "-----BEGIN RSA PRIVATE KEY-----\nnot-a-real-key\n-----END RSA PRIVATE KEY-----\n";
-
 #[test]
 fn a_controller_that_says_ok_is_healthy() {
     let address = answering("200 OK", "ok\n");
@@ -57,6 +54,19 @@ fn a_port_that_is_chosen_at_each_start_cannot_be_asked() {
 }
 
 #[test]
+fn an_address_that_is_none_is_told() {
+    let output = Command::new(env!("CARGO_BIN_EXE_reprise-controller"))
+        .args(["--check-health", "--config", "/dev/null"])
+        .env_clear()
+        .env("REPRISE__HTTP__LISTEN", "everywhere")
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("http.listen is \"everywhere\""), "{said}");
+}
+
+#[test]
 fn a_configuration_and_the_health_are_not_checked_at_once() {
     let output = Command::new(env!("CARGO_BIN_EXE_reprise-controller"))
         .args(["--check-config", "--check-health"])
@@ -65,24 +75,13 @@ fn a_configuration_and_the_health_are_not_checked_at_once() {
     assert_eq!(output.status.code(), Some(2));
 }
 
-/// The configuration by the environment alone, as a container has it.
+/// With no more of a configuration than what it takes: neither secrets nor anything that costs time is read.
 fn check(listen: SocketAddr) -> Output {
     Command::new(env!("CARGO_BIN_EXE_reprise-controller"))
         .arg("--check-health")
         .env_clear()
         .env("REPRISE_CONFIG", "/dev/null")
-        .env("REPRISE__GITHUB__APP_ID", "12345")
-        .env("REPRISE__GITHUB__PRIVATE_KEY", KEY)
-        .env("REPRISE__GITHUB__WEBHOOK_SECRETS", "a-fake-secret")
-        .env(
-            "REPRISE__AWS__REGIONS",
-            r#"[{ region = "eu-west-1", account = "123456789012" }]"#,
-        )
-        .env(
-            "REPRISE__QUEUES__WEBHOOKS",
-            "https://sqs.eu-west-1.amazonaws.com/123456789012/reprise-webhooks",
-        )
-        .env("REPRISE__FLEET__ENABLED", "false")
+        .env("REPRISE__GITHUB__PRIVATE_KEY_FILE", "/nowhere/app-key.pem")
         .env("REPRISE__HTTP__LISTEN", listen.to_string())
         .output()
         .expect("it runs")
