@@ -11,6 +11,11 @@ use reprise_config::Config;
 use reprise_controller::clock::SystemClock;
 use reprise_controller::{daemon, health_check, logging};
 
+/// musl's own allocator gives pages back to the kernel all the time, and takes them again.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 /// Brings GitHub Actions jobs back after EC2 Spot took their machine.
 #[derive(Debug, Parser)]
 #[command(version)]
