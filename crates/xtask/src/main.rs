@@ -116,6 +116,12 @@ enum Dist {
         #[arg(long)]
         native: bool,
     },
+    /// The controller as a static program for this machine's kind of processor, and as an image that is tried.
+    Controller {
+        /// Only the program: an image takes buildah and root.
+        #[arg(long)]
+        no_image: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -129,7 +135,10 @@ fn main() -> ExitCode {
         } => bench::fleet(release, &arguments),
         Task::Dist {
             what: Dist::Agent { native },
-        } => dist::agent(native),
+        } => dist::agent::make(native),
+        Task::Dist {
+            what: Dist::Controller { no_image },
+        } => dist::controller::make(!no_image),
         Task::Bench {
             what: Bench::Agent { agent, arguments },
         } => bench::agent(agent, &arguments),
