@@ -219,19 +219,47 @@ pub enum SettingsError {
     MetadataOverTls,
 }
 
-/// The file as written.
+/// Where things are, and how the agent tells of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// Where the metadata service is. `AWS_EC2_METADATA_SERVICE_ENDPOINT` is heard too.
+    ///
+    /// Default: `"http://169.254.169.254"`.
     metadata_endpoint: Option<Endpoint>,
+    /// Where EC2's API is. `AWS_ENDPOINT_URL_EC2` and `AWS_ENDPOINT_URL` are heard too.
+    ///
+    /// Default: the region's own.
     ec2_endpoint: Option<Endpoint>,
+    /// Where DynamoDB's API is, in which the runner's configuration lies. `AWS_ENDPOINT_URL_DYNAMODB` and
+    /// `AWS_ENDPOINT_URL` are heard too.
+    ///
+    /// Default: the region's own.
     dynamodb_endpoint: Option<Endpoint>,
     runner: Option<RunnerFile>,
     interruption: Option<InterruptionFile>,
+    /// What its tags' keys begin with, in at most 90 characters; the same as `[tags] prefix` of the controller.
+    ///
+    /// Default: `"runs-on-"`.
     tag_prefix: Option<TagPrefix>,
+    /// The time between two looks for a notice; the metadata service throttles those that ask much more often than
+    /// once a second.
+    ///
+    /// Default: `"1s"`. Range: `"1ms"` to `"60s"`.
     poll_interval: Option<PollInterval>,
+    /// For people, for machines, or into the journal; `auto` is the journal where systemd connected the agent to it,
+    /// else text.
+    ///
+    /// Default: `"auto"`.
     log_format: Option<LogFormat>,
+    /// These lines and those that are worse.
+    ///
+    /// Default: `"info"`.
     log_level: Option<LogLevel>,
+    /// Where the lines go too that are to survive the host: `off` is nowhere, a path is a device or file, and `auto`
+    /// is `/dev/console` for root.
+    ///
+    /// Default: `"auto"`.
     console: Option<Console>,
 }
 

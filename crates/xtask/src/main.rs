@@ -3,6 +3,7 @@
 mod bench;
 mod chaos;
 mod command;
+mod config_reference;
 mod deny;
 mod dist;
 mod fuzz;
@@ -67,6 +68,12 @@ enum Task {
     Terraform,
     /// Check that the links of all Markdown files lead somewhere.
     Links,
+    /// Write docs/configuration.md from the types that the settings files are read into.
+    ConfigReference {
+        /// Write nothing, and fail where the page is out of date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Check alert rules, dashboard and runbook against the metrics that there are.
     Watch,
     /// Replay the saved fuzz corpus, then fuzz each target for a while.
@@ -139,6 +146,7 @@ fn main() -> ExitCode {
         Task::Deny => deny::check(),
         Task::Terraform => terraform::check(),
         Task::Links => links::check(),
+        Task::ConfigReference { check } => config_reference::run(check),
         Task::Watch => watch::check(),
         Task::Fuzz { seconds } => fuzz::check(seconds),
     };

@@ -1,3 +1,5 @@
+mod reference;
+
 use super::*;
 
 fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
