@@ -21,6 +21,7 @@ use super::config::{self, Places, WEBHOOK_SECRET};
 use super::controller::{Controller, end_of, lines};
 use super::messages::{self, Letter};
 use super::program::part;
+use super::secrets::{self, AWS_SECRET_KEY};
 use crate::wait;
 
 /// Seconds of the story in one of the wall's: a pause of a second on a busy machine must stay short
@@ -150,7 +151,7 @@ impl Stage {
             .env("AWS_REGION", self.places.region.as_str())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_ACCESS_KEY_ID", "AKIAFAKETESTFAKETEST")
-            .env("AWS_SECRET_ACCESS_KEY", "fake-secret-key-of-the-tests")
+            .env("AWS_SECRET_ACCESS_KEY", AWS_SECRET_KEY)
             .envs(self.variables.iter().copied());
         Controller::spawn(command, &self.log(number))
     }
@@ -212,12 +213,19 @@ impl Stage {
             .join(format!("controller-{controller}.log"))
     }
 
-    /// Waits until everything has come to rest, and asserts every invariant and expectation.
+    /// Asserts that no log of controllers and agents tells a secret, and answers how many logs there are.
+    pub fn keeps_its_secrets(&self) -> Result<usize> {
+        secrets::are_kept(self.folder.path())
+    }
+
+    /// Waits until everything has come to rest, and asserts every invariant and expectation, and that no log tells
+    /// a secret.
     pub async fn ends_well(&self, scenario: &Scenario) -> Result<()> {
         let rest = self.comes_to_rest().await;
         let broken = self.with(|world, _| invariants::check(world, scenario));
         let broken: Vec<String> = broken.iter().map(Broken::to_string).collect();
         ensure!(broken.is_empty(), "broken: {broken:#?}\n{}", self.so_far());
+        self.keeps_its_secrets()?;
         rest
     }
 
