@@ -289,14 +289,12 @@ fn ends(range: &str) -> (Option<String>, Option<String>) {
 }
 
 fn step(end: &str, by: i64) -> String {
-    match value(end).expect("a value") {
-        Value::Integer(number) => (number + by).to_string(),
-        Value::String(text) => {
-            let time: SignedDuration = text.parse().expect("a time");
-            format!("\"{:#}\"", time + SignedDuration::from_millis(by))
-        }
-        other => panic!("{other}"),
+    let value = value(end).expect("a value");
+    if let Some(number) = value.as_integer() {
+        return (number + by).to_string();
     }
+    let time: SignedDuration = value.as_str().expect("a text").parse().expect("a time");
+    format!("\"{:#}\"", time + SignedDuration::from_millis(by))
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
-use syn::{Attribute, Expr, Fields, GenericArgument, Item, Lit, Meta, PathArguments, Type};
+use syn::{Attribute, Expr, Fields, GenericArgument, Item, Lit, PathArguments, Type};
 
 use crate::command::root;
 
@@ -125,16 +125,14 @@ fn kind(ty: &Type) -> Result<Kind> {
 /// The comment's paragraphs, a line each.
 fn comment(attributes: &[Attribute]) -> String {
     let lines = attributes.iter().filter_map(|one| {
-        let Meta::NameValue(said) = &one.meta else {
-            return None;
-        };
-        match &said.value {
-            Expr::Lit(literal) if said.path.is_ident("doc") => match &literal.lit {
-                Lit::Str(text) => Some(text.value().trim().to_owned()),
-                _ => None,
-            },
-            _ => None,
+        let said = one.meta.require_name_value().ok();
+        let said = said.filter(|said| said.path.is_ident("doc"))?;
+        if let Expr::Lit(literal) = &said.value
+            && let Lit::Str(text) = &literal.lit
+        {
+            return Some(text.value().trim().to_owned());
         }
+        None
     });
     let lines: Vec<String> = lines.collect();
     let paragraphs = lines.split(String::is_empty).map(|lines| lines.join(" "));
