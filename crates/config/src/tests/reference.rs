@@ -330,3 +330,24 @@ fn the_pages_variables_are_those_that_are_read() {
     read.sort();
     assert_eq!(named, read);
 }
+
+#[test]
+fn a_table_by_name_is_set_whole_by_a_variable() {
+    let ask = "{ lambda = \"judge\", repositories = [] }";
+    let config = good(
+        GOOD,
+        &[
+            ("REPRISE__RUNNERS__BIG", "{ cpu = 16 }"),
+            (
+                "REPRISE__IMAGES__ARM",
+                "{ ami = \"ami-0123456789abcdef0\" }",
+            ),
+            ("REPRISE__ASK__JUDGE", ask),
+        ],
+    );
+    assert_eq!(config.endpoints.len(), 1);
+    let offer = config.settings.fleet.expect("a fleet").offer;
+    let names = (offer.runners.keys()).chain(offer.images.keys());
+    let names: Vec<&str> = names.map(|name| name.as_str()).collect();
+    assert_eq!(names, ["big", "arm"]);
+}
