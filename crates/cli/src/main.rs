@@ -6,6 +6,8 @@
 
 mod clock;
 mod demo;
+#[cfg(test)]
+mod documented;
 mod labels;
 mod output;
 mod parts;
