@@ -15,6 +15,9 @@ set -euo pipefail
 : "${RUNNER_VERSION:?say which version of the runner to install}"
 : "${RUNNER_SHA256:?say the checksum of the runner\'s archive}"
 : "${AGENT_PACKAGE:?say where the agent\'s package is}"
+if [ -n "${RUNNER_TABLE:-}" ]; then
+    : "${RUNNER_ROLE_ID:?say the RoleId of the role of the instances, as RUNNER_TABLE is set}"
+fi
 ROOT="${ROOT:-}"
 INSTALL_DOCKER="${INSTALL_DOCKER:-no}"
 runner_folder="$ROOT/opt/actions-runner"
@@ -92,18 +95,20 @@ install_runner() {
 
 install_agent() {
     say "agent"
+    # Settings that are there stay when a newer package has others.
     if on_machine; then
-        # Settings that this script has written stay when a newer package has others.
         dpkg --force-confold --install "$AGENT_PACKAGE"
-    else
-        dpkg-deb --extract "$AGENT_PACKAGE" "$ROOT"
+        return 0
     fi
+    local settings="$ROOT/etc/reprise/agent.toml"
+    if [ -e "$settings" ]; then cp "$settings" "$settings.kept"; fi
+    dpkg-deb --extract "$AGENT_PACKAGE" "$ROOT"
+    if [ -e "$settings.kept" ]; then mv "$settings.kept" "$settings"; fi
 }
 
 # The section between the two marks is this script's, all else in the file is not touched.
 configure_agent() {
     [ -n "${RUNNER_TABLE:-}" ] || return 0
-    : "${RUNNER_ROLE_ID:?say the RoleId of the instances\' role}"
     say "agent brings the runner up"
     local file="$ROOT/etc/reprise/agent.toml"
     sed -i '/^# begin provision$/,/^# end provision$/d' "$file"

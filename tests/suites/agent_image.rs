@@ -125,9 +125,30 @@ fn a_machine_gets_runner_and_agent_and_may_be_provisioned_again() -> Result<()> 
         let mode = fs::metadata(image.installed("usr/bin/reprise-agent"))?.permissions();
         ensure!(mode.mode() & 0o111 == 0o111);
     }
-    let output = run(&mut image.provision("2.401.0", &image.checksum()?)?)?;
+    let mut later = image.provision("2.401.0", &image.checksum()?)?;
+    let output = run(later.env("RUNNER_TABLE", "other-runners"))?;
+    let settings = text(&image.installed("etc/reprise/agent.toml"))?;
+    ensure!(
+        settings.contains("table = \"other-runners\"") && !settings.contains("table = \"runners\""),
+        "{settings}"
+    );
     ensure!(said(&output).contains("== runner 2.401.0"));
     ensure!(text(&image.installed("opt/actions-runner/.reprise-version"))? == "2.401.0\n");
+    Ok(())
+}
+
+#[test]
+fn what_is_missing_is_said_before_anything_is_done() -> Result<()> {
+    let image = Image::new()?;
+    let mut script = image.provision("2.400.0", &image.checksum()?)?;
+    let output = script.env_remove("RUNNER_ROLE_ID").output()?;
+    ensure!(!output.status.success());
+    ensure!(
+        said(&output).contains("RUNNER_ROLE_ID: say the RoleId"),
+        "{}",
+        said(&output)
+    );
+    ensure!(!image.installed("opt").exists());
     Ok(())
 }
 

@@ -102,6 +102,8 @@ struct Agent<'a, M, T, C, H> {
     said_unreadable: bool,
     last_failure: Option<TagFailure>,
     noticed_at: Option<Timestamp>,
+    /// What an earlier agent saw is told of after the first poll: it may be gone since.
+    resumed_untold: bool,
     systemd: Systemd,
 }
 
@@ -137,6 +139,7 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
             said_unreadable: false,
             last_failure: None,
             noticed_at: None,
+            resumed_untold: false,
             systemd: Systemd::from_environment(),
         }
     }
@@ -186,6 +189,9 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
             }
             Err(error) => self.metadata_failed(&error),
         }
+        if std::mem::take(&mut self.resumed_untold) {
+            self.tell();
+        }
     }
 
     /// Goes on with the notice that an earlier agent of this boot saw.
@@ -203,7 +209,7 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
         self.noticed_at = Some(seen.at);
         self.ports.noticed.see(&seen);
         self.watch.resume(seen, record.tagged, record.gone);
-        self.tell();
+        self.resumed_untold = true;
     }
 
     /// Not while there is a notice, which says more.

@@ -16,7 +16,10 @@ use crate::clock::Clock;
 use crate::complaint::Complaint;
 use crate::lookup::{Lookup, Polled};
 use crate::metadata::Metadata;
-use crate::tenure::{Due, Limits, Sight, Tenure, Why};
+use crate::notice::Reading;
+use crate::noticed;
+use crate::remaining::{NOTICE_SPAN, remaining};
+use crate::tenure::{Due, Limits, Manner, Sight, Tenure, Why};
 
 /// After something failed here it is tried again.
 const AGAIN: SignedDuration = SignedDuration::from_secs(5);
@@ -29,8 +32,8 @@ pub trait Premises: Send + Sync {
     /// Completes when the runner that the last look showed has ended; never if there was none.
     fn ended(&self) -> impl Future<Output = ()> + Send;
 
-    /// Asks the runner that the last look showed to end.
-    fn ask_to_end(&self) -> Result<(), String>;
+    /// Has the runner that the last look showed end.
+    fn end(&self, manner: Manner) -> Result<(), String>;
 
     /// Powers the machine off; completes when that is on its way.
     fn leave(&self) -> impl Future<Output = Result<(), String>> + Send;
@@ -60,6 +63,7 @@ impl<M: Metadata, C: Clock, P: Premises> Care<'_, M, C, P> {
             tenure,
             lookup: Lookup::default(),
             trouble: Complaint::default(),
+            left_to_ec2: false,
         };
         loop {
             caretaker.turn().await;
@@ -72,6 +76,7 @@ struct Caretaker<'a, M, C, P> {
     tenure: Tenure,
     lookup: Lookup,
     trouble: Complaint,
+    left_to_ec2: bool,
 }
 
 impl<M: Metadata, C: Clock, P: Premises> Caretaker<'_, M, C, P> {
@@ -84,7 +89,7 @@ impl<M: Metadata, C: Clock, P: Premises> Caretaker<'_, M, C, P> {
                 self.care.premises.ended().await;
                 self.look().await;
             }
-            Due::AskToEnd => self.ask_to_end(now),
+            Due::End(manner) => self.end(manner, now),
             Due::Leave(why) => self.leave(why).await,
         }
     }
@@ -116,12 +121,24 @@ impl<M: Metadata, C: Clock, P: Premises> Caretaker<'_, M, C, P> {
         if before.due(now) != Due::WaitForEnd && self.tenure.due(now) == Due::WaitForEnd {
             tracing::info!("the runner has a job; its end is waited for");
         }
+        if self.tenure.is_kept_by_another() && !before.is_kept_by_another() {
+            tracing::warn!(
+                "a runner runs here whose programs do not lie in `folder` under [runner]: while it does, the                  instance is not powered off; correct `folder` if it is the instance's own"
+            );
+        }
     }
 
-    fn ask_to_end(&mut self, now: Timestamp) {
-        tracing::warn!("the runner was given no job in time; it is asked to end");
-        if let Err(error) = self.care.premises.ask_to_end() {
-            tracing::warn!(error.message = error, "the runner cannot be asked to end");
+    fn end(&mut self, manner: Manner, now: Timestamp) {
+        match manner {
+            Manner::Ask => {
+                tracing::warn!("the runner was given no job in time; it is asked to end");
+            }
+            Manner::Kill => {
+                tracing::error!("the runner has no job and hears no signal to end; it is killed");
+            }
+        }
+        if let Err(error) = self.care.premises.end(manner) {
+            tracing::warn!(error.message = error, "the runner cannot be made to end");
         }
         self.tenure.asked(now);
     }
@@ -129,21 +146,42 @@ impl<M: Metadata, C: Clock, P: Premises> Caretaker<'_, M, C, P> {
     async fn leave(&mut self, why: Why) {
         let polled = self.lookup.poll(self.care.metadata, self.care.clock).await;
         match polled {
-            Ok(Polled::Clear) => (),
-            Ok(Polled::Body(..)) => {
-                let reason = why.text();
-                tracing::warn!(
-                    leave.reason = reason,
-                    "EC2 gives notice; the instance is left to it"
-                );
-                pending().await
+            Ok(Polled::Clear) => self.power_off(why).await,
+            Ok(Polled::Body(Reading::Clean(notice) | Reading::NoTime(notice), date)) => {
+                let now = self.care.clock.now();
+                let standing = remaining(notice.time, date, now).standing;
+                if noticed::ends_soon(&notice.action, standing) {
+                    self.leave_to_ec2(why).await;
+                } else {
+                    self.power_off(why).await;
+                }
+            }
+            Ok(Polled::Body(Reading::NotANotice, _)) => {
+                let what = "the instance would be left, but what stands in the notice's place is none; asking on";
+                self.failed(what, "it has no action").await;
             }
             Err(error) => {
                 let error = error.to_string();
                 let what = "the instance would be left, but is there a notice? asking on";
-                return self.failed(what, &error).await;
+                self.failed(what, &error).await;
             }
         }
+    }
+
+    /// A notice that the instance outlives is asked about again, when it is stale.
+    async fn leave_to_ec2(&mut self, why: Why) {
+        if !std::mem::replace(&mut self.left_to_ec2, true) {
+            let reason = why.text();
+            tracing::warn!(
+                leave.reason = reason,
+                "EC2 gives notice; the instance is left to it"
+            );
+        }
+        self.care.clock.sleep(NOTICE_SPAN).await;
+        self.look().await;
+    }
+
+    async fn power_off(&mut self, why: Why) {
         tracing::warn!(
             leave.reason = why.text(),
             "leaving: the instance is powered off"

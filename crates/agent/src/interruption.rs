@@ -6,6 +6,8 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch::Receiver;
 
@@ -16,6 +18,7 @@ use crate::plan::{
     Due, Facts, LOOK_EVERY, Leave, RunnerDue, Step, Stop, after_try, due, hook_time, runner_due,
 };
 use crate::processes::Process;
+use crate::processes::job::JobFacts;
 use crate::rebalance;
 use crate::record::Ending;
 use crate::settings::InterruptionSettings;
@@ -24,6 +27,9 @@ use crate::watch::Seen;
 
 /// How often a step is looked for while the Worker is between two of them.
 const NEXT_STEP_LOOK: SignedDuration = SignedDuration::from_millis(250);
+
+/// How long hooks wait for the first step of a job, which says what job it is.
+const FIRST_STEP_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// What the watch has seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -139,12 +145,42 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
         self.sighting.look(self.host, self.clock.now());
         let mut all = std::mem::take(&mut self.sighting.known);
         let mut wait = LOOK_EVERY;
-        for known in &mut all {
+        let mut to_fail = Vec::new();
+        // A runner that is told to stop takes no time, the end of a step does.
+        for (place, known) in all.iter_mut().enumerate() {
             self.take_up(known);
-            wait = wait.min(self.tend(known, seen, present).await);
+            let stand = known.stand(self.clock.now());
+            match runner_due(self.settings, &self.facts(seen, present), &stand) {
+                RunnerDue::Wait(least) => wait = wait.min(least),
+                RunnerDue::Stop(why) => self.stop(known, why).await,
+                RunnerDue::FailStep => to_fail.push((place, known.runner.worker)),
+            }
+        }
+        if !to_fail.is_empty() {
+            self.fail_steps(&mut all, to_fail).await;
         }
         self.sighting.known = all;
         wait
+    }
+
+    /// Ends the steps of several jobs together: each has the same seconds left.
+    async fn fail_steps(&mut self, all: &mut [Known], to_fail: Vec<(usize, Option<Process>)>) {
+        self.end_hooks();
+        // Before a step ends: the job's own last hook reads it.
+        self.ended(Ending::FailStep).await;
+        let (host, clock) = (self.host, self.clock);
+        let grace = self.settings.step_grace.get();
+        let end = async |(place, worker)| (place, fail_step(host, clock, grace, worker).await);
+        let mut ends: FuturesUnordered<_> = to_fail.into_iter().map(end).collect();
+        while let Some((place, step)) = ends.next().await {
+            let Some(known) = all.get_mut(place) else {
+                continue;
+            };
+            known.step = step;
+            if let Step::LeftToRunner(why) = step {
+                self.stop(known, why).await;
+            }
+        }
     }
 
     /// Where an earlier agent had begun to end the job, its end goes on.
@@ -159,27 +195,10 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
         }
     }
 
-    async fn tend(&mut self, known: &mut Known, seen: &Seen, present: bool) -> SignedDuration {
-        loop {
-            let stand = known.stand(self.clock.now());
-            match runner_due(self.settings, &self.facts(seen, present), &stand) {
-                RunnerDue::Wait(wait) => return wait,
-                RunnerDue::FailStep => known.step = self.fail_step(known.runner.worker).await,
-                RunnerDue::Stop(why) => {
-                    self.stop(known, why).await;
-                    return LOOK_EVERY;
-                }
-            }
-        }
-    }
-
     /// A notice that this agent has not attended to before: a new one, or that of an earlier agent.
     fn begin(&mut self, seen: &Seen) {
         self.begun_for = Some(seen.at);
         self.taken_up = self.notebook.record().and_then(|record| record.job_ended);
-        for known in &mut self.sighting.known {
-            known.step = Step::Untouched;
-        }
     }
 
     fn begin_hooks(&mut self, news: &News, seen: &Seen, time: SignedDuration) {
@@ -197,9 +216,12 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
             return;
         }
         let runners = self.sighting.runners(self.host);
-        let worker = runners.iter().find_map(|runner| runner.worker);
+        // A Worker without a Listener may be anybody's.
+        let worker = runners
+            .iter()
+            .find_map(|runner| runner.listener.and(runner.worker));
         let words = HookWords {
-            job: worker.map(|w| self.host.job_of(w)).unwrap_or_default(),
+            job: JobFacts::default(),
             action: seen.notice.action.to_string(),
             instance_id: news.instance_id.clone(),
             seconds_left: 0,
@@ -212,43 +234,10 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
             settings: self.settings,
             until: self.clock.now() + time,
             ends_at: seen.ends_at(),
+            worker,
             words,
         };
         self.hooks = Some(Box::pin(turn.run(names)));
-    }
-
-    /// Ends the step of a job.
-    async fn fail_step(&mut self, worker: Option<Process>) -> Step {
-        let Some(worker) = worker else {
-            return Step::Ended;
-        };
-        self.end_hooks();
-        // Before the step ends: the job's own last hook reads it.
-        self.ended(Ending::FailStep).await;
-        let begun = self.clock.now();
-        loop {
-            let end = self
-                .host
-                .fail_step(worker, self.settings.step_grace.get())
-                .await;
-            if let StepEnd::Ended(end) = &end {
-                tracing::warn!(
-                    step.processes = end.processes,
-                    step.killed = end.killed,
-                    step.left = end.left.len(),
-                    error.message = end.failure.map(tracing::field::display),
-                    "the running step is ended; what its job does always still runs"
-                );
-            }
-            let since = self.clock.now().duration_since(begun);
-            if let Some(step) = after_try(&end, self.host.lives(worker), since) {
-                if let Step::LeftToRunner(why) = step {
-                    tracing::warn!(reason = %why, "the step is not ended alone; its runner is to stop");
-                }
-                return step;
-            }
-            self.clock.sleep(NEXT_STEP_LOOK).await;
-        }
     }
 
     /// Tells a runner to stop. Where that fails it is not told, and so told again at the next look.
@@ -330,6 +319,39 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
     }
 }
 
+/// Ends the step of a job, which may take some tries.
+async fn fail_step<H: Host, C: Clock>(
+    host: &H,
+    clock: &C,
+    grace: SignedDuration,
+    worker: Option<Process>,
+) -> Step {
+    let Some(worker) = worker else {
+        return Step::Ended;
+    };
+    let begun = clock.now();
+    loop {
+        let end = host.fail_step(worker, grace).await;
+        if let StepEnd::Ended(end) = &end {
+            tracing::warn!(
+                step.processes = end.processes,
+                step.killed = end.killed,
+                step.left = end.left.len(),
+                error.message = end.failure.map(tracing::field::display),
+                "the running step is ended; what its job does always still runs"
+            );
+        }
+        let since = clock.now().duration_since(begun);
+        if let Some(step) = after_try(&end, host.lives(worker), since) {
+            if let Step::LeftToRunner(why) = step {
+                tracing::warn!(reason = %why, "the step is not ended alone; its runner is to stop");
+            }
+            return step;
+        }
+        clock.sleep(NEXT_STEP_LOOK).await;
+    }
+}
+
 /// The hooks of one notice, one after the other.
 struct HookTurn<'a, H, C> {
     host: &'a H,
@@ -338,11 +360,13 @@ struct HookTurn<'a, H, C> {
     settings: &'a InterruptionSettings,
     until: Timestamp,
     ends_at: Timestamp,
+    worker: Option<Process>,
     words: HookWords,
 }
 
 impl<H: Host, C: Clock> HookTurn<'_, H, C> {
     async fn run(mut self, names: Vec<String>) {
+        self.learn_job().await;
         for name in names {
             let now = self.clock.now();
             let Some(time) = hook_time(self.settings, self.until.duration_since(now)) else {
@@ -360,6 +384,20 @@ impl<H: Host, C: Clock> HookTurn<'_, H, C> {
                 .note(|record| record.hooks_begun.push(begun))
                 .await;
             self.run_one(&name, time).await;
+        }
+    }
+
+    /// A job is told by its step, and one that is being set up has none yet.
+    async fn learn_job(&mut self) {
+        let Some(worker) = self.worker else { return };
+        let until = self.until.min(self.clock.now() + FIRST_STEP_WITHIN);
+        loop {
+            self.words.job = self.host.job_of(worker);
+            let known = self.words.job != JobFacts::default();
+            if known || self.clock.now() >= until || !self.host.lives(worker) {
+                return;
+            }
+            self.clock.sleep(NEXT_STEP_LOOK).await;
         }
     }
 

@@ -22,18 +22,22 @@ impl Noticed {
         self.0.subscribe().wait_for(|noticed| *noticed).await.ok();
     }
 
-    /// Not for a hibernation, from which the machine comes back, nor for a notice that EC2 failed to
-    /// carry out.
+    /// Once is enough: what it says of a notice stands.
     pub(crate) fn see(&self, seen: &Seen) {
-        let ends = match (&seen.notice.action, seen.remaining.standing) {
-            (Action::Hibernate, _) | (_, Standing::Stale) => false,
-            (
-                Action::Terminate | Action::Stop | Action::Other(_),
-                Standing::Ahead | Standing::Unknown,
-            ) => true,
-        };
-        if ends {
+        if ends_soon(&seen.notice.action, seen.remaining.standing) {
             self.0.send_replace(true);
         }
+    }
+}
+
+/// Whether EC2 is about to take the instance: not for a hibernation, from which it comes back, nor for a notice
+/// that EC2 failed to carry out.
+pub(crate) fn ends_soon(action: &Action, standing: Standing) -> bool {
+    match (action, standing) {
+        (Action::Hibernate, _) | (_, Standing::Stale) => false,
+        (
+            Action::Terminate | Action::Stop | Action::Other(_),
+            Standing::Ahead | Standing::Unknown,
+        ) => true,
     }
 }

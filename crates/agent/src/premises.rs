@@ -10,7 +10,7 @@ use tokio::process::Command;
 use crate::caretaker::Premises;
 use crate::processes::{Handle, ProcFolder, Process, Signal};
 use crate::settings::{CommandWords, RunnerSettings};
-use crate::tenure::Sight;
+use crate::tenure::{Manner, Sight};
 
 /// How often the one process that counts is looked at: 20 us of CPU each time.
 const GLANCE: Duration = Duration::from_secs(2);
@@ -36,21 +36,31 @@ impl RunnerPremises {
     }
 }
 
+impl RunnerPremises {
+    fn look_elsewhere(&self) -> Result<Sight, String> {
+        let runners = self.processes.runners();
+        Ok(match runners.map_err(|error| error.to_string())?[..] {
+            [] => Sight::Nothing,
+            [..] => Sight::Elsewhere,
+        })
+    }
+}
+
 impl Premises for RunnerPremises {
     fn look(&mut self) -> Result<Sight, String> {
         let runners = match self.processes.runners_below(Some(&self.folder)) {
-            // Without its folder there is no runner, and none will come.
+            // Without its folder there is no runner in it.
             Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
             seen => seen.map_err(|error| error.to_string())?,
         };
         let busy = runners.iter().find(|one| one.worker.is_some());
         let one = busy.or(runners.first());
         self.seen = one.and_then(|one| one.listener.or(one.worker));
-        Ok(match one.map(|one| one.worker) {
-            None => Sight::Nothing,
-            Some(None) => Sight::Idle,
-            Some(Some(_)) => Sight::Busy,
-        })
+        match one.map(|one| one.worker) {
+            None => self.look_elsewhere(),
+            Some(None) => Ok(Sight::Idle),
+            Some(Some(_)) => Ok(Sight::Busy),
+        }
     }
 
     /// One process at a time is cheap to look at, and its number in other hands is told by its start.
@@ -67,13 +77,17 @@ impl Premises for RunnerPremises {
         }
     }
 
-    fn ask_to_end(&self) -> Result<(), String> {
+    fn end(&self, manner: Manner) -> Result<(), String> {
+        let signal = match manner {
+            Manner::Ask => Signal::INT,
+            Manner::Kill => Signal::KILL,
+        };
         let held = self
             .seen
             .and_then(|seen| Handle::open(&self.processes, seen));
         match held {
             Some(held) => held
-                .signal(&self.processes, Signal::INT)
+                .signal(&self.processes, signal)
                 .map(|_| ())
                 .map_err(|error| error.to_string()),
             None => Ok(()),

@@ -6,7 +6,7 @@
 //! Invariants: a signal reaches the very process that was seen, never another that was given its
 //! number since ([`Handle`]); of a process's environment only the words named in [`job`] are kept.
 
-use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 mod handle;
@@ -86,9 +86,9 @@ impl ProcFolder {
             .filter(|e| self.lies_in(e, folder.as_deref()))
         {
             if self.runs(entry, LISTENER) {
-                listeners.push(entry);
+                listeners.push(self.owned(entry));
             } else if self.runs(entry, WORKER) {
-                workers.push(entry);
+                workers.push(self.owned(entry));
             }
         }
         Ok(pair(&listeners, &workers))
@@ -130,6 +130,14 @@ impl ProcFolder {
         folder.is_none_or(|folder| exe().map_or(true, |exe| exe.starts_with(folder)))
     }
 
+    fn owned(&self, entry: &Entry) -> Owned {
+        let folder = std::fs::metadata(self.of(entry.process.pid));
+        Owned {
+            entry: *entry,
+            owner: folder.ok().map(|folder| folder.uid()),
+        }
+    }
+
     fn runs(&self, entry: &Entry, program: &str) -> bool {
         self.program(entry.process).as_deref() == Some(program)
     }
@@ -141,28 +149,33 @@ impl ProcFolder {
     }
 }
 
-/// The root folder of the runner that a process belongs to: the parent of the `bin` that holds it.
-pub fn root_of(exe: &Path) -> Option<&Path> {
-    let bin = exe.parent()?;
-    // `bin`, or `bin.2.330.0` while the runner updates itself.
-    let named = bin.file_name().and_then(OsStr::to_str)?.starts_with("bin");
-    named.then(|| bin.parent()).flatten()
+/// A process with its user.
+struct Owned {
+    entry: Entry,
+    owner: Option<u32>,
 }
 
-fn pair(listeners: &[&Entry], workers: &[&Entry]) -> Vec<Runner> {
-    let of = |listener: &Entry| {
-        let worker = workers.iter().find(|w| w.parent == listener.process.pid);
+impl Owned {
+    /// Anybody can name a program so; a Listener's own Worker has its user.
+    fn is_worker_of(&self, listener: &Self) -> bool {
+        self.entry.parent == listener.entry.process.pid && self.owner == listener.owner
+    }
+}
+
+fn pair(listeners: &[Owned], workers: &[Owned]) -> Vec<Runner> {
+    let of = |listener: &Owned| {
+        let worker = workers.iter().find(|w| w.is_worker_of(listener));
         Runner {
-            listener: Some(listener.process),
-            worker: worker.map(|w| w.process),
+            listener: Some(listener.entry.process),
+            worker: worker.map(|w| w.entry.process),
         }
     };
-    let orphan = |worker: &&&Entry| !listeners.iter().any(|l| l.process.pid == worker.parent);
+    let orphan = |worker: &&Owned| !listeners.iter().any(|l| worker.is_worker_of(l));
     let alone = workers.iter().filter(orphan).map(|worker| Runner {
         listener: None,
-        worker: Some(worker.process),
+        worker: Some(worker.entry.process),
     });
-    listeners.iter().map(|l| of(l)).chain(alone).collect()
+    listeners.iter().map(of).chain(alone).collect()
 }
 
 #[cfg(test)]

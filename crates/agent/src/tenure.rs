@@ -4,7 +4,8 @@
 //! from the moment at which the runner was to start. A look costs milliseconds of CPU, so there are few, and
 //! none at all while a job runs: its end is waited for.
 //!
-//! Invariant: it says [`Due::Leave`] only where the last look showed no process of the runner.
+//! Invariant: it says [`Due::Leave`] only where the last look showed no process of any runner: one outside of
+//! the folder that it was told of may be at work, too.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,6 +22,12 @@ const ENDING: SignedDuration = SignedDuration::from_secs(1);
 /// After so long a runner that was asked to end is asked again.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
+/// One that was asked so often hears nothing, takes no job either, and is killed.
+const MOST_ASKED: u32 = 5;
+
+/// Between two looks while a runner of somebody else's keeps the machine.
+const KEPT: SignedDuration = SignedDuration::from_mins(1);
+
 /// For how long things may stay as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -34,8 +41,10 @@ pub struct Limits {
 /// What a look showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sight {
-    /// No process of the runner.
+    /// No process of any runner.
     Nothing,
+    /// Not the runner, but another one, whose programs lie elsewhere.
+    Elsewhere,
     /// A runner without a job.
     Idle,
     /// A runner at work.
@@ -62,7 +71,7 @@ impl Why {
     pub fn text(self) -> &'static str {
         match self {
             Self::NotStarted => "no runner could be started",
-            Self::NeverSeen => "the runner was never seen",
+            Self::NeverSeen => "the runner was never seen in its folder",
             Self::NoJob => "the runner was given no job",
             Self::EndedIdle => "the runner ended without a job",
             Self::AfterJob => "the runner ended after its job",
@@ -80,10 +89,19 @@ pub enum Due {
     Wait(Timestamp),
     /// Nothing until the runner ends.
     WaitForEnd,
-    /// Ask the runner, which was idle a moment ago, to end.
-    AskToEnd,
+    /// Have the runner, which was idle a moment ago, end.
+    End(Manner),
     /// Leave.
     Leave(Why),
+}
+
+/// How a runner is made to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// It is asked to.
+    Ask,
+    /// It was asked often enough.
+    Kill,
 }
 
 /// What is known of the runner, and since when.
@@ -93,6 +111,7 @@ pub struct Tenure {
     idle_until: Timestamp,
     looked: Timestamp,
     next_look: Timestamp,
+    kept_by_another: bool,
     phase: Phase,
 }
 
@@ -101,7 +120,7 @@ enum Phase {
     Expected,
     Idle,
     Busy,
-    Asked { at: Timestamp },
+    Asked { at: Timestamp, times: u32 },
     Gone { leave_at: Timestamp, why: Why },
 }
 
@@ -113,6 +132,7 @@ impl Tenure {
             idle_until: after(now, limits.idle),
             looked: Timestamp::MIN,
             next_look: now,
+            kept_by_another: false,
             phase: Phase::Expected,
         }
     }
@@ -130,20 +150,26 @@ impl Tenure {
     pub fn due(&self, now: Timestamp) -> Due {
         match self.phase {
             Phase::Busy => Due::WaitForEnd,
-            Phase::Gone {
-                why: Why::NotStarted,
-                ..
-            } => Due::Leave(Why::NotStarted),
-            Phase::Gone { leave_at, why } => self.look_or(now, leave_at, Due::Leave(why)),
-            Phase::Expected => self.look_or(now, self.idle_until, Due::Leave(Why::NeverSeen)),
-            Phase::Idle => self.look_or(now, self.idle_until, Due::AskToEnd),
-            Phase::Asked { at } => self.look_or(now, after(at, ASK_AGAIN), Due::AskToEnd),
+            Phase::Gone { leave_at, why } => self.look_or(now, leave_at, self.leave(now, why)),
+            Phase::Expected => {
+                let then = self.leave(now, Why::NeverSeen);
+                self.look_or(now, self.idle_until, then)
+            }
+            Phase::Idle => self.look_or(now, self.idle_until, Due::End(Manner::Ask)),
+            Phase::Asked { at, times } => {
+                let manner = match times {
+                    ..MOST_ASKED => Manner::Ask,
+                    MOST_ASKED.. => Manner::Kill,
+                };
+                self.look_or(now, after(at, ASK_AGAIN), Due::End(manner))
+            }
         }
     }
 
     /// Notes what a look showed.
     pub fn see(&mut self, sight: Sight, now: Timestamp) {
         self.looked = now;
+        self.kept_by_another = sight == Sight::Elsewhere;
         self.phase = self.next(sight, now);
         let pause = match self.phase {
             Phase::Expected => EXPECTING,
@@ -153,10 +179,28 @@ impl Tenure {
         self.next_look = after(now, pause);
     }
 
-    /// Notes that the runner was asked to end.
+    /// Whether all that keeps the machine is a runner of somebody else's.
+    pub fn is_kept_by_another(&self) -> bool {
+        self.kept_by_another
+    }
+
+    /// Notes that the runner was asked to end, or killed.
     pub fn asked(&mut self, now: Timestamp) {
-        self.phase = Phase::Asked { at: now };
+        let times = match self.phase {
+            Phase::Asked { times, .. } => times.saturating_add(1),
+            Phase::Expected | Phase::Idle | Phase::Busy | Phase::Gone { .. } => 1,
+        };
+        self.phase = Phase::Asked { at: now, times };
         self.next_look = after(now, ENDING);
+    }
+
+    fn leave(&self, now: Timestamp, why: Why) -> Due {
+        let next = after(self.looked, KEPT);
+        match self.kept_by_another {
+            false => Due::Leave(why),
+            true if now >= next => Due::Look,
+            true => Due::Wait(next),
+        }
     }
 
     fn next(&self, sight: Sight, now: Timestamp) -> Phase {
@@ -169,11 +213,19 @@ impl Tenure {
             (Phase::Expected | Phase::Idle | Phase::Gone { .. }, Sight::Idle) => Phase::Idle,
             // Its Worker has ended, and it will follow.
             (Phase::Busy, Sight::Idle) => Phase::Busy,
-            (Phase::Idle, Sight::Nothing) => gone(self.limits.linger, Why::EndedIdle),
-            (Phase::Busy, Sight::Nothing) => gone(self.limits.linger, Why::AfterJob),
-            (Phase::Asked { .. }, Sight::Nothing) => gone(SignedDuration::ZERO, Why::NoJob),
+            (Phase::Idle, Sight::Nothing | Sight::Elsewhere) => {
+                gone(self.limits.linger, Why::EndedIdle)
+            }
+            (Phase::Busy, Sight::Nothing | Sight::Elsewhere) => {
+                gone(self.limits.linger, Why::AfterJob)
+            }
+            (Phase::Asked { .. }, Sight::Nothing | Sight::Elsewhere) => {
+                gone(SignedDuration::ZERO, Why::NoJob)
+            }
             (same @ Phase::Asked { .. }, Sight::Idle)
-            | (same @ (Phase::Expected | Phase::Gone { .. }), Sight::Nothing) => same,
+            | (same @ (Phase::Expected | Phase::Gone { .. }), Sight::Nothing | Sight::Elsewhere) => {
+                same
+            }
         }
     }
 

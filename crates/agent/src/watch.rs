@@ -4,7 +4,8 @@
 //! It neither asks nor tags.
 //!
 //! Invariants: everything about a notice is counted from its first sight, so that a `time` that
-//! changes moves nothing; a notice is tagged for once; the first attempt is made however late it is.
+//! changes, or a notice that is away for a moment, moves nothing; a notice is tagged for once; the first
+//! attempt is made however late it is.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -112,7 +113,7 @@ pub enum Change {
     FirstSight,
     /// The notice is not there any more.
     Gone,
-    /// The same notice is there again.
+    /// It is there again, in whatever words.
     Back,
 }
 
@@ -156,14 +157,11 @@ impl Watch {
                 true => Change::Gone,
                 false => Change::Same,
             },
-            (Some(case), Sight::Notice(notice, _)) if case.seen.notice == notice => {
+            (Some(case), Sight::Notice(notice, date)) if case.stands_for(&notice, date, now) => {
                 match std::mem::replace(&mut case.present, true) {
                     true => Change::Same,
                     false => Change::Back,
                 }
-            }
-            (Some(case), Sight::Notice(notice, date)) if case.stands_for(&notice, date, now) => {
-                Change::Same
             }
             (None | Some(_), Sight::Notice(notice, date)) => {
                 let remaining = remaining(notice.time, date, now);
@@ -262,13 +260,21 @@ impl Watch {
 }
 
 impl Case {
-    /// Whether another wording of a notice is still this one: while it is there, its `time` may
-    /// change. One that has outlived its end gives way to one whose time lies ahead.
+    /// Whether a notice is still this one. Its `time` may change, also while it is away; one that has
+    /// outlived its end gives way to another whose time lies ahead.
     fn stands_for(&self, notice: &Notice, date: Option<Timestamp>, now: Timestamp) -> bool {
-        let outlived = self.seen.remaining.standing == Standing::Stale
-            || now > self.seen.ends_at() + NOTICE_SPAN;
-        let ahead = remaining(notice.time, date, now).standing == Standing::Ahead;
-        self.present && !(outlived && ahead)
+        let another = self.seen.notice != *notice
+            && remaining(notice.time, date, now).standing == Standing::Ahead;
+        !(another && self.outlived(now))
+    }
+
+    /// A notice that is still there may be carried out late; one that was taken back is not.
+    fn outlived(&self, now: Timestamp) -> bool {
+        let late = match self.present {
+            true => NOTICE_SPAN,
+            false => SignedDuration::ZERO,
+        };
+        self.seen.remaining.standing == Standing::Stale || now > self.seen.ends_at() + late
     }
 
     fn tag_deadline(&self) -> Timestamp {

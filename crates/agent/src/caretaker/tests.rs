@@ -52,7 +52,7 @@ impl Premises for Script {
     }
 
     async fn ended(&self) {
-        if self.sight() == Sight::Nothing {
+        if matches!(self.sight(), Sight::Nothing | Sight::Elsewhere) {
             return pending().await;
         }
         while self.sight() != Sight::Nothing {
@@ -60,8 +60,11 @@ impl Premises for Script {
         }
     }
 
-    fn ask_to_end(&self) -> Result<(), String> {
-        self.note("asked");
+    fn end(&self, manner: Manner) -> Result<(), String> {
+        self.note(match manner {
+            Manner::Ask => "asked",
+            Manner::Kill => "killed",
+        });
         Ok(())
     }
 
@@ -129,6 +132,44 @@ async fn an_instance_that_ec2_is_about_to_take_is_left_to_ec2() {
     let seen = [(3, Sight::Busy), (100, Sight::Nothing)];
     let imds = [(0, Imds::Clear), (60, NOTICE)];
     assert_eq!(happens(&imds, &seen).await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_the_instance_outlives_does_not_keep_it_for_ever() {
+    let seen = [(3, Sight::Busy), (100, Sight::Nothing)];
+    let soon = Imds::Body(r#"{"action":"terminate","time":"2026-01-01T00:05:00Z"}"#);
+    let happened = happens(&[(0, soon)], &seen).await;
+    assert_eq!(happened.len(), 1, "{happened:?}");
+    // Its time is at 300 s, and it is stale two minutes after.
+    assert!((420..550).contains(&happened[0].0), "{happened:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_no_notice_is_asked_about_again_and_a_stale_one_keeps_nothing() {
+    let seen = [(3, Sight::Busy), (100, Sight::Nothing)];
+    let imds = [(0, Imds::Body("{}")), (1000, Imds::Clear)];
+    let happened = happens(&imds, &seen).await;
+    assert_eq!(happened.len(), 1, "{happened:?}");
+    assert!((1000..1010).contains(&happened[0].0), "{happened:?}");
+    let stale = Imds::Body(r#"{"action":"terminate","time":"2025-12-31T00:00:00Z"}"#);
+    assert_eq!(happens(&[(0, stale)], &seen).await, [(280, "left")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_another_runner_the_instance_stays_until_that_has_ended() {
+    let seen = [(0, Sight::Elsewhere), (500, Sight::Nothing)];
+    let happened = happens_with(CLEAR, &seen, false, false).await;
+    assert_eq!(happened, [(540, "left")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_that_hears_nothing_is_killed() {
+    let seen = [(3, Sight::Idle), (905, Sight::Nothing)];
+    let happened = happens(CLEAR, &seen).await;
+    let whats: Vec<_> = happened.iter().map(|(_, what)| *what).collect();
+    let asked = ["asked"; 5];
+    assert_eq!(whats[..5], asked);
+    assert_eq!(whats[5..], ["killed", "left"], "{happened:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,6 +11,9 @@ use super::{Handle, ProcFolder, Process, Signal};
 use crate::clock::Clock;
 use crate::host::StepEnd;
 
+/// How long the Worker's log may take to be read, while its step is frozen.
+const READING: SignedDuration = SignedDuration::from_secs(2);
+
 /// Programs that only speak for a container, in which the step's processes are.
 const CONTAINER_CLIENTS: [&str; 4] = ["docker", "podman", "nerdctl", "kubectl"];
 
@@ -38,7 +41,7 @@ pub async fn fail<C: Clock>(
         Ok(_) => return StepEnd::NoStep,
         Err(_) => return StepEnd::Unclear(Unclear::NotAllowed),
     }
-    match verdict(processes, worker, step) {
+    match verdict(processes, worker, step, clock).await {
         StepVerdict::FailsTheJob => StepEnd::Ended(tree::end(processes, step, grace, clock).await),
         StepVerdict::Unclear(why) => {
             // It has just been signalled; if it cannot be woken, the runner kills it.
@@ -48,13 +51,25 @@ pub async fn fail<C: Clock>(
     }
 }
 
-fn verdict(processes: &ProcFolder, worker: Process, step: Process) -> StepVerdict {
+async fn verdict<C: Clock>(
+    processes: &ProcFolder,
+    worker: Process,
+    step: Process,
+    clock: &C,
+) -> StepVerdict {
     let program = processes.program(step);
     let speaks_for_another = program
         .as_deref()
         .is_some_and(|program| CONTAINER_CLIENTS.contains(&program));
-    match speaks_for_another {
-        true => StepVerdict::Unclear(Unclear::Container),
-        false => processes.step_verdict(worker),
+    if speaks_for_another {
+        return StepVerdict::Unclear(Unclear::Container);
+    }
+    let processes = processes.clone();
+    // On a thread of its own: polls and the tag go on while a disk is slow.
+    let reading = tokio::task::spawn_blocking(move || processes.step_verdict(worker));
+    tokio::select! {
+        biased;
+        read = reading => read.unwrap_or(StepVerdict::Unclear(Unclear::NoMessage)),
+        () = clock.sleep(READING) => StepVerdict::Unclear(Unclear::TooLong),
     }
 }

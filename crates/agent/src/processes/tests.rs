@@ -217,10 +217,19 @@ fn the_job_is_known_by_its_steps_environment() {
 }
 
 #[test]
-fn the_runners_folder_is_the_one_above_its_programs() {
-    let root = |exe: &str| root_of(Path::new(exe)).map(Path::to_path_buf);
-    let runner = Some(PathBuf::from("/opt/runner"));
-    assert_eq!(root("/opt/runner/bin/Runner.Worker"), runner);
-    assert_eq!(root("/opt/runner/bin.2.330.0/Runner.Worker"), runner);
-    assert_eq!(root("/tmp/Runner.Worker"), None);
+fn a_worker_of_another_user_than_its_listener_belongs_to_nobody() {
+    let owned = |pid, parent, owner| Owned {
+        entry: Entry {
+            process: Process { pid, started: 1 },
+            parent,
+            lives: true,
+        },
+        owner: Some(owner),
+    };
+    let runners = pair(&[owned(2, 1, 1000)], &[owned(3, 2, 1001)]);
+    let workers: Vec<_> = runners
+        .iter()
+        .map(|r| (r.listener.is_some(), r.worker.is_some()))
+        .collect();
+    assert_eq!(workers, [(true, false), (false, true)]);
 }

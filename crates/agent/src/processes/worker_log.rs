@@ -3,17 +3,21 @@
 //! The Worker writes the job's message there as JSON when it begins, and a line for each step that it
 //! comes to. Secrets are masked in it with `***`, wherever they occur, so a mask may stand anywhere.
 //!
-//! Invariant: what cannot be told is [`StepVerdict::Unclear`], never a guess: a job that goes on past
-//! its killed step and succeeds is the worst end of all. Nothing that is read is kept or shown.
+//! Invariants: what cannot be told is [`StepVerdict::Unclear`], never a guess: a job that goes on past
+//! its killed step and succeeds is the worst end of all. Nothing that is read is kept or shown. The file
+//! is the one that the Worker holds open, whatever stands under its name, and no more than
+//! [`LOG_LIMIT`] of it is read: a job may write there.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
+use rustix::fs::OFlags;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{ProcFolder, Process, root_of};
+use super::{ProcFolder, Process};
 
 /// The line that the job's message follows.
 const MESSAGE_MARK: &str = "Job message:";
@@ -26,6 +30,10 @@ const EMBEDDED_MARK: &str = "Processing embedded step: DisplayName='";
 
 /// The longest line that is looked at; longer ones hold no marks.
 const LINE_LIMIT: u64 = 16 * 1024;
+
+/// The longest log that is read, some tenths of a second; a step's own output is not in it, so that
+/// hours of a job are a few megabytes.
+pub const LOG_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// What the name of a step begins with that has not been given one, or that the runner made itself.
 const MADE_NAMES: [&str; 3] = ["Run ", "Pre ", "Post "];
@@ -60,6 +68,9 @@ pub enum Unclear {
     /// The message is not there, or not to be read.
     #[error("the runner's log does not say what the job is made of")]
     NoMessage,
+    /// The end of the log, which tells of the step that runs, is not reached.
+    #[error("the runner's log is too long, or takes too long, to be read to its end")]
+    TooLong,
     /// Its processes belong to somebody else.
     #[error("the agent may not signal the step's processes")]
     NotAllowed,
@@ -69,31 +80,43 @@ pub enum Unclear {
 }
 
 impl ProcFolder {
-    /// Whether the job of a Worker fails when the step that it runs fails.
+    /// Whether the job of a Worker fails when the step that it runs fails. Reads a file: not to be
+    /// called where others wait.
     pub fn step_verdict(&self, worker: Process) -> StepVerdict {
-        let log = self.log_of(worker).and_then(|path| File::open(path).ok());
-        match log {
-            Some(file) if self.lives(worker) => read(BufReader::new(file)),
+        match self.log_of(worker) {
+            Some(log) if self.lives(worker) => read_bounded(log),
             Some(_) | None => StepVerdict::Unclear(Unclear::NoMessage),
         }
     }
 
-    /// The log that the Worker has open; where that is not for the agent to see, the youngest one.
-    fn log_of(&self, worker: Process) -> Option<PathBuf> {
-        let folder = self.of(worker.pid);
-        let open = std::fs::read_dir(folder.join("fd")).ok();
-        let links = open.into_iter().flatten().flatten();
-        let targets = links.filter_map(|link| std::fs::read_link(link.path()).ok());
-        let mut logs: Vec<PathBuf> = targets.filter(|path| is_worker_log(path)).collect();
-        logs.sort();
-        let youngest = || {
-            let exe = std::fs::read_link(folder.join("exe")).ok()?;
-            let logs = std::fs::read_dir(root_of(&exe)?.join("_diag")).ok()?;
-            let logs = logs.flatten().map(|file| file.path());
-            // Their names begin with the time of day, so the youngest sorts last.
-            logs.filter(|path| is_worker_log(path)).max()
-        };
-        logs.pop().or_else(youngest)
+    /// The log that the Worker has open.
+    fn log_of(&self, worker: Process) -> Option<File> {
+        let open = std::fs::read_dir(self.of(worker.pid).join("fd")).ok()?;
+        let links = open.flatten().map(|link| link.path());
+        let named = links.filter_map(|link| Some((std::fs::read_link(&link).ok()?, link)));
+        let logs = named.filter(|(name, _)| is_worker_log(name));
+        // Their names hold the time of day, so the youngest sorts last.
+        let (_, link) = logs.max()?;
+        open_file(&link)
+    }
+}
+
+/// By the kernel's link to what is open already. What is no file, or none any more, is not waited for.
+fn open_file(link: &Path) -> Option<File> {
+    let no_wait = (OFlags::NONBLOCK | OFlags::NOCTTY).bits().cast_signed();
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(no_wait)
+        .open(link)
+        .ok()?;
+    file.metadata().ok()?.is_file().then_some(file)
+}
+
+fn read_bounded(log: File) -> StepVerdict {
+    match log.metadata() {
+        Ok(metadata) if metadata.len() > LOG_LIMIT => StepVerdict::Unclear(Unclear::TooLong),
+        Ok(_) => read(BufReader::new(log.take(LOG_LIMIT))),
+        Err(_) => StepVerdict::Unclear(Unclear::NoMessage),
     }
 }
 
@@ -167,7 +190,10 @@ impl Job {
     fn unclear_among_others(&self, name: &str) -> Option<Unclear> {
         let alike: Vec<&Step> = self.steps.iter().filter(|s| s.is_named(name)).collect();
         let made = MADE_NAMES.iter().any(|made| name.starts_with(made));
+        let mut may_pass = self.steps.iter().filter(|step| !step.fails_its_job());
         match alike[..] {
+            // Its name is made while the job runs, and could be this one.
+            _ if may_pass.any(Step::is_named_by_an_expression) => Some(Unclear::Unnamed),
             [step] if !step.fails_its_job() => Some(Unclear::ContinueOnError),
             [_] if !made => None,
             _ => Some(Unclear::Unnamed),
@@ -189,6 +215,14 @@ impl Step {
 
     fn is_background(&self) -> bool {
         !matches!(self.background, Value::Null | Value::Bool(false))
+    }
+
+    fn is_named_by_an_expression(&self) -> bool {
+        match &self.display_name_token {
+            Value::Null | Value::String(_) => false,
+            Value::Object(token) => !token.get("lit").is_some_and(Value::is_string),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) => true,
+        }
     }
 
     fn is_named(&self, name: &str) -> bool {
@@ -229,7 +263,7 @@ fn read_last_step(log: &mut impl BufRead) -> Current {
 /// The next line or, of a very long one, its next part.
 fn next_line(log: &mut impl BufRead) -> Option<String> {
     let mut line = Vec::new();
-    let read = std::io::Read::take(&mut *log, LINE_LIMIT).read_until(b'\n', &mut line);
+    let read = Read::take(&mut *log, LINE_LIMIT).read_until(b'\n', &mut line);
     match read {
         Ok(1..) => Some(String::from_utf8_lossy(&line).into_owned()),
         Ok(0) | Err(_) => None,

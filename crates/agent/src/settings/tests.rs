@@ -297,3 +297,15 @@ fn a_runners_times_have_bounds() {
         assert!(text.contains(says), "{more}: {text}");
     }
 }
+
+#[test]
+fn the_manual_page_names_every_variable_and_no_other() {
+    let page = include_str!("../../../../deploy/agent/reprise-agent.8");
+    let words = page.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+    let mut named: Vec<&str> = words.filter(|word| word.starts_with(PREFIX)).collect();
+    named.sort_unstable();
+    named.dedup();
+    let mut known = VARIABLES.to_vec();
+    known.sort_unstable();
+    assert_eq!(named, known);
+}

@@ -25,7 +25,7 @@ fn until_something(tenure: &mut Tenure, from: i64, seen: impl Fn(i64) -> Sight) 
                 assert!(until > at(second), "it makes no progress");
                 second = until.duration_since(at(0)).as_secs();
             }
-            other @ (Due::WaitForEnd | Due::AskToEnd | Due::Leave(_)) => {
+            other @ (Due::WaitForEnd | Due::End(_) | Due::Leave(_)) => {
                 return (other, second, looks);
             }
         }
@@ -43,7 +43,7 @@ fn a_runner_that_never_comes_is_left_after_the_idle_limit() {
 fn an_idle_runner_is_asked_to_end_after_the_limit_and_left_when_it_is_gone() {
     let mut tenure = Tenure::started(LIMITS, at(0));
     let (due, second, looks) = until_something(&mut tenure, 0, |_| Sight::Idle);
-    assert_eq!((due, second), (Due::AskToEnd, 600));
+    assert_eq!((due, second), (Due::End(Manner::Ask), 600));
     assert!(looks <= 42, "{looks} looks cost CPU");
     tenure.asked(at(600));
     let ending = |second| {
@@ -58,15 +58,19 @@ fn an_idle_runner_is_asked_to_end_after_the_limit_and_left_when_it_is_gone() {
 }
 
 #[test]
-fn a_runner_that_does_not_end_is_asked_again_each_minute_and_never_left() {
+fn a_runner_that_does_not_end_is_asked_each_minute_then_killed_and_never_left() {
     let mut tenure = Tenure::started(LIMITS, at(0));
-    let (_, mut asked, _) = until_something(&mut tenure, 0, |_| Sight::Idle);
-    for _ in 0..5 {
-        tenure.asked(at(asked));
-        let (due, second, _) = until_something(&mut tenure, asked, |_| Sight::Idle);
-        assert_eq!((due, second - asked), (Due::AskToEnd, 60));
-        asked = second;
+    let (first, mut second, _) = until_something(&mut tenure, 0, |_| Sight::Idle);
+    let mut manners = vec![first];
+    for _ in 0..6 {
+        tenure.asked(at(second));
+        let (due, next, _) = until_something(&mut tenure, second, |_| Sight::Idle);
+        assert_eq!(next - second, 60);
+        manners.push(due);
+        second = next;
     }
+    let (ask, kill) = (Due::End(Manner::Ask), Due::End(Manner::Kill));
+    assert_eq!(manners, [ask, ask, ask, ask, ask, kill, kill]);
 }
 
 #[test]
@@ -129,10 +133,34 @@ fn a_runner_that_comes_back_after_its_update_is_no_runner_that_is_gone() {
 }
 
 #[test]
-fn without_a_runner_there_is_nothing_to_wait_for() {
+fn without_a_runner_there_is_nothing_to_wait_for_but_somebody_looks() {
     let mut tenure = Tenure::never_started(LIMITS, at(0));
-    let (due, second, looks) = until_something(&mut tenure, 0, |_| Sight::Busy);
-    assert_eq!((due, second, looks), (Due::Leave(Why::NotStarted), 0, 0));
+    let (due, second, looks) = until_something(&mut tenure, 0, |_| Sight::Nothing);
+    assert_eq!((due, second, looks), (Due::Leave(Why::NotStarted), 0, 1));
+    let mut tenure = Tenure::never_started(LIMITS, at(0));
+    let (due, ..) = until_something(&mut tenure, 0, |_| Sight::Busy);
+    assert_eq!(due, Due::WaitForEnd);
+}
+
+#[test]
+fn a_runner_elsewhere_keeps_the_machine_and_is_looked_at_once_a_minute() {
+    let until = |end| {
+        move |second| {
+            if second < end {
+                Sight::Elsewhere
+            } else {
+                Sight::Nothing
+            }
+        }
+    };
+    let mut tenure = Tenure::started(LIMITS, at(0));
+    let (due, second, looks) = until_something(&mut tenure, 0, until(4000));
+    assert_eq!(due, Due::Leave(Why::NeverSeen));
+    assert!((4000..=4060).contains(&second), "{second}");
+    assert!(looks <= 121 + 58, "{looks} looks cost CPU");
+    let mut tenure = Tenure::never_started(LIMITS, at(0));
+    let (due, second, _) = until_something(&mut tenure, 0, until(90));
+    assert_eq!((due, second), (Due::Leave(Why::NotStarted), 120));
 }
 
 #[test]

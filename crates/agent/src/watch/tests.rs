@@ -220,6 +220,21 @@ fn a_changing_time_moves_no_deadline() {
 }
 
 #[test]
+fn a_notice_that_comes_back_in_other_words_is_the_same_until_its_end_has_passed() {
+    let seen =
+        |watch: &mut Watch, ends_at, now| watch.see(notice(Action::Terminate, ends_at), at(now));
+    let mut watch = noticed(Action::Terminate, 120);
+    assert_eq!(watch.attempted(Ok(()), at(0), 0.5), Some(Verdict::Tagged));
+    assert_eq!(watch.see(Sight::Clear, at(1)), Change::Gone);
+    assert_eq!(seen(&mut watch, 122, 2), Change::Back);
+    let (first, present) = watch.seen().expect("a notice");
+    assert_eq!((first.ends_at(), present), (at(120), true));
+    assert_eq!(watch.due(at(2)), Due::Nothing, "it is tagged");
+    assert_eq!(watch.see(Sight::Clear, at(3)), Change::Gone);
+    assert_eq!(seen(&mut watch, 240, 121), Change::FirstSight, "a new one");
+}
+
+#[test]
 fn a_notice_that_goes_and_comes_is_the_same_and_another_time_is_another_notice() {
     let mut watch = noticed(Action::Hibernate, 120);
     assert_eq!(watch.attempted(Ok(()), at(0), 0.5), Some(Verdict::Tagged));

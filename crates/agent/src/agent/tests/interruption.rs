@@ -1,8 +1,11 @@
 //! What a notice leads to beside its tag, under virtual time.
 
+use jiff::SignedDuration;
+
 use super::cloud::{Cloud, Imds, Tagging as Script, logged, throttled};
 use super::machine::{Disk, ended};
 use super::tagged_after;
+use crate::clock::Clock;
 use crate::host::StepEnd;
 use crate::processes::worker_log::Unclear;
 use crate::record::Record;
@@ -129,6 +132,60 @@ async fn a_notice_that_had_gone_ends_no_job_after_a_restart_either() {
     cloud.run_for(300).await;
     cloud.run_for(300).await;
     assert_eq!(cloud.events(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_went_while_no_agent_ran_ends_no_job() {
+    let cloud = Cloud::new(&[(0, Imds::Body(NOTICE)), (30, Imds::Clear)]);
+    cloud.machine().runs_until(5000);
+    cloud.run_for(20).await;
+    cloud.clock().sleep(SignedDuration::from_secs(80)).await;
+    cloud.run_for(300).await;
+    assert_eq!(cloud.events(), [] as [&str; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_notice_that_comes_back_in_other_words_runs_no_hook_and_ends_no_step_twice() {
+    const LATER: &str = r#"{"action":"terminate","time":"2026-01-01T00:02:40Z"}"#;
+    let cloud = Cloud::new(&[
+        (0, Imds::Clear),
+        (10, Imds::Body(NOTICE)),
+        (90, Imds::Clear),
+        (92, Imds::Body(LATER)),
+    ]);
+    cloud.machine().runs_until(500);
+    cloud.machine().hooks.insert("10-save", Some(1));
+    cloud.run_for(130).await;
+    let expected = [
+        "10 hook 10-save",
+        "11 hook 10-save ended",
+        "85 step ended",
+        "110 runner stopped",
+    ];
+    assert_eq!(cloud.events(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_steps_of_several_runners_end_together() {
+    let cloud = noticed(NOTICE);
+    cloud.machine().runs_until(500);
+    cloud.machine().runners = 3;
+    cloud.machine().step_takes = 5;
+    cloud.run_for(100).await;
+    assert_eq!(cloud.events(), ["90 step ended"; 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn hooks_wait_a_moment_for_a_job_that_is_being_set_up() {
+    for (known_from, second, job) in [(11, 11, Some("build")), (500, 12, None)] {
+        let cloud = noticed(NOTICE);
+        cloud.machine().runs_until(500);
+        cloud.machine().job_known_from = known_from;
+        cloud.machine().hooks.insert("10-save", Some(1));
+        cloud.run_for(40).await;
+        assert_eq!(cloud.events()[0], format!("{second} hook 10-save"));
+        assert_eq!(cloud.machine().words[0].job.job.as_deref(), job);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -14,15 +14,23 @@ use crate::processes::tree::TreeEnd;
 use crate::processes::{Process, Runner};
 use crate::record::{Boot, Records};
 
-const LISTENER: Process = Process {
-    pid: 100,
-    started: 1,
-};
+fn listener(runner: u32) -> Process {
+    Process {
+        pid: 100 + 2 * runner,
+        started: 1,
+    }
+}
 
-const WORKER: Process = Process {
-    pid: 101,
-    started: 2,
-};
+fn worker(runner: u32) -> Process {
+    Process {
+        pid: 101 + 2 * runner,
+        started: 2,
+    }
+}
+
+fn is_listener(process: Process) -> bool {
+    process.started == 1
+}
 
 /// What there is on it, and what befell it.
 pub(crate) struct Machine {
@@ -39,6 +47,12 @@ pub(crate) struct Machine {
     /// Until which second the runner cannot be told to stop.
     pub(super) deaf_until: i64,
     pub(super) looks: u32,
+    /// From which second on the job has a step that tells what job it is.
+    pub(super) job_known_from: i64,
+    /// How many runners there are, each with such a job.
+    pub(super) runners: u32,
+    /// How many seconds a step takes to end.
+    pub(super) step_takes: i64,
     /// What was done to it, with the second.
     pub(super) events: Vec<(i64, String)>,
 }
@@ -63,6 +77,9 @@ impl Default for Machine {
             step: ended(),
             deaf_until: 0,
             looks: 0,
+            job_known_from: 0,
+            runners: 1,
+            step_takes: 0,
             events: Vec::new(),
         }
     }
@@ -168,29 +185,38 @@ impl Runners for Cloud {
         let second = self.passed().as_secs();
         let mut machine = self.machine();
         machine.looks += 1;
-        let runner = Runner {
-            listener: Some(LISTENER),
-            worker: machine.job_at(second).then_some(WORKER),
+        let busy = machine.job_at(second);
+        let runner = |number| Runner {
+            listener: Some(listener(number)),
+            worker: busy.then(|| worker(number)),
         };
-        Ok(machine.listener.then_some(runner).into_iter().collect())
+        Ok(match machine.listener {
+            true => (0..machine.runners).map(runner).collect(),
+            false => Vec::new(),
+        })
     }
 
     fn lives(&self, process: Process) -> bool {
         let second = self.passed().as_secs();
         let machine = self.machine();
-        machine.listener && (process == LISTENER || machine.job_at(second))
+        machine.listener && (is_listener(process) || machine.job_at(second))
     }
 
     fn job_of(&self, _: Process) -> JobFacts {
+        let known = self.passed().as_secs() >= self.machine().job_known_from;
         JobFacts {
-            job: Some("build".to_owned()),
+            job: known.then(|| "build".to_owned()),
             ..JobFacts::default()
         }
     }
 
     async fn fail_step(&self, worker: Process, _: SignedDuration) -> StepEnd {
-        assert_eq!(worker, WORKER);
-        let step = self.machine().step.clone();
+        assert!(!is_listener(worker));
+        let (step, takes) = {
+            let machine = self.machine();
+            (machine.step.clone(), machine.step_takes)
+        };
+        self.clock().sleep(SignedDuration::from_secs(takes)).await;
         if matches!(step, StepEnd::Ended(_)) {
             self.happens("step ended");
         }
@@ -198,7 +224,7 @@ impl Runners for Cloud {
     }
 
     fn stop(&self, listener: Process) -> Result<(), String> {
-        assert_eq!(listener, LISTENER);
+        assert!(is_listener(listener));
         if self.passed().as_secs() < self.machine().deaf_until {
             return Err("not permitted".to_owned());
         }

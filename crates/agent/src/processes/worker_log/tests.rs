@@ -78,6 +78,21 @@ fn two_steps_of_one_name_are_not_told_apart() {
 }
 
 #[test]
+fn beside_one_that_names_itself_by_an_expression_no_step_is_known_by_its_name() {
+    let job = |token: &str| {
+        format!(
+            r#"{{ "steps": [ {{ "displayNameToken": "Build" }},
+                {{ "displayNameToken": {token}, "continueOnError": true }} ] }}"#
+        )
+    };
+    let unclear = StepVerdict::Unclear(Unclear::Unnamed);
+    let expression = job(r#"{ "type": 3, "line": 4, "expr": "format('Bu{0}', 'ild')" }"#);
+    assert_eq!(verdict(&expression, &[BUILD]), unclear);
+    let literal = job(r#"{ "type": 0, "line": 4, "lit": "Lint" }"#);
+    assert_eq!(verdict(&literal, &[BUILD]), StepVerdict::FailsTheJob);
+}
+
+#[test]
 fn a_literal_false_with_its_place_is_no_continue_on_error() {
     let job = lenient(r#"{ "type": 5, "file": 1, "line": 3, "col": 9, "bool": false }"#);
     let lint = "Processing step: DisplayName='Lint'";
@@ -139,4 +154,40 @@ fn bytes_that_are_no_text_and_endless_lines_do_no_harm() {
     log.push(b'\n');
     log.extend(super::tests::log(PLAIN, &[BUILD]).into_bytes());
     assert_eq!(read(&log[..]), StepVerdict::FailsTheJob);
+}
+
+/// What this very process has open stands for what a Worker has.
+fn verdict_of_this_process() -> StepVerdict {
+    let processes = ProcFolder::default();
+    let own = processes.entry(std::process::id()).expect("it lives");
+    processes.step_verdict(own.process)
+}
+
+#[test]
+fn only_a_plain_file_that_the_worker_holds_open_is_read_and_not_an_endless_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("Worker_20260101-000000-utc.log");
+    std::fs::write(&path, log(PLAIN, &[BUILD])).expect("written");
+    let nothing = StepVerdict::Unclear(Unclear::NoMessage);
+    assert_eq!(verdict_of_this_process(), nothing, "it is not open");
+
+    let held = File::open(&path).expect("opens");
+    // What stands under its name meanwhile is not what the Worker writes.
+    let moved = folder.path().join("Worker_20260101-000001-utc.log");
+    std::fs::rename(&path, &moved).expect("renamed");
+    std::fs::write(&path, "").expect("written");
+    assert_eq!(verdict_of_this_process(), StepVerdict::FailsTheJob);
+
+    let grows = OpenOptions::new().write(true).open(&moved).expect("opens");
+    grows.set_len(LOG_LIMIT + 1).expect("longer");
+    let unclear = StepVerdict::Unclear(Unclear::TooLong);
+    assert_eq!(verdict_of_this_process(), unclear);
+    drop((held, grows));
+
+    let pipe = folder.path().join("Worker_20260101-000002-utc.log");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).expect("made");
+    let both = OpenOptions::new().read(true).write(true).open(&pipe);
+    let _held = both.expect("opens");
+    assert_eq!(verdict_of_this_process(), nothing, "it does not wait");
 }
