@@ -164,7 +164,13 @@ pub fn deliveries(attempts: &[HookAttempt], now: Timestamp) -> Finding {
             advice,
         );
     }
-    let lately = |one: &&HookAttempt| !one.arrived && now.duration_since(one.at) <= LATELY;
+    // What came later by another attempt has arrived.
+    let came = |failed: &HookAttempt| {
+        let mut all = attempts.iter();
+        all.any(|one| one.arrived && one.delivery == failed.delivery)
+    };
+    let is_recent = |one: &HookAttempt| now.duration_since(one.at) <= LATELY;
+    let lately = |one: &&HookAttempt| !one.arrived && is_recent(one) && !came(one);
     let failed = attempts.iter().filter(lately).count();
     if failed > 0 {
         let says = format!("{failed} of the last hour's did not arrive");

@@ -37,7 +37,8 @@ fn queue_as_it_is_to_be() -> Queue {
 fn attempt(seconds: i64, arrived: bool) -> HookAttempt {
     HookAttempt {
         id: HookAttemptId(1),
-        delivery: DeliveryId::new("a"),
+        // One of its own at each time.
+        delivery: DeliveryId::new(seconds.to_string()),
         at: at(seconds),
         redelivery: false,
         arrived,
@@ -195,6 +196,17 @@ fn deliveries_are_well_when_the_last_hour_arrived() {
         judged(&[attempt(1_000, false), attempt(1_000, true)]),
         Health::Ok
     );
+    let again = HookAttempt {
+        redelivery: true,
+        ..attempt(9_500, true)
+    };
+    let failed = attempt(9_000, false);
+    assert_eq!(judged(&[again.clone(), failed.clone()]), Health::Wrong);
+    let came = HookAttempt {
+        delivery: failed.delivery.clone(),
+        ..again
+    };
+    assert_eq!(judged(&[came, failed]), Health::Ok);
 }
 
 #[test]
