@@ -62,6 +62,8 @@ fn commands(page: &str) -> Vec<String> {
 
 /// A sentence may leave out what a command needs, and stand for a group of commands.
 fn mistake(command: &str) -> Option<String> {
+    // Where a page leaves the numbers to the reader.
+    let command = command.replace("/RUN", "/1").replace("/JOB", "/2");
     let words = command
         .split(' ')
         .map(|word| word.trim_matches(['\'', '"']));
