@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use reprise_model::tags::TagKeys;
@@ -36,6 +37,7 @@ const VARIABLES: &[&str] = &[
     "REPRISE_AGENT_METADATA_ENDPOINT",
     "REPRISE_AGENT_EC2_ENDPOINT",
     "REPRISE_AGENT_DYNAMODB_ENDPOINT",
+    "REPRISE_AGENT_CA_BUNDLE",
     "REPRISE_AGENT_TAG_PREFIX",
     "REPRISE_AGENT_POLL_INTERVAL",
     "REPRISE_AGENT_LOG_FORMAT",
@@ -71,6 +73,8 @@ pub struct Settings {
     pub ec2_endpoint: Option<Endpoint>,
     /// Where DynamoDB's API is; the region's own endpoint if not set.
     pub dynamodb_endpoint: Option<Endpoint>,
+    /// The authorities that prove a server of AWS's, in PEM; those that are built in if not set.
+    pub ca_bundle: Option<PathBuf>,
     /// The runner that it starts; without one it only watches, beside a fleet's own runner.
     pub runner: Option<RunnerSettings>,
     /// What it does on a notice, beside the tag.
@@ -93,6 +97,7 @@ impl Default for Settings {
             metadata_endpoint: Endpoint::metadata_default(),
             ec2_endpoint: None,
             dynamodb_endpoint: None,
+            ca_bundle: None,
             runner: None,
             interruption: InterruptionSettings::default(),
             tag_prefix: TagPrefix::default(),
@@ -143,6 +148,7 @@ impl Settings {
         replace(&mut self.console, file.console);
         self.ec2_endpoint = file.ec2_endpoint;
         self.dynamodb_endpoint = file.dynamodb_endpoint;
+        self.ca_bundle = file.ca_bundle;
     }
 
     fn apply_environment(&mut self, environment: &Environment<'_>) -> Result<(), SettingsError> {
@@ -166,6 +172,10 @@ impl Settings {
         }
         if let Some(endpoint) = environment.first(&dynamodb)? {
             self.dynamodb_endpoint = Some(endpoint);
+        }
+        let ca_bundle = ["REPRISE_AGENT_CA_BUNDLE", "AWS_CA_BUNDLE"];
+        if let Some(path) = environment.first(&ca_bundle)? {
+            self.ca_bundle = Some(path);
         }
         let e = environment;
         replace(
@@ -226,6 +236,7 @@ struct File {
     metadata_endpoint: Option<Endpoint>,
     ec2_endpoint: Option<Endpoint>,
     dynamodb_endpoint: Option<Endpoint>,
+    ca_bundle: Option<PathBuf>,
     runner: Option<RunnerFile>,
     interruption: Option<InterruptionFile>,
     tag_prefix: Option<TagPrefix>,

@@ -233,3 +233,36 @@ fn a_worker_of_another_user_than_its_listener_belongs_to_nobody() {
         .collect();
     assert_eq!(workers, [(true, false), (false, true)]);
 }
+
+#[test]
+fn a_frozen_step_goes_on_when_the_agent_ends_meanwhile_unless_it_is_being_ended() {
+    let processes = ProcFolder::default();
+    for (ends, state) in [(false, "S"), (true, "T")] {
+        let tree = Tree::start("echo ready; read forever; :");
+        let step = Handle::open(&processes, tree.process()).expect("it lives");
+        let stopped = step.signal(&processes, Signal::STOP);
+        assert_eq!(stopped, Ok(true));
+        wait_for_state(tree.process(), "T");
+        drop(step::Frozen {
+            processes: &processes,
+            step,
+            ends,
+        });
+        wait_for_state(tree.process(), state);
+    }
+}
+
+/// Waits until a process is stopped (`T`), or sleeps (`S`).
+fn wait_for_state(process: Process, state: &str) {
+    let is = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid));
+        let stat = stat.expect("it lives");
+        let (_, rest) = stat.rsplit_once(") ").expect("a line of the kernel's");
+        rest.starts_with(state)
+    };
+    let begun = std::time::Instant::now();
+    while !is() {
+        assert!(begun.elapsed().as_secs() < 30, "never in state {state}");
+        std::thread::yield_now();
+    }
+}

@@ -50,6 +50,7 @@ fn the_file_sets_everything() {
         metadata_endpoint = "http://127.0.0.1:1338"
         ec2_endpoint = "https://ec2.example.com"
         dynamodb_endpoint = "https://ddb.example.com"
+        ca_bundle = "/etc/pki/own.pem"
         tag_prefix = "acme:"
         poll_interval = "500ms"
         log_format = "json"
@@ -85,6 +86,7 @@ fn the_file_sets_everything() {
         metadata_endpoint: "http://127.0.0.1:1338".parse().expect("valid"),
         ec2_endpoint: "https://ec2.example.com".parse().ok(),
         dynamodb_endpoint: "https://ddb.example.com".parse().ok(),
+        ca_bundle: Some("/etc/pki/own.pem".into()),
         runner: Some(RunnerSettings {
             table: "runners".to_owned(),
             role_id: "AROAEXAMPLEEXAMPLE123"
