@@ -139,6 +139,10 @@ LAUNCH = [
     (MAY_NOT, "end an instance of nobody's", "ec2:TerminateInstances", ITSELF, {}),
     (MAY_NOT, "end in another region", "ec2:TerminateInstances", ITSELF.replace(REGION, "us-east-1"), OURS),
     (MAY_NOT, "stop an instance", "ec2:StopInstances", ITSELF, OURS),
+    (MAY, "read the console of an instance of the stack", "ec2:GetConsoleOutput", ITSELF, OURS),
+    (MAY_NOT, "read the console of another stack's instance", "ec2:GetConsoleOutput", ITSELF, THEIRS),
+    (MAY_NOT, "read the console of nobody's instance", "ec2:GetConsoleOutput", ITSELF, {}),
+    (MAY_NOT, "read what an instance's screen shows", "ec2:GetConsoleScreenshot", ITSELF, OURS),
     (MAY, "pass the runners' role to EC2", "iam:PassRole", RUNNER_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"}),
     (MAY_NOT, "pass the runners' role to a function", "iam:PassRole", RUNNER_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
     (MAY_NOT, "pass an administrator's role", "iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {"iam:PassedToService": "ec2.amazonaws.com"}),
@@ -299,6 +303,56 @@ TABLES = [
         (MAY, "a controller leaves what it cannot read", SEND, f"{QUEUE}-webhooks-dead", role(CONTROLLER)),
         (MAY_NOT, "a controller leaves it without TLS", SEND, f"{QUEUE}-webhooks-dead", role(CONTROLLER, tls="false")),
     ], ["everything"], 'aws_sqs_queue_policy.dead["webhooks"]'),
+]
+
+# Nothing that is not marked, or not the stack's, is ever interrupted on purpose.
+MARK = "reprise-drill"
+MARKED = {**OURS, f"aws:ResourceTag/{MARK}": "true"}
+DRILL_RUN = "takes_one_marked_spot_instance_of_the_stack_with_the_usual_notice"
+FIS = f"arn:aws:fis:{REGION}:{ACCOUNT}"
+OUR_EXPERIMENT = {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": f"{FIS}:experiment/EXP1"}
+INTERRUPT = "ec2:SendSpotInstanceInterruptions"
+LINKED = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role"
+
+DRILL = [
+    (MAY, "interrupt a marked instance of the stack", INTERRUPT, ITSELF, MARKED),
+    (MAY_NOT, "interrupt one that is not marked", INTERRUPT, ITSELF, OURS),
+    (MAY_NOT, "interrupt one whose mark was taken back", INTERRUPT, ITSELF, {**OURS, f"aws:ResourceTag/{MARK}": "over"}),
+    (MAY_NOT, "interrupt another stack's", INTERRUPT, ITSELF, {**MARKED, **THEIRS}),
+    (MAY_NOT, "interrupt nobody's", INTERRUPT, ITSELF, {f"aws:ResourceTag/{MARK}": "true"}),
+    (MAY_NOT, "interrupt in another region", INTERRUPT, ITSELF.replace(REGION, "us-east-1"), MARKED),
+    (MAY, "find its target", "ec2:DescribeInstances", "*", {}),
+    (MAY_NOT, "end an instance", "ec2:TerminateInstances", ITSELF, MARKED),
+    (MAY_NOT, "mark an instance itself", "ec2:CreateTags", ITSELF, {**OURS, "aws:TagKeys": [MARK]}),
+]
+
+DRILLER = [
+    (MAY, "begin the drill", "fis:StartExperiment", f"{FIS}:experiment-template/EXTrepriseDrill001", {}),
+    (MAY, "make the drill's experiment", "fis:StartExperiment", f"{FIS}:experiment/EXP1", {}),
+    (MAY_NOT, "begin another experiment", "fis:StartExperiment", f"{FIS}:experiment-template/EXT2", {}),
+    (MAY_NOT, "change the template", "fis:UpdateExperimentTemplate", f"{FIS}:experiment-template/EXTrepriseDrill001", {}),
+    (MAY, "watch the drill", "fis:GetExperiment", f"{FIS}:experiment/EXP1", {}),
+    (MAY, "mark an instance of the stack", "ec2:CreateTags", ITSELF, {**OURS, "aws:TagKeys": [MARK]}),
+    (MAY_NOT, "mark another stack's", "ec2:CreateTags", ITSELF, {**THEIRS, "aws:TagKeys": [MARK]}),
+    (MAY_NOT, "make an instance the stack's", "ec2:CreateTags", ITSELF, {**OURS, "aws:TagKeys": [STACK]}),
+    (MAY_NOT, "forge an interruption", "ec2:CreateTags", ITSELF, {**OURS, "aws:TagKeys": [MARK, INTERRUPTED]}),
+    (MAY_NOT, "tag with nothing", "ec2:CreateTags", ITSELF, OURS),
+    (MAY_NOT, "interrupt by itself", INTERRUPT, ITSELF, MARKED),
+    (MAY_NOT, "end an instance", "ec2:TerminateInstances", ITSELF, MARKED),
+    (MAY, "have the service's role made", "iam:CreateServiceLinkedRole",
+     f"{LINKED}/fis.amazonaws.com/AWSServiceRoleForFIS", {"iam:AWSServiceName": "fis.amazonaws.com"}),
+    (MAY_NOT, "have another service's role made", "iam:CreateServiceLinkedRole",
+     f"{LINKED}/spot.amazonaws.com/AWSServiceRoleForEC2Spot", {"iam:AWSServiceName": "spot.amazonaws.com"}),
+    (MAY_NOT, "pass the drill's role", "iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/production-drill", {"iam:PassedToService": "fis.amazonaws.com"}),
+]
+
+TABLES += [
+    Table("modules/drill", DRILL_RUN, DRILL, ["aws_iam_role_policy.drill"]),
+    Table("modules/drill", DRILL_RUN, DRILLER, ["aws_iam_policy.operator"]),
+    Table("modules/drill", DRILL_RUN, trusts("the drill's role", "fis.amazonaws.com", **OUR_EXPERIMENT) + [
+        (MAY_NOT, "another account's experiment takes on the drill's role", *taken_by(
+            ("Service", "fis.amazonaws.com"), **{**OUR_EXPERIMENT, "aws:SourceAccount": "210987654321"})),
+    ], of_resource="aws_iam_role.drill"),
 ]
 
 # The examples put it together: who may do what with the other modules' queues, table, role and template.

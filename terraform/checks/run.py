@@ -175,7 +175,7 @@ def policies(state):
     for address, resource in state.items():
         values = resource["values"]
         match resource["type"]:
-            case "aws_iam_role_policy" | "aws_sqs_queue_policy":
+            case "aws_iam_role_policy" | "aws_sqs_queue_policy" | "aws_iam_policy":
                 yield address, resource["type"], json.loads(values["policy"])
             case "aws_iam_role":
                 yield address, resource["type"], json.loads(values["assume_role_policy"])

@@ -3,6 +3,7 @@
 //! It knows nothing of the server: instances may be pending or running, ending or ended, as time
 //! goes there. What no peer can do (shortage, throttling, notices) is not asked here.
 
+mod probes;
 mod shared;
 mod spot;
 mod stock;
@@ -21,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::raw_aws;
 
+pub use probes::{dry_runs, dry_runs_refuse};
 pub use shared::{faults, partial, repeats, shortages, stumbles, throttled};
 pub use spot::{MARKED, a_request_by_itself, spot_requests};
 pub use stock::{Newest, images, tells_types};

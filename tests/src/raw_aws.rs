@@ -69,6 +69,11 @@ pub async fn dynamodb(endpoint: &str, region: &str, action: &str, body: &Value) 
     json(endpoint, region, service, action, body).await
 }
 
+/// An action of EventBridge.
+pub async fn events(endpoint: &str, region: &str, action: &str, body: &Value) -> Result<Value> {
+    json(endpoint, region, ("events", "AWSEvents"), action, body).await
+}
+
 /// A POST to a service that goes by paths.
 pub async fn rest(
     endpoint: &str,
@@ -77,11 +82,35 @@ pub async fn rest(
     path: &str,
     body: &Value,
 ) -> Result<()> {
+    rest_sent(endpoint, region, service, path, body)
+        .await
+        .map(drop)
+}
+
+/// The same with its answer.
+pub async fn rest_answer(
+    endpoint: &str,
+    region: &str,
+    service: &str,
+    path: &str,
+    body: &Value,
+) -> Result<Value> {
+    let answer = rest_sent(endpoint, region, service, path, body).await?;
+    serde_json::from_str(&answer).with_context(|| format!("{path} answered {answer}"))
+}
+
+async fn rest_sent(
+    endpoint: &str,
+    region: &str,
+    service: &str,
+    path: &str,
+    body: &Value,
+) -> Result<String> {
     let request = Request::post(format!("{endpoint}{path}"))
         .header("authorization", authorization(KEY, region, service))
         .header("content-type", "application/json")
         .body(body.to_string())?;
-    sent(path, request).await.map(drop)
+    sent(path, request).await
 }
 
 /// What stands between the first `<name>` and its end.

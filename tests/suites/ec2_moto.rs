@@ -16,6 +16,16 @@ async fn the_fleet_works_on_moto() -> Result<()> {
     isolated::run_again("the_fleet_works_on_moto", &moto.url(), &place).await
 }
 
+#[tokio::test]
+async fn dry_runs_change_nothing_on_moto() -> Result<()> {
+    if let Some(place) = isolated::place::<Ec2Place>()? {
+        return ec2_suite::dry_runs(&place).await;
+    }
+    let moto = Moto::start().await?;
+    let place = moto.place().await?;
+    isolated::run_again("dry_runs_change_nothing_on_moto", &moto.url(), &place).await
+}
+
 /// moto gives each account instances of its own, and the credentials of a role lead into the role's.
 #[tokio::test]
 async fn a_regions_role_is_taken_on_and_leads_into_its_account() -> Result<()> {

@@ -30,6 +30,21 @@ async fn the_fleet_works_on_the_simulated_ec2() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn dry_runs_change_nothing_on_the_simulated_ec2() -> Result<()> {
+    if let Some(place) = isolated::place::<Ec2Place>()? {
+        ec2_suite::dry_runs(&place).await?;
+        return ec2_suite::dry_runs_refuse(&place).await;
+    }
+    let world = world::start().await?;
+    let place = world::ec2_place(&world);
+    let test = "dry_runs_change_nothing_on_the_simulated_ec2";
+    isolated::run_again(test, world.aws_url(), &place).await?;
+    let machines = world.with(|inside, _| inside.ec2().instances().count());
+    assert_eq!(machines, 2, "what was launched to be asked about, alone");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn spot_requests_are_told_of_by_their_instances_in_one_call() -> Result<()> {
     if let Some(place) = isolated::place::<Ec2Place>()? {
         return ec2_suite::spot_requests(&place).await;

@@ -4,6 +4,7 @@
 //! So looks and terminations of many callers go together, looks ask by filter (an absent id is
 //! simply not in the answer), and a batch of terminations is split at the ids that EC2 rejects.
 
+mod console;
 mod describe;
 mod fault;
 mod fleet_answer;
@@ -11,6 +12,7 @@ mod images;
 mod launch;
 mod machine_types;
 mod once;
+mod probe;
 mod spot;
 mod tags;
 mod terminate;
@@ -175,6 +177,12 @@ impl Ec2 {
             .unwrap_or_else(|Unanswered| Err(unanswered("terminate an instance", &instance.region)))
     }
 
+    /// What an instance wrote to its console, as far as EC2 has it.
+    pub async fn console_output(&self, instance: &Instance) -> Result<Option<String>, Ec2Error> {
+        let scope = &self.region(&instance.region)?.scope;
+        Ok(console::output(scope, &instance.id).await?)
+    }
+
     /// Hands on every instance of a region with this stack tag, ended ones included as long as EC2 shows
     /// them (about an hour), page by page. What was handed on before an error is not all of them.
     pub async fn list_stack(
@@ -186,6 +194,34 @@ impl Ec2 {
     ) -> Result<(), Ec2Error> {
         let scope = &self.region(region)?.scope;
         Ok(describe::list_stack(scope, stack_tag_key, stack, each).await?)
+    }
+
+    /// Whether this launch would be allowed, as a fleet and as the instances that EC2 makes of it: a dry run.
+    pub async fn may_launch(&self, request: &LaunchRequest) -> Result<(), Ec2Error> {
+        let scope = &self.region(&request.region)?.scope;
+        Ok(probe::launch(scope, request).await?)
+    }
+
+    /// Whether an instance may be ended: a dry run.
+    pub async fn may_terminate(&self, instance: &Instance) -> Result<(), Ec2Error> {
+        let scope = &self.region(&instance.region)?.scope;
+        Ok(probe::terminate(scope, &instance.id).await?)
+    }
+
+    /// Whether an instance may get these tags: a dry run.
+    pub async fn may_tag(
+        &self,
+        instance: &Instance,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), Ec2Error> {
+        let scope = &self.region(&instance.region)?.scope;
+        Ok(probe::tag(scope, &instance.id, tags).await?)
+    }
+
+    /// Whether the console of an instance may be read: a dry run.
+    pub async fn may_read_console(&self, instance: &Instance) -> Result<(), Ec2Error> {
+        let scope = &self.region(&instance.region)?.scope;
+        Ok(probe::console(scope, &instance.id).await?)
     }
 
     fn region(&self, region: &Region) -> Result<&RegionalEc2, Ec2Error> {

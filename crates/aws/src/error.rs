@@ -127,6 +127,42 @@ impl CallError {
         }
     }
 
+    /// AWS's own answer to a request that no SDK made.
+    pub(crate) fn of_answer(
+        operation: impl Into<String>,
+        code: Option<&str>,
+        message: Option<&str>,
+        status: u16,
+    ) -> Self {
+        Self {
+            operation: operation.into(),
+            kind: kind_of(code, Some(status)),
+            code: code.map(str::to_owned),
+            detail: match (code, message) {
+                (None, None) => format!("HTTP {status}"),
+                (code, message) => code_and_words(code, message),
+            },
+        }
+    }
+
+    /// It never left this machine.
+    pub(crate) fn refused(operation: impl Into<String>, detail: String) -> Self {
+        Self {
+            operation: operation.into(),
+            kind: FailureKind::Refused,
+            code: None,
+            detail,
+        }
+    }
+
+    /// No answer came, or none that can be read.
+    pub(crate) fn unclear(operation: impl Into<String>, detail: String) -> Self {
+        Self {
+            kind: FailureKind::Unclear,
+            ..Self::refused(operation, detail)
+        }
+    }
+
     /// A request that the SDK would not even put together.
     pub(crate) fn unbuilt(operation: impl Into<String>, error: &BuildError) -> Self {
         Self {
@@ -194,7 +230,7 @@ pub(crate) fn code_and_words(code: Option<&str>, message: Option<&str>) -> Strin
 }
 
 /// An error and its sources: the SDK's own text is only "dispatch failure" and the like.
-fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

@@ -1,4 +1,5 @@
-//! SQS queues and the EC2 fleet: the only crate that names those two SDKs.
+//! SQS queues and the EC2 fleet: the only crate that names these two SDKs; and the few calls to EventBridge
+//! and the Fault Injection Service that `reprise doctor` and `reprise interrupt` make, without one.
 //!
 //! It carries requests and answers, and hands out the project's own types only: no SDK type is in
 //! its public interface. It decides nothing: what a throttled launch or a lost answer means for a
@@ -10,12 +11,17 @@
 
 mod batcher;
 mod connect;
+mod drill;
 mod ec2;
 mod error;
+mod rules;
+mod signed;
 mod sqs;
 
 pub use batcher::{Batcher, Shape, Unanswered};
 pub use connect::RegionSettings;
+pub use drill::{Drills, Experiment, ExperimentState};
 pub use ec2::{Ec2, Image, ImageQuery, LaunchRequest, LaunchTemplate, RootVolume, launch_fault};
 pub use error::{CallError, Ec2Error, FailureKind, SqsError};
-pub use sqs::{Counts, Message, Receipt, SqsQueue};
+pub use rules::{EventRule, EventRules};
+pub use sqs::{Counts, Message, QueueAttributes, Receipt, SqsQueue};

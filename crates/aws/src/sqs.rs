@@ -2,6 +2,7 @@
 //!
 //! It does not read bodies and keeps nothing: whether a message is done is the caller's word.
 
+mod attributes;
 mod batch;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ use tokio::sync::watch;
 use crate::batcher::{Batcher, Shape, Unanswered};
 use crate::connect;
 use crate::error::{CallError, SqsError};
+
+pub use attributes::QueueAttributes;
 
 /// SQS takes ten entries in a call. As many calls as there may be pollers run at once, since round
 /// trips bound a consumer's throughput.
@@ -42,6 +45,7 @@ const LONGEST_VISIBILITY: u64 = 43_200;
 const RECEIVE: &str = "receive messages";
 const SEND: &str = "send a message";
 const COUNT: &str = "count the messages";
+const ATTRIBUTES: &str = "read a queue's attributes";
 
 /// A queue; a clone is the same queue.
 #[derive(Debug, Clone)]
@@ -184,6 +188,20 @@ impl SqsQueue {
         Ok(counts(
             &answer.attributes.unwrap_or_default().into_iter().collect(),
         ))
+    }
+
+    /// How it is set up, and how many messages it holds.
+    pub async fn attributes(&self) -> Result<QueueAttributes, SqsError> {
+        let answer = self
+            .client
+            .get_queue_attributes()
+            .queue_url(&self.url)
+            .attribute_names(Attribute::All)
+            .send()
+            .await
+            .map_err(|error| CallError::from_sdk(ATTRIBUTES, &error))?;
+        let known = answer.attributes.unwrap_or_default().into_iter().collect();
+        Ok(attributes::read(&known))
     }
 
     /// Takes a message off the queue for good; answers when it is gone.

@@ -6,7 +6,12 @@
 
 mod clock;
 mod demo;
+mod doctor;
+#[cfg(test)]
+mod documented;
+mod interrupt;
 mod labels;
+mod ledger;
 mod output;
 mod parts;
 mod queue;
@@ -40,6 +45,10 @@ enum Command {
     Explain(retries::ExplainArguments),
     /// Look after jobs that are, or were, to come back.
     Retries(retries::Arguments),
+    /// Look whether everything is set up as it must be: App, webhooks, queues, rights, clock.
+    Doctor(doctor::Arguments),
+    /// Have EC2 take a machine of the stack, and watch its job come back.
+    Interrupt(interrupt::Arguments),
     /// Look after the controller's queues.
     Queue(queue::Arguments),
     /// Check what workflows say in `runs-on`.
@@ -61,6 +70,8 @@ async fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(arguments).await,
         Command::Explain(arguments) => retries::explain(arguments).await,
         Command::Retries(arguments) => retries::run(arguments).await,
+        Command::Doctor(arguments) => doctor::run(arguments).await,
+        Command::Interrupt(arguments) => Box::pin(interrupt::run(arguments)).await,
         Command::Queue(arguments) => queue::run(arguments).await,
         Command::Labels(arguments) => labels::run(arguments),
         Command::Controller(arguments) => parts::controller(arguments)

@@ -113,6 +113,12 @@ impl Cloud for Ec2 {
             .map_err(|error| ec2("terminate an instance", error))
     }
 
+    async fn console_output(&self, instance: &Instance) -> Result<Option<String>, PortError> {
+        Self::console_output(self, instance)
+            .await
+            .map_err(|error| ec2("read an instance's console", error))
+    }
+
     async fn list_stack(
         &self,
         region: &Region,

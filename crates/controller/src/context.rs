@@ -18,6 +18,7 @@ use crate::bells::Bells;
 use crate::breakers::PoolWatch;
 use crate::catalogue::Catalogue;
 use crate::clock::Clock;
+use crate::consoles::Consoles;
 use crate::crowd::Census;
 use crate::denied::Denied;
 use crate::health::Health;
@@ -79,6 +80,8 @@ pub struct Controller<P: Ports> {
     pub(crate) pace: Pace,
     /// Instances that EC2 took, whose jobs were asked about.
     pub(crate) mourned: Patience,
+    /// The consoles that are asked for.
+    pub(crate) consoles: Consoles,
     /// The runs whose gates are known to be open.
     pub(crate) gates: Gates,
     /// Whether GitHub lets us write check runs.
@@ -181,6 +184,7 @@ impl<P: Ports> Controller<P> {
             recall: Recall::default(),
             pace: Pace::default(),
             mourned: Patience::default(),
+            consoles: Consoles::default(),
             gates: Gates::default(),
             no_checks: Denied::default(),
             launches: Semaphore::new(LAUNCHES_AT_ONCE),

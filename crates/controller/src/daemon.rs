@@ -230,7 +230,8 @@ pub async fn open_store(config: &StoreConfig) -> Result<AnyStore> {
     }
 }
 
-fn region(config: &RegionConfig) -> RegionSettings {
+/// A region, as EC2 is reached there.
+pub fn region(config: &RegionConfig) -> RegionSettings {
     RegionSettings {
         region: config.region.clone(),
         account: config.account.clone(),
@@ -238,7 +239,11 @@ fn region(config: &RegionConfig) -> RegionSettings {
     }
 }
 
-fn connect_github(config: GitHubConfig) -> Result<reprise_github::GitHub> {
+/// Prepares the connection to GitHub; nothing is asked yet.
+///
+/// # Errors
+/// When the App's key cannot be used.
+pub fn connect_github(config: GitHubConfig) -> Result<reprise_github::GitHub> {
     reprise_github::GitHub::connect(reprise_github::Settings {
         base_uri: config.base_url,
         app_id: config.app_id,

@@ -19,6 +19,7 @@ mod broken;
 mod catalogue;
 mod claims;
 pub mod clock;
+mod consoles;
 pub mod context;
 mod crowd;
 pub mod daemon;

@@ -11,6 +11,7 @@ use tracing::warn;
 
 use crate::breakers::run_breakers;
 use crate::clock::Clock;
+use crate::consoles::run_consoles;
 use crate::context::Controller;
 use crate::ports::{Ports, Runners};
 use crate::pump::Pump;
@@ -50,6 +51,7 @@ impl<P: Ports> Loops<P> {
         loops.spawn(hurry_at_the_end(Arc::clone(&controller)));
         loops.spawn(run_due(Arc::clone(&controller)));
         loops.spawn(run_breakers(Arc::clone(&controller)));
+        loops.spawn(run_consoles(Arc::clone(&controller)));
         loops.spawn(run_sweeps(controller, sweep_every));
         loops
     }

@@ -11,7 +11,9 @@ use reprise_engine::run::{self, NotPossible};
 use reprise_engine::view::{Known, explanation, listed, retry};
 use reprise_model::ids::{JobId, Repository};
 use reprise_model::instance::Instance;
-use reprise_model::ledger::{ClaimKey, InstanceEntry, LaunchClaim, RerunTarget, RunEntry, RunKey};
+use reprise_model::ledger::{
+    ClaimKey, ClaimState, InstanceEntry, LaunchClaim, RerunTarget, RunEntry, RunKey,
+};
 use reprise_model::view::{Explanation, RetryFilter, RetryList, RetryState, RetryView, Subject};
 use reprise_store::{Change, Expect, RunsWanted, Store, StoreError};
 
@@ -140,7 +142,7 @@ impl<'a, S: Store> Operator<'a, S> {
         let key = run_key(subject);
         let run = self.store.run(&key).await?.map(|found| found.record);
         let claims = self.claims(&key, run.as_ref(), subject.job).await?;
-        let instances = self.instances(run.as_ref()).await?;
+        let instances = self.instances(run.as_ref(), &claims).await?;
         let known = Known {
             run: run.as_ref(),
             claims: &claims,
@@ -183,6 +185,21 @@ impl<'a, S: Store> Operator<'a, S> {
         }
         let key = key.to_string();
         Err(StoreError::Conflict { key }.into())
+    }
+
+    /// The instance of a claim. Where nobody knows its account, it has no name.
+    fn launched(&self, claim: &LaunchClaim) -> Option<Instance> {
+        let ClaimState::Launched { instance, .. } = &claim.state else {
+            return None;
+        };
+        let region = &claim.spec.region;
+        let mut places = self.settings?.places.iter();
+        let place = places.find(|place| place.region == *region)?;
+        Some(Instance {
+            account: place.account.clone(),
+            region: region.clone(),
+            id: instance.clone(),
+        })
     }
 
     fn serves(&self, repository: &Repository) -> bool {
@@ -256,10 +273,18 @@ impl<'a, S: Store> Operator<'a, S> {
         Ok(claims)
     }
 
-    async fn instances(&self, run: Option<&RunEntry>) -> Result<Vec<InstanceEntry>, StoreError> {
+    /// What is remembered of the instances on which these jobs ran, or were to.
+    async fn instances(
+        &self,
+        run: Option<&RunEntry>,
+        claims: &[LaunchClaim],
+    ) -> Result<Vec<InstanceEntry>, StoreError> {
         let jobs = run.into_iter().flat_map(|entry| entry.jobs.values());
-        let hosts: BTreeSet<&Instance> = jobs.filter_map(|job| job.instance.as_ref()).collect();
-        let hosts: Vec<&Instance> = hosts.into_iter().take(MOST_READS).collect();
+        let hosts = jobs.filter_map(|job| job.instance.clone());
+        let launched = claims.iter().filter_map(|claim| self.launched(claim));
+        let lost = claims.iter().flat_map(|claim| claim.lost_instances.clone());
+        let hosts: BTreeSet<Instance> = hosts.chain(launched).chain(lost).collect();
+        let hosts: Vec<&Instance> = hosts.iter().take(MOST_READS).collect();
         let mut instances = Vec::new();
         for hosts in hosts.chunks(READS_AT_ONCE) {
             for read in together(hosts.iter().map(|host| self.store.instance(host))).await {

@@ -142,6 +142,12 @@ pub trait Cloud: Send + Sync + 'static {
     /// Ends an instance; one that is gone already counts as ended.
     fn terminate(&self, instance: &Instance) -> impl Future<Output = Result<(), PortError>> + Send;
 
+    /// What an instance has written to its console; `None` where EC2 has nothing (yet).
+    fn console_output(
+        &self,
+        instance: &Instance,
+    ) -> impl Future<Output = Result<Option<String>, PortError>> + Send;
+
     /// Hands on each instance that bears the stack's tag, ended ones included as long as EC2 shows them.
     /// What was handed on before an error is not all of them.
     fn list_stack(

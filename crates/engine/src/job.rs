@@ -32,7 +32,9 @@ use reprise_model::reason::{IgnoreReason, Refusal, SettleReason};
 use self::case::Case;
 pub use self::earlier::{EarlierRead, earlier_executions};
 pub use self::outlived::outlived;
-pub use self::remember::{awaited, explained, looked_late, unexplained, with_evidence};
+pub use self::remember::{
+    awaited, explained, looked_late, unexplained, with_console, with_evidence,
+};
 pub use self::swept::{Found, LeaveReason, Swept, found, may_be_late, swept};
 use crate::rules::Rules;
 

@@ -400,6 +400,7 @@ fn claim(
         queued_at: Some(job.created_at.unwrap_or(now)),
         full_since: None,
         lost: 0,
+        lost_instances: Vec::new(),
         end: None,
         runner: None,
         asked: Asked::NotYet,

@@ -211,6 +211,7 @@ pub fn refused(
         queued_at: None,
         full_since: None,
         lost: 0,
+        lost_instances: Vec::new(),
         runner: None,
         end: Some(VisibleEnd {
             check: Telling::Wanted,

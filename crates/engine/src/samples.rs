@@ -180,6 +180,7 @@ pub(crate) fn remembered(evidence: Vec<Evidence>) -> InstanceEntry {
         evidence,
         unexplained: None,
         judged: None,
+        console: None,
         due: None,
     }
 }
@@ -220,6 +221,7 @@ pub(crate) fn claim() -> LaunchClaim {
         queued_at: None,
         full_since: None,
         lost: 0,
+        lost_instances: Vec::new(),
         end: None,
         runner: None,
         asked: Asked::Alone,

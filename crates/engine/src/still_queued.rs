@@ -9,7 +9,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{InstanceId, JobId};
-use reprise_model::instance::{InstanceSight, InstanceView};
+use reprise_model::instance::{Instance, InstanceSight, InstanceView};
 use reprise_model::job::{Job, JobStatus};
 use reprise_model::launch::Asked;
 use reprise_model::ledger::{ClaimKey, ClaimState, Due, LaunchClaim};
@@ -23,6 +23,9 @@ use crate::rules::Rules;
 /// How long after its launch a runner is waited for. A boot takes a minute or two; an image that needs
 /// longer than this is launched twice, and its second machine is ended as one without a job.
 const UP_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// How many of the instances that were launched in vain a claim names.
+const LOST_KEPT: usize = 4;
 
 /// How long EC2 is given to list what it launched. It takes seconds, seldom a minute.
 const LISTED_WITHIN: SignedDuration = SignedDuration::from_mins(2);
@@ -139,7 +142,7 @@ pub fn decide(facts: &QueueFacts<'_>, rules: &Rules, now: Timestamp) -> QueueSte
     }
     if let Some(until) = comes_up_until(sight, claim, now) {
         if took_another(jobs, instance, facts.runner_name) {
-            return again(claim, Why::RunnerTaken, rules, now);
+            return again(claim, sight, Why::RunnerTaken, rules, now);
         }
         return QueueStep::Commit(later(claim, until), Why::ComesUp);
     }
@@ -150,7 +153,7 @@ pub fn decide(facts: &QueueFacts<'_>, rules: &Rules, now: Timestamp) -> QueueSte
     } else {
         Why::RunnerNeverCame
     };
-    again(claim, why, rules, now)
+    again(claim, sight, why, rules, now)
 }
 
 /// The claim with the question due at `at`, where it is to be asked: something was launched for it
@@ -222,10 +225,17 @@ pub fn died(view: &InstanceView) -> bool {
     view.state.is_over() && reason.is_some_and(|reason| reason.starts_with("Server."))
 }
 
-fn again(claim: &LaunchClaim, why: Why, rules: &Rules, now: Timestamp) -> QueueStep {
+fn again(
+    claim: &LaunchClaim,
+    sight: &InstanceSight,
+    why: Why,
+    rules: &Rules,
+    now: Timestamp,
+) -> QueueStep {
     let lost = claim.lost.saturating_add(1);
     let claim = LaunchClaim {
         lost,
+        lost_instances: with_lost(&claim.lost_instances, sight),
         held_until: None,
         runner: None,
         ..claim.clone()
@@ -250,6 +260,17 @@ fn again(claim: &LaunchClaim, why: Why, rules: &Rules, now: Timestamp) -> QueueS
         ..claim
     };
     QueueStep::Commit(wanted, why)
+}
+
+/// The last instances that were launched in vain; one that EC2 does not show has nothing to tell.
+fn with_lost(known: &[Instance], sight: &InstanceSight) -> Vec<Instance> {
+    let seen = match sight {
+        InstanceSight::Seen(view) => Some(view.instance.clone()),
+        InstanceSight::Absent => None,
+    };
+    let all: Vec<Instance> = known.iter().cloned().chain(seen).collect();
+    let first = all.len().saturating_sub(LOST_KEPT);
+    all.into_iter().skip(first).collect()
 }
 
 fn at_rest(claim: &LaunchClaim) -> LaunchClaim {

@@ -13,6 +13,7 @@
 //!   output.
 
 mod active;
+mod app;
 mod check;
 mod deliveries;
 mod error;
@@ -36,6 +37,7 @@ mod tests;
 use std::fmt;
 use std::sync::Arc;
 
+pub use app::{AppGrant, HookConfig};
 pub use check::ChangeReply;
 pub use deliveries::RedeliveryReply;
 pub use error::{GitHubError, GitHubErrorKind, Rejection};

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::advice::Advice;
 use crate::breaker::LeftOut;
+use crate::console::ConsoleTail;
 use crate::ending::VisibleEnd;
 use crate::evidence::Evidence;
 use crate::failure::DecidedBy;
@@ -83,6 +84,9 @@ pub struct InstanceEntry {
     /// The job on it that was judged with this evidence: a sweep need not judge it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged: Option<JobId>,
+    /// What it had written to its console, where it died or never had a runner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<ConsoleTail>,
     /// When to look for late evidence.
     pub due: Option<Due>,
 }
@@ -320,6 +324,9 @@ pub struct LaunchClaim {
     /// How many instances were launched for it that its job did not get.
     #[serde(default, skip_serializing_if = "is_none")]
     pub lost: u32,
+    /// The last of those instances that EC2 still showed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lost_instances: Vec<Instance>,
     /// How its end is made visible, where it was given up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<VisibleEnd>,

@@ -7,6 +7,7 @@ pub mod advice;
 pub mod breaker;
 pub mod budget;
 pub mod check;
+pub mod console;
 pub mod delivery;
 pub mod ec2_event;
 pub mod ending;

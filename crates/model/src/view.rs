@@ -226,6 +226,8 @@ pub enum LineKind {
     Answer,
     /// A person asked for something.
     Operator,
+    /// What an instance had written to its console.
+    Console,
     /// What comes next.
     Next,
 }
@@ -241,6 +243,7 @@ impl LineKind {
             Self::Effect => "effect",
             Self::Answer => "answer",
             Self::Operator => "operator",
+            Self::Console => "console",
             Self::Next => "next",
         }
     }
@@ -282,6 +285,7 @@ mod tests {
             LineKind::Effect,
             LineKind::Answer,
             LineKind::Operator,
+            LineKind::Console,
             LineKind::Next,
         ] {
             assert_eq!(serde_json::to_value(kind).expect("writable"), kind.as_str());

@@ -14,6 +14,7 @@ use reprise_engine::run::WaitReason;
 use reprise_engine::unannounced;
 use reprise_model::advice::NoAnswer;
 use reprise_model::breaker::PoolTrouble;
+use reprise_model::console::ConsoleCause;
 use reprise_model::evidence::EvidenceSource;
 use reprise_model::failure::FailureClass;
 use reprise_model::ledger::{CapacityReason, Why};
@@ -330,6 +331,7 @@ fn decisions() -> Vec<Row> {
         told("launch", &capacity),
         told("launch-taken-over", &["not-answered"]),
         told("launch-again", &ASKED_AGAIN),
+        told("console-kept", &ConsoleCause::ALL.map(ConsoleCause::as_str)),
         told("still-queued", &FORGOTTEN),
         told("check-run", &CHANGES),
         told("told", &CHANGES),

@@ -3,8 +3,10 @@
 
 mod aws_auth;
 pub mod clock;
+pub mod drills;
 pub mod ec2;
 pub mod event_bridge;
+pub mod event_rules;
 pub mod fate;
 pub mod github;
 pub mod imds;

@@ -47,6 +47,14 @@ mock_resource "aws_cloudwatch_event_rule" {
   defaults = { arn = "arn:aws:events:eu-west-1:123456789012:rule/a-rule" }
 }
 
+mock_resource "aws_fis_experiment_template" {
+  defaults = { id = "EXTrepriseDrill001" }
+}
+
+mock_resource "aws_iam_policy" {
+  defaults = { arn = "arn:aws:iam::123456789012:policy/a-policy" }
+}
+
 mock_resource "aws_ecs_task_definition" {
   defaults = { arn = "arn:aws:ecs:eu-west-1:123456789012:task-definition/a-task:1" }
 }

@@ -29,6 +29,13 @@ module "runner" {
   table_name = "${var.name}-runners"
 }
 
+# For `reprise interrupt`: it costs nothing until it is used.
+module "drill" {
+  source = "../../modules/drill"
+
+  name = var.name
+}
+
 module "controller" {
   source = "../../modules/controller"
 

@@ -207,9 +207,9 @@ locals {
       }
     },
     {
-      Sid       = "EndInstancesOfTheStack"
+      Sid       = "EndInstancesOfTheStackAndKeepTheirLastWords"
       Effect    = "Allow"
-      Action    = "ec2:TerminateInstances"
+      Action    = ["ec2:TerminateInstances", "ec2:GetConsoleOutput"]
       Resource  = "${local.own}:instance/*"
       Condition = { StringEquals = { "aws:ResourceTag/${local.stack_key}" = var.name } }
     },

@@ -21,6 +21,7 @@ pub mod operator;
 pub mod postman;
 pub mod program;
 pub mod replicas;
+pub mod secrets;
 pub mod stage;
 pub mod story;
 pub mod strikes;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use talk::Talk;
 
 /// Every route of the simulated GitHub, by the name under which it counts requests.
-const ROUTES: [&str; 31] = [
+const ROUTES: [&str; 32] = [
     "access token",
     "annotations",
     "app",
@@ -44,16 +44,18 @@ const ROUTES: [&str; 31] = [
     "runs",
     "runs of a workflow",
     "webhook deliveries",
+    "webhook of the app",
     "write a check run",
 ];
 
 /// What GitHub's description leaves out although GitHub answers so: 401, 403, 404 and 500 are what
 /// its guide says of all routes ("Troubleshooting the REST API"), 422 what it says of requests that are
 /// not valid, and the refusals of re-runs have been seen on all three routes.
-const UNDESCRIBED: [&str; 36] = [
+const UNDESCRIBED: [&str; 37] = [
     "DELETE /orgs/{org}/actions/runners/{runner_id} 404",
     "DELETE /repos/{owner}/{repo}/actions/runners/{runner_id} 404",
     "GET /app 401",
+    "GET /app/hook/config 401",
     "GET /app/hook/deliveries 401",
     "GET /orgs/{org}/actions/runner-groups 404",
     "GET /orgs/{org}/actions/runners/{runner_id} 404",

@@ -47,6 +47,8 @@ fn credentials(talk: &mut Talk) -> Result<()> {
     talk.ask_as(&app, "POST", "/app/installations/43/access_tokens", 404)?;
     talk.ask_as(&app, "GET", "/app", 200)?;
     talk.ask_as("no-token", "GET", "/app", 401)?;
+    talk.ask_as(&app, "GET", "/app/hook/config", 200)?;
+    talk.ask_as("no-token", "GET", "/app/hook/config", 401)?;
     talk.ask_as(&app, "GET", "/repos/acme/shop/installation", 200)?;
     talk.ask_as(&app, "GET", "/repos/acme/attic/installation", 404)?;
     talk.ask("GET", "/rate_limit", 200)?;

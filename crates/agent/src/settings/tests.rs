@@ -1,3 +1,7 @@
+mod reference;
+
+use jiff::SignedDuration;
+
 use super::*;
 
 fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -113,8 +117,8 @@ fn the_file_sets_everything() {
             step_grace: span(1),
             on_rebalance: OnRebalance::Ignore,
         },
-        tag_prefix: TagPrefix("acme:".to_owned()),
-        poll_interval: PollInterval(SignedDuration::from_millis(500)),
+        tag_prefix: TagPrefix::try_from("acme:".to_owned()).expect("one"),
+        poll_interval: PollInterval::try_from(SignedDuration::from_millis(500)).expect("one"),
         log_format: LogFormat::Json,
         log_level: LogLevel::Debug,
         console: Console::At("/dev/ttyS0".into()),

@@ -8,12 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::operation::create_fleet::CreateFleetError;
+use aws_sdk_ec2::operation::create_fleet::builders::CreateFleetFluentBuilder;
 use aws_sdk_ec2::types::{
     DefaultTargetCapacityType, FleetBlockDeviceMappingRequest, FleetEbsBlockDeviceRequest,
     FleetLaunchTemplateConfigRequest, FleetLaunchTemplateOverridesRequest,
     FleetLaunchTemplateSpecificationRequest, FleetOnDemandAllocationStrategy, FleetType,
-    InstanceType, OnDemandOptionsRequest, ResourceType, SpotAllocationStrategy, SpotOptionsRequest,
-    Tag, TagSpecification, TargetCapacitySpecificationRequest, VolumeType,
+    InstanceType, LaunchTemplateSpecification, OnDemandOptionsRequest, ResourceType,
+    SpotAllocationStrategy, SpotOptionsRequest, Tag, TagSpecification,
+    TargetCapacitySpecificationRequest, VolumeType,
 };
 use reprise_model::breaker::LeftOut;
 use reprise_model::ids::Region;
@@ -92,16 +94,7 @@ pub(super) async fn launch(
     request: &LaunchRequest,
 ) -> Result<FleetAnswer, FleetFailure> {
     let purchase = request.purchase;
-    let answer = scope
-        .client
-        .create_fleet()
-        .r#type(FleetType::Instant)
-        .client_token(&request.client_token)
-        .launch_template_configs(template_config(request))
-        .target_capacity_specification(target(request))
-        .set_spot_options(spot_options(purchase))
-        .set_on_demand_options(on_demand_options(purchase))
-        .tag_specifications(tag_specification(&request.tags))
+    let answer = call(scope, request)
         .customize()
         .config_override(no_repeat_of_throttles::<CreateFleetError>())
         .send()
@@ -115,6 +108,32 @@ pub(super) async fn launch(
             )))
         }
     }
+}
+
+/// The call, not sent yet.
+pub(super) fn call(scope: &Scope, request: &LaunchRequest) -> CreateFleetFluentBuilder {
+    let purchase = request.purchase;
+    scope
+        .client
+        .create_fleet()
+        .r#type(FleetType::Instant)
+        .client_token(&request.client_token)
+        .launch_template_configs(template_config(request))
+        .target_capacity_specification(target(request))
+        .set_spot_options(spot_options(purchase))
+        .set_on_demand_options(on_demand_options(purchase))
+        .tag_specifications(tag_specification(&request.tags))
+}
+
+/// The template, as a launch without a fleet names it.
+pub(super) fn template(template: &LaunchTemplate) -> LaunchTemplateSpecification {
+    let builder = LaunchTemplateSpecification::builder().version(&template.version);
+    let builder = if template.is_id() {
+        builder.launch_template_id(&template.name_or_id)
+    } else {
+        builder.launch_template_name(&template.name_or_id)
+    };
+    builder.build()
 }
 
 /// A pool's error beside enough instances goes no further, but tells an operator which pools never
@@ -255,7 +274,7 @@ fn on_demand_options(purchase: Purchase) -> Option<OnDemandOptionsRequest> {
     Some(options.build())
 }
 
-fn tag_specification(tags: &BTreeMap<String, String>) -> TagSpecification {
+pub(super) fn tag_specification(tags: &BTreeMap<String, String>) -> TagSpecification {
     let tags = tags
         .iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build());

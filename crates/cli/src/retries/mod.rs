@@ -18,7 +18,8 @@ use reprise_controller::operator::Wish;
 use reprise_model::ids::{JobId, Repository};
 use reprise_model::view::{RetryState, RetryView, Subject};
 
-use self::source::{Access, Source, Where};
+use self::source::{Source, Where};
+use crate::ledger::Access;
 use crate::output::{note, say};
 use crate::terminal;
 

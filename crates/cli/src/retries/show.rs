@@ -127,7 +127,14 @@ fn told_line(line: &Line) -> String {
         (None, LineKind::Evidence) => format!("  [{}]", line.source),
         (None, _) => String::new(),
     };
-    let told = format!("{at:20}  {:8}  {}{decided}", line.kind.as_str(), line.text);
+    // What is told in several lines is decided by what the first one says.
+    let (first, rest) = line.text.split_once('\n').unwrap_or((&line.text, ""));
+    let rest = if rest.is_empty() {
+        String::new()
+    } else {
+        format!("\n{rest}")
+    };
+    let told = format!("{at:20}  {:8}  {first}{decided}{rest}", line.kind.as_str());
     harmless(&told)
 }
 

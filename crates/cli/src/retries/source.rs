@@ -1,21 +1,21 @@
 //! Where the answers come from: the controller's API, or its ledger.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
 use reprise_config::{Config, Settings, StoreConfig};
 use reprise_controller::clock::{Clock, SystemClock};
-use reprise_controller::daemon::open_store;
 use reprise_controller::operator::{Operator, Wish};
 use reprise_model::ids::Region;
 use reprise_model::view::{Explanation, RetryFilter, RetryList, RetryView, Subject};
-use reprise_store::{AnyStore, SqliteStore, Store};
+use reprise_store::{AnyStore, Store};
 
 use super::Asked;
 use super::client::Client;
 use crate::environment;
+use crate::ledger::{Access, opened};
 
 #[derive(Debug, Args)]
 pub(super) struct Where {
@@ -42,15 +42,6 @@ pub(super) struct Where {
     /// Ask this ledger itself: a SQLite file, or dynamodb:REGION/TABLE.
     #[arg(long, value_name = "LEDGER")]
     ledger: Option<String>,
-}
-
-/// What is to be done with it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
-    /// Nothing is changed.
-    Look,
-    /// Something is written.
-    Change,
 }
 
 /// Whom to ask.
@@ -135,23 +126,6 @@ fn filter(asked: &Asked, now: Timestamp) -> RetryFilter {
         repository: asked.repository.clone(),
         since: asked.since.and_then(|ago| now.checked_sub(ago).ok()),
     }
-}
-
-/// A file that is not there is never made: the controller makes its ledger.
-async fn opened(config: &StoreConfig, access: Access) -> Result<AnyStore> {
-    match (config, access) {
-        (StoreConfig::Sqlite { path }, Access::Look) => Ok(AnyStore::Sqlite(to_read(path)?)),
-        (StoreConfig::Sqlite { path }, Access::Change) => {
-            to_read(path)?;
-            open_store(config).await
-        }
-        (StoreConfig::DynamoDb { .. }, Access::Look | Access::Change) => open_store(config).await,
-    }
-}
-
-fn to_read(path: &Path) -> Result<SqliteStore> {
-    let opened = SqliteStore::open_to_read(path);
-    opened.with_context(|| format!("failed to open the ledger {}", path.display()))
 }
 
 /// What `--ledger` names.

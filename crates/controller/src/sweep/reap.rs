@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use reprise_config::FleetSettings;
+use reprise_engine::console::Occasion;
 use reprise_engine::reap::{
     self, GitHubWords, KeepReason, LedgerWords, Question, Reap, ReapFacts, RunnerWords,
 };
@@ -111,6 +112,7 @@ impl<P: Ports> Controller<P> {
 
     async fn end_idle(&self, ending: &Ending) -> Result<(), WorkError> {
         self.end(&ending.instance, ending.why).await?;
+        self.want_console(&ending.instance, Occasion::Ended(ending.why));
         self.ask_of_ended(ending).await
     }
 
@@ -124,11 +126,13 @@ impl<P: Ports> Controller<P> {
         }
     }
 
-    /// The job of an instance that EC2 took is asked about, once, unless it is known to have run there.
+    /// The job of an instance that EC2 took is asked about, once, unless it is known to have run there; its
+    /// console is asked for.
     pub(super) async fn mourn(&self, view: &InstanceView) -> Result<(), WorkError> {
         if !still_queued::died(view) || self.mourned.until(&view.instance).is_some() {
             return Ok(());
         }
+        self.want_console(&view.instance, Occasion::Listed(view));
         let known = self.store.instance(&view.instance).await?;
         let had_a_job = known.is_some_and(|known| known.record.judged.is_some());
         if let Some(key) = self.claim_key(view).filter(|_| !had_a_job) {

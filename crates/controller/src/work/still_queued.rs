@@ -4,6 +4,7 @@
 //! questions are answered, and whoever has reason to ask makes the claim due.
 
 use jiff::Timestamp;
+use reprise_engine::console::Occasion;
 use reprise_engine::fleet::{self, Holder};
 use reprise_engine::launch;
 use reprise_engine::pace::Errand;
@@ -41,8 +42,17 @@ impl<P: Ports> Controller<P> {
         if let (ClaimState::Launched { instance, .. }, Why::InstanceGone) = (&claim.state, why) {
             self.instance_gone(instance);
         }
+        self.want_console_of_lost(&claim, &after, why);
         self.told_queue(&after, why);
         Ok(())
+    }
+
+    /// An instance that was given up just now has something to tell.
+    fn want_console_of_lost(&self, before: &LaunchClaim, after: &LaunchClaim, why: Why) {
+        let lost = after.lost_instances.last();
+        if let Some(lost) = lost.filter(|_| after.lost > before.lost) {
+            self.want_console(lost, Occasion::StillQueued(why));
+        }
     }
 
     async fn asked_whether_it_waits(

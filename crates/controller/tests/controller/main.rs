@@ -13,6 +13,7 @@ mod breakers;
 mod budgets;
 mod checks;
 mod choices;
+mod consoles;
 mod drains;
 mod ends;
 mod failures;

@@ -293,6 +293,7 @@ fn a_claim(job: u64) -> LaunchClaim {
         due: None,
         held_until: None,
         lost: 0,
+        lost_instances: Vec::new(),
         end: None,
         runner: None,
         waited: 0,

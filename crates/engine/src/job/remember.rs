@@ -4,6 +4,7 @@
 //! that changes nothing costs money and makes others read again.
 
 use jiff::Timestamp;
+use reprise_model::console::ConsoleTail;
 use reprise_model::evidence::Evidence;
 use reprise_model::ids::JobId;
 use reprise_model::instance::Instance;
@@ -105,6 +106,17 @@ pub fn looked_late(entry: InstanceEntry) -> Option<InstanceEntry> {
     })
 }
 
+/// The record with the last lines of its console; `None` where there are some already.
+pub fn with_console(
+    entry: Option<InstanceEntry>,
+    instance: &Instance,
+    console: &ConsoleTail,
+) -> Option<InstanceEntry> {
+    changed(entry, instance, |entry| {
+        entry.console.get_or_insert_with(|| console.clone());
+    })
+}
+
 fn changed(
     entry: Option<InstanceEntry>,
     instance: &Instance,
@@ -115,6 +127,7 @@ fn changed(
         evidence: Vec::new(),
         unexplained: None,
         judged: None,
+        console: None,
         due: None,
     });
     let mut entry = before.clone();

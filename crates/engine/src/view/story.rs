@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use reprise_model::advice::Advice;
+use reprise_model::console::ConsoleTail;
 use reprise_model::evidence::Evidence;
 use reprise_model::ids::{JobId, Repository, RunId};
 use reprise_model::instance::Instance;
@@ -143,6 +144,10 @@ impl Story {
             }
         };
         self.tell(told(claim.queued_at, Some(claim.why.as_str())), text);
+        for lost in &claim.lost_instances {
+            let text = format!("{} was launched for {name} in vain", lost.id);
+            self.tell(told(claim.queued_at, None), text);
+        }
         if let Some(due) = claim.due {
             let next = Told {
                 kind: LineKind::Next,
@@ -301,6 +306,9 @@ impl Story {
         for evidence in instance.evidence.iter().filter(|one| !is_told(one)) {
             self.evidence(None, &instance.instance, evidence);
         }
+        if let Some(console) = &instance.console {
+            self.console(&instance.instance, console);
+        }
         if let Some(unexplained) = &instance.unexplained {
             let job = &unexplained.job;
             let told = Told {
@@ -316,6 +324,25 @@ impl Story {
             );
             self.tell(told, text);
         }
+    }
+
+    fn console(&mut self, instance: &Instance, console: &ConsoleTail) {
+        let told = Told {
+            at: Some(console.at),
+            kind: LineKind::Console,
+            job: None,
+            source: "ec2",
+            rule: Some(console.cause.as_str()),
+        };
+        let id = &instance.id;
+        let text = match console.lines.as_slice() {
+            [] => format!("EC2 has no console output of {id}"),
+            lines => format!(
+                "{id} wrote to its console at last:\n    {}",
+                lines.join("\n    ")
+            ),
+        };
+        self.tell(told, text);
     }
 
     fn rerun(&mut self, rerun: &Rerun) {

@@ -250,6 +250,7 @@ fn a_story_tells_evidence_verdict_effects_and_answers_in_the_order_of_time() {
         evidence: vec![evidence(EvidenceSource::StateReason, 310)],
         unexplained: None,
         judged: None,
+        console: None,
         due: None,
     };
     let entry = settled(SettleReason::FailedAgain);

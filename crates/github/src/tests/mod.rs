@@ -1,6 +1,7 @@
 //! The crate against a GitHub of canned answers, over real HTTP on loopback.
 
 mod active;
+mod app;
 mod auth;
 mod checks;
 mod deliveries;

@@ -59,6 +59,7 @@ fn instance_entry() -> InstanceEntry {
             job: job(),
         }),
         judged: None,
+        console: None,
         due: Some(Due::now(at("2026-03-01T10:03:00Z"))),
     }
 }
@@ -178,6 +179,7 @@ fn claim(state: ClaimState) -> LaunchClaim {
         queued_at: None,
         full_since: None,
         lost: 0,
+        lost_instances: Vec::new(),
         end: None,
         runner: None,
         asked: Asked::Alone,

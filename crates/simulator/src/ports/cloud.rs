@@ -255,6 +255,27 @@ impl Cloud for SimCloud {
         tagged.await.map_err(|_| throttle(WHAT))
     }
 
+    async fn console_output(&self, instance: &Instance) -> Result<Option<String>, PortError> {
+        const WHAT: &str = "read an instance's console";
+        if self.throttled() {
+            return self.0.call(USUAL, || Err(throttle(WHAT))).await;
+        }
+        let read = self.0.call(USUAL, || {
+            self.0.universe.world(|world, now| {
+                let call = Call::by_account(now);
+                let ec2 = world.ec2_mut(now);
+                let latest = ec2.console_output(&call, &instance.id, true);
+                // As the adapter does.
+                latest.or_else(|_| ec2.console_output(&call, &instance.id, false))
+            })
+        });
+        match read.await {
+            Ok(output) => Ok(output.map(|output| output.text)),
+            Err(error) if error.code == "InvalidInstanceID.NotFound" => Ok(None),
+            Err(_) => Err(throttle(WHAT)),
+        }
+    }
+
     async fn list_stack(
         &self,
         _: &Region,

@@ -145,6 +145,7 @@ fn put(number: u8, size: usize) -> Change {
         evidence: Vec::new(),
         unexplained: None,
         judged: None,
+        console: None,
         due: None,
     };
     let evidence = reprise_model::evidence::Evidence {

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use reprise_model::breaker::{Breaker, BreakerState, Breakers, LeftOut, PoolKey, PoolTrouble};
 use reprise_model::budget::{Budget, Grant, Slot};
 use reprise_model::check::{CheckEntry, CheckState, CheckText, Gate, GateEnd, LeftJob};
+use reprise_model::console::{ConsoleCause, ConsoleTail};
 use reprise_model::evidence::{Evidence, EvidenceSource};
 use reprise_model::ids::{
     AccountId, CheckRunId, InstanceId, JobId, Region, RunAttempt, RunId, RunnerId, RunnerName, Sha,
@@ -138,6 +139,7 @@ pub(crate) fn interrupted(number: u64) -> Sample {
         evidence: vec![evidence(EvidenceSource::Tag, 600)],
         unexplained: None,
         judged: None,
+        console: None,
         due: None,
     })
 }
@@ -154,6 +156,7 @@ fn instances() -> Vec<(&'static str, Sample)> {
         evidence: (600..).zip(sources).map(|(s, e)| evidence(e, s)).collect(),
         unexplained: None,
         judged: None,
+        console: None,
         due: None,
     };
     let unexplained = InstanceEntry {
@@ -164,6 +167,7 @@ fn instances() -> Vec<(&'static str, Sample)> {
             job: failed_job(),
         }),
         judged: None,
+        console: None,
         due: Some(Due {
             at: at(700),
             tries: 1,
@@ -175,7 +179,17 @@ fn instances() -> Vec<(&'static str, Sample)> {
         due: None,
         ..unexplained.clone()
     };
+    let with_console = InstanceEntry {
+        instance: instance(4),
+        console: Some(ConsoleTail {
+            at: at(800),
+            cause: ConsoleCause::NeverRegistered,
+            lines: vec!["reprise-agent: no row came".to_owned()],
+        }),
+        ..known.clone()
+    };
     vec![
+        ("instance-with-console", Sample::Instance(with_console)),
         ("instance-interrupted", Sample::Instance(interrupted)),
         ("instance-unexplained", Sample::Instance(unexplained)),
         ("instance-known", Sample::Instance(known)),
@@ -304,6 +318,7 @@ fn claims() -> Vec<(&'static str, Sample)> {
     .chain([("claim-held", Sample::Claim(held_claim()))])
     .chain([("claim-shared", Sample::Claim(shared_claim()))])
     .chain([("claim-with-runner", Sample::Claim(claim_with_runner()))])
+    .chain([("claim-lost-instances", Sample::Claim(claim_that_lost()))])
     .chain([("claim-not-asked", Sample::Claim(not_asked_claim()))])
     .collect()
 }
@@ -337,6 +352,17 @@ fn claim_with_runner() -> LaunchClaim {
             is_only: true,
         }),
         ..launch_claim(480, launched, None)
+    }
+}
+
+/// As it is stored when its first instance has gone.
+fn claim_that_lost() -> LaunchClaim {
+    LaunchClaim {
+        generation: 1,
+        lost: 1,
+        lost_instances: vec![instance(1)],
+        asked: Asked::NotYet,
+        ..launch_claim(481, ClaimState::Wanted, Some(Due::now(at(1))))
     }
 }
 
@@ -581,6 +607,7 @@ fn launch_claim(id: u64, state: ClaimState, due: Option<Due>) -> LaunchClaim {
         queued_at: None,
         full_since: None,
         lost: 0,
+        lost_instances: Vec::new(),
         end: None,
         runner: None,
         asked: Asked::Alone,

@@ -27,7 +27,9 @@ impl Bucket {
         match self {
             Self::Calls(Action::CreateTags) => (100, 10),
             Self::Calls(Action::TerminateInstances) => (100, 5),
-            Self::Calls(Action::CreateFleet | Action::CreateLaunchTemplate) => (50, 5),
+            Self::Calls(
+                Action::CreateFleet | Action::CreateLaunchTemplate | Action::RunInstances,
+            ) => (50, 5),
             Self::Calls(
                 Action::DescribeImages
                 | Action::DescribeInstanceTypes
@@ -35,7 +37,8 @@ impl Bucket {
                 | Action::DescribeLaunchTemplates
                 | Action::DescribeSpotInstanceRequests
                 | Action::DescribeSubnets
-                | Action::DescribeTags,
+                | Action::DescribeTags
+                | Action::GetConsoleOutput,
             ) => (100, 20),
             Self::UnfilteredCalls(_) => (50, 10),
             Self::Launches => (1000, 2),

@@ -35,12 +35,16 @@ pub enum Action {
     DescribeSubnets,
     /// Describes tags.
     DescribeTags,
+    /// Tells what an instance wrote to its console.
+    GetConsoleOutput,
+    /// Launches instances without a fleet; here only to see if that would be allowed.
+    RunInstances,
     /// Ends instances.
     TerminateInstances,
 }
 
 impl Action {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::CreateFleet,
         Self::CreateLaunchTemplate,
         Self::CreateTags,
@@ -51,6 +55,8 @@ impl Action {
         Self::DescribeSpotInstanceRequests,
         Self::DescribeSubnets,
         Self::DescribeTags,
+        Self::GetConsoleOutput,
+        Self::RunInstances,
         Self::TerminateInstances,
     ];
 
@@ -67,6 +73,8 @@ impl Action {
             Self::DescribeSpotInstanceRequests => "DescribeSpotInstanceRequests",
             Self::DescribeSubnets => "DescribeSubnets",
             Self::DescribeTags => "DescribeTags",
+            Self::GetConsoleOutput => "GetConsoleOutput",
+            Self::RunInstances => "RunInstances",
             Self::TerminateInstances => "TerminateInstances",
         }
     }
@@ -228,6 +236,8 @@ impl Ec2 {
                 | Action::DescribeSpotInstanceRequests
                 | Action::DescribeSubnets
                 | Action::DescribeTags
+                | Action::GetConsoleOutput
+                | Action::RunInstances
                 | Action::TerminateInstances,
             ) => Err(Ec2Error::unauthorized(action.as_str())),
         }

@@ -189,7 +189,7 @@ impl Ec2 {
         }
     }
 
-    fn candidates(&self, request: &CreateFleet) -> Result<Vec<Candidate>, Ec2Error> {
+    pub(super) fn candidates(&self, request: &CreateFleet) -> Result<Vec<Candidate>, Ec2Error> {
         let mut candidates = Vec::new();
         for config in &request.configs {
             let template = self.template(&config.template)?;

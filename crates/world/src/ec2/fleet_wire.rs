@@ -92,20 +92,23 @@ fn read_target(count: u32, options: &Params) -> Result<FleetTarget, Ec2Error> {
     })
 }
 
-fn read_config(config: &Params) -> Result<FleetConfig, Ec2Error> {
-    let template = config.sub("LaunchTemplateSpecification");
+/// How a request names its launch template.
+pub(super) fn template_ref(template: &Params) -> Result<TemplateRef, Ec2Error> {
     let by_id = template.get("LaunchTemplateId").map(str::to_owned);
     let by_name = template.get("LaunchTemplateName").map(str::to_owned);
+    match (by_id, by_name) {
+        (Some(id), None) => Ok(TemplateRef::Id(id)),
+        (None, Some(name)) => Ok(TemplateRef::Name(name)),
+        (Some(_), Some(_)) | (None, None) => Err(Ec2Error::invalid_value(
+            "Name the launch template by either LaunchTemplateId or LaunchTemplateName.",
+        )),
+    }
+}
+
+fn read_config(config: &Params) -> Result<FleetConfig, Ec2Error> {
+    let template = config.sub("LaunchTemplateSpecification");
     Ok(FleetConfig {
-        template: match (by_id, by_name) {
-            (Some(id), None) => TemplateRef::Id(id),
-            (None, Some(name)) => TemplateRef::Name(name),
-            (Some(_), Some(_)) | (None, None) => {
-                return Err(Ec2Error::invalid_value(
-                    "Name the launch template by either LaunchTemplateId or LaunchTemplateName.",
-                ));
-            }
-        },
+        template: template_ref(&template)?,
         version: template.required("Version")?.to_owned(),
         overrides: config
             .structs("Overrides")

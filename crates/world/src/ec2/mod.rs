@@ -7,6 +7,7 @@
 
 mod buckets;
 mod call;
+mod console;
 mod credentials;
 mod describe;
 mod describe_types;
@@ -21,6 +22,7 @@ mod launch;
 mod machines;
 mod market;
 mod query;
+mod run;
 mod settings;
 mod spot;
 mod state;
@@ -33,6 +35,7 @@ mod tests;
 mod xml;
 
 pub use call::{Action, ApiCall, Call, Caller};
+pub use console::ConsoleOutput;
 pub use credentials::InstanceCredentials;
 pub use describe::{DescribeInstances, InstancePage};
 pub use describe_types::{DescribeInstanceTypes, MachineTypePage};

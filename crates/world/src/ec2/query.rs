@@ -69,6 +69,8 @@ impl Ec2 {
             }
             Action::DescribeSubnets => self.describe_subnets_wire(&call, &params),
             Action::DescribeTags => self.describe_tags_wire(&call, &params),
+            Action::GetConsoleOutput => self.console_output_wire(&call, &params),
+            Action::RunInstances => self.run_instances_wire(&call, &params),
             Action::TerminateInstances => self.terminate_instances_wire(&call, &params),
         }?;
         Ok((action, xml))

@@ -210,15 +210,21 @@ impl Wire<'_> {
         })
     }
 
+    /// The App's webhook.
+    pub(super) fn hook_config(self) -> Value {
+        json!({
+            "content_type": "json",
+            "insecure_ssl": "0",
+            "secret": "********",
+            "url": self.0.webhook_url,
+        })
+    }
+
     /// What the App may do.
     pub(super) fn permissions(self) -> Value {
-        json!({
-            "actions": "write",
-            "administration": "write",
-            "checks": "write",
-            "metadata": "read",
-            "organization_self_hosted_runners": "write",
-        })
+        let granted = self.0.permissions.iter();
+        let granted = granted.map(|(name, level)| (name.clone(), json!(level)));
+        Value::Object(granted.collect())
     }
 
     /// A person or a bot.

@@ -1,7 +1,18 @@
 //! How a simulated GitHub is set up, and the faults that a test switches on.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{InstallationId, JobId, Repository, RunId};
+
+/// What the App may do unless something else is said.
+const PERMISSIONS: [(&str, &str); 5] = [
+    ("actions", "write"),
+    ("administration", "write"),
+    ("checks", "write"),
+    ("metadata", "read"),
+    ("organization_self_hosted_runners", "write"),
+];
 
 /// What is fixed when the simulated GitHub is made.
 #[derive(Clone)]
@@ -44,6 +55,10 @@ pub struct Settings {
     pub rerun_failed_takes_cancelled: bool,
     /// Requests an hour and installation before the primary rate limit.
     pub requests_an_hour: u64,
+    /// What the App may do, by permission.
+    pub permissions: BTreeMap<String, String>,
+    /// Where its webhooks go.
+    pub webhook_url: String,
 }
 
 impl Settings {
@@ -67,6 +82,10 @@ impl Settings {
             stopping_takes: SignedDuration::from_secs(10),
             rerun_failed_takes_cancelled: true,
             requests_an_hour: 5_000,
+            permissions: PERMISSIONS
+                .map(|(name, level)| (name.to_owned(), level.to_owned()))
+                .into(),
+            webhook_url: "https://webhooks.example.com/webhooks".to_owned(),
         }
     }
 

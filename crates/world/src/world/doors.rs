@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use reprise_model::ids::InstanceId;
 
 use super::World;
+use crate::drills::is_for_fis;
+use crate::event_rules::is_for_events;
 use crate::runner_table::is_for_dynamodb;
 use crate::sqs::SqsReply;
 
@@ -22,7 +24,8 @@ pub enum AwsReply {
 }
 
 impl World {
-    /// Answers a request to EC2, SQS or the runner table, which share one address. `asked_at` is the time at which the
+    /// Answers a request to EC2, SQS, the runner table, the Fault Injection Service or EventBridge, which share one
+    /// address. `asked_at` is the time at which the
     /// request came, for one that is asked again.
     pub fn handle_aws(
         &mut self,
@@ -36,6 +39,17 @@ impl World {
                 .places
                 .asked(request)
                 .answer_for_table(self.now, request);
+            return AwsReply::Ready(answer);
+        }
+        if is_for_events(request) {
+            let queue = &self.settings.queues.ec2_events;
+            return AwsReply::Ready(self.event_rules.handle(queue, request));
+        }
+        if is_for_fis(request) {
+            let (key, stack) = (self.settings.tags.stack(), self.settings.stack.to_string());
+            let place = self.places.asked(request);
+            let answer = place.answer_for_drills(self.now, (&key, &stack), request);
+            self.settle();
             return AwsReply::Ready(answer);
         }
         if !is_for_sqs(request) {

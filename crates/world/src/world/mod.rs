@@ -25,6 +25,7 @@ use reprise_model::advice::Said;
 use reprise_model::ids::{InstanceId, JobId, Region, RunId};
 
 use crate::ec2::{Adopted, Call, Ec2, Ec2Error, Ec2Instance, LaunchTemplate};
+use crate::event_rules::EventRules;
 use crate::github::GitHub;
 use crate::imds::Imds;
 use crate::machine::{Machine, MachineStep};
@@ -50,6 +51,7 @@ pub struct World {
     now: Timestamp,
     rng: fastrand::Rng,
     places: places::Places,
+    event_rules: EventRules,
     sqs: Sqs,
     github: GitHub,
     imds: BTreeMap<InstanceId, Imds>,
@@ -99,6 +101,7 @@ impl World {
             now,
             rng: fastrand::Rng::with_seed(settings.seed),
             places: places::Places::new(&settings),
+            event_rules: EventRules::default(),
             sqs: new_sqs(&settings),
             github: GitHub::new(github)?,
             imds: BTreeMap::new(),
@@ -237,6 +240,11 @@ impl World {
     pub fn runner_table_in(&self, region: &Region) -> Option<&RunnerTable> {
         let place = self.places.in_region(region)?;
         Some(&place.runner_table)
+    }
+
+    /// What EventBridge tells of its rules, to change it.
+    pub fn event_rules_mut(&mut self) -> &mut EventRules {
+        &mut self.event_rules
     }
 
     /// Whether no message is on its way to a queue, waits in it, or was received and not deleted.

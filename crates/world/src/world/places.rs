@@ -12,6 +12,7 @@ use reprise_model::machine::Architecture;
 
 use super::WorldSettings;
 use crate::aws_auth::signer;
+use crate::drills::Drills;
 use crate::ec2::{Ec2, Ec2Happening, Ec2Instance, Ec2Settings, Image, LaunchTemplate};
 use crate::runner_table::RunnerTable;
 
@@ -28,6 +29,7 @@ const RUNNER_IMAGE_AGE: SignedDuration = SignedDuration::from_hours(10 * 24);
 pub(super) struct Place {
     pub(super) ec2: Ec2,
     pub(super) runner_table: RunnerTable,
+    pub(super) drills: Drills,
 }
 
 /// All regions.
@@ -134,11 +136,21 @@ impl Place {
         Self {
             ec2: new_ec2(settings, region, seed),
             runner_table: RunnerTable::new(&settings.runner_table, settings.runner_role.clone()),
+            drills: Drills::default(),
         }
     }
 
     fn is_in(&self, region: &Region) -> bool {
         self.ec2.settings().region == *region
+    }
+
+    pub(super) fn answer_for_drills(
+        &mut self,
+        now: Timestamp,
+        stack: (&str, &str),
+        request: &Request<Vec<u8>>,
+    ) -> Response<Vec<u8>> {
+        self.drills.handle(now, &mut self.ec2, stack, request)
     }
 
     pub(super) fn answer_for_table(

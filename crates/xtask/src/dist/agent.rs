@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 
 use super::{Build, TARGETS, Target};
-use crate::command;
+use crate::{command, tools};
 
 /// The packager, built once into `target/tools`.
 const CARGO_DEB: &str = "3.8.0";
@@ -48,7 +48,7 @@ pub(crate) fn native_program() -> Result<Option<(PathBuf, &'static str)>> {
 }
 
 fn package(root: &Path, target: &Target) -> Result<PathBuf> {
-    let packager = packager(root)?;
+    let packager = packager()?;
     let package = root
         .join("target/dist")
         .join(format!("reprise-agent_{}.deb", target.debian));
@@ -151,23 +151,6 @@ fn dpkg_deb(arguments: &[&str], package: &Path, folder: Option<&Path>) -> Result
 }
 
 /// cargo-deb in the pinned version, installed if it is not there.
-fn packager(root: &Path) -> Result<PathBuf> {
-    let tools = root.join("target/tools");
-    let program = tools.join("bin/cargo-deb");
-    let version = Command::new(&program).arg("--version").output();
-    let there = version.is_ok_and(|said| {
-        let text = String::from_utf8_lossy(&said.stdout).into_owned();
-        said.status.success() && text.contains(CARGO_DEB)
-    });
-    if !there {
-        let mut install =
-            command::cargo(&["install", "cargo-deb", "--locked", "--version", CARGO_DEB]);
-        install
-            .arg("--root")
-            .arg(&tools)
-            .env("CARGO_TARGET_DIR", tools.join("build"));
-        command::run(&mut install)?;
-        std::fs::remove_dir_all(tools.join("build"))?;
-    }
-    Ok(program)
+fn packager() -> Result<PathBuf> {
+    tools::installed("cargo-deb", CARGO_DEB, &[])
 }

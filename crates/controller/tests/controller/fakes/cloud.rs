@@ -1,6 +1,6 @@
 //! EC2: instances that are launched, tagged, taken and ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -65,6 +65,10 @@ struct State {
     launches_take: Duration,
     looks_take: Duration,
     ends_take: Duration,
+    /// What EC2 answers about consoles, one after the other; then that it has nothing.
+    consoles: BTreeMap<InstanceId, VecDeque<String>>,
+    no_consoles: bool,
+    console_reads: Vec<(Timestamp, InstanceId)>,
 }
 
 impl FakeCloud {
@@ -98,6 +102,27 @@ impl FakeCloud {
         };
         let id = id.parse().expect("an id");
         self.lock().spot_requests.insert(id, status);
+    }
+
+    /// EC2 answers this when it is asked for a console next; an empty text is none.
+    pub(crate) fn console_says(&self, id: &str, text: &str) {
+        let id = id.parse().expect("an id");
+        let mut state = self.lock();
+        state
+            .consoles
+            .entry(id)
+            .or_default()
+            .push_back(text.to_owned());
+    }
+
+    /// GetConsoleOutput fails.
+    pub(crate) fn no_consoles(&self) {
+        self.lock().no_consoles = true;
+    }
+
+    /// When which console was asked for.
+    pub(crate) fn console_reads(&self) -> Vec<(Timestamp, InstanceId)> {
+        self.lock().console_reads.clone()
     }
 
     /// How often a spot request was read, in vain or not.
@@ -510,6 +535,18 @@ impl Cloud for FakeCloud {
             view.state = InstanceState::Terminated;
         }
         Ok(())
+    }
+
+    async fn console_output(&self, instance: &Instance) -> Result<Option<String>, PortError> {
+        let mut state = self.lock();
+        let read = (self.clock.time(), instance.id.clone());
+        state.console_reads.push(read);
+        if state.no_consoles {
+            return Err(passing("read an instance's console"));
+        }
+        let answers = state.consoles.get_mut(&instance.id);
+        let text = answers.and_then(VecDeque::pop_front);
+        Ok(text.filter(|text| !text.is_empty()))
     }
 
     async fn list_stack(

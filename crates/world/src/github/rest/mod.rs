@@ -21,6 +21,7 @@ use http::{Request, Response};
 use jiff::Timestamp;
 
 use super::GitHub;
+use super::json::Wire;
 use answer::Answer;
 pub(super) use answer::RateWindow;
 pub use direct::{ChangePosted, RerunPosted};
@@ -47,6 +48,7 @@ impl GitHub {
     fn answer(&mut self, now: Timestamp, route: &Route, request: &Request<Vec<u8>>) -> Answer {
         let allowed = match route {
             Route::App
+            | Route::HookConfig
             | Route::Installation(_)
             | Route::AccessToken(_)
             | Route::Deliveries
@@ -67,6 +69,7 @@ impl GitHub {
         match route {
             Route::RateLimit => self.rate_limit(now),
             Route::App => self.app(),
+            Route::HookConfig => Answer::ok(Wire(&self.settings).hook_config()),
             Route::Installation(repository) => self.installation_of(repository),
             Route::AccessToken(installation) => self.new_token(now, *installation),
             Route::Deliveries => self.deliveries_page(&query),

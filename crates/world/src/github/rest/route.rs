@@ -14,6 +14,7 @@ use crate::github::rerun::Rerun;
 pub(super) enum Route {
     RateLimit,
     App,
+    HookConfig,
     Installation(Repository),
     AccessToken(InstallationId),
     Deliveries,
@@ -92,6 +93,7 @@ impl Route {
         match (method.as_str(), parts.as_slice()) {
             ("GET", ["rate_limit"]) => Some(Self::RateLimit),
             ("GET", ["app"]) => Some(Self::App),
+            ("GET", ["app", "hook", "config"]) => Some(Self::HookConfig),
             ("GET", ["app", "hook", "deliveries"]) => Some(Self::Deliveries),
             ("POST", ["app", "hook", "deliveries", id, "attempts"]) => {
                 Some(Self::Redeliver(id.parse().ok()?))
@@ -122,6 +124,7 @@ impl Route {
         match self {
             Self::RateLimit => "rate limit",
             Self::App => "app",
+            Self::HookConfig => "webhook of the app",
             Self::Installation(_) => "installation of a repository",
             Self::AccessToken(_) => "access token",
             Self::Deliveries => "webhook deliveries",

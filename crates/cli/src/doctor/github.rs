@@ -1,0 +1,91 @@
+//! What GitHub says of the App.
+
+use reprise_config::Config;
+use reprise_controller::daemon::connect_github;
+use reprise_engine::doctor::{self, Finding, Grant, Hook, Needs};
+use reprise_github::{AppGrant, GitHub, GitHubError, GitHubErrorKind};
+
+use super::{now, words};
+
+/// What to do where GitHub does not answer as it should.
+const KEY: &str =
+    "github.app_id and github.private_key_file of the configuration must be those of one App";
+const REACH: &str =
+    "can this machine reach github.base_url? https://www.githubstatus.com tells of outages";
+
+pub(super) async fn app(config: Config) -> Vec<Finding> {
+    let needs = Needs {
+        runners: config.settings.fleet.is_some(),
+    };
+    let settings = config.settings;
+    let github = match connect_github(config.github) {
+        Ok(github) => github,
+        Err(error) => return vec![Finding::wrong("app", words(&error), KEY)],
+    };
+    let mut found = itself(&github, needs).await;
+    found.extend(installations(&github, needs).await);
+    found.push(match github.repositories().await {
+        Ok(seen) => {
+            let served = seen.iter().filter(|one| settings.serves(one)).count();
+            doctor::repositories(seen.len(), served)
+        }
+        Err(error) => unread("repositories", &error),
+    });
+    found.push(match github.hook_config().await {
+        Ok(config) => doctor::hook(&Hook {
+            has_secret: config.secret.as_ref().is_some_and(|one| !one.is_empty()),
+            checks_certificates: config.checks_certificates(),
+            url: config.url,
+            content_type: config.content_type,
+        }),
+        Err(error) => unread("webhook", &error),
+    });
+    found.push(match github.deliveries(None).await {
+        Ok(page) => doctor::deliveries(&page.attempts, now()),
+        Err(error) => unread("deliveries", &error),
+    });
+    found
+}
+
+async fn itself(github: &GitHub, needs: Needs) -> Vec<Finding> {
+    match github.app().await {
+        Ok((app, date)) => vec![doctor::clock(now(), date), doctor::app(&grant(app), needs)],
+        Err(error) => vec![unread("app", &error)],
+    }
+}
+
+async fn installations(github: &GitHub, needs: Needs) -> Vec<Finding> {
+    match github.app_installations().await {
+        Ok(all) if all.is_empty() => vec![Finding::wrong(
+            "installation",
+            "nobody has installed the App",
+            "App settings, Install App",
+        )],
+        Ok(all) => {
+            let all = all.into_iter().map(grant);
+            all.map(|one| doctor::installation(&one, needs)).collect()
+        }
+        Err(error) => vec![unread("installation", &error)],
+    }
+}
+
+fn grant(app: AppGrant) -> Grant {
+    Grant {
+        name: app.name,
+        permissions: app.permissions,
+        events: app.events,
+        suspended: app.suspended,
+    }
+}
+
+fn unread(check: &'static str, error: &GitHubError) -> Finding {
+    let advice = match error.kind() {
+        GitHubErrorKind::Unauthorized
+        | GitHubErrorKind::NotFound
+        | GitHubErrorKind::Forbidden(_) => KEY,
+        GitHubErrorKind::RateLimited { .. }
+        | GitHubErrorKind::Unavailable
+        | GitHubErrorKind::Unexpected => REACH,
+    };
+    Finding::wrong(check, error.to_string(), advice)
+}
