@@ -301,7 +301,7 @@ async fn the_views_show_an_operator_states_and_readable_times() {
         (
             "SELECT group_concat(state, ' ') FROM
              (SELECT state FROM instances ORDER BY instance)",
-            "interrupted unexplained known",
+            "interrupted unexplained known known",
         ),
     ] {
         let found: String = shell(&folder)
