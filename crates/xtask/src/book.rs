@@ -39,7 +39,7 @@ pub(crate) fn build() -> Result<()> {
     let here = |link: &str| shown(&resolved(SUMMARY, link));
     write(&src.join("SUMMARY.md"), &rewritten(&summary, here)?)?;
     let (version, more) = MDBOOK;
-    let mdbook = tools::installed("mdbook", version, more)?;
+    let mdbook = tools::installed("mdbook", version, &[], more)?;
     run(Command::new(mdbook).arg("build").arg(root()))?;
     let html = book.join("html");
     let count = check_html(&html)?;

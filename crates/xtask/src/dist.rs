@@ -5,6 +5,7 @@
 
 pub(crate) mod agent;
 pub(crate) mod controller;
+pub(crate) mod sbom;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

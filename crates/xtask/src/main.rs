@@ -134,6 +134,8 @@ enum Dist {
         #[arg(long)]
         no_image: bool,
     },
+    /// What the programs are made of (CycloneDX), and the checksums of all that lies in target/dist.
+    Sbom,
 }
 
 fn main() -> ExitCode {
@@ -151,6 +153,7 @@ fn main() -> ExitCode {
         Task::Dist {
             what: Dist::Controller { no_image },
         } => dist::controller::make(!no_image),
+        Task::Dist { what: Dist::Sbom } => dist::sbom::make(),
         Task::Bench {
             what: Bench::Agent { agent, arguments },
         } => bench::agent(agent, &arguments),

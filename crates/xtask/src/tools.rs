@@ -7,11 +7,17 @@ use anyhow::Result;
 
 use crate::command::{cargo, output, root, run};
 
-/// The program, in exactly this version; `more` is what cargo is told beside it.
-pub(crate) fn installed(package: &str, version: &str, more: &[&str]) -> Result<PathBuf> {
+/// The program, in exactly this version. `asked` stands before `--version` where it wants to be called as cargo calls it;
+/// `more` is what cargo is told beside the version.
+pub(crate) fn installed(
+    package: &str,
+    version: &str,
+    asked: &[&str],
+    more: &[&str],
+) -> Result<PathBuf> {
     let tools = root().join("target/tools");
     let program = tools.join("bin").join(package);
-    let said = output(Command::new(&program).arg("--version"));
+    let said = output(Command::new(&program).args(asked).arg("--version"));
     if said.is_ok_and(|said| said.trim_end().ends_with(version)) {
         return Ok(program);
     }

@@ -152,5 +152,5 @@ fn dpkg_deb(arguments: &[&str], package: &Path, folder: Option<&Path>) -> Result
 
 /// cargo-deb in the pinned version, installed if it is not there.
 fn packager() -> Result<PathBuf> {
-    tools::installed("cargo-deb", CARGO_DEB, &[])
+    tools::installed("cargo-deb", CARGO_DEB, &[], &[])
 }
