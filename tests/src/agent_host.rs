@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a runner may be without a job here, and how long its end is left to the controller.
 const LIMITS: &str = "idle_limit = '3s'\nlinger = '2s'";
 
+/// An agent leaves no machine while any runner is on it, so one instance at a time is on this one.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 /// The instance.
 #[derive(Debug)]
 pub struct AgentHost {
@@ -37,6 +40,8 @@ pub struct AgentHost {
     runner: Installed,
     shared: Shared,
     tasks: Vec<JoinHandle<()>>,
+    /// Held to the end.
+    _alone: tokio::sync::MutexGuard<'static, ()>,
 }
 
 type Shared = Arc<Mutex<Seen>>;
@@ -54,6 +59,7 @@ struct Seen {
 impl AgentHost {
     /// Boots it, without its agent.
     pub async fn boot() -> Result<Self> {
+        let alone = ALONE.lock().await;
         let folder = tempfile::tempdir().context("failed to make a folder")?;
         let program = built("stand-in-runner")?;
         let runner = Installed::install(&program, folder.path().join("runner"))?;
@@ -71,6 +77,7 @@ impl AgentHost {
             runner,
             shared,
             tasks: vec![serve],
+            _alone: alone,
         };
         host.write_settings(&format!("http://{address}"))?;
         host.tasks.push(host.play_path_unit());

@@ -19,5 +19,6 @@ pub mod process;
 pub mod raw_aws;
 pub mod runner_suite;
 pub mod sqs_suite;
+pub mod systemd;
 pub mod wait;
 pub mod world;

@@ -1,5 +1,7 @@
 //! ministack: SQS with its time-outs, receipts and dead letters, DynamoDB, and Lambda functions in Python.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result, ensure};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,18 +24,27 @@ pub struct Ministack {
 impl Ministack {
     /// Starts it with SQS, DynamoDB and Lambda alone, on loopback alone.
     pub async fn start() -> Result<Self> {
+        let variables = [
+            ("SERVICES", "sqs,dynamodb,lambda"),
+            // On by default, each on a port of its own.
+            ("IOT_MTLS_ENABLED", "0"),
+            ("SFTP_ENABLED", "0"),
+        ];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self::start_with(variables.into()).await
+    }
+
+    /// Starts it with such variables, on loopback alone.
+    pub async fn start_with(variables: BTreeMap<String, String>) -> Result<Self> {
         let program = peers::python_program("ministack")?;
         let region = Region::new("eu-west-1");
         let server = Server::start("ministack", |port, _| {
             let mut command = Command::new(&program);
             command
+                .envs(&variables)
                 .env("BIND_HOST", "127.0.0.1")
                 .env("GATEWAY_PORT", port.to_string())
-                .env("MINISTACK_REGION", region.as_str())
-                .env("SERVICES", "sqs,dynamodb,lambda")
-                // On by default, each on a port of its own.
-                .env("IOT_MTLS_ENABLED", "0")
-                .env("SFTP_ENABLED", "0");
+                .env("MINISTACK_REGION", region.as_str());
             command
         });
         Ok(Self {

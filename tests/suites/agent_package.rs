@@ -1,12 +1,13 @@
 //! What the agent's package puts onto an instance, judged by systemd's own tools and by what is written there.
 //! `cargo xtask dist agent` looks at the package itself.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use reprise_tests::agent_host::deploy;
 use reprise_tests::harness::program::built;
+use reprise_tests::systemd::{Machine, entries, exposure, said};
 
 const UNITS: [&str; 3] = [
     "reprise-agent.service",
@@ -17,91 +18,30 @@ const UNITS: [&str; 3] = [
 /// How exposed the agent may be, in systemd's own measure.
 const MOST_EXPOSED: f64 = 3.0;
 
-fn systemd_analyze(arguments: &[&str]) -> Result<Output> {
-    let output = Command::new("systemd-analyze").args(arguments).output();
-    output.context("systemd-analyze cannot be started; install systemd")
-}
-
-fn said(output: &Output) -> String {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    text(&output.stdout) + &text(&output.stderr)
-}
-
 fn unit(name: &str) -> Result<String> {
     Ok(std::fs::read_to_string(deploy()?.join("agent").join(name))?)
 }
 
-/// The keys and values of a unit.
-fn entries(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.filter_map(|line| line.split_once('='))
-}
-
-/// A file system with the package's files where it puts them, and the system's own targets.
-fn instance() -> Result<tempfile::TempDir> {
-    let root = tempfile::tempdir()?;
-    let at = |path: &str| -> Result<PathBuf> {
-        let folder = root.path().join(path);
-        std::fs::create_dir_all(&folder)?;
-        Ok(folder)
-    };
-    let (units, programs, scripts) = (
-        at("usr/lib/systemd/system")?,
-        at("usr/bin")?,
-        at("usr/lib/reprise")?,
-    );
-    std::fs::copy("/bin/mv", at("bin")?.join("mv"))?;
-    std::fs::copy("/bin/true", programs.join("reprise-agent"))?;
-    for name in UNITS {
-        std::fs::copy(deploy()?.join("agent").join(name), units.join(name))?;
-    }
-    for name in ["start-runner.sh", "job-completed.sh"] {
-        std::fs::copy(deploy()?.join("agent").join(name), scripts.join(name))?;
-    }
-    for entry in std::fs::read_dir("/usr/lib/systemd/system").context("install systemd")? {
-        let path = entry?.path();
-        if path
-            .extension()
-            .is_some_and(|extension| extension == "target")
-        {
-            std::fs::copy(&path, units.join(path.file_name().unwrap_or_default()))?;
-        }
-    }
-    Ok(root)
-}
-
 #[test]
 fn systemd_finds_nothing_wrong_with_the_units() -> Result<()> {
-    let root = instance()?;
-    let place = format!("--root={}", root.path().display());
-    let mut arguments = vec!["verify", "--man=no", &place];
-    arguments.extend(UNITS);
-    let output = systemd_analyze(&arguments)?;
-    ensure!(
-        output.status.success() && said(&output).is_empty(),
-        "{}",
-        said(&output)
-    );
-    Ok(())
+    let machine = Machine::bare()?;
+    machine.put(Path::new("/bin/mv"), "bin")?;
+    machine.put_as(Path::new("/bin/true"), "usr/bin/reprise-agent")?;
+    for name in UNITS {
+        machine.put(
+            &deploy()?.join("agent").join(name),
+            "usr/lib/systemd/system",
+        )?;
+    }
+    for name in ["start-runner.sh", "job-completed.sh"] {
+        machine.put(&deploy()?.join("agent").join(name), "usr/lib/reprise")?;
+    }
+    machine.finds_nothing_wrong_with(&UNITS)
 }
 
 #[test]
 fn the_agent_is_hardened() -> Result<()> {
-    let path = deploy()?.join("agent/reprise-agent.service");
-    let path = path.to_str().context("no text")?;
-    let said = said(&systemd_analyze(&[
-        "security",
-        "--offline=true",
-        "--no-pager",
-        path,
-    ])?);
-    let overall = said
-        .lines()
-        .find(|line| line.contains("Overall exposure level"));
-    let (_, level) = overall
-        .and_then(|line| line.split_once("service: "))
-        .context(said.clone())?;
-    let level: f64 = level.split(' ').next().unwrap_or_default().parse()?;
+    let level = exposure(&deploy()?.join("agent/reprise-agent.service"))?;
     ensure!(level <= MOST_EXPOSED, "{level}");
     Ok(())
 }

@@ -6,6 +6,7 @@ use reprise_agent::RunnerTable as _;
 use reprise_agent::runner_row::RowFailure;
 use reprise_model::ids::Repository;
 use reprise_tests::harness::config::RUNNERS;
+use reprise_tests::harness::operator::TOKEN;
 use reprise_tests::harness::stage::{Setting, Stage};
 use reprise_tests::harness::story::{Story, interrupted, on_spot, passes};
 use reprise_tests::runner_suite::{self, RunnerPlace};
@@ -132,6 +133,37 @@ async fn each_instance_starts_the_runner_that_was_handed_over_to_it() -> Result<
         );
         Ok(())
     })
+}
+
+/// The App's key and token, the role's credentials and the runner's configuration are all used here, each program says
+/// all that it can, and one call of each kind fails.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_log_tells_a_secret_at_its_loudest_either() -> Result<()> {
+    let stage = Stage::set(Setting {
+        world: just_in_time,
+        config: RUNNERS,
+        variables: vec![
+            ("RUST_LOG", "trace"),
+            ("REPRISE__API__TOKEN", TOKEN),
+            ("REPRISE__API__LISTEN", "127.0.0.1:0"),
+        ],
+        ..Setting::default()
+    })
+    .await?;
+    let controller = stage.controller().await?;
+    stage.with(|world, now| {
+        world.github_mut(now).faults_mut().fail_after_acting = 1;
+        world.runner_table_mut().throttle(3);
+    });
+    let scenario = story()?;
+    stage.play(&scenario);
+    stage.ends_well(&scenario).await?;
+    controller.terminate().await?;
+    ensure!(asked(&stage, "new runner") >= 3, "no runner was made");
+    let logs = stage.keeps_its_secrets()?;
+    let launches = stage.launches();
+    ensure!(logs == launches + 1, "{logs} logs, {launches} agents");
+    Ok(())
 }
 
 /// Rows that the table's throughput is too small for are written a moment later.

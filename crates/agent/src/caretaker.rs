@@ -123,7 +123,8 @@ impl<M: Metadata, C: Clock, P: Premises> Caretaker<'_, M, C, P> {
         }
         if self.tenure.is_kept_by_another() && !before.is_kept_by_another() {
             tracing::warn!(
-                "a runner runs here whose programs do not lie in `folder` under [runner]: while it does, the                  instance is not powered off; correct `folder` if it is the instance's own"
+                "a runner runs here whose programs do not lie in `folder` under [runner]: while it does, the \
+                 instance is not powered off; correct `folder` if it is the instance's own"
             );
         }
     }

@@ -1,5 +1,7 @@
 //! The instance's row through DynamoDB's JSON protocol: one signed GetItem.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reprise_model::runner_config;
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 use crate::endpoint::Endpoint;
 use crate::runner_row::{JitConfig, RowFailure, RowRequest, RunnerTable};
 use crate::signed::{CallFailure, SignedCall, SignedClient};
+use crate::tls::TlsError;
 
 /// The only action.
 const TARGET: &str = "DynamoDB_20120810.GetItem";
@@ -39,17 +42,19 @@ pub struct DynamoRow {
 }
 
 impl DynamoRow {
-    /// The table at `endpoint`, or else at the one of the instance's region.
+    /// The table at `endpoint`, or else at the one of the instance's region; the authorities of TLS are those
+    /// of the file, if there is one.
     pub fn new(
         endpoint: Option<Endpoint>,
+        ca_bundle: Option<&Path>,
         table: String,
         role: RoleId,
-    ) -> Result<Self, rustls::Error> {
+    ) -> Result<Self, TlsError> {
         Ok(Self {
             endpoint,
             table,
             role,
-            client: SignedClient::new()?,
+            client: SignedClient::new(ca_bundle)?,
         })
     }
 
@@ -168,7 +173,7 @@ mod tests {
             .to_owned()
             .try_into()
             .expect("an id");
-        DynamoRow::new(None, "runners".to_owned(), role).expect("a table")
+        DynamoRow::new(None, None, "runners".to_owned(), role).expect("a table")
     }
 
     #[test]

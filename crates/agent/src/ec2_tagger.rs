@@ -1,10 +1,13 @@
 //! CreateTags through EC2's Query API: one signed form. What an answer means is decided in
 //! `ec2_answer`.
 
+use std::path::Path;
+
 use crate::ec2_answer::read_answer;
 use crate::endpoint::Endpoint;
 use crate::signed::{CallFailure, SignedCall, SignedClient};
 use crate::tagger::{TagFailure, TagRequest, Tagger};
+use crate::tls::TlsError;
 
 const HEADERS: &[(&str, &str)] = &[(
     "content-type",
@@ -19,9 +22,10 @@ pub struct Ec2Tagger {
 }
 
 impl Ec2Tagger {
-    /// Tags at `endpoint`, or else at the one of the instance's region.
-    pub fn new(endpoint: Option<Endpoint>) -> Result<Self, rustls::Error> {
-        let client = SignedClient::new()?;
+    /// Tags at `endpoint`, or else at the one of the instance's region; the authorities of TLS are those of the
+    /// file, if there is one.
+    pub fn new(endpoint: Option<Endpoint>, ca_bundle: Option<&Path>) -> Result<Self, TlsError> {
+        let client = SignedClient::new(ca_bundle)?;
         Ok(Self { endpoint, client })
     }
 
@@ -143,7 +147,7 @@ mod tests {
 
     #[test]
     fn neither_tagger_nor_request_shows_a_secret() {
-        let tagger = Ec2Tagger::new(None).expect("a tagger");
+        let tagger = Ec2Tagger::new(None, None).expect("a tagger");
         let (url, request) = (tagger.url("eu-west-1"), request());
         let call = call(&url, &request).expect("a call");
         let shown = format!("{call:?}");
@@ -155,13 +159,13 @@ mod tests {
 
     #[test]
     fn without_an_endpoint_the_regions_own_is_used() {
-        let tagger = Ec2Tagger::new(None).expect("a tagger");
+        let tagger = Ec2Tagger::new(None, None).expect("a tagger");
         assert_eq!(
             tagger.url("eu-west-1"),
             "https://ec2.eu-west-1.amazonaws.com/"
         );
         let endpoint = "http://127.0.0.1:4566".parse().ok();
-        let tagger = Ec2Tagger::new(endpoint).expect("a tagger");
+        let tagger = Ec2Tagger::new(endpoint, None).expect("a tagger");
         assert_eq!(tagger.url("eu-west-1"), "http://127.0.0.1:4566/");
     }
 }

@@ -53,6 +53,7 @@ pub mod system_clock;
 mod systemd;
 pub mod tagger;
 pub mod tenure;
+pub mod tls;
 pub mod watch;
 
 use std::convert::Infallible;
@@ -74,9 +75,9 @@ pub use tagger::Tagger;
 /// Why the agent could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
-    /// The TLS library does not support what it was built with.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
+    /// TLS cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
 }
 
 /// Runs the agent over HTTP until `shutdown` completes.
@@ -90,9 +91,10 @@ pub async fn run_agent(
 ) -> Result<AgentEnd, AgentError> {
     let metadata = http_metadata::HttpMetadata::new(settings.metadata_endpoint.clone());
     let noticed = Noticed::default();
+    let ca_bundle = settings.ca_bundle.as_deref();
     let ports = Ports {
         metadata: &metadata,
-        tagger: ec2_tagger::Ec2Tagger::new(settings.ec2_endpoint.clone())?,
+        tagger: ec2_tagger::Ec2Tagger::new(settings.ec2_endpoint.clone(), ca_bundle)?,
         clock: &clock,
         host: LocalHost::new(&settings.interruption, &clock),
         noticed: noticed.clone(),
@@ -135,6 +137,7 @@ fn keep_runner<'a, M: Metadata, C: Clock>(
         Some(runner) => {
             let table = dynamo_row::DynamoRow::new(
                 settings.dynamodb_endpoint.clone(),
+                settings.ca_bundle.as_deref(),
                 runner.table.clone(),
                 runner.role_id.clone(),
             )?;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use reprise_agent::settings::DEFAULT_PATH;
-use reprise_agent::{Settings, SystemClock, annotation, logging, run_agent};
+use reprise_agent::{Settings, SystemClock, annotation, logging, run_agent, tls};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// musl's own allocator has the kernel map and clear pages anew for each poll.
@@ -55,6 +55,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     let settings = settings(arguments.config.as_deref())?;
     if arguments.check_config {
+        tls::config(settings.ca_bundle.as_deref())?;
         println!("the settings are fine");
         return Ok(());
     }

@@ -4,9 +4,8 @@
 //! cannot be understood is refused with its place; nothing is silently ignored.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::path::PathBuf;
 
-use jiff::SignedDuration;
 use reprise_model::tags::TagKeys;
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -17,12 +16,14 @@ use crate::endpoint::Endpoint;
 mod interruption;
 mod logs;
 mod runner;
+mod values;
 
 use interruption::InterruptionFile;
 pub use interruption::{EndJob, InterruptionSettings, NoticeSpan, OnRebalance};
 pub use logs::{Console, LogFormat, LogLevel};
 use runner::RunnerFile;
 pub use runner::{CommandWords, OnEnd, RunnerSettings, Span};
+pub use values::{PollInterval, TagPrefix};
 
 /// Where the settings are unless the command line says otherwise; it need not exist.
 pub const DEFAULT_PATH: &str = "/etc/reprise/agent.toml";
@@ -36,6 +37,7 @@ const VARIABLES: &[&str] = &[
     "REPRISE_AGENT_METADATA_ENDPOINT",
     "REPRISE_AGENT_EC2_ENDPOINT",
     "REPRISE_AGENT_DYNAMODB_ENDPOINT",
+    "REPRISE_AGENT_CA_BUNDLE",
     "REPRISE_AGENT_TAG_PREFIX",
     "REPRISE_AGENT_POLL_INTERVAL",
     "REPRISE_AGENT_LOG_FORMAT",
@@ -71,6 +73,8 @@ pub struct Settings {
     pub ec2_endpoint: Option<Endpoint>,
     /// Where DynamoDB's API is; the region's own endpoint if not set.
     pub dynamodb_endpoint: Option<Endpoint>,
+    /// The authorities that prove a server of AWS's, in PEM; those that are built in if not set.
+    pub ca_bundle: Option<PathBuf>,
     /// The runner that it starts; without one it only watches, beside a fleet's own runner.
     pub runner: Option<RunnerSettings>,
     /// What it does on a notice, beside the tag.
@@ -93,6 +97,7 @@ impl Default for Settings {
             metadata_endpoint: Endpoint::metadata_default(),
             ec2_endpoint: None,
             dynamodb_endpoint: None,
+            ca_bundle: None,
             runner: None,
             interruption: InterruptionSettings::default(),
             tag_prefix: TagPrefix::default(),
@@ -131,7 +136,7 @@ impl Settings {
 
     /// The keys of its tags.
     pub fn tag_keys(&self) -> TagKeys {
-        TagKeys::with_prefix(self.tag_prefix.0.clone())
+        TagKeys::with_prefix(self.tag_prefix.to_string())
     }
 
     fn apply_file(&mut self, file: File) {
@@ -143,6 +148,7 @@ impl Settings {
         replace(&mut self.console, file.console);
         self.ec2_endpoint = file.ec2_endpoint;
         self.dynamodb_endpoint = file.dynamodb_endpoint;
+        self.ca_bundle = file.ca_bundle;
     }
 
     fn apply_environment(&mut self, environment: &Environment<'_>) -> Result<(), SettingsError> {
@@ -166,6 +172,10 @@ impl Settings {
         }
         if let Some(endpoint) = environment.first(&dynamodb)? {
             self.dynamodb_endpoint = Some(endpoint);
+        }
+        let ca_bundle = ["REPRISE_AGENT_CA_BUNDLE", "AWS_CA_BUNDLE"];
+        if let Some(path) = environment.first(&ca_bundle)? {
+            self.ca_bundle = Some(path);
         }
         let e = environment;
         replace(
@@ -219,19 +229,52 @@ pub enum SettingsError {
     MetadataOverTls,
 }
 
-/// The file as written.
+/// Where things are, and how the agent tells of them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
+    /// Where the metadata service is. `AWS_EC2_METADATA_SERVICE_ENDPOINT` is heard too.
+    ///
+    /// Default: `"http://169.254.169.254"`.
     metadata_endpoint: Option<Endpoint>,
+    /// Where EC2's API is. `AWS_ENDPOINT_URL_EC2` and `AWS_ENDPOINT_URL` are heard too.
+    ///
+    /// Default: the region's own.
     ec2_endpoint: Option<Endpoint>,
+    /// Where DynamoDB's API is, in which the runner's configuration lies. `AWS_ENDPOINT_URL_DYNAMODB` and
+    /// `AWS_ENDPOINT_URL` are heard too.
+    ///
+    /// Default: the region's own.
     dynamodb_endpoint: Option<Endpoint>,
+    /// A file of certificates in PEM, of the authorities that prove EC2 and DynamoDB to be what they say, as where a
+    /// proxy opens TLS. `AWS_CA_BUNDLE` is heard too.
+    ///
+    /// Default: those that are built in.
+    ca_bundle: Option<PathBuf>,
     runner: Option<RunnerFile>,
     interruption: Option<InterruptionFile>,
+    /// What its tags' keys begin with, in at most 90 characters; the same as `[tags] prefix` of the controller.
+    ///
+    /// Default: `"runs-on-"`.
     tag_prefix: Option<TagPrefix>,
+    /// The time between two looks for a notice; the metadata service throttles those that ask much more often than
+    /// once a second.
+    ///
+    /// Default: `"1s"`. Range: `"1ms"` to `"60s"`.
     poll_interval: Option<PollInterval>,
+    /// For people, for machines, or into the journal; `auto` is the journal where systemd connected the agent to it,
+    /// else text.
+    ///
+    /// Default: `"auto"`.
     log_format: Option<LogFormat>,
+    /// These lines and those that are worse.
+    ///
+    /// Default: `"info"`.
     log_level: Option<LogLevel>,
+    /// Where the lines go too that are to survive the host: `off` is nowhere, a path is a device or file, and `auto`
+    /// is `/dev/console` for root.
+    ///
+    /// Default: `"auto"`.
     console: Option<Console>,
 }
 
@@ -277,87 +320,6 @@ impl<'a> Environment<'a> {
 fn replace<T>(slot: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *slot = value;
-    }
-}
-
-/// What tag keys begin with.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct TagPrefix(String);
-
-impl Default for TagPrefix {
-    fn default() -> Self {
-        Self(reprise_model::tags::DEFAULT_PREFIX.to_owned())
-    }
-}
-
-impl TryFrom<String> for TagPrefix {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        let sound = text.chars().all(|c| {
-            c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '=' | '.' | '_' | ':' | '/' | '@')
-        });
-        if !sound || text.len() > 90 {
-            return Err(format!(
-                "{text:?} is no prefix of a tag's key; use up to 90 letters, digits and +-=._:/@"
-            ));
-        }
-        if text.to_ascii_lowercase().starts_with("aws:") {
-            return Err(format!("{text:?}: keys that begin with aws: belong to AWS"));
-        }
-        Ok(Self(text))
-    }
-}
-
-/// The time between two polls, from a millisecond to a minute.
-///
-/// The lower end is for the bench, which has an agent poll a hundred thousand times within minutes.
-/// A real metadata service throttles long before: on an instance a second is the time to choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct PollInterval(SignedDuration);
-
-impl PollInterval {
-    /// The time.
-    pub fn get(self) -> SignedDuration {
-        self.0
-    }
-}
-
-impl Default for PollInterval {
-    /// A second: a notice is seen within 1.1 s, at a cost of a tenth of a millisecond of CPU.
-    fn default() -> Self {
-        Self(SignedDuration::from_secs(1))
-    }
-}
-
-impl TryFrom<SignedDuration> for PollInterval {
-    type Error = String;
-
-    fn try_from(interval: SignedDuration) -> Result<Self, Self::Error> {
-        let bounds = SignedDuration::from_millis(1)..=SignedDuration::from_secs(60);
-        match bounds.contains(&interval) {
-            true => Ok(Self(interval)),
-            false => Err("a poll interval is between 1ms and 60s".to_owned()),
-        }
-    }
-}
-
-impl TryFrom<String> for PollInterval {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        match text.parse::<SignedDuration>() {
-            Ok(interval) => interval.try_into(),
-            Err(_) => Err(format!("{text:?} is no time; write it as 1s or 500ms")),
-        }
-    }
-}
-
-impl fmt::Display for TagPrefix {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

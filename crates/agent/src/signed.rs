@@ -7,6 +7,7 @@
 //! may be wrong by more than that (a job with `sudo` can set it), so a refusal's `Date` corrects the
 //! time of the calls that follow.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
@@ -27,6 +28,7 @@ use jiff::fmt::rfc2822;
 
 use crate::credentials::RoleCredentials;
 use crate::http_body;
+use crate::tls::{self, TlsError};
 
 /// How far the two times of day must be apart for AWS's to count: well within what it tolerates, and
 /// far more than an answer takes.
@@ -69,11 +71,10 @@ pub(crate) enum CallFailure {
 }
 
 impl SignedClient {
-    /// The TLS provider is named, because a program that links a second one beside it (as the
-    /// command line does) has no default.
-    pub(crate) fn new() -> Result<Self, rustls::Error> {
+    /// Trusts the authorities of the file, or else those that are built in.
+    pub(crate) fn new(ca_bundle: Option<&Path>) -> Result<Self, TlsError> {
         let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+            .with_tls_config(tls::config(ca_bundle)?)
             .https_or_http()
             .enable_http1()
             .build();

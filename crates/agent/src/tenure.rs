@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 const EXPECTING: SignedDuration = SignedDuration::from_secs(5);
 
 /// Between two looks at a runner without a job, or for one that may come back: it restarts itself after
-/// an update.
+/// an update. Also at one of somebody else's that keeps the machine.
 const IDLING: SignedDuration = SignedDuration::from_secs(15);
 
 /// Between two looks at a runner that was asked to end.
@@ -24,9 +24,6 @@ const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// One that was asked so often hears nothing, takes no job either, and is killed.
 const MOST_ASKED: u32 = 5;
-
-/// Between two looks while a runner of somebody else's keeps the machine.
-const KEPT: SignedDuration = SignedDuration::from_mins(1);
 
 /// For how long things may stay as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -195,7 +192,7 @@ impl Tenure {
     }
 
     fn leave(&self, now: Timestamp, why: Why) -> Due {
-        let next = after(self.looked, KEPT);
+        let next = after(self.looked, IDLING);
         match self.kept_by_another {
             false => Due::Leave(why),
             true if now >= next => Due::Look,

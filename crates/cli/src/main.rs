@@ -7,6 +7,8 @@
 mod clock;
 mod demo;
 mod doctor;
+#[cfg(test)]
+mod documented;
 mod interrupt;
 mod labels;
 mod ledger;

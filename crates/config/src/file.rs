@@ -1,19 +1,26 @@
 //! The file as it is written: every key optional, so that the environment may hold it instead.
+//!
+//! docs/configuration.md is made of what stands here (`cargo xtask config-reference`). The last paragraph of a
+//! key's comment says what holds without it, `Default:` or `Required`, and perhaps its `Range:`; a test tries both.
+
+mod fleet;
+mod labels;
+mod retry;
+mod said;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
-use reprise_model::machine::Architecture;
-use reprise_model::policy::{
-    EvidenceRule, FailurePolicy, MixedReruns, OnDemandRetries, OnLaunchExhausted,
-};
 use secrecy::SecretString;
-use serde::de::{self, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use crate::LogFormat;
+
+pub(crate) use fleet::{Breaker, Fleet, FleetType, Runner};
+pub(crate) use labels::{Image, Limits, NamedRunner};
+pub(crate) use retry::{Ask, FailurePattern, FailureReach, Failures, Policy, Retry};
+pub(crate) use said::{PolicyRetry, Said, Secrets};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -39,68 +46,174 @@ pub(crate) struct File {
     pub(crate) images: BTreeMap<String, Image>,
 }
 
+/// The GitHub App, its secrets, and whom it serves.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct GitHub {
+    /// The REST API. GitHub Enterprise Server: `https://HOST/api/v3`.
+    ///
+    /// Default: `"https://api.github.com"`.
     pub(crate) base_url: Option<String>,
+    /// The App's id.
+    ///
+    /// Required. Range: at least `1`.
     pub(crate) app_id: Option<u64>,
+    /// The text of the App's private key; for the environment.
+    ///
+    /// Default: what `private_key_file` holds.
     pub(crate) private_key: Option<SecretString>,
+    /// The App's private key, the PEM file that GitHub gave.
+    ///
+    /// Required without `private_key`.
     pub(crate) private_key_file: Option<PathBuf>,
+    /// The webhook's secret. In a list each counts, so that it can be changed without a gap.
+    ///
+    /// Required without `webhook_secret_file`.
     pub(crate) webhook_secrets: Secrets,
+    /// A file with one more secret.
+    ///
+    /// Default: none.
     pub(crate) webhook_secret_file: Option<PathBuf>,
+    /// Repositories that are served, as `owner/name`; `*` stands for any text.
+    ///
+    /// Default: `["*"]`.
     pub(crate) repositories: Option<Vec<String>>,
+    /// How often the App's failed webhook deliveries are looked for, to have them made again; `"0s"` is never.
+    ///
+    /// Default: `"5m"`. Range: `"0s"` to `"6h"`.
     pub(crate) redeliver_every: Option<SignedDuration>,
+    /// How old what failed may be.
+    ///
+    /// Default: `"72h"`. Range: more than `"0s"` to `"720h"`.
     pub(crate) redeliver_within: Option<SignedDuration>,
+    /// How often one delivery is asked for before it is given up.
+    ///
+    /// Default: `5`. Range: at least `1`.
     pub(crate) redeliver_tries: Option<u32>,
 }
 
+/// What people are told on commits, and which merge queues wait for it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Checks {
+    /// A check run "Reprise" on the commit of each run in which EC2 took a job's machine.
+    ///
+    /// Default: `true`.
     pub(crate) reports: Option<bool>,
+    /// Repositories whose merge queues wait until no retry is due, by a check run a workflow that they require.
+    ///
+    /// Default: `[]`.
     pub(crate) merge_queue: Vec<String>,
+    /// The workflows of those for which they wait, by name; only beside `merge_queue`.
+    ///
+    /// Default: `["*"]`.
     pub(crate) merge_queue_workflows: Option<Vec<String>>,
+    /// How long a merge queue's check run waits before it fails.
+    ///
+    /// Default: `"1h"`. Range: `"5m"` to `"6h"`.
     pub(crate) merge_queue_limit: Option<SignedDuration>,
 }
 
+/// Where instances are.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Aws {
+    /// What part this replica takes of the request rates that EC2 gives an account by default, in percent.
+    ///
+    /// Default: `100`. Range: `1` to `10000`.
     pub(crate) request_rate_percent: Option<u32>,
+    /// The regions, one entry each.
+    ///
+    /// Required.
     pub(crate) regions: Vec<AwsRegion>,
 }
 
+/// A region where runners run.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AwsRegion {
+    /// Its name, as `eu-west-1`.
+    ///
+    /// Required.
     pub(crate) region: String,
+    /// The account there, twelve digits.
+    ///
+    /// Required.
     pub(crate) account: String,
+    /// The role to take there, where the account is another one.
+    ///
+    /// Default: none.
     pub(crate) role_arn: Option<String>,
+    /// Where labels may launch there, from a launch template of the fleet's name; those of the fleet's own region
+    /// stand in `[fleet]`.
+    ///
+    /// Default: `[]`.
     #[serde(default)]
     pub(crate) subnets: Vec<String>,
+    /// The same for jobs that say `private`.
+    ///
+    /// Default: `[]`.
     #[serde(default)]
     pub(crate) private_subnets: Vec<String>,
 }
 
+/// Where messages come from.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Queues {
+    /// The queues' region.
+    ///
+    /// Default: the first of `[[aws.regions]]`.
     pub(crate) region: Option<String>,
+    /// The URL of the queue with GitHub's webhooks.
+    ///
+    /// Required.
     pub(crate) webhooks: Option<String>,
+    /// The URL of the queue with EC2's events. Only EventBridge may write to it: what is there is believed.
+    ///
+    /// Default: none.
     pub(crate) ec2_events: Option<String>,
+    /// Where webhooks go that cannot be read; without it they are only logged.
+    ///
+    /// Default: none.
     pub(crate) webhooks_dead_letters: Option<String>,
+    /// The same for EC2's events.
+    ///
+    /// Default: none.
     pub(crate) ec2_events_dead_letters: Option<String>,
+    /// Receive calls that are open at once, a queue.
+    ///
+    /// Default: `1`. Range: `1` to `100`.
     pub(crate) pollers: Option<usize>,
+    /// Messages under way at once, a queue.
+    ///
+    /// Default: `1000`. Range: `1` to `120000`.
     pub(crate) at_once: Option<usize>,
+    /// How long a message that was dealt with waits for others, to be deleted in one call with them.
+    ///
+    /// Default: `"20s"`. Range: `"0s"` to `"20s"`.
     pub(crate) delete_window: Option<SignedDuration>,
 }
 
+/// The ledger.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct StoreSection {
+    /// A file for one controller on one machine, or a table for any number of controllers.
+    ///
+    /// Default: `"sqlite"`.
     pub(crate) kind: Option<StoreKind>,
+    /// The file; with `kind = "sqlite"`.
+    ///
+    /// Default: `"reprise.db"`.
     pub(crate) path: Option<PathBuf>,
+    /// The DynamoDB table's name, 3 to 255 letters, digits, dots, dashes and underscores.
+    ///
+    /// Required with `kind = "dynamodb"`.
     pub(crate) table: Option<String>,
+    /// The table's region; with `kind = "dynamodb"`.
+    ///
+    /// Default: that of the queues.
     pub(crate) region: Option<String>,
 }
 
@@ -111,300 +224,50 @@ pub(crate) enum StoreKind {
     DynamoDb,
 }
 
+/// What is served to everybody: `/metrics`, `/healthz` and `/readyz`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Http {
+    /// The address and port.
+    ///
+    /// Default: `"127.0.0.1:9464"`.
     pub(crate) listen: Option<String>,
 }
 
+/// The operator's API, in plain HTTP; it is served only where it has a token.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Api {
+    /// The address and port, another than that of `[http]`.
+    ///
+    /// Default: `"127.0.0.1:9465"`.
     pub(crate) listen: Option<String>,
+    /// The token itself; for the environment. 16 or more letters, digits and signs.
+    ///
+    /// Default: what `token_file` holds.
     pub(crate) token: Option<SecretString>,
+    /// A file with the token.
+    ///
+    /// Default: none.
     pub(crate) token_file: Option<PathBuf>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Fleet {
-    pub(crate) enabled: Option<bool>,
-    pub(crate) stack: Option<String>,
-    pub(crate) region: Option<String>,
-    pub(crate) launch_template: Option<String>,
-    pub(crate) launch_template_version: Option<String>,
-    pub(crate) subnets: Vec<String>,
-    pub(crate) private_subnets: Vec<String>,
-    pub(crate) types: Vec<FleetType>,
-    pub(crate) architecture: Option<Architecture>,
-    pub(crate) root_device: Option<String>,
-    pub(crate) environment: Option<String>,
-    pub(crate) launch_tries: Option<u32>,
-    pub(crate) most_launches: Option<u32>,
-    pub(crate) on_launch_exhausted: Option<OnLaunchExhausted>,
-    pub(crate) tag_jobs: Option<bool>,
-    pub(crate) find_queued_every: Option<SignedDuration>,
-    pub(crate) old_image_after: Option<SignedDuration>,
-    pub(crate) max_run_time: Option<SignedDuration>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Breaker {
-    pub(crate) failures: Option<u32>,
-    pub(crate) within: Option<SignedDuration>,
-    pub(crate) open_for: Option<SignedDuration>,
-    pub(crate) open_for_at_most: Option<SignedDuration>,
-    pub(crate) most_open: Option<u32>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FleetType {
-    pub(crate) name: String,
-    pub(crate) cpu: u32,
-    pub(crate) ram: u32,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Runner {
-    pub(crate) name_pattern: Option<String>,
-    pub(crate) table: Option<String>,
-    pub(crate) role_id: Option<String>,
-    pub(crate) group: Option<String>,
-    pub(crate) work_folder: Option<String>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Retry {
-    pub(crate) look_window: Option<SignedDuration>,
-    pub(crate) look_again_after: Option<SignedDuration>,
-    pub(crate) evidence: Option<EvidenceRule>,
-    pub(crate) mixed: Option<MixedReruns>,
-    pub(crate) on_demand_retries: Option<OnDemandRetries>,
-    pub(crate) sweep_every: Option<SignedDuration>,
-    pub(crate) allow: Vec<FailurePolicy>,
-    pub(crate) when_failed_delays: Option<Vec<SignedDuration>>,
-    pub(crate) when_transient_delays: Option<Vec<SignedDuration>>,
-    pub(crate) most_an_hour: Option<u32>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Failures {
-    pub(crate) transient: Vec<FailurePattern>,
-    pub(crate) permanent: Vec<FailurePattern>,
-    pub(crate) harmless: Vec<FailurePattern>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct FailurePattern {
-    pub(crate) patterns: Vec<String>,
-    #[serde(default)]
-    pub(crate) reach: Option<FailureReach>,
-    #[serde(default)]
-    pub(crate) except: Vec<String>,
-    #[serde(default)]
-    pub(crate) unless: Vec<String>,
-    #[serde(default)]
-    pub(crate) note: String,
-    #[serde(default)]
-    pub(crate) examples: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum FailureReach {
-    Step,
-    End,
-    Error,
-}
-
+/// The tags of instances.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Tags {
+    /// What their keys begin with, in at most 100 characters; the agent's `tag_prefix` must be the same.
+    ///
+    /// Default: `"runs-on-"`.
     pub(crate) prefix: Option<String>,
 }
 
+/// The controller's log.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Log {
+    /// One JSON object a line for machines, or one readable line.
+    ///
+    /// Default: `"json"`.
     pub(crate) format: Option<LogFormat>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Limits {
-    pub(crate) families: Option<Vec<String>>,
-    pub(crate) cpu: Option<u32>,
-    pub(crate) ram: Option<u32>,
-    pub(crate) volume: Option<u32>,
-    pub(crate) iops: Option<u32>,
-    pub(crate) image_owners: Vec<String>,
-    pub(crate) labels: Vec<String>,
-    pub(crate) regions: Option<Vec<String>>,
-    pub(crate) instances: Option<u32>,
-    pub(crate) instances_per_repository: Option<u32>,
-    pub(crate) instances_per_run: Option<u32>,
-    pub(crate) longest_wait: Option<SignedDuration>,
-}
-
-/// The keys of labels that say a part of a machine.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct NamedRunner {
-    pub(crate) cpu: Option<Said>,
-    pub(crate) ram: Option<Said>,
-    pub(crate) family: Option<Said>,
-    pub(crate) image: Option<Said>,
-    pub(crate) volume: Option<Said>,
-    pub(crate) spot: Option<Said>,
-    pub(crate) region: Option<Said>,
-    pub(crate) private: Option<Said>,
-    pub(crate) tag: Option<Said>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Image {
-    pub(crate) ami: Option<String>,
-    pub(crate) owner: Option<String>,
-    pub(crate) name: Option<String>,
-    pub(crate) architecture: Option<Architecture>,
-}
-
-/// An endpoint that may be asked.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Ask {
-    pub(crate) url: Option<String>,
-    pub(crate) lambda: Option<String>,
-    pub(crate) region: Option<String>,
-    pub(crate) repositories: Option<Vec<String>>,
-    pub(crate) secret: Option<SecretString>,
-    pub(crate) secret_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Policy {
-    #[serde(default = "anything")]
-    pub(crate) repository: String,
-    #[serde(default = "anything")]
-    pub(crate) workflow: String,
-    #[serde(default = "anything")]
-    pub(crate) job: String,
-    pub(crate) retry: PolicyRetry,
-    pub(crate) delays: Option<Vec<SignedDuration>>,
-}
-
-/// A list of secrets, or one secret by itself.
-#[derive(Debug, Default)]
-pub(crate) struct Secrets(pub(crate) Vec<SecretString>);
-
-impl<'de> Deserialize<'de> for Secrets {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SecretsVisitor)
-    }
-}
-
-struct SecretsVisitor;
-
-impl<'de> Visitor<'de> for SecretsVisitor {
-    type Value = Secrets;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of texts")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Secrets, E> {
-        Ok(Secrets(vec![SecretString::from(text)]))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Secrets, A::Error> {
-        let mut secrets = Vec::new();
-        while let Some(secret) = list.next_element()? {
-            secrets.push(secret);
-        }
-        Ok(Secrets(secrets))
-    }
-}
-
-/// The words of `retry`; `false` and a number may stand without quotes.
-#[derive(Debug)]
-pub(crate) struct PolicyRetry(pub(crate) String);
-
-impl<'de> Deserialize<'de> for PolicyRetry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PolicyRetryVisitor)
-    }
-}
-
-struct PolicyRetryVisitor;
-
-impl Visitor<'_> for PolicyRetryVisitor {
-    type Value = PolicyRetry;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a policy as \"when-interrupted\", a number of re-runs, or false")
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<PolicyRetry, E> {
-        Ok(PolicyRetry(value.to_string()))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<PolicyRetry, E> {
-        Ok(PolicyRetry(value.to_string()))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<PolicyRetry, E> {
-        Ok(PolicyRetry(text.to_owned()))
-    }
-}
-
-/// A value as a label would say it: a text, a number, true or false, or a list of these.
-#[derive(Debug)]
-pub(crate) struct Said(pub(crate) String);
-
-impl<'de> Deserialize<'de> for Said {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(SaidVisitor)
-    }
-}
-
-struct SaidVisitor;
-
-impl<'de> Visitor<'de> for SaidVisitor {
-    type Value = Said;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what a label would say")
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Said, E> {
-        Ok(Said(value.to_string()))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Said, E> {
-        Ok(Said(value.to_string()))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Said, E> {
-        Ok(Said(text.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Said, A::Error> {
-        let mut parts = Vec::new();
-        while let Some(Said(part)) = list.next_element()? {
-            parts.push(part);
-        }
-        Ok(Said(parts.join("+")))
-    }
-}
-
-fn anything() -> String {
-    "*".to_owned()
 }

@@ -185,14 +185,24 @@ impl Config {
     /// # Errors
     /// All mistakes that were found, each with its place.
     pub fn load(path: &Path, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
-        let name = path.display().to_string();
+        let (name, text) = read_settings(path)?;
         Self::parse(&name, &text, environment, &|path| {
             std::fs::read_to_string(path)
         })
+    }
+
+    /// Reads where the health answers are served, and judges nothing else: a secret that is gone or a section that
+    /// was just mistyped makes no running controller ill. It is also quick, as nothing else is read.
+    ///
+    /// # Errors
+    /// When the file is none, or `http.listen` is no address.
+    pub fn load_listen(
+        path: &Path,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<SocketAddr, ConfigError> {
+        let (name, text) = read_settings(path)?;
+        let file = environment::overlay(&name, &text, environment)?;
+        check::check_listen(file).map_err(|problems| ConfigError::Wrong { name, problems })
     }
 
     /// The same for a text. `name` stands for the file in mistakes, and `read` is asked for the files
@@ -212,6 +222,15 @@ impl Config {
             problems,
         })
     }
+}
+
+/// The file's name, as mistakes show it, and its text.
+fn read_settings(path: &Path) -> Result<(String, String), ConfigError> {
+    let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok((path.display().to_string(), text))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::*;
 
 mod asks;
 mod choices;
+mod reference;
 mod useless;
 
 const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nnot-a-real-key\n-----END RSA PRIVATE KEY-----";

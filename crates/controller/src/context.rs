@@ -229,6 +229,11 @@ impl<P: Ports> Controller<P> {
         )
     }
 
+    /// Whether a new start would not help: every loop runs, or they end because they were asked to.
+    pub fn is_healthy(&self) -> bool {
+        self.health.is_alive() || self.draining.has_begun()
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()

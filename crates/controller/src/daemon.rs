@@ -31,6 +31,7 @@ use crate::metrics::Metrics;
 use crate::ports::Ports;
 use crate::pump::{Pump, Source};
 use crate::shutdown::{self, Draining};
+use crate::systemd;
 
 /// How long one request to GitHub may take.
 const GITHUB_TIMEOUT: Duration = Duration::from_secs(20);
@@ -76,10 +77,14 @@ pub async fn run<C: Clock + Clone>(
         tokio::spawn(serve(listener, routes, Arc::clone(&controller)))
     });
     info!(http.address = %address, api.address = api_address.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "the controller has started");
+    systemd::ready();
+    let beats = tokio::spawn(systemd::keep_quiet(Arc::clone(&controller)));
     watch(&mut loops, &controller.health, stop).await;
     info!("the controller drains: no new messages, what is under way is finished or handed back");
+    systemd::stopping();
     drained(&clock, &drain, loops).await;
     server.abort();
+    beats.abort();
     if let Some(api) = api {
         api.abort();
     }

@@ -41,7 +41,7 @@ async fn metrics<P: Ports>(State(controller): State<Arc<Controller<P>>>) -> Resp
 async fn healthz<P: Ports>(
     State(controller): State<Arc<Controller<P>>>,
 ) -> (StatusCode, &'static str) {
-    if controller.health.is_alive() || controller.draining.has_begun() {
+    if controller.is_healthy() {
         (StatusCode::OK, "ok\n")
     } else {
         (

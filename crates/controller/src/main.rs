@@ -9,7 +9,12 @@ use anyhow::Context;
 use clap::Parser;
 use reprise_config::Config;
 use reprise_controller::clock::SystemClock;
-use reprise_controller::{daemon, logging};
+use reprise_controller::{daemon, health_check, logging};
+
+/// musl's own allocator gives pages back to the kernel all the time, and takes them again.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 /// Brings GitHub Actions jobs back after EC2 Spot took their machine.
 #[derive(Debug, Parser)]
@@ -25,6 +30,9 @@ struct Arguments {
     /// Read the configuration, say what is wrong with it, and end.
     #[arg(long)]
     check_config: bool,
+    /// Ask the controller that runs here by this configuration whether it is healthy, and end: with 0 if it is.
+    #[arg(long, conflicts_with = "check_config")]
+    check_health: bool,
 }
 
 /// How long the end waits for threads that block, as in looking a name up: the drain is over then,
@@ -53,6 +61,11 @@ fn run_to_the_end(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let environment = environment();
+    if arguments.check_health {
+        let listen = Config::load_listen(&arguments.config, &environment)?;
+        println!("{}", health_check::ask(listen).await?);
+        return Ok(());
+    }
     let config = Config::load(&arguments.config, &environment)?;
     if arguments.check_config {
         println!("{} is good", arguments.config.display());

@@ -5,6 +5,7 @@
     reason = "a test fails loudly; clippy.toml's allowance does not reach a test crate's helpers"
 )]
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -17,6 +18,9 @@ use tokio::process::{Child, Command};
 
 /// Longer than anything here takes, so that a failure is not a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What the Listener says goes there.
+const SAID: &str = "listener.out";
 
 /// By how much the runner's waits are shorter: SIGINT, 150 ms, SIGTERM, 50 ms.
 const PACE: u32 = 50;
@@ -46,7 +50,7 @@ impl Stage {
             .env("PATH", "/usr/bin:/bin")
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(File::create(self.folder.path().join(SAID)).expect("a log"))
             .kill_on_drop(true)
             .spawn()
             .expect("starts")
@@ -273,6 +277,8 @@ async fn a_listener_that_is_told_to_end_has_the_job_fail_without_always_post_ste
             ]
         );
         assert!(report.annotations[0].contains("shutdown signal"));
+        let said = std::fs::read_to_string(stage.folder.path().join(SAID)).expect("legible");
+        assert_eq!(said.contains("Exiting..."), name == "INT", "{said}");
     }
 }
 

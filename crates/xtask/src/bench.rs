@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::command::{self, cargo, exists};
+use crate::command::{self, built, cargo, exists};
 use crate::{dist, peers};
 
 /// Builds both programs in one profile and measures; the arguments are the bench's own.
@@ -17,7 +17,7 @@ pub(crate) fn fleet(release: bool, arguments: &[String]) -> Result<()> {
     }
     command::run(&mut build)?;
     let profile = if release { "release" } else { "debug" };
-    let mut bench = Command::new(program(profile, "bench-fleet")?);
+    let mut bench = Command::new(built(profile, "bench-fleet")?);
     bench.args(arguments);
     // An error says what happened; where it was made adds fifty lines.
     bench.env("RUST_LIB_BACKTRACE", "0");
@@ -38,7 +38,7 @@ pub(crate) fn agent(other: Option<PathBuf>, arguments: &[String]) -> Result<()> 
         Some(agent) => (agent, "another one"),
         None => shipped()?,
     };
-    let mut bench = Command::new(program("debug", "bench-agent")?);
+    let mut bench = Command::new(built("debug", "bench-agent")?);
     bench.arg("--agent").arg(agent);
     bench.args(["--kind", kind]).args(arguments);
     bench.env("RUST_LIB_BACKTRACE", "0");
@@ -47,7 +47,7 @@ pub(crate) fn agent(other: Option<PathBuf>, arguments: &[String]) -> Result<()> 
 
 /// The static program that the package has, or this machine's usual one where it cannot be built; and its name.
 fn shipped() -> Result<(PathBuf, &'static str)> {
-    if let Some(program) = dist::native_program()? {
+    if let Some(program) = dist::agent::native_program()? {
         return Ok(program);
     }
     println!(
@@ -55,14 +55,5 @@ fn shipped() -> Result<(PathBuf, &'static str)> {
     );
     let mut build = cargo(&["build", "--locked", "--package", "reprise-agent"]);
     command::run(build.args(["--profile", "agent"]))?;
-    Ok((program("agent", "reprise-agent")?, "not static"))
-}
-
-/// Where cargo put a program: beside the folder of this program's own profile.
-fn program(profile: &str, name: &str) -> Result<PathBuf> {
-    let own = std::env::current_exe().context("failed to find this program's own file")?;
-    let target = own.ancestors().nth(2);
-    let target = target.context("this program stands in no target folder")?;
-    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    Ok(target.join(profile).join(name))
+    Ok((built("agent", "reprise-agent")?, "not static"))
 }

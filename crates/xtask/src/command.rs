@@ -68,6 +68,15 @@ pub(crate) fn exists(program: &str, probe: &[&str]) -> bool {
         .is_ok_and(|output| output.status.success())
 }
 
+/// Where cargo put a program: beside the folder of this program's own profile.
+pub(crate) fn built(profile: &str, name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe().context("failed to find this program's own file")?;
+    let target = own.ancestors().nth(2);
+    let target = target.context("this program stands in no target folder")?;
+    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    Ok(target.join(profile).join(name))
+}
+
 fn shown(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words

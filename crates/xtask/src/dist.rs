@@ -1,20 +1,17 @@
-//! What is handed out: the agent as a static program for two processors, and its Debian package.
+//! What is handed out, as static programs: the agent in a package, the controller in an image.
 //!
-//! `rustup` brings the targets, the C compilers are Debian's (`musl-tools`, `gcc-aarch64-linux-gnu`), as ring has
-//! C and assembler in it; the programs are linked by Rust's own linker with its own musl.
+//! `rustup` brings the targets, the C compilers are Debian's (`musl-tools`, `gcc-aarch64-linux-gnu`), as ring,
+//! aws-lc and SQLite have C and assembler in them; the programs are linked by Rust's own linker with its own musl.
+
+pub(crate) mod agent;
+pub(crate) mod controller;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use crate::command;
-
-/// The packager, built once into `target/tools`.
-const CARGO_DEB: &str = "3.8.0";
-
-/// What a program may weigh: it is on every instance.
-const LARGEST: u64 = 5_000_000;
 
 /// A kind of processor.
 struct Target {
@@ -39,60 +36,50 @@ const TARGETS: [Target; 2] = [
     },
 ];
 
-/// Builds and checks the agent's programs and packages, under `target/dist`; with `native` for this machine's
-/// kind of processor alone.
-pub(crate) fn agent(native: bool) -> Result<()> {
-    let root = command::root();
-    for target in &TARGETS {
-        if native && !target.is_native() {
-            continue;
-        }
-        let program = build(&root, target)?;
-        check(target, &program)?;
-        let package = package(&root, target)?;
-        inspect(&root, target, &package)?;
+/// A program, and how it is built.
+struct Build {
+    package: &'static str,
+    profile: &'static str,
+    /// How many bytes it may have.
+    largest: u64,
+}
+
+impl Build {
+    /// Builds it and looks at what came of it.
+    fn make(&self, target: &Target) -> Result<PathBuf> {
+        let program = self.build(target)?;
+        self.check(target, &program)?;
+        Ok(program)
     }
-    Ok(())
-}
 
-/// Builds the agent's static program for this machine and answers it and its target; nothing where the target or
-/// a C compiler for it is missing.
-pub(crate) fn native_program() -> Result<Option<(PathBuf, &'static str)>> {
-    let native = TARGETS.iter().find(|target| target.is_native());
-    match native.filter(|target| target.is_installed() && target.compiler().is_ok()) {
-        Some(target) => {
-            let program = build(&command::root(), target)?;
-            check(target, &program)?;
-            Ok(Some((program, target.triple)))
-        }
-        None => Ok(None),
+    fn build(&self, target: &Target) -> Result<PathBuf> {
+        let variable = target.triple.replace('-', "_");
+        let linker = format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase());
+        let mut cargo = command::cargo(&["build", "--locked", "--package", self.package]);
+        cargo
+            .args(["--profile", self.profile, "--target", target.triple])
+            .env(format!("CC_{variable}"), target.compiler()?)
+            .env(linker, "rust-lld");
+        command::run(&mut cargo)?;
+        let folder = command::root().join("target").join(target.triple);
+        Ok(folder.join(self.profile).join(self.package))
     }
-}
 
-fn build(root: &Path, target: &Target) -> Result<PathBuf> {
-    let variable = target.triple.replace('-', "_");
-    let linker = format!("CARGO_TARGET_{}_LINKER", variable.to_uppercase());
-    let mut cargo = command::cargo(&["build", "--locked", "--package", "reprise-agent"]);
-    cargo
-        .args(["--profile", "agent", "--target", target.triple])
-        .env(format!("CC_{variable}"), target.compiler()?)
-        .env(linker, "rust-lld");
-    command::run(&mut cargo)?;
-    Ok(root
-        .join("target")
-        .join(target.triple)
-        .join("agent/reprise-agent"))
-}
-
-fn check(target: &Target, program: &Path) -> Result<()> {
-    let bytes = std::fs::read(program)?;
-    ensure!(is_static(&bytes), "{} is not static", program.display());
-    let size = u64::try_from(bytes.len())?;
-    ensure!(size <= LARGEST, "{} has {size} bytes", program.display());
-    let version = target.answers(program, &["--version"])?;
-    let name = target.triple;
-    println!("{name}: static, {size} bytes, says `{version}`");
-    Ok(())
+    fn check(&self, target: &Target, program: &Path) -> Result<()> {
+        let bytes = std::fs::read(program)?;
+        ensure!(is_static(&bytes), "{} is not static", program.display());
+        let size = u64::try_from(bytes.len())?;
+        ensure!(
+            size <= self.largest,
+            "{} has {size} bytes, and may have {}",
+            program.display(),
+            self.largest
+        );
+        let version = target.answers(program, &["--version"])?;
+        let name = target.triple;
+        println!("{name}: static, {size} bytes, says `{version}`");
+        Ok(())
+    }
 }
 
 /// Whether an ELF program asks for no loader: none of its segments is an interpreter's name.
@@ -110,132 +97,12 @@ fn is_static(elf: &[u8]) -> bool {
         && kinds().is_some_and(|kinds| !kinds.is_empty() && !kinds.contains(&INTERPRETER))
 }
 
-fn package(root: &Path, target: &Target) -> Result<PathBuf> {
-    let packager = packager(root)?;
-    let package = root
-        .join("target/dist")
-        .join(format!("reprise-agent_{}.deb", target.debian));
-    std::fs::create_dir_all(root.join("target/dist"))?;
-    let mut deb = Command::new(packager);
-    deb.current_dir(root)
-        .args(["--package", "reprise-agent", "--no-build", "--no-strip"])
-        .args(["--profile", "agent", "--target", target.triple, "--output"])
-        .arg(&package);
-    command::run(&mut deb)?;
-    Ok(package)
-}
-
-/// What an instance gets: mode and place of each file.
-const CONTENTS: [(&str, &str); 13] = [
-    ("-rwxr-xr-x", "./usr/bin/reprise-agent"),
-    ("-rwxr-xr-x", "./usr/lib/reprise/start-runner.sh"),
-    ("-rwxr-xr-x", "./usr/lib/reprise/job-completed.sh"),
-    (
-        "-rw-r--r--",
-        "./usr/lib/systemd/system/reprise-agent.service",
-    ),
-    ("-rw-r--r--", "./usr/lib/systemd/system/reprise-runner.path"),
-    (
-        "-rw-r--r--",
-        "./usr/lib/systemd/system/reprise-runner.service",
-    ),
-    ("-rw-r--r--", "./etc/reprise/agent.toml"),
-    ("-rw-r--r--", "./etc/reprise/interrupt.d/README"),
-    ("-rw-r--r--", "./usr/share/man/man8/reprise-agent.8.gz"),
-    ("-rw-r--r--", "./usr/share/doc/reprise-agent/copyright"),
-    (
-        "-rw-r--r--",
-        "./usr/share/doc/reprise-agent/changelog.Debian.gz",
-    ),
-    ("-rw-r--r--", "./usr/share/lintian/overrides/reprise-agent"),
-    ("drwxr-xr-x", "./etc/reprise/interrupt.d/"),
-];
-
-/// Unpacks the package and looks at what an instance would get.
-fn inspect(root: &Path, target: &Target, package: &Path) -> Result<()> {
-    let listing = dpkg_deb(&["--contents"], package, None)?;
-    for line in listing.lines() {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [mode, owner, _, _, _, path] = words[..] else {
-            bail!("unexpected in the package: {line}");
-        };
-        ensure!(matches!(owner, "0/0" | "root/root"), "not root's: {line}");
-        let known = CONTENTS.contains(&(mode, path));
-        ensure!(
-            known || (path.ends_with('/') && mode == "drwxr-xr-x"),
-            "unexpected: {line}"
-        );
-    }
-    for (_, path) in CONTENTS {
-        ensure!(
-            listing.lines().any(|line| line.ends_with(path)),
-            "{path} is not in it"
-        );
-    }
-    let unpacked = root.join("target/dist").join(target.debian);
-    if unpacked.exists() {
-        std::fs::remove_dir_all(&unpacked)?;
-    }
-    dpkg_deb(&["--extract"], package, Some(&unpacked))?;
-    dpkg_deb(&["--control"], package, Some(&unpacked.join("DEBIAN")))?;
-    inspect_scripts(&unpacked.join("DEBIAN"))?;
-    let program = unpacked.join("usr/bin/reprise-agent");
-    check(target, &program)?;
-    let settings = unpacked.join("etc/reprise/agent.toml");
-    let settings = settings.to_str().context("no text")?;
-    let said = target.answers(&program, &["--check-config", "--config", settings])?;
-    println!("{}: {said}", package.display());
-    Ok(())
-}
-
-/// The operator's files stay his, the agent starts, and the runner, which may have a job, is left alone: only
-/// the package's removal ends it.
-fn inspect_scripts(control: &Path) -> Result<()> {
-    let read = |name: &str| std::fs::read_to_string(control.join(name));
-    let kept = read("conffiles")?;
-    let wanted = ["/etc/reprise/agent.toml", "/etc/reprise/interrupt.d/README"];
-    ensure!(kept.lines().eq(wanted), "conffiles: {kept}");
-    let scripts = read("postinst")?;
-    ensure!(scripts.contains("deb-systemd-helper enable reprise-agent.service"));
-    ensure!(scripts.contains("deb-systemd-helper enable reprise-runner.path"));
-    let touches = |line: &&str| line.contains("deb-systemd-invoke") && line.contains("runner");
-    let touched = scripts.lines().find(touches);
-    ensure!(
-        touched.is_none(),
-        "the package touches the runner: {touched:?}"
-    );
-    Ok(())
-}
-
-fn dpkg_deb(arguments: &[&str], package: &Path, folder: Option<&Path>) -> Result<String> {
-    let mut command = Command::new("dpkg-deb");
-    command.args(arguments).arg(package).args(folder);
-    command::output(&mut command)
-}
-
-/// cargo-deb in the pinned version, installed if it is not there.
-fn packager(root: &Path) -> Result<PathBuf> {
-    let tools = root.join("target/tools");
-    let program = tools.join("bin/cargo-deb");
-    let version = Command::new(&program).arg("--version").output();
-    let there = version.is_ok_and(|said| {
-        let text = String::from_utf8_lossy(&said.stdout).into_owned();
-        said.status.success() && text.contains(CARGO_DEB)
-    });
-    if !there {
-        let mut install =
-            command::cargo(&["install", "cargo-deb", "--locked", "--version", CARGO_DEB]);
-        install
-            .arg("--root")
-            .arg(&tools)
-            .env("CARGO_TARGET_DIR", tools.join("build"));
-        command::run(&mut install)?;
-        std::fs::remove_dir_all(tools.join("build"))?;
-    }
-    Ok(program)
-}
-
 impl Target {
+    /// This machine's kind of processor.
+    fn native() -> Option<&'static Self> {
+        TARGETS.iter().find(|target| target.is_native())
+    }
+
     fn is_native(&self) -> bool {
         self.triple.starts_with(std::env::consts::ARCH)
     }

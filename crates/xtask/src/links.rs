@@ -1,5 +1,6 @@
 //! Links between the pages: each relative link of a tracked Markdown file leads to a file that is there, and
-//! its anchor to a heading. What other hosts serve is not asked for.
+//! its anchor to a heading. What they name beside files is there, too ([`named`]). What other hosts serve is not
+//! asked for.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -9,22 +10,18 @@ use anyhow::{Context, Result, bail, ensure};
 use regex::Regex;
 
 use crate::command::{output, root};
+use crate::named;
 
 /// Checks all Markdown files that git knows.
 pub(crate) fn check() -> Result<()> {
-    let listed = output(Command::new("git").current_dir(root()).args([
-        "ls-files",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-        "--deduplicate",
-        "*.md",
-    ]))?;
+    let listed = pages()?;
     let (mut wrong, mut count) = (Vec::new(), 0);
     for page in listed.lines() {
         let path = root().join(page);
         let text = std::fs::read_to_string(&path)
             .with_context(|| format!("failed to read {}", path.display()))?;
+        let missing = named::missing(&path, &text)?;
+        wrong.extend(missing.iter().map(|what| format!("{page}: {what}")));
         for link in links(&text)? {
             count += 1;
             if let Some(why) = broken(&path, &link)? {
@@ -34,14 +31,29 @@ pub(crate) fn check() -> Result<()> {
     }
     ensure!(count > 0, "no links were found");
     if !wrong.is_empty() {
-        bail!("links that lead nowhere:\n{}", wrong.join("\n"));
+        bail!(
+            "links that lead nowhere, and names of nothing:\n{}",
+            wrong.join("\n")
+        );
     }
     println!("{count} links lead somewhere");
     Ok(())
 }
 
+/// All Markdown files that git knows, or would if they were added; a line each.
+pub(crate) fn pages() -> Result<String> {
+    output(Command::new("git").current_dir(root()).args([
+        "ls-files",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+        "--deduplicate",
+        "*.md",
+    ]))
+}
+
 /// The relative links of a page, outside of code.
-fn links(text: &str) -> Result<Vec<String>> {
+pub(crate) fn links(text: &str) -> Result<Vec<String>> {
     let code = Regex::new(r"`[^`]*`")?;
     let prose: String = prose(text).map(|line| format!("{line}\n")).collect();
     let prose = code.replace_all(&prose, "`code`");

@@ -1,17 +1,21 @@
 //! Developer commands: `cargo xtask COMMAND`. It only starts programs and reads what they print.
 
 mod bench;
+mod book;
 mod chaos;
 mod command;
+mod config_reference;
 mod deny;
 mod dist;
 mod fuzz;
 mod links;
+mod named;
 mod peers;
 mod purity;
 mod simulate;
 mod terraform;
 mod test;
+mod tools;
 mod watch;
 
 use std::path::PathBuf;
@@ -65,8 +69,16 @@ enum Task {
     Deny,
     /// Check the Terraform modules: form, validity, plans, tests, permissions.
     Terraform,
-    /// Check that the links of all Markdown files lead somewhere.
+    /// Check that the links of all Markdown files lead somewhere, and that what they name is there.
     Links,
+    /// Build the documentation as a book, and check that it has every page and that its links lead somewhere.
+    Book,
+    /// Write docs/configuration.md from the types that the settings files are read into.
+    ConfigReference {
+        /// Write nothing, and fail where the page is out of date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Check alert rules, dashboard and runbook against the metrics that there are.
     Watch,
     /// Replay the saved fuzz corpus, then fuzz each target for a while.
@@ -116,6 +128,12 @@ enum Dist {
         #[arg(long)]
         native: bool,
     },
+    /// The controller as a static program for this machine's kind of processor, and as an image that is tried.
+    Controller {
+        /// Only the program: an image takes buildah and root.
+        #[arg(long)]
+        no_image: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -129,7 +147,10 @@ fn main() -> ExitCode {
         } => bench::fleet(release, &arguments),
         Task::Dist {
             what: Dist::Agent { native },
-        } => dist::agent(native),
+        } => dist::agent::make(native),
+        Task::Dist {
+            what: Dist::Controller { no_image },
+        } => dist::controller::make(!no_image),
         Task::Bench {
             what: Bench::Agent { agent, arguments },
         } => bench::agent(agent, &arguments),
@@ -139,6 +160,8 @@ fn main() -> ExitCode {
         Task::Deny => deny::check(),
         Task::Terraform => terraform::check(),
         Task::Links => links::check(),
+        Task::Book => book::build(),
+        Task::ConfigReference { check } => config_reference::run(check),
         Task::Watch => watch::check(),
         Task::Fuzz { seconds } => fuzz::check(seconds),
     };

@@ -91,7 +91,7 @@ variable "assign_public_ip" {
 variable "health_check" {
   description = "The command in the container that tells whether the controller is healthy; [] has ECS replace only controllers that ended."
   type        = list(string)
-  default     = []
+  default     = ["CMD", "/reprise-controller", "--check-health"]
 
   validation {
     condition     = length(var.health_check) == 0 || contains(["CMD", "CMD-SHELL"], try(var.health_check[0], ""))

@@ -3,6 +3,7 @@
 //! `cargo xtask bench agent` builds it and the agent, the latter as it is shipped, and starts it. It
 //! prints Markdown for docs/benchmarks.md, and ends with 1 where something is over its budget.
 
+mod build;
 #[path = "../figures.rs"]
 mod figures;
 mod meter;
@@ -39,6 +40,9 @@ struct Arguments {
     /// How many agents get a notice.
     #[arg(long, default_value_t = 200)]
     notices: u32,
+    /// Whether the agent is also built from nothing, once a run; nothing else should build beside it.
+    #[arg(long)]
+    build: bool,
 }
 
 #[tokio::main]
@@ -54,6 +58,9 @@ async fn main() -> Result<ExitCode> {
         figures.extend(polls::many(&arguments.agent, arguments.polls).await?);
         figures.push(polls::each_second(&arguments.agent, arguments.seconds).await?);
         figures.extend(notices::seen(&arguments.agent, arguments.notices).await?);
+        if arguments.build {
+            figures.extend(build::cold().await?);
+        }
         table.add(figures);
     }
     println!("{}", table.markdown());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use reprise_tests::harness::alone::{Agent, NOTICED, Place, TAGGED};
+use reprise_tests::harness::tls::Door;
 use reprise_tests::wait;
 use tokio::task::JoinSet;
 
@@ -14,14 +15,17 @@ use crate::percentile;
 /// Milliseconds from notice to sight, and from notice to the answer of its tag.
 type Times = (f64, f64);
 
-/// The agents poll at moments of their own, and the notices come spread over seconds.
+/// The agents poll at moments of their own, the notices come spread over seconds, and EC2 is behind TLS.
 pub(crate) async fn seen(program: &Path, count: u32) -> Result<Vec<Figure>> {
     let places = Place::several_closed(count, |settings| settings.rate_limits = false)?;
+    let door = Door::before(places.first().context("no instance")?).await?;
     let mut watchers = JoinSet::new();
     let mut random = fastrand::Rng::with_seed(u64::from(count));
     for place in places {
         place.open_up()?;
-        let agent = Agent::start(place.command(program)?)?;
+        let mut command = place.command(program)?;
+        door.lead(&mut command);
+        let agent = Agent::start(command)?;
         let after = Duration::from_millis(random.u64(3000..13_000));
         watchers.spawn(watched(place, agent, after));
     }

@@ -2,8 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use reprise_tests::harness::alone::{Agent, Place, TAGGED};
+use reprise_tests::harness::job_stage::{JobStage, LONG};
+use reprise_tests::harness::tls::Door;
+use reprise_world::stand_in::{Conclusion, Step};
 
 use crate::figures::Figure;
 use crate::meter::Meter;
@@ -47,11 +50,18 @@ pub(crate) async fn start(program: &Path) -> Result<Figure> {
 }
 
 /// Memory after many polls and while a notice is handled, and CPU by what each of them took.
+///
+/// The notice is all that one can be: a hook runs, the tag goes over TLS, and a runner is looked for, whose job is
+/// ended a second later by its step.
 pub(crate) async fn many(program: &Path, polls: u64) -> Result<Vec<Figure>> {
-    let place = Place::open()?;
-    let mut command = place.command(program)?;
+    let mut stage = JobStage::amid(Step::new("work", LONG)).await?;
+    let place = stage.place.clone();
+    let door = Door::before(&place).await?;
+    let mut command = stage.command(program, "fail-step")?;
+    door.lead(&mut command);
     command
         .env("REPRISE_AGENT_POLL_INTERVAL", "1ms")
+        .env("REPRISE_AGENT_FINISH_UNTIL", "119s")
         .env("REPRISE_AGENT_ON_REBALANCE", "stop-taking-jobs");
     place.hook("10-save", "exit 0")?;
     let mut agent = Agent::start(command)?;
@@ -69,6 +79,12 @@ pub(crate) async fn many(program: &Path, polls: u64) -> Result<Vec<Figure>> {
     place.give_notice()?;
     agent.says(TAGGED).await?;
     agent.says("a hook has ended").await?;
+    let report = stage.report(&agent).await?;
+    ensure!(report.conclusion == Conclusion::Failure, "{report:#?}");
+    ensure!(
+        stage.record()?["job_ended"] == "fail-step",
+        "the job ended otherwise"
+    );
     place.asked(100).await?;
     Ok(vec![
         Figure::new("memory after the polls", polling, " MB").at_most(5.0),

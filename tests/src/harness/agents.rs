@@ -90,7 +90,9 @@ impl Office {
         command
             .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", metadata_url)
             .env("AWS_ENDPOINT_URL", &self.ec2_url)
-            .env("AWS_REGION", &self.region);
+            .env("AWS_REGION", &self.region)
+            // At its loudest, as no line may tell a secret.
+            .env("REPRISE_AGENT_LOG_LEVEL", "trace");
         if let Some(runners) = &self.runners {
             runners.tell(&mut command, instance, &self.folder)?;
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use jiff::SignedDuration;
 use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_world::ec2::{CarriedOut, Ec2, Ec2Settings, Interruption};
 use reprise_world::imds::ImdsFaults;
@@ -100,7 +101,12 @@ impl Place {
 
     /// Gives notice of two minutes, and says when. It is never carried out.
     pub fn give_notice(&self) -> Result<Instant> {
-        let mut notice = Interruption::terminate(jiff::SignedDuration::from_mins(2));
+        self.give_notice_of(SignedDuration::from_mins(2))
+    }
+
+    /// Gives notice of so much time, and says when. It is never carried out.
+    pub fn give_notice_of(&self, span: SignedDuration) -> Result<Instant> {
+        let mut notice = Interruption::terminate(span);
         notice.carried_out = CarriedOut::Never;
         let given = Instant::now();
         let done = self.served.with(self.instance, |ec2, _, id, now| {
@@ -108,6 +114,11 @@ impl Place {
         });
         done.context("no such instance")??;
         Ok(given)
+    }
+
+    /// Leaves EC2's next requests without an answer, so many of them.
+    pub fn silence_ec2(&self, requests: u32) {
+        self.served.silence_ec2(requests);
     }
 
     /// How many requests the metadata service had.

@@ -1,5 +1,6 @@
 //! What an operator writes for the controller.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -110,6 +111,55 @@ impl Places {
                 subnets: inside.ec2().settings().subnets.keys().cloned().collect(),
             }
         })
+    }
+
+    /// The same for a controller that has no file: settings, and where AWS is and who asks it. What is missing is the
+    /// App's key, and where the ledger is.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        let region = format!(
+            r#"[{{ region = "{}", account = "{}" }}]"#,
+            self.region, self.account
+        );
+        let all = [
+            ("REPRISE__GITHUB__BASE_URL", self.github_url.clone()),
+            ("REPRISE__GITHUB__APP_ID", self.app_id.to_string()),
+            (
+                "REPRISE__GITHUB__WEBHOOK_SECRETS",
+                WEBHOOK_SECRET.to_owned(),
+            ),
+            ("REPRISE__AWS__REGIONS", region),
+            ("REPRISE__QUEUES__WEBHOOKS", self.webhooks.clone()),
+            (
+                "REPRISE__QUEUES__WEBHOOKS_DEAD_LETTERS",
+                self.webhooks_dead.clone(),
+            ),
+            ("REPRISE__QUEUES__EC2_EVENTS", self.ec2_events.clone()),
+            (
+                "REPRISE__QUEUES__EC2_EVENTS_DEAD_LETTERS",
+                self.ec2_events_dead.clone(),
+            ),
+            ("REPRISE__FLEET__STACK", self.stack.to_string()),
+            (
+                "REPRISE__FLEET__LAUNCH_TEMPLATE",
+                self.launch_template.clone(),
+            ),
+            ("REPRISE__FLEET__SUBNETS", format!("{:?}", self.subnets)),
+            (
+                "REPRISE__FLEET__TYPES",
+                r#"[{ name = "c7a.large", cpu = 2, ram = 4 }]"#.to_owned(),
+            ),
+            ("AWS_ENDPOINT_URL_EC2", self.ec2_url.clone()),
+            ("AWS_ENDPOINT_URL_SQS", self.sqs_url.clone()),
+            ("AWS_ENDPOINT_URL_DYNAMODB", self.dynamodb_url.clone()),
+            ("AWS_REGION", self.region.to_string()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "AKIAFAKETESTFAKETEST".to_owned()),
+            (
+                "AWS_SECRET_ACCESS_KEY",
+                "fake-secret-key-of-the-tests".to_owned(),
+            ),
+        ];
+        all.map(|(name, value)| (name.to_owned(), value)).into()
     }
 
     /// Writes the configuration; `appended` are further sections.

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-use super::program::{ask_to_end, spawn_into};
+use super::program::{ask_to_end, signal, spawn_into};
 use crate::wait;
 
 /// For a start, an answer or a line of the log, on a machine that is busy with other tests.
@@ -34,7 +34,7 @@ pub struct Controller {
 
 impl Controller {
     /// Starts its process, and waits for nothing.
-    pub(super) fn spawn(command: Command, log: &Path) -> Result<Self> {
+    pub fn spawn(command: Command, log: &Path) -> Result<Self> {
         Ok(Self {
             child: spawn_into(command, log)?,
             log: log.to_owned(),
@@ -104,6 +104,12 @@ impl Controller {
         Ok(())
     }
 
+    /// Whether it says that it is ready.
+    pub async fn is_ready(&self) -> Result<bool> {
+        let (status, _) = self.get("/readyz").await?;
+        Ok(status == StatusCode::OK)
+    }
+
     /// A counter, as `reprise_messages_total{outcome="unsigned",queue="webhooks"}`; 0 before its
     /// first event.
     pub async fn counter(&self, series: &str) -> Result<u64> {
@@ -157,8 +163,18 @@ impl Controller {
     }
 
     /// SIGTERM; answers how it ended, within its limit.
-    pub async fn terminate(mut self) -> Result<ExitStatus> {
+    pub async fn terminate(self) -> Result<ExitStatus> {
         ask_to_end(&self.child).await?;
+        self.ended().await
+    }
+
+    /// The same, where the child that was started is not the controller itself, which has this number.
+    pub async fn ends_by(self, process: u32) -> Result<ExitStatus> {
+        signal("TERM", process).await?;
+        self.ended().await
+    }
+
+    async fn ended(mut self) -> Result<ExitStatus> {
         let ended = tokio::time::timeout(ENDS_WITHIN, self.child.wait()).await;
         Ok(ended.with_context(|| format!("it did not drain:\n{}", end_of(&self.log)))??)
     }

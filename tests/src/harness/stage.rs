@@ -21,6 +21,7 @@ use super::config::{self, Places, WEBHOOK_SECRET};
 use super::controller::{Controller, end_of, lines};
 use super::messages::{self, Letter};
 use super::program::part;
+use super::secrets::{self, AWS_SECRET_KEY};
 use crate::wait;
 
 /// Seconds of the story in one of the wall's: a pause of a second on a busy machine must stay short
@@ -150,7 +151,7 @@ impl Stage {
             .env("AWS_REGION", self.places.region.as_str())
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_ACCESS_KEY_ID", "AKIAFAKETESTFAKETEST")
-            .env("AWS_SECRET_ACCESS_KEY", "fake-secret-key-of-the-tests")
+            .env("AWS_SECRET_ACCESS_KEY", AWS_SECRET_KEY)
             .envs(self.variables.iter().copied());
         Controller::spawn(command, &self.log(number))
     }
@@ -210,6 +211,11 @@ impl Stage {
         self.folder
             .path()
             .join(format!("controller-{controller}.log"))
+    }
+
+    /// Asserts that no log of controllers and agents tells a secret, and answers how many logs there are.
+    pub fn keeps_its_secrets(&self) -> Result<usize> {
+        secrets::are_kept(self.folder.path())
     }
 
     /// Waits until everything has come to rest, and asserts every invariant and expectation.
@@ -305,4 +311,14 @@ fn new_world(keys: &AppKeys, clock: &ScaledClock, change: fn(&mut WorldSettings)
     let mut settings = WorldSettings::new(1, clock.origin().0, github);
     change(&mut settings);
     Ok(World::new(settings)?)
+}
+
+/// However a story went, its logs told no secret.
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let kept = self.keeps_its_secrets();
+            assert!(kept.is_ok(), "{kept:?}");
+        }
+    }
 }

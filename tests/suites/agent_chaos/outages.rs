@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use http::StatusCode;
 use jiff::SignedDuration;
 use reprise_tests::harness::alone::{Agent, NOTICED, POLL_FAILED, Place, program};
 use reprise_world::imds::{Delivery, ImdsFaults};
@@ -31,13 +32,18 @@ pub(crate) fn all() -> Vec<Affliction> {
             outage(|faults| faults.delivery = Delivery::Drip)
         ),
         row!("403", outage(|faults| faults.disabled = true)),
-        row!("500", outage(|faults| faults.server_errors = true)),
+        row!("500", failing(StatusCode::INTERNAL_SERVER_ERROR)),
+        row!("502", failing(StatusCode::BAD_GATEWAY)),
+        row!("503", failing(StatusCode::SERVICE_UNAVAILABLE)),
         row!("connection refused", refused()),
         row!("connection refused at boot", refused_at_boot()),
         row!("throttle, one request of three answered", throttled()),
         row!("malformed body", malformed()),
     ]
 }
+
+/// And EC2's answer.
+pub(crate) const TAGGED_WITHIN: Duration = Duration::from_millis(1500);
 
 /// An agent that has asked twice and knows its instance.
 pub(crate) async fn settled(place: &Place) -> Result<Agent> {
@@ -57,11 +63,7 @@ async fn calm() -> Result<Vec<Figure>> {
     agent.process()?;
     Ok(vec![
         Figure::within("notice seen", SEEN, seen - given),
-        Figure::within(
-            "tag answered",
-            SEEN + Duration::from_millis(400),
-            tagged - given,
-        ),
+        Figure::within("tag answered", TAGGED_WITHIN, tagged - given),
     ])
 }
 
@@ -76,6 +78,10 @@ async fn outage(begin: impl Fn(&mut ImdsFaults) + Send) -> Result<Vec<Figure>> {
     place.give_notice()?;
     let ended = place.break_by(|faults| *faults = ImdsFaults::default());
     after_outage(agent, ended).await
+}
+
+async fn failing(status: StatusCode) -> Result<Vec<Figure>> {
+    outage(|faults| faults.server_error = Some(status)).await
 }
 
 async fn refused() -> Result<Vec<Figure>> {
@@ -104,7 +110,7 @@ async fn after_outage(mut agent: Agent, ended: Instant) -> Result<Vec<Figure>> {
     agent.process()?;
     Ok(vec![
         Figure::within("notice seen after its end", AFTER_OUTAGE, seen - ended),
-        Figure::exactly("complaints within a minute", 1, agent.count(POLL_FAILED)),
+        Figure::exactly("said", 1, agent.count(POLL_FAILED)),
     ])
 }
 
@@ -119,7 +125,7 @@ async fn throttled() -> Result<Vec<Figure>> {
     let three_polls = SEEN + Duration::from_secs(2);
     Ok(vec![
         Figure::within("notice seen", three_polls, seen - given),
-        Figure::exactly("complaints within a minute", 1, agent.count(POLL_FAILED)),
+        Figure::exactly("said", 1, agent.count(POLL_FAILED)),
     ])
 }
 

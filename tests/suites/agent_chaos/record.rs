@@ -6,7 +6,7 @@ use anyhow::Result;
 use reprise_tests::harness::alone::{Agent, NOTICED, Place, TAGGED, program};
 use reprise_world::ec2::Action;
 
-use crate::outages::{SEEN, settled};
+use crate::outages::{TAGGED_WITHIN, settled};
 use crate::table::Figure;
 use crate::{Affliction, row};
 
@@ -92,7 +92,7 @@ async fn hanging_hook() -> Result<Vec<Figure>> {
     agent.process()?;
     let soon = Duration::from_millis(400);
     Ok(vec![
-        Figure::within("tag answered", SEEN + soon, tagged - given),
+        Figure::within("tag answered", TAGGED_WITHIN, tagged - given),
         Figure::within(
             "killed at its second",
             Duration::from_secs(1) + soon,

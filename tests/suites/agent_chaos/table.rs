@@ -1,5 +1,6 @@
 //! Rows, their figures, and the table.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -21,6 +22,16 @@ impl Figure {
             must: format!("<= {}", seconds(most)),
             reached: seconds(reached),
             met: reached <= most,
+        }
+    }
+
+    /// A number that must be one of those.
+    pub(crate) fn among(what: &'static str, must: RangeInclusive<usize>, reached: usize) -> Self {
+        Self {
+            what,
+            must: format!("{} to {}", must.start(), must.end()),
+            reached: reached.to_string(),
+            met: must.contains(&reached),
         }
     }
 
@@ -74,7 +85,13 @@ impl Row {
         let name = self.name;
         match &self.figures {
             Ok(figures) => figures.iter().map(|one| self.line(one)).collect(),
-            Err(error) => format!("| {name} | {error:#} |  |  | **failed** |\n"),
+            Err(error) => {
+                // All that an agent said may be in it.
+                eprintln!("{name}: {error:#}");
+                let whole = error.to_string();
+                let first = whole.lines().next().unwrap_or_default();
+                format!("| {name} | {first} |  |  | **failed** |\n")
+            }
         }
     }
 

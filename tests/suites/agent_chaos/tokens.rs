@@ -1,14 +1,13 @@
 //! Answers that are complete and say something odd: tokens, times, dates.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use jiff::SignedDuration;
 use reprise_tests::harness::alone::{NOTICED, POLL_FAILED, Place, TAGGED};
 use reprise_world::ec2::Action;
 use reprise_world::imds::{DateHeader, ImdsFaults, NoticeTime};
 
-use crate::outages::{HOUR, SEEN, settled};
+use crate::job::{self, End};
+use crate::outages::{HOUR, SEEN, TAGGED_WITHIN, settled};
 use crate::table::Figure;
 use crate::{Affliction, row};
 
@@ -17,27 +16,39 @@ pub(crate) fn all() -> Vec<Affliction> {
         row!("401 in mid-life, each second", tokens_end()),
         row!(
             "stale notice, an hour old",
-            odd(|faults| faults.notice_time = NoticeTime::Off(-HOUR))
+            timed(End::Never, NoticeTime::Off(-HOUR))
         ),
         row!(
             "a notice of the year 2400",
-            odd(|faults| faults.notice_time = NoticeTime::Off(HOUR * 3_300_000))
+            timed(End::Due, NoticeTime::Off(HOUR * 3_300_000))
         ),
         row!(
-            "`time` changes at each poll",
-            odd(|faults| faults.notice_time = NoticeTime::Moving(SignedDuration::from_secs(7)))
-        ),
-        row!("no `Date`", odd(|faults| faults.date = DateHeader::Absent)),
-        row!(
-            "`Date` off by an hour",
-            odd(|faults| faults.date = DateHeader::Off(HOUR))
+            "`time` changes at each poll, later",
+            timed(End::Due, NoticeTime::Moving(SEVEN))
         ),
         row!(
-            "`Date` illegible",
-            odd(|faults| faults.date = DateHeader::Illegible)
+            "`time` changes at each poll, earlier",
+            timed(End::Due, NoticeTime::Moving(-SEVEN))
         ),
+        row!("no `Date`", dated(End::Due, DateHeader::Absent)),
+        // By that the notice has passed long ago, and by the machine's clock it lies ahead: nobody knows.
+        row!(
+            "`Date` an hour ahead",
+            dated(End::Never, DateHeader::Off(HOUR))
+        ),
+        row!(
+            "`Date` an hour behind",
+            dated(End::Due, DateHeader::Off(-HOUR))
+        ),
+        row!(
+            "`Date` a year ahead",
+            dated(End::Due, DateHeader::Off(HOUR * 8766))
+        ),
+        row!("`Date` illegible", dated(End::Due, DateHeader::Illegible)),
     ]
 }
+
+const SEVEN: SignedDuration = SignedDuration::from_secs(7);
 
 /// Each token is refused at its second use.
 async fn tokens_end() -> Result<Vec<Figure>> {
@@ -56,27 +67,35 @@ async fn tokens_end() -> Result<Vec<Figure>> {
     ])
 }
 
-/// A notice is seen and tagged for, once, whatever it or the service says of times.
-async fn odd(begin: impl Fn(&mut ImdsFaults) + Send) -> Result<Vec<Figure>> {
-    let place = Place::open()?;
-    place.break_by(begin);
-    let mut agent = settled(&place).await?;
-    let given = place.give_notice()?;
+async fn timed(end: End, time: NoticeTime) -> Result<Vec<Figure>> {
+    odd(end, |faults| faults.notice_time = time).await
+}
+
+async fn dated(end: End, date: DateHeader) -> Result<Vec<Figure>> {
+    odd(end, |faults| faults.date = date).await
+}
+
+/// A notice is seen and tagged for, once, whatever it or the service says of times, and no job is ended early.
+async fn odd(end: End, begin: impl Fn(&mut ImdsFaults) + Send) -> Result<Vec<Figure>> {
+    let mut stage = job::stage().await?;
+    stage.place.break_by(begin);
+    let mut agent = job::settled(&stage, job::command(&stage)?).await?;
+    let given = stage.place.give_notice()?;
     let seen = agent.says(NOTICED).await?.at;
-    let tagged = place.when(Place::is_tagged).await?;
+    let tagged = stage.place.when(Place::is_tagged).await?;
     agent.says(TAGGED).await?;
-    place.asked(3).await?;
+    let on_the_job = job::figures(&mut stage, &agent, given, end).await?;
     agent.process()?;
-    let calls = place.ec2(|ec2, _| ec2.call_counts().get(&Action::CreateTags).copied())?;
+    let calls = stage
+        .place
+        .ec2(|ec2, _| ec2.call_counts().get(&Action::CreateTags).copied())?;
     let calls = usize::try_from(calls.unwrap_or_default())?;
-    Ok(vec![
+    let mut figures = vec![
         Figure::within("notice seen", SEEN, seen - given),
-        Figure::within(
-            "tag answered",
-            SEEN + Duration::from_millis(400),
-            tagged - given,
-        ),
+        Figure::within("tag answered", TAGGED_WITHIN, tagged - given),
         Figure::exactly("tags asked for", 1, calls),
         Figure::exactly("notices said", 1, agent.count(NOTICED)),
-    ])
+    ];
+    figures.extend(on_the_job);
+    Ok(figures)
 }

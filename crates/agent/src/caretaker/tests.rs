@@ -159,7 +159,7 @@ async fn what_is_no_notice_is_asked_about_again_and_a_stale_one_keeps_nothing() 
 async fn beside_another_runner_the_instance_stays_until_that_has_ended() {
     let seen = [(0, Sight::Elsewhere), (500, Sight::Nothing)];
     let happened = happens_with(CLEAR, &seen, false, false).await;
-    assert_eq!(happened, [(540, "left")]);
+    assert_eq!(happened, [(510, "left")]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -41,12 +41,33 @@ pub async fn fail<C: Clock>(
         Ok(_) => return StepEnd::NoStep,
         Err(_) => return StepEnd::Unclear(Unclear::NotAllowed),
     }
+    let mut frozen = Frozen {
+        processes,
+        step: handle,
+        ends: false,
+    };
     match verdict(processes, worker, step, clock).await {
-        StepVerdict::FailsTheJob => StepEnd::Ended(tree::end(processes, step, grace, clock).await),
-        StepVerdict::Unclear(why) => {
+        StepVerdict::FailsTheJob => {
+            frozen.ends = true;
+            StepEnd::Ended(tree::end(processes, step, grace, clock).await)
+        }
+        StepVerdict::Unclear(why) => StepEnd::Unclear(why),
+    }
+}
+
+/// A step that does not run for the moment. It goes on, also where the agent is told to end meanwhile, unless it
+/// is being ended: past a child of its that was ended it would go on as if nothing had happened.
+pub(super) struct Frozen<'a> {
+    pub(super) processes: &'a ProcFolder,
+    pub(super) step: Handle,
+    pub(super) ends: bool,
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        if !self.ends {
             // It has just been signalled; if it cannot be woken, the runner kills it.
-            handle.signal(processes, Signal::CONT).ok();
-            StepEnd::Unclear(why)
+            self.step.signal(self.processes, Signal::CONT).ok();
         }
     }
 }

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use jiff::SignedDuration;
 
 use super::*;
+use crate::clock::Clock;
 use crate::system_clock::SystemClock;
 
 /// A tree that says `ready` and the numbers of its processes when it stands.
@@ -232,4 +233,39 @@ fn a_worker_of_another_user_than_its_listener_belongs_to_nobody() {
         .map(|r| (r.listener.is_some(), r.worker.is_some()))
         .collect();
     assert_eq!(workers, [(true, false), (false, true)]);
+}
+
+#[test]
+fn a_frozen_step_goes_on_when_the_agent_ends_meanwhile_unless_it_is_being_ended() {
+    let processes = ProcFolder::default();
+    for (ends, state) in [(false, "S"), (true, "T")] {
+        let tree = Tree::start("echo ready; read forever; :");
+        let step = Handle::open(&processes, tree.process()).expect("it lives");
+        let stopped = step.signal(&processes, Signal::STOP);
+        assert_eq!(stopped, Ok(true));
+        wait_for_state(tree.process(), "T");
+        drop(step::Frozen {
+            processes: &processes,
+            step,
+            ends,
+        });
+        wait_for_state(tree.process(), state);
+    }
+}
+
+/// Waits until a process is stopped (`T`), or sleeps (`S`).
+fn wait_for_state(process: Process, state: &str) {
+    let is = || {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", process.pid));
+        let stat = stat.expect("it lives");
+        let (_, rest) = stat.rsplit_once(") ").expect("a line of the kernel's");
+        rest.starts_with(state)
+    };
+    let clock = SystemClock::start();
+    let begun = clock.now();
+    while !is() {
+        let waited = clock.now().duration_since(begun);
+        assert!(waited.as_secs() < 30, "never in state {state}");
+        std::thread::yield_now();
+    }
 }

@@ -119,18 +119,48 @@ impl InterruptionSettings {
     }
 }
 
-/// `[interruption]` as written. An empty path is none.
+/// What happens on a notice, beside the tag ([agent.md](agent.md#on-a-notice)).
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct InterruptionFile {
+    /// Where the notice is written down, so that an agent that starts again goes on with it; `""` is nowhere.
+    ///
+    /// Default: `"/var/lib/reprise/interruption.json"`.
     record_file: Option<PathBuf>,
+    /// Its executables run in the order of their names; `""` is none.
+    ///
+    /// Default: `"/etc/reprise/interrupt.d"`.
     hooks_folder: Option<PathBuf>,
+    /// How long one hook may take.
+    ///
+    /// Default: `"30s"`. Range: `"0s"` to `"120s"`.
     hook_timeout: Option<NoticeSpan>,
+    /// Only runners whose programs lie below this folder are looked at and ended. `""` is the folder of the runner
+    /// that the agent brings up, and where it brings none up, every runner on the machine.
+    ///
+    /// Default: `""`.
     runners_below: Option<PathBuf>,
+    /// How the job is ended: by its running step, so that cleaning steps still run; by the runner, which skips what
+    /// is left; or not at all.
+    ///
+    /// Default: `"fail-step"`.
     end_job: Option<EndJob>,
+    /// How long before the instance's end the job is ended, if it has not finished; not shorter than
+    /// `stop_runner_at`.
+    ///
+    /// Default: `"45s"`. Range: `stop_runner_at` to `"120s"`.
     finish_until: Option<NoticeSpan>,
+    /// How long before the end the runner is told to stop, whatever it does.
+    ///
+    /// Default: `"20s"`. Range: `"0s"` to `finish_until`.
     stop_runner_at: Option<NoticeSpan>,
+    /// How long what a step has started may take to end by itself.
+    ///
+    /// Default: `"3s"`. Range: `"0s"` to `"120s"`.
     step_grace: Option<NoticeSpan>,
+    /// What a rebalance recommendation leads to: an idle runner is stopped and a busy one after its job, or nothing.
+    ///
+    /// Default: `"stop-taking-jobs"`.
     on_rebalance: Option<OnRebalance>,
 }
 

@@ -101,19 +101,50 @@ enum Words {
     List(Vec<String>),
 }
 
-/// `[runner]` as written.
+/// The runner that the agent brings up; without this table it only watches, beside whatever runner there is.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RunnerFile {
+    /// The DynamoDB table with its configuration.
+    ///
+    /// Required with a runner.
     table: Option<String>,
+    /// The unique id of the instance's role, which `aws iam get-role` shows as RoleId.
+    ///
+    /// Required with a runner.
     role_id: Option<RoleId>,
+    /// A program that starts the runner, with the file's name in `REPRISE_RUNNER_CONFIG_FILE`; the package's units
+    /// need none. A list, or words with spaces in between.
+    ///
+    /// Default: none.
     command: Option<CommandWords>,
+    /// Where the configuration is left, in memory.
+    ///
+    /// Default: `"/run/reprise/runner.jitconfig"`.
     config_file: Option<PathBuf>,
+    /// Who may read that file.
+    ///
+    /// Default: the agent's own user.
     user: Option<String>,
+    /// Where the runner's programs are.
+    ///
+    /// Default: `"/opt/actions-runner"`.
     folder: Option<PathBuf>,
+    /// A runner without a job for so long is asked to end, and its instance goes.
+    ///
+    /// Default: `"10m"`. Range: `"1s"` to `"24h"`.
     idle_limit: Option<Span>,
+    /// After a runner's end the controller has so long to end the instance itself.
+    ///
+    /// Default: `"3m"`. Range: `"1s"` to `"24h"`.
     linger: Option<Span>,
+    /// The instance is powered off then, or stays, and its runner is not watched.
+    ///
+    /// Default: `"power-off"`, with a `command` `"stay"`.
     on_end: Option<OnEnd>,
+    /// What powers it off; its shutdown behaviour is to be `terminate`.
+    ///
+    /// Default: `["systemctl", "poweroff"]`.
     leave: Option<CommandWords>,
 }
 

@@ -1,3 +1,7 @@
+mod reference;
+
+use jiff::SignedDuration;
+
 use super::*;
 
 fn environment(variables: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -50,6 +54,7 @@ fn the_file_sets_everything() {
         metadata_endpoint = "http://127.0.0.1:1338"
         ec2_endpoint = "https://ec2.example.com"
         dynamodb_endpoint = "https://ddb.example.com"
+        ca_bundle = "/etc/pki/own.pem"
         tag_prefix = "acme:"
         poll_interval = "500ms"
         log_format = "json"
@@ -85,6 +90,7 @@ fn the_file_sets_everything() {
         metadata_endpoint: "http://127.0.0.1:1338".parse().expect("valid"),
         ec2_endpoint: "https://ec2.example.com".parse().ok(),
         dynamodb_endpoint: "https://ddb.example.com".parse().ok(),
+        ca_bundle: Some("/etc/pki/own.pem".into()),
         runner: Some(RunnerSettings {
             table: "runners".to_owned(),
             role_id: "AROAEXAMPLEEXAMPLE123"
@@ -111,8 +117,8 @@ fn the_file_sets_everything() {
             step_grace: span(1),
             on_rebalance: OnRebalance::Ignore,
         },
-        tag_prefix: TagPrefix("acme:".to_owned()),
-        poll_interval: PollInterval(SignedDuration::from_millis(500)),
+        tag_prefix: TagPrefix::try_from("acme:".to_owned()).expect("one"),
+        poll_interval: PollInterval::try_from(SignedDuration::from_millis(500)).expect("one"),
         log_format: LogFormat::Json,
         log_level: LogLevel::Debug,
         console: Console::At("/dev/ttyS0".into()),

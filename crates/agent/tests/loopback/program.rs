@@ -84,6 +84,15 @@ fn sound_settings_are_fine_and_unsound_ones_say_what_and_where() {
 }
 
 #[test]
+fn authorities_that_cannot_be_read_are_refused_before_the_agent_starts() {
+    let output = check("", &[("AWS_CA_BUNDLE", "/nonexistent/bundle.pem")]);
+    assert!(!output.status.success());
+    let said = stderr(&output);
+    assert!(said.contains("/nonexistent/bundle.pem"), "{said}");
+    assert!(said.contains("certificates in PEM"), "{said}");
+}
+
+#[test]
 fn a_named_file_must_exist() {
     let mut command = agent();
     command.args(["--check-config", "--config", "/nonexistent/agent.toml"]);

@@ -17,7 +17,9 @@ mod runner;
 mod runners;
 mod store;
 
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use reprise_engine::rules::Rules;
 
@@ -38,6 +40,13 @@ pub(crate) fn check(file: File, read: ReadFile<'_>) -> Result<Config, Vec<Proble
         Some(config) if checker.problems.is_empty() => Ok(config),
         Some(_) | None => Err(checker.problems),
     }
+}
+
+/// Where the health answers are served, whatever else is wrong.
+pub(crate) fn check_listen(file: File) -> Result<SocketAddr, Vec<Problem>> {
+    let read = |_: &Path| Err(io::ErrorKind::Unsupported.into());
+    let mut checker = Checker::new(&read);
+    listen(&mut checker, file.http).ok_or(checker.problems)
 }
 
 fn build(checker: &mut Checker<'_>, mut file: File) -> Option<Config> {

@@ -3,13 +3,14 @@
 //! What concerns the way of an answer and not its content ([`ImdsFaults::hang`],
 //! [`ImdsFaults::delivery`]) is for its server to heed.
 
+use http::StatusCode;
 use jiff::SignedDuration;
 
 /// Ways to be broken; the default is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImdsFaults {
-    /// Every answer is a 500.
-    pub server_errors: bool,
+    /// Every answer is this one, 500 for instance.
+    pub server_error: Option<StatusCode>,
     /// Nothing is answered at all: the server leaves the connection open and silent.
     pub hang: bool,
     /// How answers travel.
@@ -52,7 +53,7 @@ pub enum NoticeTime {
     True,
     /// It is off by so much; a negative one lies in the past, as where EC2 did not do what it said.
     Off(SignedDuration),
-    /// It is so much later at each look.
+    /// True at the first look, and so much later at each that follows; earlier where that is negative.
     Moving(SignedDuration),
 }
 

@@ -132,8 +132,8 @@ impl Imds {
         if self.faults.disabled {
             return Err(StatusCode::FORBIDDEN);
         }
-        if self.faults.server_errors {
-            return Err(StatusCode::INTERNAL_SERVER_ERROR);
+        if let Some(status) = self.faults.server_error {
+            return Err(status);
         }
         match self.faults.answers_one_in {
             Some(n) if !self.requests.is_multiple_of(n.max(1)) => {
@@ -151,7 +151,7 @@ impl Imds {
         path: &str,
     ) -> Result<String, StatusCode> {
         let instance = ec2.instance(instance).ok_or(StatusCode::NOT_FOUND)?;
-        if path == NOTICE_PATH {
+        if path == NOTICE_PATH && instance.notice.is_some() {
             self.notices_read = self.notices_read.saturating_add(1);
         }
         let view = document::Viewed {
@@ -170,7 +170,7 @@ impl Imds {
             NoticeTime::True => SignedDuration::ZERO,
             NoticeTime::Off(by) => by,
             NoticeTime::Moving(by) => by
-                .checked_mul(i32::try_from(self.notices_read).unwrap_or(i32::MAX))
+                .checked_mul(i32::try_from(self.notices_read.saturating_sub(1)).unwrap_or(i32::MAX))
                 .unwrap_or(SignedDuration::MAX),
         }
     }

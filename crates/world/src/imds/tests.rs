@@ -192,7 +192,7 @@ fn each_fault_shows_as_on_the_real_service() {
     let faults = [
         (
             ImdsFaults {
-                server_errors: true,
+                server_error: Some(StatusCode::INTERNAL_SERVER_ERROR),
                 ..ImdsFaults::default()
             },
             500,
@@ -250,7 +250,7 @@ fn the_time_of_a_notice_may_be_past_or_move() {
     let moving = notice_times(&mut host(), NoticeTime::Moving(hour));
     assert_eq!(
         moving,
-        ["\"2026-01-01T01:02:00Z\"", "\"2026-01-01T02:02:00Z\""]
+        ["\"2026-01-01T00:02:00Z\"", "\"2026-01-01T01:02:00Z\""]
     );
 }
 

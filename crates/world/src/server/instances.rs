@@ -36,6 +36,8 @@ pub struct ServedInstances {
 
 struct Inner {
     ec2: Ec2,
+    /// So many of EC2's next requests get no answer.
+    silences: u32,
     services: BTreeMap<InstanceId, Imds>,
 }
 
@@ -64,6 +66,7 @@ impl ServedInstances {
         let zone = settings.zones.first().cloned().unwrap_or_default();
         let mut inner = Inner {
             ec2: Ec2::new(settings),
+            silences: 0,
             services: BTreeMap::new(),
         };
         let mut ids = Vec::new();
@@ -132,8 +135,14 @@ impl ServedInstances {
         let mut inner = lock(&self.inner);
         let now = self.clock.now();
         inner.ec2.advance(now);
-        let Inner { ec2, services } = &mut *inner;
+        let Inner { ec2, services, .. } = &mut *inner;
         Some(act(ec2, services.get_mut(id)?, id, now))
+    }
+
+    /// Leaves the next requests to EC2, so many of them, without any answer or effect: their connections stay
+    /// open and silent.
+    pub fn silence_ec2(&self, requests: u32) {
+        lock(&self.inner).silences = requests;
     }
 
     /// Changes with every request to anything here.
@@ -153,15 +162,23 @@ impl ServedInstances {
     fn ec2_answers(&self) -> Answers {
         let (inner, requests, clock) = (Arc::clone(&self.inner), self.requests.clone(), self.clock);
         Arc::new(move |request| {
-            let now = clock.now();
-            let mut answer = lock(&inner).ec2.handle(now, request);
-            if let Some(date) = http_date(now) {
-                answer.headers_mut().insert(http::header::DATE, date);
-            }
+            let sent = answer_ec2(&mut lock(&inner), clock.now(), request);
             requests.send_modify(|count| *count += 1);
-            Some((Delivery::Whole, answer))
+            sent
         })
     }
+}
+
+fn answer_ec2(inner: &mut Inner, now: Timestamp, request: &http::Request<Vec<u8>>) -> Sent {
+    if let Some(left) = inner.silences.checked_sub(1) {
+        inner.silences = left;
+        return None;
+    }
+    let mut answer = inner.ec2.handle(now, request);
+    if let Some(date) = http_date(now) {
+        answer.headers_mut().insert(http::header::DATE, date);
+    }
+    Some((Delivery::Whole, answer))
 }
 
 fn answer_metadata(
@@ -171,7 +188,7 @@ fn answer_metadata(
     request: &http::Request<Vec<u8>>,
 ) -> Sent {
     inner.ec2.advance(now);
-    let Inner { ec2, services } = inner;
+    let Inner { ec2, services, .. } = inner;
     let imds = services.get_mut(id)?;
     let answer = imds.handle(ec2, id, now, request);
     (!imds.faults.hang).then_some((imds.faults.delivery, answer))

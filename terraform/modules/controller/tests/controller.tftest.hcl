@@ -51,6 +51,24 @@ run "runs_the_controller_with_nothing_that_it_does_not_need" {
   }
 }
 
+run "asks_the_controller_for_its_health_by_its_own_program" {
+  assert {
+    condition     = jsondecode(aws_ecs_task_definition.controller.container_definitions)[0].healthCheck == { command = ["CMD", "/reprise-controller", "--check-health"], interval = 10, timeout = 5, retries = 3, startPeriod = 30 }
+    error_message = "ECS asks the program that the image has."
+  }
+}
+
+run "asks_nobody_where_the_health_check_is_empty" {
+  variables {
+    health_check = []
+  }
+
+  assert {
+    condition     = !can(jsondecode(aws_ecs_task_definition.controller.container_definitions)[0].healthCheck)
+    error_message = "There is no health check."
+  }
+}
+
 run "takes_secrets_from_secrets_manager_alone" {
   assert {
     condition = { for secret in jsondecode(aws_ecs_task_definition.controller.container_definitions)[0].secrets : secret.name => secret.valueFrom } == {

@@ -45,7 +45,7 @@ pub(crate) async fn run(runner: &Installed) -> io::Result<u8> {
     println!("Listening for Jobs");
     tokio::select! {
         job = next_job(runner) => dispatch(runner, &job?, &mut signals).await?,
-        () = signals.any() => println!("Exiting..."),
+        () = signals.any() => (),
     }
     Ok(0)
 }
@@ -84,10 +84,7 @@ async fn dispatch(runner: &Installed, job: &Job, signals: &mut Signals) -> io::R
     let cancel = runner.cancel_file();
     let last_word = tokio::select! {
         status = worker.wait() => return finish(runner, job, status?.code()),
-        () = signals.any() => {
-            println!("Exiting...");
-            Message::RunnerShutdown
-        }
+        () = signals.any() => Message::RunnerShutdown,
         () = appears(&cancel) => Message::CancelRequest,
     };
     // A Worker that is gone has said what came of the job, or will be missed below.
@@ -150,10 +147,11 @@ async fn pause(length: Duration) {
 }
 
 impl Signals {
-    /// Both are taken as the wish of a person to end it (`CtrlCHandler`, `Runner_Unloading`).
+    /// Both are taken as the wish of a person to end it (`CtrlCHandler`, `Runner_Unloading`); only the
+    /// first says so.
     async fn any(&mut self) {
         tokio::select! {
-            _ = self.interrupt.recv() => (),
+            _ = self.interrupt.recv() => println!("Exiting..."),
             _ = self.terminate.recv() => (),
         }
     }

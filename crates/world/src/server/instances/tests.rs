@@ -91,6 +91,32 @@ async fn an_answer_may_drip_after_its_head() {
 }
 
 #[tokio::test]
+async fn ec2_may_be_silent_for_some_requests() {
+    let served = served(1);
+    let url = served.ec2_url();
+    let connect = || TcpStream::connect(url.trim_start_matches("http://"));
+    let request = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n";
+    served.silence_ec2(1);
+    let mut silent = connect().await.expect("open");
+    silent.write_all(request).await.expect("written");
+    served
+        .requests()
+        .wait_for(|count| *count == 1)
+        .await
+        .expect("asked");
+    let mut answered = connect().await.expect("open");
+    answered.write_all(request).await.expect("written");
+    let mut text = String::new();
+    let read = timeout(PATIENCE, answered.read_to_string(&mut text)).await;
+    read.expect("soon").expect("whole");
+    assert!(text.starts_with("HTTP/1.1 4"), "{text}");
+    let nothing = timeout(Duration::from_millis(100), silent.read_u8()).await;
+    assert!(nothing.is_err(), "its connection is open and silent");
+    let calls = served.with(0, |ec2, _, _, _| ec2.calls().count());
+    assert_eq!(calls, Some(0), "neither is a signed call");
+}
+
+#[tokio::test]
 async fn what_is_no_request_is_refused() {
     let served = served(1);
     served.open(0).expect("a port");
