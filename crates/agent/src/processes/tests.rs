@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use jiff::SignedDuration;
 
 use super::*;
+use crate::clock::Clock;
 use crate::system_clock::SystemClock;
 
 /// A tree that says `ready` and the numbers of its processes when it stands.
@@ -260,9 +261,11 @@ fn wait_for_state(process: Process, state: &str) {
         let (_, rest) = stat.rsplit_once(") ").expect("a line of the kernel's");
         rest.starts_with(state)
     };
-    let begun = std::time::Instant::now();
+    let clock = SystemClock::start();
+    let begun = clock.now();
     while !is() {
-        assert!(begun.elapsed().as_secs() < 30, "never in state {state}");
+        let waited = clock.now().duration_since(begun);
+        assert!(waited.as_secs() < 30, "never in state {state}");
         std::thread::yield_now();
     }
 }
