@@ -70,7 +70,7 @@ pub(crate) struct GitHub {
     ///
     /// Required without `webhook_secret_file`.
     pub(crate) webhook_secrets: Secrets,
-    /// A file with one more secret.
+    /// A file with one secret, which then is the current one; the list holds older ones.
     ///
     /// Default: none.
     pub(crate) webhook_secret_file: Option<PathBuf>,

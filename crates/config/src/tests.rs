@@ -494,6 +494,24 @@ fn example_path(name: &str) -> PathBuf {
         .join(name)
 }
 
+#[test]
+fn the_secret_of_the_file_goes_before_those_of_the_list() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("webhook-secret");
+    std::fs::write(&file, "of-the-file\n").expect("written");
+    let file = file.display().to_string();
+    let config = good(
+        GOOD,
+        &[("REPRISE__GITHUB__WEBHOOK_SECRET_FILE", file.as_str())],
+    );
+    let secrets = config.github.webhook_secrets.iter();
+    let read: Vec<&str> = secrets.map(ExposeSecret::expose_secret).collect();
+    assert_eq!(
+        read,
+        ["of-the-file", "first-fake-secret", "second-fake-secret"]
+    );
+}
+
 const RUNNER: &str = "[runner]\ntable = \"runners\"\nrole_id = \"AROAEXAMPLEEXAMPLE123\"\n";
 
 #[test]

@@ -261,7 +261,10 @@ impl<P: Ports> Pump<P> {
                 mutant!(BelieveTheBody => if let Ok(letter) = Letter::ec2_event(&message.body) {
                     return Ok(letter);
                 });
-                Letter::webhook(secrets, &message.body, &message.attributes)
+                let metrics = &self.controller.metrics;
+                Letter::webhook(secrets, &message.body, &message.attributes, |secret| {
+                    metrics.signed_with(secret.as_str());
+                })
             }
             Source::Ec2Events => Letter::ec2_event(&message.body),
         }

@@ -139,7 +139,7 @@ impl Signature {
         let signed = message.attributes.get(signature::SIGNATURE);
         let body = message.body.as_bytes();
         match signature::verify(secrets, body, signed.map(String::as_str)) {
-            Ok(()) => Self::Valid,
+            Ok(_) => Self::Valid,
             Err(Forgery::Unsigned) => Self::Missing,
             Err(Forgery::WrongSignature) => Self::Wrong,
         }

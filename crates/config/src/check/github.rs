@@ -59,7 +59,9 @@ fn webhook_secrets(checker: &mut Checker<'_>, section: &file::GitHub) -> Vec<Sec
             .problems
             .push(Problem::missing("github.webhook_secrets"));
     } else if file.is_some() {
-        secrets.extend(secret(checker, "github.webhook_secret_file", None, file));
+        // The first one is the current one: the file stays where it is while an old one leaves the list.
+        let from_file = secret(checker, "github.webhook_secret_file", None, file);
+        secrets.splice(0..0, from_file);
     }
     if secrets
         .iter()

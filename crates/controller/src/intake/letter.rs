@@ -9,7 +9,8 @@ use reprise_model::ec2_event::{self, Ec2Event};
 use reprise_model::webhook::{self, Webhook};
 use secrecy::SecretString;
 
-use crate::intake::{Outcome, signature};
+use crate::intake::Outcome;
+use crate::intake::signature::{self, SignedWith};
 use crate::logging::chain;
 
 /// What a message says.
@@ -28,15 +29,19 @@ pub(crate) enum Letter {
 impl Letter {
     /// Reads a message of the webhook queue.
     ///
+    /// `signed` is told which secret signed it, also where it cannot be read.
+    ///
     /// # Errors
     /// The message's outcome, where it is not to be believed or not to be read.
     pub(crate) fn webhook(
         secrets: &[SecretString],
         body: &str,
         attributes: &BTreeMap<String, String>,
+        signed: impl FnOnce(SignedWith),
     ) -> Result<Self, Outcome> {
         let attribute = |name| attributes.get(name).map(String::as_str);
         signature::verify(secrets, body.as_bytes(), attribute(signature::SIGNATURE))
+            .map(signed)
             .map_err(Outcome::Forged)?;
         let event = attribute(signature::EVENT).unwrap_or_default();
         webhook::parse(event, body.as_bytes())

@@ -14,6 +14,25 @@ pub const EVENT: &str = "X-GitHub-Event";
 /// The attribute that holds the delivery's id.
 pub const DELIVERY: &str = "X-GitHub-Delivery";
 
+/// Which secret signed a message. In configuration the current one comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SignedWith {
+    /// The first.
+    Current,
+    /// A later one, which may go when nothing is signed with it any more.
+    Previous,
+}
+
+impl SignedWith {
+    /// The word for metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Previous => "previous",
+        }
+    }
+}
+
 /// Believes a body only when one of the secrets signed it. Two secrets at once let an operator
 /// change them without a gap. The comparison takes the same time wherever the difference is.
 ///
@@ -23,20 +42,20 @@ pub fn verify(
     secrets: &[SecretString],
     body: &[u8],
     signature: Option<&str>,
-) -> Result<(), Forgery> {
-    mutant!(BelieveAnybody => return Ok(()));
+) -> Result<SignedWith, Forgery> {
+    mutant!(BelieveAnybody => return Ok(SignedWith::Current));
     let signature = signature.ok_or(Forgery::Unsigned)?;
     let digest = signature
         .strip_prefix("sha256=")
         .and_then(|text| hex::decode(text).ok())
         .ok_or(Forgery::WrongSignature)?;
-    let signed = secrets
+    let signer = secrets
         .iter()
-        .any(|secret| signed_with(secret, body, &digest));
-    if signed {
-        Ok(())
-    } else {
-        Err(Forgery::WrongSignature)
+        .position(|secret| signed_with(secret, body, &digest));
+    match signer {
+        Some(0) => Ok(SignedWith::Current),
+        Some(_) => Ok(SignedWith::Previous),
+        None => Err(Forgery::WrongSignature),
     }
 }
 
@@ -66,14 +85,21 @@ mod tests {
                 BODY,
                 Some(SIGNED)
             ),
-            Ok(())
+            Ok(SignedWith::Current)
         );
     }
 
     #[test]
     fn either_of_two_secrets_is_good_while_they_are_changed() {
         let both = secrets(&["the new one", "It's a Secret to Everybody"]);
-        assert_eq!(verify(&both, BODY, Some(SIGNED)), Ok(()));
+        assert_eq!(verify(&both, BODY, Some(SIGNED)), Ok(SignedWith::Previous));
+        let both = secrets(&["It's a Secret to Everybody", "the old one"]);
+        assert_eq!(verify(&both, BODY, Some(SIGNED)), Ok(SignedWith::Current));
+        let neither = secrets(&["the new one", "the old one"]);
+        assert_eq!(
+            verify(&neither, BODY, Some(SIGNED)),
+            Err(Forgery::WrongSignature)
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub(super) struct Messages {
     received: IntCounterVec,
     receive_failures: IntCounterVec,
     messages: IntCounterVec,
+    signed_with: IntCounterVec,
     verdicts: IntCounterVec,
     judged: IntCounterVec,
     evidence: IntCounterVec,
@@ -33,6 +34,11 @@ impl Messages {
                 "reprise_messages_total",
                 "Messages by how they ended.",
                 &["queue", "outcome"],
+            )?,
+            signed_with: registrar.counters(
+                "reprise_webhooks_signed_total",
+                "Webhooks that were believed, by the secret that signed them: the first of the list is the current one.",
+                &["secret"],
             )?,
             verdicts: registrar.counters(
                 "reprise_job_verdicts_total",
@@ -73,6 +79,11 @@ impl Metrics {
     pub(crate) fn message(&self, queue: &str, outcome: &str) {
         let messages = &self.messages.messages;
         messages.with_label_values(&[queue, outcome]).inc();
+    }
+
+    pub(crate) fn signed_with(&self, secret: &str) {
+        let signed_with = &self.messages.signed_with;
+        signed_with.with_label_values(&[secret]).inc();
     }
 
     pub(crate) fn verdict(&self, reason: &str) {

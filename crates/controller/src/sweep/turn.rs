@@ -77,6 +77,7 @@ impl<P: Ports> Controller<P> {
         if turn.held.is_none() {
             // Whoever sweeps tells of them.
             self.metrics.deliveries_open(0);
+            self.metrics.image_ages(&[]);
             return;
         }
         if self.now() < turn.next {

@@ -8,7 +8,9 @@ use reprise_model::job::{Conclusion, Job};
 use reprise_model::tags::TagKeys;
 use reprise_model::webhook::{JobAction, WorkflowJobEvent, workflow_job_body};
 
-use crate::fakes::house::{House, Running, SECRET, signature, warning, webhook_attributes};
+use crate::fakes::house::{
+    House, OLD_SECRET, Running, SECRET, signature, warning, webhook_attributes,
+};
 use crate::fakes::samples::{HOST, RUN, ended, queued, repository, running};
 
 #[tokio::test(start_paused = true)]
@@ -26,6 +28,31 @@ async fn what_is_not_signed_with_our_secret_is_not_believed() {
     assert!(house.dead_letters.is_empty(), "a forger does not fill it");
     assert!(ended_as(&controller, "webhooks", "unsigned"));
     assert!(ended_as(&controller, "webhooks", "wrong-signature"));
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_secrets_are_changed_both_count_and_metrics_tell_which_is_used() {
+    let house = House::new();
+    let controller = house.start();
+    let shown = |secret, count| {
+        let series = format!("reprise_webhooks_signed_total{{secret=\"{secret}\"}}");
+        controller.shows(&format!("{series} {count}"))
+    };
+    let body = r#"{"zen": "Design for failure."}"#;
+    let put = |secret| {
+        let attributes = webhook_attributes("ping", Some(&signature(secret, body)));
+        house.webhooks.put(body, attributes);
+    };
+    put(OLD_SECRET);
+    house.until_quiet().await;
+    assert!(shown("previous", 1) && !shown("current", 1));
+    put(SECRET);
+    put("a third secret");
+    house.until_quiet().await;
+    assert!(shown("previous", 1) && shown("current", 1));
+    assert!(ended_as(&controller, "webhooks", "wrong-signature"));
+    assert!(!controller.metrics().contains(SECRET));
     controller.stop().await;
 }
 

@@ -7,6 +7,7 @@ use reprise_model::instance::Capacity;
 use reprise_model::job::{Conclusion, Job};
 use reprise_model::ledger::{RerunTarget, TrackedState};
 use reprise_model::webhook::JobAction;
+use reprise_store::{HolderId, LeaseName, Store};
 
 use crate::fakes::cloud::IMAGE;
 use crate::fakes::github::Fault;
@@ -44,6 +45,25 @@ async fn the_age_of_an_image_in_use_is_asked_for_once_and_shown_as_long_as_it_is
     assert!((86_400..87_000).contains(&shown), "{shown} s");
     house.cloud.take(&host);
     house.pass(120).await;
+    assert_eq!(image_age(&controller.metrics()), None);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replica_that_loses_its_turn_shows_no_image_any_more() {
+    let house = House::new();
+    house.cloud.image_made_at(house.now() - secs(86_400));
+    let controller = house.start();
+    launched(&house).await;
+    house.pass(120).await;
+    assert!(image_age(&controller.metrics()).is_some());
+    let (other, later) = (HolderId::new("another replica"), house.now() + secs(60));
+    let taken = house
+        .store
+        .take_lease(LeaseName::Sweep, &other, later, later + secs(600))
+        .await;
+    assert!(taken.expect("it answers").is_some());
+    house.pass(60).await;
     assert_eq!(image_age(&controller.metrics()), None);
     controller.stop().await;
 }

@@ -43,6 +43,8 @@ use super::samples::{
 use super::store::SharedStore;
 
 pub(crate) const SECRET: &str = "fake-webhook-secret";
+/// The secret before it, which still counts.
+pub(crate) const OLD_SECRET: &str = "fake-webhook-secret-of-last-year";
 
 /// How long a test waits for something at most, in virtual time.
 const PATIENCE: Duration = Duration::from_secs(3 * 3_600);
@@ -145,7 +147,7 @@ impl House {
         );
         let controller = controller.with_runners(runners).with_registry(registry);
         let controller = Arc::new(controller.with_advisers(Some(self.advisers.clone())));
-        let webhooks = Source::Webhooks(vec![SecretString::from(SECRET)]);
+        let webhooks = Source::Webhooks([SECRET, OLD_SECRET].map(SecretString::from).to_vec());
         let pump = |source, queue: &FakeQueue| Pump {
             controller: Arc::clone(&controller),
             queue: Arc::new(queue.clone()),
