@@ -8,7 +8,7 @@
 //! one.
 
 use std::convert::Infallible;
-use std::future::{Future, pending};
+use std::future::Future;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -23,6 +23,9 @@ use crate::tenure::{Due, Limits, Manner, Sight, Tenure, Why};
 
 /// After something failed here it is tried again.
 const AGAIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// A machine that is there so long after its power-off was on its way is to be powered off again.
+const GOING: SignedDuration = SignedDuration::from_mins(5);
 
 /// What there is of the runner on this machine, and how the machine goes.
 pub trait Premises: Send + Sync {
@@ -183,17 +186,29 @@ impl<M: Metadata, C: Clock, P: Premises> Caretaker<'_, M, C, P> {
     }
 
     async fn power_off(&mut self, why: Why) {
+        // The last look may be long ago: the metadata service has answered only now.
+        let now = self.care.clock.now();
+        match self.care.premises.look() {
+            Ok(sight) => self.see(sight, now),
+            Err(error) => {
+                let what = "the instance would be left, but the runner's processes cannot be seen";
+                return self.failed(what, &error).await;
+            }
+        }
+        match self.tenure.due(now) {
+            Due::Leave(_) => (),
+            Due::Look | Due::Wait(_) | Due::WaitForEnd | Due::End(_) => return,
+        }
         tracing::warn!(
             leave.reason = why.text(),
             "leaving: the instance is powered off"
         );
         match self.care.premises.leave().await {
-            Ok(()) => pending().await,
+            // Unless somebody cancels that, this is the end.
+            Ok(()) => self.care.clock.sleep(GOING).await,
             Err(error) => {
                 self.failed("the instance cannot be powered off; trying on", &error)
                     .await;
-                // Whatever kept it, a job may have begun since.
-                self.look().await;
             }
         }
     }

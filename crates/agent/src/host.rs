@@ -51,8 +51,11 @@ pub trait Runners: Send + Sync {
     /// Whether a process lives, which is cheap to ask.
     fn lives(&self, process: Process) -> bool;
 
-    /// What is known of the job that a Worker runs.
-    fn job_of(&self, worker: Process) -> JobFacts;
+    /// What is known of the job that a Worker runs; nothing where that takes too long.
+    fn job_of(&self, worker: Process) -> impl Future<Output = JobFacts> + Send;
+
+    /// Whether an agent that was killed has left a Worker's step frozen.
+    fn has_frozen_step(&self, worker: Process) -> bool;
 
     /// Ends the step that a Worker runs, if its job is sure to fail with it. What the step has
     /// started gets `grace` to end by itself.

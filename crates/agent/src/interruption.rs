@@ -16,6 +16,7 @@ use crate::host::{HookWords, Host, StepEnd};
 use crate::notebook::Notebook;
 use crate::plan::{
     Due, Facts, LOOK_EVERY, Leave, RunnerDue, Step, Stop, after_try, due, hook_time, runner_due,
+    step_grace,
 };
 use crate::processes::Process;
 use crate::processes::job::JobFacts;
@@ -157,19 +158,24 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
             }
         }
         if !to_fail.is_empty() {
-            self.fail_steps(&mut all, to_fail).await;
+            let grace = step_grace(self.settings, &self.facts(seen, present));
+            self.fail_steps(&mut all, to_fail, grace).await;
         }
         self.sighting.known = all;
         wait
     }
 
     /// Ends the steps of several jobs together: each has the same seconds left.
-    async fn fail_steps(&mut self, all: &mut [Known], to_fail: Vec<(usize, Option<Process>)>) {
+    async fn fail_steps(
+        &mut self,
+        all: &mut [Known],
+        to_fail: Vec<(usize, Option<Process>)>,
+        grace: SignedDuration,
+    ) {
         self.end_hooks();
         // Before a step ends: the job's own last hook reads it.
         self.ended(Ending::FailStep).await;
         let (host, clock) = (self.host, self.clock);
-        let grace = self.settings.step_grace.get();
         let end = async |(place, worker)| (place, fail_step(host, clock, grace, worker).await);
         let mut ends: FuturesUnordered<_> = to_fail.into_iter().map(end).collect();
         while let Some((place, step)) = ends.next().await {
@@ -185,10 +191,12 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
 
     /// Where an earlier agent had begun to end the job, its end goes on.
     fn take_up(&mut self, known: &mut Known) {
-        if let (Some(ending), Step::Untouched, Some(_)) =
+        if let (Some(ending), Step::Untouched, Some(worker)) =
             (self.taken_up, known.step, known.runner.worker)
         {
             known.step = match ending {
+                // It did not come to that.
+                Ending::FailStep if self.host.has_frozen_step(worker) => Step::Untouched,
                 Ending::FailStep => Step::Ended,
                 Ending::StopRunner => Step::LeftToRunner(Stop::Resumed),
             };
@@ -392,7 +400,7 @@ impl<H: Host, C: Clock> HookTurn<'_, H, C> {
         let Some(worker) = self.worker else { return };
         let until = self.until.min(self.clock.now() + FIRST_STEP_WITHIN);
         loop {
-            self.words.job = self.host.job_of(worker);
+            self.words.job = self.host.job_of(worker).await;
             let known = self.words.job != JobFacts::default();
             if known || self.clock.now() >= until || !self.host.lives(worker) {
                 return;

@@ -102,27 +102,15 @@ pub async fn run_agent(
     };
     let keeps_runner = settings.runner.is_some();
     let keeping = keep_runner(&settings, &metadata, &clock)?;
+    let keeping = async {
+        match keeps_runner {
+            true => noticed.rest_of(&clock, keeping).await,
+            false => pending().await,
+        }
+    };
     tokio::select! {
         end = run(&settings, ports, shutdown) => Ok(end),
-        never = until_noticed(&noticed, keeps_runner, keeping) => match never {},
-    }
-}
-
-/// From a notice on, no runner is started, and the machine is not powered off: EC2 takes it.
-async fn until_noticed(
-    noticed: &Noticed,
-    keeps_runner: bool,
-    keeping: impl Future<Output = Infallible>,
-) -> Infallible {
-    tokio::select! {
-        biased;
-        () = noticed.wait() => {
-            if keeps_runner {
-                tracing::info!("EC2 gives notice; the instance is left to it");
-            }
-            pending().await
-        }
-        never = keeping => never,
+        never = keeping => match never {},
     }
 }
 

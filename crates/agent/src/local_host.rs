@@ -14,6 +14,9 @@ use crate::record::{Boot, Records};
 use crate::record_file::RecordFile;
 use crate::settings::InterruptionSettings;
 
+/// How long a step's environment may take to be read.
+const READING: SignedDuration = SignedDuration::from_secs(1);
+
 /// This machine.
 #[derive(Debug, Clone)]
 pub(crate) struct LocalHost<C> {
@@ -76,11 +79,19 @@ impl<C: Clock> Runners for LocalHost<C> {
         self.processes.lives(process)
     }
 
-    fn job_of(&self, worker: Process) -> JobFacts {
-        let steps = self.processes.children(worker).unwrap_or_default();
-        let facts = steps.iter().map(|step| self.processes.job_facts(*step));
-        let known = |facts: &JobFacts| *facts != JobFacts::default();
-        facts.into_iter().find(known).unwrap_or_default()
+    async fn job_of(&self, worker: Process) -> JobFacts {
+        let processes = self.processes.clone();
+        // A process that waits for a disk may hold up who reads its environment; polls go on meanwhile.
+        let reading = tokio::task::spawn_blocking(move || job_of(&processes, worker));
+        tokio::select! {
+            biased;
+            read = reading => read.unwrap_or_default(),
+            () = self.clock.sleep(READING) => JobFacts::default(),
+        }
+    }
+
+    fn has_frozen_step(&self, worker: Process) -> bool {
+        self.processes.has_frozen_step(worker)
     }
 
     async fn fail_step(&self, worker: Process, grace: SignedDuration) -> StepEnd {
@@ -95,6 +106,13 @@ impl<C: Clock> Runners for LocalHost<C> {
         let told = handle.signal(&self.processes, Signal::INT);
         told.map(|_| ()).map_err(|failure| failure.to_string())
     }
+}
+
+fn job_of(processes: &ProcFolder, worker: Process) -> JobFacts {
+    let steps = processes.children(worker).unwrap_or_default();
+    let facts = steps.iter().map(|step| processes.job_facts(*step));
+    let known = |facts: &JobFacts| *facts != JobFacts::default();
+    facts.into_iter().find(known).unwrap_or_default()
 }
 
 fn unseen(error: &dyn fmt::Display) -> String {

@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 
 use crate::host::StepEnd;
 use crate::notice::Action;
+use crate::processes::tree::DYING;
 use crate::processes::worker_log::Unclear;
 use crate::remaining::{Remaining, Standing};
 use crate::settings::{EndJob, InterruptionSettings};
@@ -188,6 +189,14 @@ fn busy_due(settings: &InterruptionSettings, facts: &Facts<'_>, step: Step) -> R
             EndJob::None => RunnerDue::Wait(LOOK_EVERY),
         },
     }
+}
+
+/// What a step has started gets so long to end by itself: what the settings say, and not past the moment at which
+/// its runner is told to stop, whatever the step does.
+pub fn step_grace(settings: &InterruptionSettings, facts: &Facts<'_>) -> SignedDuration {
+    let stop = facts.remaining.span - settings.stop_runner_at.get() - facts.elapsed;
+    let most = (stop - DYING).max(SignedDuration::ZERO);
+    settings.step_grace.get().min(most)
 }
 
 /// What became of a step that was to be ended, `since` the first try; `None`: try again.

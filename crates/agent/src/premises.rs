@@ -55,12 +55,14 @@ impl Premises for RunnerPremises {
         };
         let busy = runners.iter().find(|one| one.worker.is_some());
         let one = busy.or(runners.first());
+        let sight = match one.map(|one| one.worker) {
+            None => self.look_elsewhere()?,
+            Some(None) => Sight::Idle,
+            Some(Some(_)) => Sight::Busy,
+        };
+        // Only with what is told: who waits for its end waits for what was seen.
         self.seen = one.and_then(|one| one.listener.or(one.worker));
-        match one.map(|one| one.worker) {
-            None => self.look_elsewhere(),
-            Some(None) => Ok(Sight::Idle),
-            Some(Some(_)) => Ok(Sight::Busy),
-        }
+        Ok(sight)
     }
 
     /// One process at a time is cheap to look at, and its number in other hands is told by its start.

@@ -70,10 +70,12 @@ impl Known {
 }
 
 impl Sighting {
-    /// Looks at all runners.
+    /// Looks at all runners. What was done to them is not forgotten for one look that fails.
     pub(crate) fn look(&mut self, host: &impl Runners, now: Timestamp) {
         self.looked_at = Some(now);
-        let runners = self.runners(host);
+        let Some(runners) = self.seen_now(host) else {
+            return;
+        };
         let before = std::mem::take(&mut self.known);
         let known = |runner: Runner| {
             let same = before.iter().find(|known| is_same(&known.runner, &runner));
@@ -100,22 +102,24 @@ impl Sighting {
 
     /// Which runners there are now.
     pub(crate) fn runners(&mut self, host: &impl Runners) -> Vec<Runner> {
-        host.runners().unwrap_or_else(|why| {
-            if !std::mem::replace(&mut self.complained, true) {
-                tracing::warn!(
-                    error.message = why,
-                    "the runner cannot be seen; no job is ended"
-                );
-            }
-            Vec::new()
-        })
+        self.seen_now(host).unwrap_or_default()
+    }
+
+    fn seen_now(&mut self, host: &impl Runners) -> Option<Vec<Runner>> {
+        let seen = host.runners();
+        if let Err(why) = &seen
+            && !std::mem::replace(&mut self.complained, true)
+        {
+            tracing::warn!(error.message = why, "the runner cannot be seen; trying on");
+        }
+        seen.ok()
     }
 }
 
-/// By its Listener; by its Worker where that is left alone.
+/// By its Listener; or by its Worker, which may outlive that.
 fn is_same(one: &Runner, other: &Runner) -> bool {
-    let name = |runner: &Runner| -> Option<Process> { runner.listener.or(runner.worker) };
-    name(one) == name(other)
+    let same = |one: Option<Process>, other| one.is_some() && one == other;
+    same(one.listener, other.listener) || same(one.worker, other.worker)
 }
 
 #[cfg(test)]
@@ -128,25 +132,34 @@ mod tests {
 
     /// Runners of which each look shows what stands here.
     #[derive(Default)]
-    struct Shown(Mutex<Vec<Runner>>);
+    struct Shown(Mutex<Option<Vec<Runner>>>);
 
     impl Shown {
         fn show(&self, runners: &[Runner]) {
-            *self.0.lock().expect("not poisoned") = runners.to_vec();
+            *self.0.lock().expect("not poisoned") = Some(runners.to_vec());
+        }
+
+        fn fail(&self) {
+            *self.0.lock().expect("not poisoned") = None;
         }
     }
 
     impl Runners for Shown {
         fn runners(&self) -> Result<Vec<Runner>, String> {
-            Ok(self.0.lock().expect("not poisoned").clone())
+            let shown = self.0.lock().expect("not poisoned").clone();
+            shown.ok_or_else(|| "too many open files".to_owned())
         }
 
         fn lives(&self, _: Process) -> bool {
             true
         }
 
-        fn job_of(&self, _: Process) -> JobFacts {
+        async fn job_of(&self, _: Process) -> JobFacts {
             JobFacts::default()
+        }
+
+        fn has_frozen_step(&self, _: Process) -> bool {
+            false
         }
 
         async fn fail_step(&self, _: Process, _: SignedDuration) -> StepEnd {
@@ -205,5 +218,24 @@ mod tests {
         let known = sighting.known.iter();
         let stands: Vec<(Step, bool)> = known.map(|known| (known.step, known.told)).collect();
         assert_eq!(stands, [(Step::Untouched, false), (Step::Ended, true)]);
+    }
+
+    #[test]
+    fn a_look_that_fails_and_a_listener_that_dies_forget_nothing_that_was_done() {
+        let host = Shown::default();
+        let mut sighting = Sighting::default();
+        host.show(&[runner(1, Some(3))]);
+        sighting.look(&host, at(10));
+        for known in &mut sighting.known {
+            known.step = Step::Ended;
+        }
+        host.fail();
+        sighting.look(&host, at(11));
+        let mut alone = runner(1, Some(3));
+        alone.listener = None;
+        host.show(&[alone]);
+        sighting.look(&host, at(12));
+        let steps: Vec<Step> = sighting.known.iter().map(|known| known.step).collect();
+        assert_eq!(steps, [Step::Ended]);
     }
 }

@@ -166,8 +166,8 @@ impl Tenure {
     /// Notes what a look showed.
     pub fn see(&mut self, sight: Sight, now: Timestamp) {
         self.looked = now;
-        self.kept_by_another = sight == Sight::Elsewhere;
         self.phase = self.next(sight, now);
+        self.kept_by_another = sight == Sight::Elsewhere;
         let pause = match self.phase {
             Phase::Expected => EXPECTING,
             Phase::Asked { .. } => ENDING,
@@ -218,6 +218,13 @@ impl Tenure {
             }
             (Phase::Asked { .. }, Sight::Nothing | Sight::Elsewhere) => {
                 gone(SignedDuration::ZERO, Why::NoJob)
+            }
+            // Another runner has just ended: between two processes of its own, perhaps.
+            (Phase::Gone { why, .. }, Sight::Nothing) if self.kept_by_another => {
+                gone(self.limits.linger, why)
+            }
+            (Phase::Expected, Sight::Nothing) if self.kept_by_another => {
+                gone(self.limits.linger, Why::NeverSeen)
             }
             (same @ Phase::Asked { .. }, Sight::Idle)
             | (same @ (Phase::Expected | Phase::Gone { .. }), Sight::Nothing | Sight::Elsewhere) => {

@@ -23,6 +23,10 @@ const WAIT_CAP: SignedDuration = SignedDuration::from_secs(5);
 /// The same for a hibernation, which may freeze the agent at any moment.
 const HIBERNATE_WAIT_CAP: SignedDuration = SignedDuration::from_secs(1);
 
+/// A notice in other words is another one if none was there for longer: a service that falters for some polls has not
+/// taken its notice back.
+const AWAY: SignedDuration = SignedDuration::from_secs(10);
+
 /// All that the agent knows about an interruption.
 #[derive(Debug, Default)]
 pub struct Watch {
@@ -32,8 +36,15 @@ pub struct Watch {
 #[derive(Debug)]
 struct Case {
     seen: Seen,
-    present: bool,
+    presence: Presence,
     tagging: Tagging,
+}
+
+/// Whether a notice is there, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    There,
+    GoneSince(Timestamp),
 }
 
 /// A notice and its first sight, from which all is counted.
@@ -153,14 +164,17 @@ impl Watch {
     pub fn see(&mut self, sight: Sight, now: Timestamp) -> Change {
         match (&mut self.case, sight) {
             (None, Sight::Clear) => Change::Same,
-            (Some(case), Sight::Clear) => match std::mem::replace(&mut case.present, false) {
-                true => Change::Gone,
-                false => Change::Same,
+            (Some(case), Sight::Clear) => match case.presence {
+                Presence::There => {
+                    case.presence = Presence::GoneSince(now);
+                    Change::Gone
+                }
+                Presence::GoneSince(_) => Change::Same,
             },
             (Some(case), Sight::Notice(notice, date)) if case.stands_for(&notice, date, now) => {
-                match std::mem::replace(&mut case.present, true) {
-                    true => Change::Same,
-                    false => Change::Back,
+                match std::mem::replace(&mut case.presence, Presence::There) {
+                    Presence::There => Change::Same,
+                    Presence::GoneSince(_) => Change::Back,
                 }
             }
             (None | Some(_), Sight::Notice(notice, date)) => {
@@ -179,7 +193,9 @@ impl Watch {
     pub fn resume(&mut self, seen: Seen, tagged: bool, gone: bool) {
         self.open(seen);
         if let Some(case) = &mut self.case {
-            case.present = !gone;
+            if gone {
+                case.presence = Presence::GoneSince(Timestamp::MIN);
+            }
             if tagged {
                 case.tagging = Tagging::Tagged { attempts: 0 };
             }
@@ -242,14 +258,15 @@ impl Watch {
 
     /// The notice with its first sight, and whether it is there now, as far as is known.
     pub fn seen(&self) -> Option<(&Seen, bool)> {
-        self.case.as_ref().map(|case| (&case.seen, case.present))
+        let there = |case: &Case| case.presence == Presence::There;
+        self.case.as_ref().map(|case| (&case.seen, there(case)))
     }
 
     fn open(&mut self, seen: Seen) {
         let next_at = seen.at;
         self.case = Some(Case {
             seen,
-            present: true,
+            presence: Presence::There,
             tagging: Tagging::Trying {
                 failed: 0,
                 next_at,
@@ -260,21 +277,20 @@ impl Watch {
 }
 
 impl Case {
-    /// Whether a notice is still this one. Its `time` may change, also while it is away; one that has
-    /// outlived its end gives way to another whose time lies ahead.
+    /// Whether a notice is still this one, in the same words or with another `time`. One that has outlived its
+    /// end gives way to another whose time lies ahead.
     fn stands_for(&self, notice: &Notice, date: Option<Timestamp>, now: Timestamp) -> bool {
-        let another = self.seen.notice != *notice
-            && remaining(notice.time, date, now).standing == Standing::Ahead;
-        !(another && self.outlived(now))
-    }
-
-    /// A notice that is still there may be carried out late; one that was taken back is not.
-    fn outlived(&self, now: Timestamp) -> bool {
-        let late = match self.present {
-            true => NOTICE_SPAN,
-            false => SignedDuration::ZERO,
+        if self.seen.notice == *notice {
+            return true;
+        }
+        let away = match self.presence {
+            Presence::There => SignedDuration::ZERO,
+            Presence::GoneSince(since) => now.duration_since(since),
         };
-        self.seen.remaining.standing == Standing::Stale || now > self.seen.ends_at() + late
+        let outlived = self.seen.remaining.standing == Standing::Stale
+            || now > self.seen.ends_at() + NOTICE_SPAN;
+        let ahead = remaining(notice.time, date, now).standing == Standing::Ahead;
+        self.seen.notice.action == notice.action && away <= AWAY && !(outlived && ahead)
     }
 
     fn tag_deadline(&self) -> Timestamp {

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use std::future::pending;
+
 use super::*;
 use crate::agent::tests::cloud::{Cloud, Imds};
 
@@ -11,12 +13,20 @@ const LIMITS: Limits = Limits {
     linger: SignedDuration::from_mins(3),
 };
 
+/// What comes of a power-off.
+#[derive(Clone, Copy)]
+enum Leaving {
+    Works,
+    IsCancelled,
+    Fails,
+}
+
 /// A runner that is seen so from each second on.
 struct Script {
     cloud: Cloud,
     begun: Timestamp,
     seen: Vec<(i64, Sight)>,
-    leaving_fails: bool,
+    leaving: Leaving,
     log: Arc<Mutex<Vec<(i64, &'static str)>>>,
 }
 
@@ -70,23 +80,24 @@ impl Premises for Script {
 
     async fn leave(&self) -> Result<(), String> {
         self.note("left");
-        match self.leaving_fails {
-            true => Err("it does not go".to_owned()),
-            false => Ok(()),
+        match self.leaving {
+            Leaving::Works => pending().await,
+            Leaving::IsCancelled => Ok(()),
+            Leaving::Fails => Err("it does not go".to_owned()),
         }
     }
 }
 
 /// What happened within two hours.
 async fn happens(imds: &[(i64, Imds)], seen: &[(i64, Sight)]) -> Vec<(i64, &'static str)> {
-    happens_with(imds, seen, true, false).await
+    happens_with(imds, seen, true, Leaving::Works).await
 }
 
 async fn happens_with(
     imds: &[(i64, Imds)],
     seen: &[(i64, Sight)],
     started: bool,
-    leaving_fails: bool,
+    leaving: Leaving,
 ) -> Vec<(i64, &'static str)> {
     let cloud = Cloud::new(imds);
     let log = Arc::new(Mutex::new(Vec::new()));
@@ -97,7 +108,7 @@ async fn happens_with(
             begun: cloud.clock().now(),
             cloud: cloud.clone(),
             seen: seen.to_vec(),
-            leaving_fails,
+            leaving,
             log: log.clone(),
         },
     };
@@ -158,8 +169,8 @@ async fn what_is_no_notice_is_asked_about_again_and_a_stale_one_keeps_nothing() 
 #[tokio::test(start_paused = true)]
 async fn beside_another_runner_the_instance_stays_until_that_has_ended() {
     let seen = [(0, Sight::Elsewhere), (500, Sight::Nothing)];
-    let happened = happens_with(CLEAR, &seen, false, false).await;
-    assert_eq!(happened, [(510, "left")]);
+    let happened = happens_with(CLEAR, &seen, false, Leaving::Works).await;
+    assert_eq!(happened, [(690, "left")]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,19 +193,32 @@ async fn while_nobody_knows_of_a_notice_nothing_goes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_that_began_while_nobody_knew_of_a_notice_keeps_its_instance() {
+    let seen = [(3, Sight::Busy), (100, Sight::Nothing), (900, Sight::Busy)];
+    let imds = [(0, Imds::Refused), (1000, Imds::Clear)];
+    assert_eq!(happens(&imds, &seen).await, []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_runner_the_instance_goes_at_once() {
-    let happened = happens_with(CLEAR, &[], false, false).await;
+    let happened = happens_with(CLEAR, &[], false, Leaving::Works).await;
     assert_eq!(happened, [(0, "left")]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_power_off_that_fails_is_tried_on_but_not_over_a_job_that_began() {
     let seen = [(3, Sight::Idle), (10, Sight::Nothing), (210, Sight::Busy)];
-    let happened = happens_with(CLEAR, &seen, true, true).await;
+    let happened = happens_with(CLEAR, &seen, true, Leaving::Fails).await;
     assert!(happened.len() >= 3, "{happened:?}");
     assert!(
         happened
             .iter()
             .all(|(second, what)| *what == "left" && *second < 216)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_power_off_that_somebody_cancels_is_tried_again_minutes_later() {
+    let happened = happens_with(CLEAR, &[], false, Leaving::IsCancelled).await;
+    assert_eq!(happened[..2], [(0, "left"), (300, "left")]);
 }

@@ -252,3 +252,13 @@ fn a_runner_without_a_job_is_stopped_before_it_takes_one() {
     assert_eq!(of(&facts(5), &idle(0)), RunnerDue::Wait(LOOK_EVERY));
     assert_eq!(of(&facts(5), &idle(2)), RunnerDue::Stop(Stop::Idle));
 }
+
+#[test]
+fn what_a_step_has_started_does_not_hold_up_the_last_deadline() {
+    let mut settings = settings(EndJob::FailStep);
+    assert_eq!(step_grace(&settings, &facts(75)), secs(3));
+    settings.step_grace = secs(60).try_into().expect("a time");
+    // The runner is told to stop at 100 s, and the killed may take two to be gone.
+    assert_eq!(step_grace(&settings, &facts(75)), secs(23));
+    assert_eq!(step_grace(&settings, &facts(99)), secs(0));
+}

@@ -11,6 +11,8 @@ pub struct Entry {
     pub parent: u32,
     /// Whether it is more than a dead entry.
     pub(super) lives: bool,
+    /// Whether a signal has stopped it.
+    pub(super) stopped: bool,
 }
 
 /// Reads `/proc/PID/stat`.
@@ -29,6 +31,7 @@ pub(super) fn read(text: &[u8]) -> Option<Entry> {
         process: Process { pid, started },
         parent,
         lives: !matches!(state, "Z" | "X"),
+        stopped: state == "T",
     })
 }
 
@@ -47,15 +50,13 @@ mod tests {
             started: 987_654,
         };
         let parent = 17;
-        let lives = true;
-        assert_eq!(
-            entry,
-            Entry {
-                process,
-                parent,
-                lives
-            }
-        );
+        let expected = Entry {
+            process,
+            parent,
+            lives: true,
+            stopped: false,
+        };
+        assert_eq!(entry, expected);
     }
 
     #[test]

@@ -44,31 +44,50 @@ pub async fn fail<C: Clock>(
     let mut frozen = Frozen {
         processes,
         step: handle,
-        ends: false,
+        fate: Fate::GoesOn,
     };
     match verdict(processes, worker, step, clock).await {
         StepVerdict::FailsTheJob => {
-            frozen.ends = true;
+            frozen.fate = Fate::Ends;
             StepEnd::Ended(tree::end(processes, step, grace, clock).await)
         }
         StepVerdict::Unclear(why) => StepEnd::Unclear(why),
     }
 }
 
-/// A step that does not run for the moment. It goes on, also where the agent is told to end meanwhile, unless it
-/// is being ended: past a child of its that was ended it would go on as if nothing had happened.
+/// A step that does not run for the moment, and does not stay so, also where the agent is told to end meanwhile.
 pub(super) struct Frozen<'a> {
     pub(super) processes: &'a ProcFolder,
     pub(super) step: Handle,
-    pub(super) ends: bool,
+    pub(super) fate: Fate,
+}
+
+/// What a frozen step comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It goes on.
+    GoesOn,
+    /// It fails: past a child of its that was ended it would go on as if nothing had happened.
+    Ends,
 }
 
 impl Drop for Frozen<'_> {
     fn drop(&mut self) {
-        if !self.ends {
-            // It has just been signalled; if it cannot be woken, the runner kills it.
-            self.step.signal(self.processes, Signal::CONT).ok();
-        }
+        let signal = match self.fate {
+            Fate::GoesOn => Signal::CONT,
+            Fate::Ends => Signal::KILL,
+        };
+        // It has just been signalled; if it cannot be now, the runner kills it.
+        self.step.signal(self.processes, signal).ok();
+    }
+}
+
+impl ProcFolder {
+    /// Whether a Worker's step is frozen: an agent that was killed has left it so.
+    pub fn has_frozen_step(&self, worker: Process) -> bool {
+        let entries = self.snapshot().unwrap_or_default();
+        let steps = entries.iter().filter(|entry| entry.parent == worker.pid);
+        steps.map(|entry| entry.stopped).collect::<Vec<_>>() == [true]
     }
 }
 

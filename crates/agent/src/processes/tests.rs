@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use jiff::SignedDuration;
 
+use super::step::{Fate, Frozen};
 use super::*;
 use crate::clock::Clock;
 use crate::system_clock::SystemClock;
@@ -224,6 +225,7 @@ fn a_worker_of_another_user_than_its_listener_belongs_to_nobody() {
             process: Process { pid, started: 1 },
             parent,
             lives: true,
+            stopped: false,
         },
         owner: Some(owner),
     };
@@ -236,21 +238,37 @@ fn a_worker_of_another_user_than_its_listener_belongs_to_nobody() {
 }
 
 #[test]
-fn a_frozen_step_goes_on_when_the_agent_ends_meanwhile_unless_it_is_being_ended() {
+fn no_step_stays_frozen_when_the_agent_ends_meanwhile() {
     let processes = ProcFolder::default();
-    for (ends, state) in [(false, "S"), (true, "T")] {
-        let tree = Tree::start("echo ready; read forever; :");
+    for fate in [Fate::GoesOn, Fate::Ends] {
+        let mut tree = Tree::start("echo ready; read forever; :");
         let step = Handle::open(&processes, tree.process()).expect("it lives");
         let stopped = step.signal(&processes, Signal::STOP);
         assert_eq!(stopped, Ok(true));
         wait_for_state(tree.process(), "T");
-        drop(step::Frozen {
+        drop(Frozen {
             processes: &processes,
             step,
-            ends,
+            fate,
         });
-        wait_for_state(tree.process(), state);
+        match fate {
+            Fate::GoesOn => wait_for_state(tree.process(), "S"),
+            Fate::Ends => assert_eq!(tree.ended_by(), Some(9)),
+        }
     }
+}
+
+#[test]
+fn a_step_that_an_agent_left_frozen_is_known() {
+    let processes = ProcFolder::default();
+    let worker = Tree::start("sh -c 'echo $$; echo ready; exec sleep 1000' & wait");
+    let step = found(worker.members[0]).expect("it lives");
+    assert!(!processes.has_frozen_step(worker.process()));
+    let handle = Handle::open(&processes, step).expect("it lives");
+    assert_eq!(handle.signal(&processes, Signal::STOP), Ok(true));
+    wait_for_state(step, "T");
+    assert!(processes.has_frozen_step(worker.process()));
+    assert_eq!(handle.signal(&processes, Signal::KILL), Ok(true));
 }
 
 /// Waits until a process is stopped (`T`), or sleeps (`S`).

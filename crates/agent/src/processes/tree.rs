@@ -15,7 +15,7 @@ use super::{Handle, ProcFolder, Process, Signal, SignalFailure};
 use crate::clock::Clock;
 
 /// How long the killed may take to be gone: the kernel needs no time, a disk that hangs does.
-const DYING: SignedDuration = SignedDuration::from_secs(2);
+pub const DYING: SignedDuration = SignedDuration::from_secs(2);
 
 /// The time between two looks.
 const BETWEEN_LOOKS: SignedDuration = SignedDuration::from_millis(50);

@@ -220,18 +220,38 @@ fn a_changing_time_moves_no_deadline() {
 }
 
 #[test]
-fn a_notice_that_comes_back_in_other_words_is_the_same_until_its_end_has_passed() {
+fn a_notice_that_comes_back_in_other_words_is_the_same_if_it_was_away_for_a_moment() {
     let seen =
         |watch: &mut Watch, ends_at, now| watch.see(notice(Action::Terminate, ends_at), at(now));
     let mut watch = noticed(Action::Terminate, 120);
     assert_eq!(watch.attempted(Ok(()), at(0), 0.5), Some(Verdict::Tagged));
     assert_eq!(watch.see(Sight::Clear, at(1)), Change::Gone);
-    assert_eq!(seen(&mut watch, 122, 2), Change::Back);
+    assert_eq!(watch.see(Sight::Clear, at(10)), Change::Same);
+    assert_eq!(seen(&mut watch, 122, 11), Change::Back);
     let (first, present) = watch.seen().expect("a notice");
     assert_eq!((first.ends_at(), present), (at(120), true));
-    assert_eq!(watch.due(at(2)), Due::Nothing, "it is tagged");
-    assert_eq!(watch.see(Sight::Clear, at(3)), Change::Gone);
-    assert_eq!(seen(&mut watch, 240, 121), Change::FirstSight, "a new one");
+    assert_eq!(watch.due(at(11)), Due::Nothing, "it is tagged");
+    assert_eq!(watch.see(Sight::Clear, at(12)), Change::Gone);
+    // Counted by the first one its job would end at once.
+    assert_eq!(seen(&mut watch, 225, 105), Change::FirstSight);
+    let (second, _) = watch.seen().expect("a notice");
+    assert_eq!(second.ends_at(), at(225));
+}
+
+#[test]
+fn a_notice_of_another_action_is_another_notice() {
+    let mut watch = noticed(Action::Hibernate, 120);
+    assert_eq!(
+        watch.see(notice(Action::Terminate, 120), at(1)),
+        Change::FirstSight
+    );
+    let mut watch = noticed(Action::Hibernate, 120);
+    assert_eq!(watch.see(Sight::Clear, at(59)), Change::Gone);
+    assert_eq!(
+        watch.see(notice(Action::Terminate, 180), at(60)),
+        Change::FirstSight
+    );
+    assert_eq!(watch.due(at(60)), Due::Tag);
 }
 
 #[test]

@@ -127,9 +127,9 @@ async fn a_notice_that_goes_again_ends_no_job() {
 
 #[tokio::test(start_paused = true)]
 async fn a_notice_that_had_gone_ends_no_job_after_a_restart_either() {
-    let cloud = Cloud::new(&[(0, Imds::Body(NOTICE)), (30, Imds::Clear)]);
+    let cloud = Cloud::new(&[(0, Imds::Body(NOTICE)), (30, Imds::Clear), (40, Imds::Hang)]);
     cloud.machine().runs_until(5000);
-    cloud.run_for(300).await;
+    cloud.run_for(40).await;
     cloud.run_for(300).await;
     assert_eq!(cloud.events(), [] as [&str; 0]);
 }
@@ -300,6 +300,17 @@ async fn an_agent_that_dies_before_its_signal_is_followed_by_one_that_sends_it()
         cloud.run_for(50).await;
         assert_eq!(cloud.events(), [expected], "{ending}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_a_killed_agent_left_frozen_is_ended_by_the_next_one() {
+    let cloud = noticed(NOTICE);
+    cloud.machine().runs_until(500);
+    cloud.run_for(86).await;
+    cloud.machine().frozen = true;
+    cloud.run_for(10).await;
+    let expected = ["85 step ended"; 2];
+    assert_eq!(cloud.events(), expected, "not at 110, with its runner");
 }
 
 #[tokio::test(start_paused = true)]

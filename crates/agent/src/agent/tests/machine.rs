@@ -51,6 +51,8 @@ pub(crate) struct Machine {
     pub(super) job_known_from: i64,
     /// How many runners there are, each with such a job.
     pub(super) runners: u32,
+    /// Whether an agent was killed while it ended a step.
+    pub(super) frozen: bool,
     /// How many seconds a step takes to end.
     pub(super) step_takes: i64,
     /// What was done to it, with the second.
@@ -79,6 +81,7 @@ impl Default for Machine {
             looks: 0,
             job_known_from: 0,
             runners: 1,
+            frozen: false,
             step_takes: 0,
             events: Vec::new(),
         }
@@ -202,7 +205,11 @@ impl Runners for Cloud {
         machine.listener && (is_listener(process) || machine.job_at(second))
     }
 
-    fn job_of(&self, _: Process) -> JobFacts {
+    fn has_frozen_step(&self, _: Process) -> bool {
+        self.machine().frozen
+    }
+
+    async fn job_of(&self, _: Process) -> JobFacts {
         let known = self.passed().as_secs() >= self.machine().job_known_from;
         JobFacts {
             job: known.then(|| "build".to_owned()),
