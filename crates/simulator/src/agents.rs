@@ -267,7 +267,11 @@ impl Runners for Machine {
         false
     }
 
-    fn job_of(&self, _: Process) -> JobFacts {
+    fn has_frozen_step(&self, _: Process) -> bool {
+        false
+    }
+
+    async fn job_of(&self, _: Process) -> JobFacts {
         JobFacts::default()
     }
 
