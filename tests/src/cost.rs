@@ -70,7 +70,7 @@ pub const USUAL: Counts = Counts {
     read_units: 128.0,
     query_units: 46.0,
     claim_bytes: 48_800.0,
-    evidence_bytes: 2_200.0,
+    evidence_bytes: 2_600.0,
     row_write_units: 122.0,
     row_read_units: 32.0,
     row_bytes: 115_000.0,
