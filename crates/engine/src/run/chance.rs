@@ -209,6 +209,11 @@ fn begin_anew(entry: &mut RunEntry, id: JobId, record: &Job) {
         entry.jobs.insert(id, renewed);
         return;
     }
+    // What an endpoint said was said of the earlier execution, and of the capacity of this one.
+    let renewed = TrackedJob {
+        advice: None,
+        ..renewed
+    };
     // It may have been interrupted once more, and await its run already.
     if let Entry::Vacant(place) = entry.jobs.entry(record.id) {
         place.insert(renewed);

@@ -170,6 +170,32 @@ fn the_run_is_read_before_anything_is_asked_for_once_more() {
     assert!(matches!(world.step(), RunStep::Ask(_)));
 }
 
+/// Found by a simulation: the endpoint had named spot for the second attempt, and the third went there, too.
+#[test]
+fn what_an_endpoint_said_of_an_earlier_execution_names_no_capacity_for_a_fresh_chance() {
+    let mut world = exhausted();
+    let before = world.entry.jobs.get_mut(&JobId(1)).expect("it is known");
+    before.advice = Some(Advice {
+        endpoint: "judge".parse().expect("a name"),
+        at: at(NOW),
+        said: Said::Yes {
+            capacity: Some(Capacity::Spot),
+            reason: None,
+        },
+        interrupted: true,
+    });
+    world.requeue(1);
+    world.allow(11, RetryPolicy::USUAL);
+    world.go();
+    world.answer(RerunAnswer::Accepted);
+    assert_eq!(advised_capacity(&world.entry, &again(21, "a")), None);
+    let third = Job {
+        run_attempt: RunAttempt::FIRST.next().next(),
+        ..again(21, "a")
+    };
+    assert_eq!(advised_capacity(&world.entry, &third), None);
+}
+
 #[test]
 fn what_github_refused_may_be_asked_for_again_in_the_same_attempt() {
     let mut world = World::with(&[job(1, "a")]);
