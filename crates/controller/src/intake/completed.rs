@@ -115,12 +115,6 @@ impl<P: Ports> Controller<P> {
                     Some(kept) => self.bury(repository, job, kept).await?,
                     None => false,
                 };
-                if let Some(instance) = ran_on.filter(|_| has_evidence)
-                    && self.explain(job, &instance, &evidence).await?
-                    && !is_told
-                {
-                    self.settled(repository, job, &reason, None);
-                }
                 if has_evidence && reason != SettleReason::Succeeded {
                     match Box::pin(self.tell_left_alone(repository, job, &reason)).await {
                         // It is no part of the verdict. But what the ledger keeps for people to see they
@@ -132,6 +126,13 @@ impl<P: Ports> Controller<P> {
                         ),
                         told => told?,
                     }
+                }
+                // Once it counts as judged, nobody comes back to it: people are to know by then.
+                if let Some(instance) = ran_on.filter(|_| has_evidence)
+                    && self.explain(job, &instance, &evidence).await?
+                    && !is_told
+                {
+                    self.settled(repository, job, &reason, None);
                 }
                 if reason != SettleReason::Succeeded {
                     self.wake_run(repository, job).await?;
