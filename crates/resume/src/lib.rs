@@ -2,8 +2,27 @@
 //!
 //! What there is, an [`Inventory`] lists; what that means is decided from data to data.
 
+mod decide;
+mod hash;
 mod inventory;
+mod job;
 mod key;
+mod manifest;
+mod name;
+mod problem;
+mod report;
+mod run;
+mod template;
 
+pub use decide::{
+    Answer, Judged, OnError, Plan, Seen, Silent, Undecided, Verdict, Why, WhyNot, decide, prefixes, questions,
+};
+pub use hash::{FileSet, HashError, Hashes};
 pub use inventory::{Inventory, InventoryError};
+pub use job::{Address, AddressError, Job};
 pub use key::{Key, KeyError, Prefix};
+pub use manifest::Manifest;
+pub use name::{JobName, NameError};
+pub use problem::{ManifestError, Problem};
+pub use report::{TooLarge, log, outputs, summary};
+pub use run::RunFacts;
