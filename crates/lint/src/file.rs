@@ -62,7 +62,7 @@ impl<'a> File<'a> {
     }
 }
 
-fn read(bytes: &[u8]) -> Result<(Tree, Vec<Job>), Broken> {
+pub(crate) fn read(bytes: &[u8]) -> Result<(Tree, Vec<Job>), Broken> {
     if bytes.len() > LARGEST {
         let problem = format!("the file has more than {LARGEST} bytes");
         return Err(Broken::new(Place::START, problem));

@@ -18,6 +18,7 @@ mod matrix;
 mod mistakes;
 mod near_miss;
 mod report;
+mod resumption;
 mod sharing;
 mod value;
 mod wanted;
@@ -28,6 +29,7 @@ mod yaml;
 
 use self::file::{File, Looked};
 pub use self::finding::{Code, Finding, Place, Severity, ShownLabel};
+pub use self::resumption::{Advice, Resumption, resumption};
 use self::value::Unknowns;
 
 /// The largest file that is read, in bytes. GitHub's own workflows stay under a tenth of it.

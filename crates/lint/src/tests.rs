@@ -7,6 +7,7 @@ mod calls;
 mod gates;
 mod labels;
 mod matrices;
+mod resumption;
 mod sharing;
 
 /// The findings of one workflow, one a paragraph.

@@ -20,6 +20,10 @@ pub(crate) struct Job {
     pub(crate) with: Option<Id>,
     /// Its `name:`, where it has one.
     pub(crate) name: Option<String>,
+    /// The same as it stands in the file, with what is filled in.
+    pub(crate) shown: Option<Id>,
+    /// Its `if:`.
+    pub(crate) condition: Option<Id>,
     pub(crate) steps: Option<Id>,
 }
 
@@ -62,6 +66,8 @@ fn job(tree: &Tree, key: Id, body: Id) -> Job {
             .get(body, "name")
             .and_then(|name| tree.scalar(name))
             .map(|name| name.text.clone()),
+        shown: tree.get(body, "name"),
+        condition: tree.get(body, "if"),
         steps: tree.get(body, "steps"),
     }
 }

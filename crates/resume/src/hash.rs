@@ -62,7 +62,8 @@ impl FileSet {
         if globs.iter().any(|glob| glob.is_empty()) {
             return Err("has a {hash:} that names no files; write {hash:GLOB}".to_owned());
         }
-        let leads_out = |glob: &str| glob.starts_with('/') || glob.split('/').any(|part| part == "..");
+        let leads_out =
+            |glob: &str| glob.starts_with('/') || glob.split('/').any(|part| part == "..");
         if let Some(glob) = globs.iter().find(|glob| leads_out(glob)) {
             return Err(format!(
                 "has {{hash:{glob}}}, which leads out of the workspace; name files in it, as {{hash:src/**}}"

@@ -15,7 +15,8 @@ mod run;
 mod template;
 
 pub use decide::{
-    Answer, Judged, OnError, Plan, Seen, Silent, Undecided, Verdict, Why, WhyNot, decide, prefixes, questions,
+    Answer, Judged, OnError, Plan, Seen, Silent, Undecided, Verdict, Why, WhyNot, decide, prefixes,
+    questions,
 };
 pub use hash::{FileSet, HashError, Hashes};
 pub use inventory::{Inventory, InventoryError};

@@ -112,7 +112,11 @@ pub fn summary(plan: &Plan) -> String {
         let row = row(judged);
         if text.len() + row.len() + LAST_LINE > LARGEST_SUMMARY {
             let more = all - count;
-            writeln!(text, "\nand {more} more jobs, which the log of this step has.").ok();
+            writeln!(
+                text,
+                "\nand {more} more jobs, which the log of this step has."
+            )
+            .ok();
             break;
         }
         text.push_str(&row);

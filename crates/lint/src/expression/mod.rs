@@ -103,6 +103,30 @@ impl Expression {
         }
     }
 
+    /// Calls for it and for each part of it.
+    pub(crate) fn each(&self, found: &mut impl FnMut(&Self)) {
+        found(self);
+        match self {
+            Self::Literal(_) | Self::Context(_) => {}
+            Self::Member(of, _) | Self::Not(of) => of.each(found),
+            Self::Index(of, index) => {
+                of.each(found);
+                if let Some(index) = index {
+                    index.each(found);
+                }
+            }
+            Self::Call(_, arguments) => {
+                for argument in arguments {
+                    argument.each(found);
+                }
+            }
+            Self::Binary(_, left, right) => {
+                left.each(found);
+                right.each(found);
+            }
+        }
+    }
+
     /// Calls for each context that it reads, with the name of what it reads there.
     pub(crate) fn each_context(&self, found: &mut impl FnMut(&str, Option<&str>)) {
         match self {

@@ -42,7 +42,10 @@ pub(crate) fn instances(
     }
     let Some(combinations) = combinations else {
         for (name, line) in axes {
-            problems.add(line, format!("{{{name}}} has no values; list them in a [matrix] as {name} = [...]"));
+            problems.add(
+                line,
+                format!("{{{name}}} has no values; list them in a [matrix] as {name} = [...]"),
+            );
         }
         return None;
     };
@@ -75,7 +78,9 @@ pub(crate) fn instances(
             }
             Some(same) if is_same(same, &instance) => {}
             Some(_) => {
-                let missing = axes.keys().find(|name| !entry.name.axes().contains(name.as_str()));
+                let missing = axes
+                    .keys()
+                    .find(|name| !entry.name.axes().contains(name.as_str()));
                 let missing = missing.map_or("", String::as_str);
                 let name = shown(instance.name.as_str());
                 problems.add(line, format!("several jobs of the matrix would be called {name} and have different artifacts; put {{{missing}}} into the name, as GitHub shows it"));
@@ -83,7 +88,12 @@ pub(crate) fn instances(
             }
         }
     }
-    Some(order.into_iter().filter_map(|name| found.remove(&name)).collect())
+    Some(
+        order
+            .into_iter()
+            .filter_map(|name| found.remove(&name))
+            .collect(),
+    )
 }
 
 /// The names of values that an entry says, each with a line where it does.
@@ -150,7 +160,10 @@ impl Allowed {
         let template = match Template::parse(&text.value) {
             Ok(template) => template,
             Err(problem) => {
-                problems.add(text.line, format!("{} {} {problem}", self.what, shown(&text.value)));
+                problems.add(
+                    text.line,
+                    format!("{} {} {problem}", self.what, shown(&text.value)),
+                );
                 return None;
             }
         };
@@ -159,7 +172,10 @@ impl Allowed {
             Slot::Matrix(_) => !self.matrix,
         });
         if let Some(slot) = refused {
-            let message = format!("{} cannot have {{{slot}}} in it; {}", self.what, self.instead);
+            let message = format!(
+                "{} cannot have {{{slot}}} in it; {}",
+                self.what, self.instead
+            );
             problems.add(text.line, message);
             return None;
         }

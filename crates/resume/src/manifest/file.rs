@@ -63,7 +63,10 @@ type Value<'a> = Spanned<DeValue<'a>>;
 /// Reads a file. What is wrong is left out of the answer and told.
 pub(crate) fn read(text: &str, problems: &mut Problems) -> File {
     if text.len() > LARGEST {
-        problems.add(1, format!("the file has more than {LARGEST} bytes; name jobs by patterns"));
+        problems.add(
+            1,
+            format!("the file has more than {LARGEST} bytes; name jobs by patterns"),
+        );
         return File::default();
     }
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -104,15 +107,21 @@ impl Reader<'_> {
             }
         }
         if file.jobs.is_empty() && self.problems.is_empty() {
-            self.problems
-                .add(1, "there is no job in it; write a [[job]] with a name and artifacts for each");
+            self.problems.add(
+                1,
+                "there is no job in it; write a [[job]] with a name and artifacts for each",
+            );
         }
         file
     }
 
     fn jobs(&mut self, value: &Value<'_>) -> Vec<Job> {
         let Some(list) = value.get_ref().as_array() else {
-            self.wrong(value, "job", "a list of tables; write [[job]] with two brackets");
+            self.wrong(
+                value,
+                "job",
+                "a list of tables; write [[job]] with two brackets",
+            );
             return Vec::new();
         };
         list.iter().filter_map(|job| self.job(job)).collect()
@@ -169,8 +178,10 @@ impl Reader<'_> {
             }
         }
         if !has_name {
-            self.problems
-                .add(line, "this job has no name; write the one that GitHub shows, as name = \"Build\"");
+            self.problems.add(
+                line,
+                "this job has no name; write the one that GitHub shows, as name = \"Build\"",
+            );
         }
         job.name = name?;
         Some(job)
@@ -215,13 +226,21 @@ impl Reader<'_> {
 
     fn combinations(&mut self, key: &str, value: &Value<'_>) -> Vec<Combination> {
         let Some(list) = value.get_ref().as_array() else {
-            self.wrong(value, key, "a list of tables, as [{ distro = \"debian-12\" }]");
+            self.wrong(
+                value,
+                key,
+                "a list of tables, as [{ distro = \"debian-12\" }]",
+            );
             return Vec::new();
         };
         let mut combinations = Vec::new();
         for item in list.iter() {
             let Some(table) = item.get_ref().as_table() else {
-                self.wrong(item, key, "a list of tables, as [{ distro = \"debian-12\" }]");
+                self.wrong(
+                    item,
+                    key,
+                    "a list of tables, as [{ distro = \"debian-12\" }]",
+                );
                 continue;
             };
             let mut values = Vec::new();
@@ -243,7 +262,9 @@ impl Reader<'_> {
                 .map(|number| number.to_string()),
             DeValue::Boolean(value) => Some(value.to_string()),
             // 3.10 is 3.1 to GitHub, and to nobody else.
-            DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => None,
+            DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Array(_) | DeValue::Table(_) => {
+                None
+            }
         };
         if text.is_none() {
             self.wrong(value, name, "a text; put it in quotes, as \"3.10\"");

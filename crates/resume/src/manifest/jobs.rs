@@ -76,9 +76,16 @@ pub(crate) fn drafts(file: &File, problems: &mut Problems) -> Vec<Draft> {
         let instances = instances(&entry, shared.as_ref(), problems);
         expanded.push(Expanded { entry, instances });
     }
-    let count: usize = expanded.iter().flat_map(|one| &one.instances).map(Vec::len).sum();
+    let count: usize = expanded
+        .iter()
+        .flat_map(|one| &one.instances)
+        .map(Vec::len)
+        .sum();
     if count > MOST {
-        problems.add(1, format!("these are {count} jobs; at most {MOST} are planned at once"));
+        problems.add(
+            1,
+            format!("these are {count} jobs; at most {MOST} are planned at once"),
+        );
         return Vec::new();
     }
     names_are_unique(&expanded, problems);
@@ -146,7 +153,10 @@ fn entry<'a>(
         Some(own)
     });
     let mut all = |allowed: &Allowed, texts: &[At<String>]| -> Option<Vec<At<Template>>> {
-        let read: Vec<_> = texts.iter().map(|text| allowed.read(text, problems)).collect();
+        let read: Vec<_> = texts
+            .iter()
+            .map(|text| allowed.read(text, problems))
+            .collect();
         read.into_iter().collect()
     };
     let artifacts = all(&ARTIFACT, &job.artifacts);
@@ -195,10 +205,15 @@ fn names_are_unique(expanded: &[Expanded<'_>], problems: &mut Problems) {
                 continue;
             };
             let message = if other == name {
-                format!("{} is a job of line {before}, too; take one out, or make the patterns narrower", shown(name))
+                format!(
+                    "{} is a job of line {before}, too; take one out, or make the patterns narrower",
+                    shown(name)
+                )
             } else {
                 let (name, other) = (shown(name), shown(other));
-                format!("{name} and {other} (line {before}) are one name to GitHub, whose contains() ignores case; call one otherwise")
+                format!(
+                    "{name} and {other} (line {before}) are one name to GitHub, whose contains() ignores case; call one otherwise"
+                )
             };
             problems.add(line, message);
         }
@@ -213,11 +228,14 @@ fn artifacts_are_unique(expanded: &[Expanded<'_>], problems: &mut Problems) {
             for artifact in &instance.artifacts {
                 let key = one.entry.prefix.value.clone().join("/", &artifact.value);
                 let job = instance.name.as_str();
-                let Some((other, before)) = seen.insert(key.to_string(), (job, artifact.line)) else {
+                let Some((other, before)) = seen.insert(key.to_string(), (job, artifact.line))
+                else {
                     continue;
                 };
                 let (key, other) = (shown(&key.to_string()), shown(other));
-                let message = format!("the artifact {key} is that of {other} (line {before}), too, so either would skip the other; give each its own");
+                let message = format!(
+                    "the artifact {key} is that of {other} (line {before}), too, so either would skip the other; give each its own"
+                );
                 problems.add(artifact.line, message);
             }
         }

@@ -22,7 +22,9 @@ pub(crate) fn expand(matrix: &file::Matrix, problems: &mut Problems) -> Combinat
     names(matrix, problems);
     excluded(matrix, problems);
     let Some(product) = product(matrix) else {
-        let message = format!("this matrix has more than {MOST} combinations; GitHub makes at most 256 jobs of one");
+        let message = format!(
+            "this matrix has more than {MOST} combinations; GitHub makes at most 256 jobs of one"
+        );
         problems.add(matrix.line, message);
         return Combinations::default();
     };
@@ -40,9 +42,15 @@ pub(crate) fn expand(matrix: &file::Matrix, problems: &mut Problems) -> Combinat
     }
     let is_whole = matrix.axes.iter().all(|axis| !axis.values.is_empty());
     if all.is_empty() && is_whole {
-        problems.add(matrix.line, "this matrix has no combination; list values, or exclude fewer");
+        problems.add(
+            matrix.line,
+            "this matrix has no combination; list values, or exclude fewer",
+        );
     }
-    let mut names: Vec<String> = all.iter().flat_map(|values| values.keys().cloned()).collect();
+    let mut names: Vec<String> = all
+        .iter()
+        .flat_map(|values| values.keys().cloned())
+        .collect();
     names.sort();
     names.dedup();
     Combinations { all, names }
@@ -56,15 +64,24 @@ fn plain(combination: &Combination) -> Values {
 }
 
 fn names(matrix: &file::Matrix, problems: &mut Problems) {
-    let axes = matrix.axes.iter().map(|axis| (&axis.name.value, axis.name.line));
+    let axes = matrix
+        .axes
+        .iter()
+        .map(|axis| (&axis.name.value, axis.name.line));
     let included = matrix.include.iter().flat_map(|one| &one.values);
     let included = included.map(|(name, value)| (name, value.line));
     for (name, line) in axes.chain(included) {
         if RunWord::parse(name).is_some() {
-            problems.add(line, format!("{{{name}}} is a word of the run; call these values otherwise"));
+            problems.add(
+                line,
+                format!("{{{name}}} is a word of the run; call these values otherwise"),
+            );
         } else if !is_axis_name(name) {
             let name = shown(name);
-            problems.add(line, format!("{name} is no name for values; use letters, digits, - and _"));
+            problems.add(
+                line,
+                format!("{name} is no name for values; use letters, digits, - and _"),
+            );
         }
     }
     for axis in &matrix.axes {
@@ -72,7 +89,10 @@ fn names(matrix: &file::Matrix, problems: &mut Problems) {
         for value in &axis.values {
             if !seen.insert(&value.value) {
                 let (name, value_) = (&axis.name.value, shown(&value.value));
-                problems.add(value.line, format!("{name} has {value_} twice; once is enough"));
+                problems.add(
+                    value.line,
+                    format!("{name} has {value_} twice; once is enough"),
+                );
             }
         }
     }
@@ -82,19 +102,34 @@ fn names(matrix: &file::Matrix, problems: &mut Problems) {
 fn excluded(matrix: &file::Matrix, problems: &mut Problems) {
     for (name, value) in matrix.exclude.iter().flat_map(|one| &one.values) {
         let Some(axis) = matrix.axes.iter().find(|axis| axis.name.value == *name) else {
-            let hint = meant(name, matrix.axes.iter().map(|axis| axis.name.value.as_str()));
+            let hint = meant(
+                name,
+                matrix.axes.iter().map(|axis| axis.name.value.as_str()),
+            );
             let name = shown(name);
-            problems.add(value.line, format!("exclude names {name}, of which the matrix has no list.{hint}"));
+            problems.add(
+                value.line,
+                format!("exclude names {name}, of which the matrix has no list.{hint}"),
+            );
             continue;
         };
         if !axis.values.iter().any(|known| known.value == value.value) {
-            let hint = meant(&value.value, axis.values.iter().map(|known| known.value.as_str()));
+            let hint = meant(
+                &value.value,
+                axis.values.iter().map(|known| known.value.as_str()),
+            );
             let value_ = shown(&value.value);
-            problems.add(value.line, format!("exclude names the {name} {value_}, which the list has not.{hint}"));
+            problems.add(
+                value.line,
+                format!("exclude names the {name} {value_}, which the list has not.{hint}"),
+            );
         }
     }
     for empty in matrix.exclude.iter().filter(|one| one.values.is_empty()) {
-        problems.add(empty.line, "this exclusion names no value, so it would exclude everything; take it out");
+        problems.add(
+            empty.line,
+            "this exclusion names no value, so it would exclude everything; take it out",
+        );
     }
 }
 
@@ -114,7 +149,10 @@ fn product(matrix: &file::Matrix) -> Option<Vec<Values>> {
                 one.insert(axis.name.value.clone(), value.to_owned());
                 one
             };
-            axis.values.iter().map(|value| of(&value.value)).collect::<Vec<_>>()
+            axis.values
+                .iter()
+                .map(|value| of(&value.value))
+                .collect::<Vec<_>>()
         };
         all = all.iter().flat_map(longer).collect();
     }
@@ -130,9 +168,8 @@ fn is_part_of(part: &Values, whole: &Values) -> bool {
 fn extend(all: &mut [Values], combined: &[Values], more: &Values) -> bool {
     let mut found = false;
     for (values, original) in all.iter_mut().zip(combined) {
-        let changes = |(name, value): (&String, &String)| {
-            original.get(name).is_some_and(|old| old != value)
-        };
+        let changes =
+            |(name, value): (&String, &String)| original.get(name).is_some_and(|old| old != value);
         if !more.iter().any(changes) {
             values.extend(more.clone());
             found = true;

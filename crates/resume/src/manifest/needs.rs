@@ -37,7 +37,9 @@ pub(crate) fn resolve(
             }
             count += found.len();
             if count > MOST {
-                let message = format!("the jobs of this file need each other more than {MOST} times; have one job gather the results of many");
+                let message = format!(
+                    "the jobs of this file need each other more than {MOST} times; have one job gather the results of many"
+                );
                 problems.add(one.entry.job.line, message);
                 return Vec::new();
             }
@@ -94,7 +96,10 @@ impl<'a> Jobs<'a> {
             let found: Vec<usize> = found.map(|(place, _)| *place).collect();
             if found.is_empty() {
                 let (need, own) = (shown(&need.value.to_string()), told(&by.values));
-                return Err(format!("{need} has no job for {own}, that of {}; exclude it there, or correct the matrix", shown(by.name.as_str())));
+                return Err(format!(
+                    "{need} has no job for {own}, that of {}; exclude it there, or correct the matrix",
+                    shown(by.name.as_str())
+                ));
             }
             return Ok(found);
         }
@@ -115,7 +120,10 @@ impl<'a> Jobs<'a> {
         let names = cycle.iter().chain(cycle.first());
         let names = names.filter_map(|place| self.names.get(*place));
         let names: Vec<String> = names.map(|name| shown(name.value)).collect();
-        let message = format!("jobs need each other in a circle: {}; take a needs out", names.join(" needs "));
+        let message = format!(
+            "jobs need each other in a circle: {}; take a needs out",
+            names.join(" needs ")
+        );
         problems.add(first.line, message);
     }
 }
@@ -135,11 +143,21 @@ fn flags_mean_something(
             let mut unneeded = own.clone().zip(one.instances.iter().flatten());
             if let Some((_, unneeded)) = unneeded.find(|(place, _)| !needed.contains(place)) {
                 let name = shown(unneeded.name.as_str());
-                let line = one.entry.job.only_if_wanted.as_ref().map_or(one.entry.job.line, |flag| flag.line);
+                let line = one
+                    .entry
+                    .job
+                    .only_if_wanted
+                    .as_ref()
+                    .map_or(one.entry.job.line, |flag| flag.line);
                 problems.add(line, format!("no job of this file needs {name}, so only-if-wanted would never let it run; name it in a needs, or take this out"));
             }
         }
-        if let Some(flag) = one.entry.job.stale_with_inputs.as_ref().filter(|flag| flag.value)
+        if let Some(flag) = one
+            .entry
+            .job
+            .stale_with_inputs
+            .as_ref()
+            .filter(|flag| flag.value)
             && own.any(|place| needs.get(place).is_none_or(BTreeSet::is_empty))
         {
             problems.add(flag.line, "this job needs no other one, so it has no inputs to be stale with; name them in needs, or take this out");
