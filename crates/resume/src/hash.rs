@@ -211,3 +211,6 @@ fn content(path: &Path, is_link: bool) -> io::Result<Vec<u8>> {
         hash.update(&piece[..read]);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,11 +40,11 @@ impl JobName {
         if text.is_empty() {
             return Err(NameError::Empty);
         }
-        if text.contains(SEPARATOR) {
-            return Err(NameError::Separator);
-        }
         if text.contains(char::is_control) {
             return Err(NameError::Control);
+        }
+        if text.contains(SEPARATOR) {
+            return Err(NameError::Separator);
         }
         if text.trim() != text {
             return Err(NameError::Blank);

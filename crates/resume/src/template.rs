@@ -13,7 +13,7 @@ use crate::run::{RunFacts, RunWord};
 pub(crate) type Values = BTreeMap<String, String>;
 
 /// A text with placeholders.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Template {
     parts: Vec<Part>,
 }

@@ -69,7 +69,7 @@ pub(crate) fn drafts(file: &File, problems: &mut Problems) -> Vec<Draft> {
     let mut expanded = Vec::new();
     let mut is_whole = file.is_whole;
     for job in &file.jobs {
-        let Some(entry) = entry(job, prefix.as_ref(), problems) else {
+        let Some(entry) = entry(job, &prefix, problems) else {
             is_whole = false;
             continue;
         };
@@ -112,12 +112,18 @@ pub(crate) fn is_on(flag: Option<&At<bool>>) -> bool {
     flag.is_some_and(|flag| flag.value)
 }
 
-fn shared_prefix(file: &File, problems: &mut Problems) -> Option<At<Template>> {
+/// One that is bad is none, so that all that is wrong with jobs is told beside it.
+fn shared_prefix(file: &File, problems: &mut Problems) -> At<Template> {
     let written = file.prefix.clone().unwrap_or_else(|| At {
         line: 1,
         value: PREFIX.to_owned(),
     });
-    let prefix = OWN_PREFIX.read(&written, problems)?;
+    let Some(prefix) = OWN_PREFIX.read(&written, problems) else {
+        return At {
+            line: written.line,
+            value: Template::default(),
+        };
+    };
     tells_runs_apart(&prefix, problems);
     let is_fixed = !prefix.value.slots().any(|slot| match slot {
         Slot::Hash(_) | Slot::Run(RunWord::RunNumber | RunWord::RunId | RunWord::Sha) => true,
@@ -129,7 +135,7 @@ fn shared_prefix(file: &File, problems: &mut Problems) -> Option<At<Template>> {
                        good for every run may have a prefix of its own in its [[job]]";
         problems.add(prefix.line, message);
     }
-    Some(prefix)
+    prefix
 }
 
 /// Two workflows of a repository count their runs each from 1.
@@ -141,26 +147,28 @@ fn tells_runs_apart(prefix: &At<Template>, problems: &mut Problems) {
     }
 }
 
+/// What is bad in it is left out, so that the rest is looked at; nothing where its name is bad.
 fn entry<'a>(
     job: &'a file::Job,
-    shared: Option<&At<Template>>,
+    shared: &At<Template>,
     problems: &mut Problems,
 ) -> Option<Entry<'a>> {
     let name = NAME.read(&job.name, problems);
-    let own = job.prefix.as_ref().map(|own| {
-        let own = OWN_PREFIX.read(own, problems)?;
-        tells_runs_apart(&own, problems);
-        Some(own)
-    });
-    let mut all = |allowed: &Allowed, texts: &[At<String>]| -> Option<Vec<At<Template>>> {
-        let read: Vec<_> = texts
+    let own = job
+        .prefix
+        .as_ref()
+        .and_then(|own| OWN_PREFIX.read(own, problems));
+    if let Some(own) = &own {
+        tells_runs_apart(own, problems);
+    }
+    let mut all = |allowed: &Allowed, texts: &[At<String>]| -> Vec<At<Template>> {
+        texts
             .iter()
-            .map(|text| allowed.read(text, problems))
-            .collect();
-        read.into_iter().collect()
+            .filter_map(|text| allowed.read(text, problems))
+            .collect()
     };
     let artifacts = all(&ARTIFACT, &job.artifacts);
-    let unless_found = all(&ADDRESS, job.unless_found.as_slice());
+    let unless_found = all(&ADDRESS, job.unless_found.as_slice()).pop();
     let needs = all(&NEED, &job.needs);
     let only_if_wanted = is_on(job.only_if_wanted.as_ref());
     if job.artifacts.is_empty() && job.unless_found.is_none() && !only_if_wanted {
@@ -171,10 +179,10 @@ fn entry<'a>(
     Some(Entry {
         job,
         name: name?.value,
-        prefix: own.unwrap_or_else(|| shared.cloned())?,
-        artifacts: artifacts?,
-        unless_found: unless_found?.pop(),
-        needs: needs?,
+        prefix: own.unwrap_or_else(|| shared.clone()),
+        artifacts,
+        unless_found,
+        needs,
     })
 }
 

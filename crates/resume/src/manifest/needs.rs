@@ -138,9 +138,9 @@ fn flags_mean_something(
     let mut place = 0;
     for one in expanded {
         let count = one.instances.iter().flatten().count();
-        let mut own = place..place + count;
+        let own = place..place + count;
         if is_on(one.entry.job.only_if_wanted.as_ref()) {
-            let mut unneeded = own.clone().zip(one.instances.iter().flatten());
+            let mut unneeded = own.zip(one.instances.iter().flatten());
             if let Some((_, unneeded)) = unneeded.find(|(place, _)| !needed.contains(place)) {
                 let name = shown(unneeded.name.as_str());
                 let line = one
@@ -158,7 +158,7 @@ fn flags_mean_something(
             .stale_with_inputs
             .as_ref()
             .filter(|flag| flag.value)
-            && own.any(|place| needs.get(place).is_none_or(BTreeSet::is_empty))
+            && one.entry.job.needs.is_empty()
         {
             problems.add(flag.line, "this job needs no other one, so it has no inputs to be stale with; name them in needs, or take this out");
         }
