@@ -2,8 +2,10 @@
 //!
 //! `reprise demo` runs the whole system on one machine. It starts this same program again as the
 //! controller and as the agents, so that they are processes of their own. `reprise explain`, `reprise retries`
-//! and `reprise queue` are for whoever looks after a running controller, `reprise labels` for whoever writes workflows.
+//! and `reprise queue` are for whoever looks after a running controller, `reprise labels` and `reprise resume` for
+//! whoever writes workflows.
 
+mod annotations;
 mod clock;
 mod demo;
 mod doctor;
@@ -15,6 +17,7 @@ mod ledger;
 mod output;
 mod parts;
 mod queue;
+mod resume;
 mod retries;
 mod signals;
 mod terminal;
@@ -53,6 +56,8 @@ enum Command {
     Queue(queue::Arguments),
     /// Check what workflows say in `runs-on`.
     Labels(labels::Arguments),
+    /// Have a re-run do only what is left to do.
+    Resume(resume::Arguments),
     /// The controller, by the demo's clock.
     #[command(hide = true)]
     Controller(parts::ControllerArguments),
@@ -74,6 +79,7 @@ async fn main() -> ExitCode {
         Command::Interrupt(arguments) => Box::pin(interrupt::run(arguments)).await,
         Command::Queue(arguments) => queue::run(arguments).await,
         Command::Labels(arguments) => labels::run(arguments),
+        Command::Resume(arguments) => resume::run(arguments).await,
         Command::Controller(arguments) => parts::controller(arguments)
             .await
             .map(|()| ExitCode::SUCCESS),

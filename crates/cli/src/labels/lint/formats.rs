@@ -5,6 +5,7 @@ use std::fmt::Write;
 use reprise_lint::{Finding, Place, Severity, ShownLabel};
 use serde::Serialize;
 
+use crate::annotations::{Level, Spot, annotation};
 use crate::output::harmless;
 
 /// For people: `file:line:column`, which editors and terminals follow, and the label with a caret
@@ -51,13 +52,11 @@ pub(super) fn json(finding: &Finding) -> String {
 
 /// For the page of a pull request: GitHub's workflow commands.
 pub(super) fn github(finding: &Finding) -> String {
-    let command = match finding.severity() {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "notice",
+    let level = match finding.severity() {
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warning,
+        Severity::Note => Level::Notice,
     };
-    let Place { line, column } = finding.place;
-    let (file, title) = (property(&finding.file), finding.code.as_str());
     let mut message = finding.message.clone();
     if let Some(label) = &finding.label {
         write!(message, "\nin {}", label.text).ok();
@@ -65,19 +64,13 @@ pub(super) fn github(finding: &Finding) -> String {
     if let Some(hint) = &finding.hint {
         write!(message, "\n{hint}").ok();
     }
-    format!(
-        "::{command} file={file},line={line},col={column},title={title}::{}\n",
-        data(&message)
-    )
-}
-
-fn data(text: &str) -> String {
-    let text = text.replace('%', "%25").replace('\r', "%0D");
-    harmless(&text).replace('\n', "%0A")
-}
-
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    let Place { line, column } = finding.place;
+    let spot = Spot {
+        file: &finding.file,
+        line,
+        column,
+    };
+    annotation(level, spot, finding.code.as_str(), &message)
 }
 
 /// What was found in all, as `3 files: 1 error, 2 warnings`.

@@ -1,0 +1,1 @@
+//! Questions to servers that answer in every way.
