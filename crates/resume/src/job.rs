@@ -1,6 +1,6 @@
 //! A job of a run, with what shows that it is done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use crate::key::{Key, Prefix};
@@ -11,6 +11,8 @@ use crate::name::JobName;
 pub struct Job {
     /// Its name.
     pub name: JobName,
+    /// The combination of a matrix that it is of; nothing of a job by itself.
+    pub leg: Option<Leg>,
     /// Where its artifacts lie.
     pub prefix: Prefix,
     /// What it must produce.
@@ -23,6 +25,15 @@ pub struct Job {
     pub stale_with_inputs: bool,
     /// It runs only for a job that needs it and runs.
     pub only_if_wanted: bool,
+}
+
+/// A combination of a matrix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Leg {
+    /// The name of all jobs of the matrix, as the manifest has it.
+    pub pattern: String,
+    /// The values that the name says.
+    pub values: BTreeMap<String, String>,
 }
 
 /// What is asked by HTTP whether it is there.

@@ -21,7 +21,7 @@ pub use decide::{
 };
 pub use hash::{FileSet, HashError, Hashes};
 pub use inventory::{Inventory, InventoryError};
-pub use job::{Address, AddressError, Job};
+pub use job::{Address, AddressError, Job, Leg};
 pub use key::{Key, KeyError, Prefix};
 pub use manifest::Manifest;
 pub use name::{JobName, NameError};

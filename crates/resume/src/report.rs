@@ -1,6 +1,9 @@
 //! A plan as GitHub's workflows read it, and as people do.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+
+use serde_json::{Map, Value};
 
 use crate::decide::{Answer, Judged, Plan, Verdict, Why, WhyNot};
 use crate::name::SEPARATOR;
@@ -43,9 +46,12 @@ pub fn outputs(plan: &Plan) -> Result<String, TooLarge> {
         list.push_str(name);
         list.push(SEPARATOR);
     }
-    let json = serde_json::Value::from(names.clone());
+    let json = Value::from(names.clone());
+    let matrices = matrices(plan);
     let all_done = plan.all_done();
-    let text = format!("necessary_jobs={list}\nnecessary_jobs_json={json}\nall_done={all_done}\n");
+    let text = format!(
+        "necessary_jobs={list}\nnecessary_jobs_json={json}\nnecessary_matrices={matrices}\nall_done={all_done}\n"
+    );
     let bytes = text.encode_utf16().count() * 2;
     if bytes > LARGEST_OUTPUTS {
         return Err(TooLarge {
@@ -54,6 +60,26 @@ pub fn outputs(plan: &Plan) -> Result<String, TooLarge> {
         });
     }
     Ok(text)
+}
+
+/// By the name of each matrix what is left of it, as a `strategy.matrix` takes it: [a job's `if` cannot see its
+/// matrix](https://docs.github.com/en/actions/reference/workflows-and-actions/contexts#context-availability), so what is
+/// done must not come into it.
+fn matrices(plan: &Plan) -> Value {
+    let mut matrices: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for leg in plan.necessary().filter_map(|one| one.leg.as_ref()) {
+        let values = leg.values.iter();
+        let values: Map<String, Value> = values
+            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+            .collect();
+        let matrix = matrices.entry(&leg.pattern).or_default();
+        matrix.push(Value::Object(values));
+    }
+    let matrices = matrices.into_iter().map(|(pattern, legs)| {
+        let matrix = Map::from_iter([("include".to_owned(), Value::Array(legs))]);
+        (pattern.to_owned(), Value::Object(matrix))
+    });
+    Value::Object(matrices.collect())
 }
 
 /// What is written to the log: job by job what was looked at and what came of it, then both lists.

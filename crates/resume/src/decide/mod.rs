@@ -16,7 +16,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::job::{Address, Job};
+use crate::job::{Address, Job, Leg};
 use crate::key::{Key, Prefix};
 use crate::name::JobName;
 
@@ -91,6 +91,8 @@ pub struct Plan {
 pub struct Judged {
     /// The job.
     pub name: JobName,
+    /// The combination of a matrix that it is of.
+    pub leg: Option<Leg>,
     /// Its artifacts, and whether each is there; nothing of those of which it is not known.
     pub artifacts: Vec<(Key, Option<bool>)>,
     /// What it looks for elsewhere, and what was answered; nothing where the artifacts told enough.
@@ -219,6 +221,7 @@ fn plan(jobs: &[Job], seen: &Seen, verdicts: Vec<Verdict>, silent: Vec<Silent>) 
         let answer = |address: &Address| (address.clone(), seen.answers.get(address).cloned());
         Judged {
             name: job.name.clone(),
+            leg: job.leg.clone(),
             artifacts: artifacts
                 .map(|key| (key.clone(), seen.state(job, key)))
                 .collect(),

@@ -9,6 +9,7 @@ fn job(name: &str) -> Job {
     let prefix = Prefix::parse("p").expect("a prefix");
     Job {
         name: JobName::parse(name).expect("a name"),
+        leg: None,
         artifacts: vec![prefix.key(name).expect("a key")],
         prefix,
         unless_found: None,

@@ -7,6 +7,7 @@ use super::expand::{self, Allowed, Entry, Instance};
 use super::file::{self, File};
 use super::matrix::{self, Combinations};
 use super::needs;
+use crate::job::Leg;
 use crate::problem::{At, Problems, shown};
 use crate::run::RunWord;
 use crate::template::{Slot, Template};
@@ -98,6 +99,7 @@ pub(crate) fn drafts(file: &File, problems: &mut Problems) -> Vec<Draft> {
     all.zip(needs)
         .map(|((entry, instance), needs)| Draft {
             name: instance.name.clone(),
+            leg: leg(entry, instance),
             prefix: entry.prefix.clone(),
             artifacts: instance.artifacts.clone(),
             unless_found: instance.unless_found.clone(),
@@ -106,6 +108,14 @@ pub(crate) fn drafts(file: &File, problems: &mut Problems) -> Vec<Draft> {
             only_if_wanted: is_on(entry.job.only_if_wanted.as_ref()),
         })
         .collect()
+}
+
+fn leg(entry: &Entry<'_>, instance: &Instance) -> Option<Leg> {
+    let is_one = instance.values.is_empty();
+    (!is_one).then(|| Leg {
+        pattern: entry.job.name.value.clone(),
+        values: instance.values.clone(),
+    })
 }
 
 pub(crate) fn is_on(flag: Option<&At<bool>>) -> bool {

@@ -13,7 +13,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::hash::{FileSet, Hashes};
-use crate::job::{Address, Job};
+use crate::job::{Address, Job, Leg};
 use crate::key::{Key, Prefix};
 use crate::name::JobName;
 use crate::problem::{At, ManifestError, Problems, shown};
@@ -34,6 +34,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Draft {
     pub(crate) name: JobName,
+    pub(crate) leg: Option<Leg>,
     pub(crate) prefix: At<Template>,
     pub(crate) artifacts: Vec<At<Template>>,
     pub(crate) unless_found: Option<At<Template>>,
@@ -129,6 +130,7 @@ impl Filling<'_> {
         let artifacts: Vec<Option<Key>> = keys.collect();
         Some(Job {
             name: draft.name.clone(),
+            leg: draft.leg.clone(),
             artifacts: artifacts.into_iter().collect::<Option<_>>()?,
             unless_found: match address {
                 Some(address) => Some(address?),

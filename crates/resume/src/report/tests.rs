@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::decide::Silent;
-use crate::job::Address;
+use crate::job::{Address, Leg};
 use crate::key::{Key, Prefix};
 use crate::name::JobName;
 
 fn judged(name: &str, verdict: Verdict) -> Judged {
     Judged {
         name: JobName::parse(name).expect("a name"),
+        leg: None,
         artifacts: Vec::new(),
         elsewhere: None,
         verdict,
@@ -62,6 +63,12 @@ fn every() -> Plan {
         judged("Image", Verdict::Unnecessary(WhyNot::Found)),
         judged("Compiler", Verdict::Unnecessary(WhyNot::NotWanted)),
     ];
+    all[4].leg = Some(Leg {
+        pattern: "{job}".to_owned(),
+        values: [("job".to_owned(), "Test".to_owned())].into(),
+    });
+    let same = all[4].leg.clone();
+    all[5].leg = same;
     all[1].artifacts = vec![
         (key("p/a"), Some(false)),
         (key("p/b"), Some(false)),
@@ -94,7 +101,7 @@ fn where_all_is_done_no_name_is_found_in_the_list() {
     let text = outputs(&done).expect("small enough");
     assert_eq!(
         text,
-        "necessary_jobs=;\nnecessary_jobs_json=[]\nall_done=true\n"
+        "necessary_jobs=;\nnecessary_jobs_json=[]\nnecessary_matrices={}\nall_done=true\n"
     );
     assert!(!text.contains(";a;"));
 }

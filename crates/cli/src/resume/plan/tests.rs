@@ -185,3 +185,29 @@ async fn a_store_that_fails_says_why_on_one_line() {
         Err("the bucket is gone ::warning::forged".to_owned())
     );
 }
+
+/// The first block of a language in the page about plans.
+fn example(language: &str) -> String {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/resume.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let (_, begun) = page
+        .split_once(&format!("```{language}\n"))
+        .expect("an example");
+    let (example, _) = begun.split_once("```").expect("its end");
+    example.to_owned()
+}
+
+#[test]
+fn the_workflow_of_the_page_follows_its_manifest() {
+    let manifest = Manifest::parse("resume.toml", &example("toml")).expect("a good manifest");
+    let planned: Vec<&str> = manifest.names().map(|name| name.as_str()).collect();
+    assert_eq!(planned.len(), 5, "{planned:?}");
+    let source = reprise_lint::Source {
+        name: "ci.yml".to_owned(),
+        bytes: example("yaml").into_bytes(),
+    };
+    let told = reprise_lint::resumption(&source, &planned);
+    assert_eq!(told, reprise_lint::Resumption::default());
+    let labels = reprise_lint::lint(&[source]);
+    assert!(labels.is_empty(), "{labels:?}");
+}
