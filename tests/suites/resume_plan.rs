@@ -180,7 +180,7 @@ async fn a_rerun_is_told_what_is_left_to_do() -> Result<()> {
             "Necessary jobs: 2\n  - Build Ruby [ubuntu-24.04/3.4/normal]\n  - Test [ubuntu-24.04]\n\
              Jobs that need not run: 7\n",
             // What the workflow does otherwise than the plan means.
-            "::warning file=.github/workflows/ci.yml,line=18,col=3,title=reprise resume plan::ruby is skipped whenever",
+            "::warning file=.github/workflows/ci.yml,line=17,col=3,title=reprise resume plan::ruby is skipped whenever",
         ],
     )?;
     let summary = std::fs::read_to_string(step.path("summary"))?;
