@@ -34,7 +34,7 @@ use reprise_store::AnyStore;
 use crate::clock::Clock;
 use crate::ports::{
     Advisers, ChangeReply, Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports,
-    Queue, RedeliveryReply, RerunReply,
+    Queue, QueueCounts, RedeliveryReply, RerunReply,
 };
 
 pub use runners::RunnerDesk;
@@ -231,6 +231,22 @@ impl Queue for SqsQueue {
         Self::extend(self, receipt, visibility)
             .await
             .map_err(|error| sqs("change a message's visibility", error))
+    }
+
+    async fn counts(&self) -> Result<QueueCounts, PortError> {
+        // In a box, as below: done once a minute.
+        let counts = Box::pin(Self::counts(self)).await;
+        let counts = counts.map_err(|error| PortError {
+            kind: match error.kind {
+                FailureKind::Refused => PortErrorKind::Denied,
+                FailureKind::Throttled | FailureKind::Unclear => PortErrorKind::Passing,
+            },
+            ..sqs("count a queue's messages", error)
+        })?;
+        Ok(QueueCounts {
+            waiting: counts.waiting,
+            hidden: counts.hidden,
+        })
     }
 
     async fn send(

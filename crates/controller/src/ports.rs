@@ -73,7 +73,7 @@ pub enum PortErrorKind {
     Throttled,
     /// GitHub says that what was asked for is not there.
     NotFound,
-    /// GitHub says that the App lacks a permission: an operator must act.
+    /// GitHub says that the App lacks a permission, or AWS that the role does: an operator must act.
     Denied,
 }
 
@@ -448,12 +448,24 @@ pub trait Queue: Send + Sync + 'static {
         visibility: Duration,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
+    /// How many messages it holds, as it tells itself.
+    fn counts(&self) -> impl Future<Output = Result<QueueCounts, PortError>> + Send;
+
     /// Sends a message.
     fn send(
         &self,
         body: &str,
         attributes: &BTreeMap<String, String>,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// How many messages a queue holds; SQS itself calls its numbers approximate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueCounts {
+    /// So many could be received now.
+    pub waiting: u64,
+    /// So many are hidden: somebody received them, or they come later.
+    pub hidden: u64,
 }
 
 /// A received message.
