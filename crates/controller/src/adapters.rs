@@ -23,6 +23,7 @@ use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
     RunId, Sha,
 };
+use reprise_model::image::ImageDates;
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::job::Job;
 use reprise_model::launch::{FleetOutcome, OnDemandStrategy, Purchase};
@@ -152,12 +153,12 @@ impl Cloud for Ec2 {
         Ok(image.and_then(view))
     }
 
-    async fn images_made_at(
+    async fn image_dates(
         &self,
         region: &Region,
         images: &BTreeSet<ImageId>,
-    ) -> Result<BTreeMap<ImageId, Timestamp>, PortError> {
-        Self::images_made_at(self, region, images)
+    ) -> Result<BTreeMap<ImageId, ImageDates>, PortError> {
+        Self::image_dates(self, region, images)
             .await
             .map_err(|error| ec2("describe the images in use", error))
     }

@@ -20,6 +20,7 @@ use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
     RunId, RunnerId, RunnerName, Sha,
 };
+use reprise_model::image::ImageDates;
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::job::Job;
 use reprise_model::launch::{FleetOutcome, SpotStrategy};
@@ -170,12 +171,12 @@ pub trait Cloud: Send + Sync + 'static {
         query: &ImageQuery,
     ) -> impl Future<Output = Result<Option<ImageView>, PortError>> + Send;
 
-    /// When each of these images was made; those that EC2 does not show are left out.
-    fn images_made_at(
+    /// When each of these images was made, and its runner; those that EC2 does not show are left out.
+    fn image_dates(
         &self,
         region: &Region,
         images: &BTreeSet<ImageId>,
-    ) -> impl Future<Output = Result<BTreeMap<ImageId, Timestamp>, PortError>> + Send;
+    ) -> impl Future<Output = Result<BTreeMap<ImageId, ImageDates>, PortError>> + Send;
 }
 
 /// One CreateFleet call.

@@ -73,6 +73,15 @@ impl<P: Ports> Controller<P> {
         }
     }
 
+    async fn count_again_and_again(&self, queues: &mut [Counted<P>]) {
+        loop {
+            for one in queues.iter_mut() {
+                self.count(one).await;
+            }
+            self.clock.sleep(ASKED_EVERY).await;
+        }
+    }
+
     async fn count(&self, one: &mut Counted<P>) {
         if !one.depth.is_asked(self.now()) {
             return;
@@ -164,18 +173,10 @@ pub(crate) async fn run_counts<P: Ports>(
     controller: Arc<Controller<P>>,
     mut queues: Vec<Counted<P>>,
 ) {
-    let counting = async {
-        loop {
-            for one in &mut queues {
-                controller.count(one).await;
-            }
-            controller.clock.sleep(ASKED_EVERY).await;
-        }
-    };
     tokio::select! {
         biased;
         () = controller.draining.begun() => {}
-        () = counting => {}
+        () = controller.count_again_and_again(&mut queues) => {}
     }
 }
 
