@@ -63,6 +63,9 @@ async fn healthz<P: Ports>(
 async fn readyz<P: Ports>(State(controller): State<Arc<Controller<P>>>) -> (StatusCode, String) {
     match controller.readiness().await {
         Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
-        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{}\n", chain(&why))),
+        Err(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{}\n", chain(&why)),
+        ),
     }
 }

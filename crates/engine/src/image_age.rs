@@ -177,7 +177,12 @@ mod tests {
     fn knowing(made_at: Timestamp, now: Timestamp) -> ImageAges {
         let mut ages = ImageAges::default();
         let asked = BTreeSet::from([image(1)]);
-        ages.answered(&region("a"), &asked, &[(image(1), made(made_at))].into(), now);
+        ages.answered(
+            &region("a"),
+            &asked,
+            &[(image(1), made(made_at))].into(),
+            now,
+        );
         ages
     }
 

@@ -298,10 +298,17 @@ pub(crate) async fn since_when_the_first_of_each_kind_is_due_is_told(store: &imp
     ] {
         insert(store, &sample.due_at(Some(at(seconds)))).await;
     }
-    let all = [(DueKind::Claim, 10), (DueKind::Run, 20), (DueKind::Check, 40)];
+    let all = [
+        (DueKind::Claim, 10),
+        (DueKind::Run, 20),
+        (DueKind::Check, 40),
+    ];
     for (limit, told) in [(0, 0), (1, 1), (2, 2), (3, 2), (100, 3)] {
         let list = store.due(at(50), limit).await.expect("reads");
-        let since = all.iter().take(told).map(|(kind, seconds)| (*kind, at(*seconds)));
+        let since = all
+            .iter()
+            .take(told)
+            .map(|(kind, seconds)| (*kind, at(*seconds)));
         assert_eq!(list.since, since.collect(), "at most {limit}");
     }
 }
