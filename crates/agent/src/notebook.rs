@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) enum Earlier {
     /// A notice that still counts, and how far it came with it.
-    Notice(Seen, Record),
+    Notice(Seen, Box<Record>),
     /// One that the machine has outlived, and how the job was ended.
     Outlived(Option<Ending>),
 }
@@ -54,7 +54,8 @@ impl<'a, R: Records> Notebook<'a, R> {
         match Record::read(&text, &boot) {
             Ok(record) => {
                 self.replace(Some(record.clone()));
-                Some(Earlier::Notice(record.seen(&boot, now), record))
+                let seen = record.seen(&boot, now);
+                Some(Earlier::Notice(seen, Box::new(record)))
             }
             Err(void) => {
                 self.throw_away(void).await;
