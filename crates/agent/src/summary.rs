@@ -28,13 +28,32 @@ pub fn of(settings: &Settings) -> String {
     if let Ok(hooks) = &hooks {
         lines.extend(hooks.skipped.iter().map(|hook| format!("note: {hook}")));
     }
-    let user = settings.runner.as_ref().and_then(|r| r.user.as_deref());
-    if let Some(user) = user.filter(|user| !runner::is_user(user)) {
-        lines.push(format!(
-            "note: there is no user {user} on this machine; make the user, or correct `user` under [runner]"
-        ));
+    if let Some(runner) = &settings.runner {
+        lines.extend(
+            notes(runner)
+                .into_iter()
+                .map(|note| format!("note: {note}")),
+        );
     }
     lines.join("\n")
+}
+
+fn notes(runner: &RunnerSettings) -> Vec<String> {
+    let unknown = runner.unknown_to_units().into_iter();
+    let mut notes: Vec<String> = unknown
+        .map(|(key, value, made_for)| {
+            format!(
+                "`{key}` is {value}, and the package's units are made for {made_for}: they need a drop-in \
+                 that says so"
+            )
+        })
+        .collect();
+    if let Some(user) = runner.user.as_ref().filter(|user| !runner::is_user(user)) {
+        notes.push(format!(
+            "there is no user {user} on this machine; make the user, or correct `user` under [runner]"
+        ));
+    }
+    notes
 }
 
 fn brings_up(runner: &RunnerSettings) -> String {
@@ -73,13 +92,15 @@ fn ends(told: &InterruptionSettings) -> String {
 }
 
 fn shown_hooks(folder: Option<&Path>, hooks: &Result<Listing, String>) -> String {
-    let Some(folder) = folder.map(Path::display) else {
+    let Some(folder) = folder else {
         return "hooks: none, as hooks_folder is \"\"".to_owned();
     };
+    let shown = folder.display();
     match hooks {
         Err(why) => format!("hooks: none, as {why}"),
-        Ok(hooks) if hooks.run.is_empty() => format!("hooks: none in {folder}"),
-        Ok(hooks) => format!("hooks: {} in {folder}", hooks.run.join(", ")),
+        Ok(hooks) if !hooks.run.is_empty() => format!("hooks: {} in {shown}", hooks.run.join(", ")),
+        Ok(_) if folder.exists() => format!("hooks: none in {shown}"),
+        Ok(_) => format!("hooks: none in {shown}, which is not there"),
     }
 }
 
@@ -119,8 +140,13 @@ mod tests {
         );
         let note = "note: there is no user nobody-of-this-name on this machine; make the user";
         assert!(said.contains(note), "{said}");
-        let root = summary(&format!("{RUNNER}user = 'root'\ncommand = 'start'"));
-        assert!(!root.contains("note: there is no user"), "{root}");
+        let other =
+            "note: `user` is nobody-of-this-name, and the package's units are made for runner";
+        assert!(said.contains(other), "{said}");
+        let root = summary(&format!(
+            "{RUNNER}user = 'root'\ncommand = 'start'\n[interruption]\nhooks_folder = ''"
+        ));
+        assert!(!root.contains("note: "), "{root}");
         let stays = "as root, by start, with the configuration in table runners, and leaves the instance running";
         assert!(root.contains(stays), "{root}");
     }
@@ -146,5 +172,10 @@ mod tests {
         assert!(said.contains("note: 20-forgotten does not run"), "{said}");
         assert!(!said.contains("README"), "{said}");
         assert!(said.contains("leaves jobs to their fate"), "{said}");
+        let nowhere = summary("[interruption]\nhooks_folder = '/nowhere/at-all'");
+        assert!(
+            nowhere.contains("/nowhere/at-all, which is not there"),
+            "{nowhere}"
+        );
     }
 }

@@ -58,6 +58,26 @@ pub struct RunnerSettings {
 }
 
 impl RunnerSettings {
+    /// What of it the package's units do not know of, if it is they that start the runner: key, value, and the value
+    /// that they are made for.
+    pub fn unknown_to_units(&self) -> Vec<(&'static str, String, &'static str)> {
+        if self.command.is_some() {
+            return Vec::new();
+        }
+        let user = self.user.clone().unwrap_or_default();
+        let all = [
+            ("user", user, SERVICE_USER),
+            (
+                "config_file",
+                self.config_file.display().to_string(),
+                DEFAULT_CONFIG_FILE,
+            ),
+            ("folder", self.folder.display().to_string(), DEFAULT_FOLDER),
+        ];
+        let other = |(_, value, made_for): &(&str, String, &str)| value.as_str() != *made_for;
+        all.into_iter().filter(other).collect()
+    }
+
     /// For how long things may stay as they are.
     pub fn limits(&self) -> Limits {
         Limits {
