@@ -31,6 +31,11 @@ pub const DEFAULT_PATH: &str = "/etc/reprise/agent.toml";
 /// The variables of this program begin so.
 const PREFIX: &str = "REPRISE_AGENT_";
 
+/// Sections of the controller's configuration that the agent has not.
+const OF_THE_CONTROLLER: &[&str] = &[
+    "github", "aws", "queues", "store", "http", "fleet", "retry", "tags",
+];
+
 /// Every variable with that prefix; the first is the command line's.
 const VARIABLES: &[&str] = &[
     "REPRISE_AGENT_CONFIG",
@@ -115,7 +120,7 @@ impl Settings {
         file: Option<&str>,
         environment: &BTreeMap<String, String>,
     ) -> Result<Self, SettingsError> {
-        let mut file: File = toml::from_str(file.unwrap_or_default())?;
+        let mut file = File::read(file.unwrap_or_default())?;
         let runner = file.runner.take().unwrap_or_default();
         let interruption = file.interruption.take().unwrap_or_default();
         let environment = Environment::new(environment)?;
@@ -202,6 +207,13 @@ pub enum SettingsError {
     /// The file's text; the source names line and column.
     #[error("the settings file is not usable: {0}")]
     File(#[from] toml::de::Error),
+    /// Somebody took one file for the other.
+    #[error(
+        "the settings file has [{0}], which is a section of reprise-controller: this looks like its \
+         controller.toml. The agent reads agent.toml, or nothing where that is not there; name it with \
+         --config FILE (docs/agent.md)"
+    )]
+    ControllersFile(&'static str),
     /// A variable's value.
     #[error("the variable {variable} is not usable: {why}")]
     Variable {
@@ -276,6 +288,19 @@ struct File {
     ///
     /// Default: `"auto"`.
     console: Option<Console>,
+}
+
+impl File {
+    fn read(text: &str) -> Result<Self, SettingsError> {
+        toml::from_str(text).map_err(|error| {
+            let table: toml::Table = toml::from_str(text).unwrap_or_default();
+            let mut sections = OF_THE_CONTROLLER.iter();
+            match sections.find(|section| table.contains_key(**section)) {
+                Some(section) => SettingsError::ControllersFile(section),
+                None => error.into(),
+            }
+        })
+    }
 }
 
 /// The variables that count. An empty one is as good as none.
