@@ -136,6 +136,7 @@ LAUNCH = [
     (MAY, "make an instance's volume", "ec2:RunInstances", f"{EC2}:volume/vol-0123456789abcdef0", launch()),
     (MAY_NOT, "launch with somebody's key pair", "ec2:RunInstances", f"{EC2}:key-pair/somebody", launch()),
     (MAY, "tag at the launch", "ec2:CreateTags", ITSELF, {**launch(), "ec2:CreateAction": "RunInstances"}),
+    (MAY_NOT, "launch one that looks interrupted", "ec2:CreateTags", ITSELF, {**launch(), "ec2:CreateAction": "CreateFleet", "aws:RequestTag/runs-on-workflow-job-interrupted": "true"}),
     (MAY_NOT, "tag another stack's at the launch", "ec2:CreateTags", ITSELF, {**launch(stack="staging"), "ec2:CreateAction": "RunInstances"}),
     (MAY_NOT, "make an instance the stack's that is there", "ec2:CreateTags", ITSELF, {**launch(), "aws:TagKeys": [STACK]}),
     (MAY, "say which job an instance has", "ec2:CreateTags", ITSELF, {**OURS, **JOB}),

@@ -201,6 +201,8 @@ locals {
           "ec2:CreateAction"                  = ["CreateFleet", "RunInstances"]
           "aws:RequestTag/${local.stack_key}" = var.name
         }
+        # No instance begins its life as an interrupted one.
+        Null = { "aws:RequestTag/${var.tag_prefix}workflow-job-interrupted" = "true" }
       }
     },
     {
