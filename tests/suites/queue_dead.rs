@@ -354,8 +354,18 @@ async fn a_mistake_in_the_set_up_is_named_with_what_would_be_right() -> Result<(
 
     let none = ask(&stage, &["list", "--config", "/nowhere/controller.toml"]).await?;
     none.fails_with(&["/nowhere/controller.toml"])?;
-    let usage = ask(&stage, &["redrive"]).await?;
+    // Before anything is read, so that nothing else stands in the way of the answer.
+    let usage = ask(&stage, &["redrive", "--config", "/nowhere/controller.toml"]).await?;
     ensure!(usage.code == Some(2), "{usage:?}");
+    for words in [
+        "error: say which messages",
+        "reprise queue dead list",
+        "--all",
+    ] {
+        ensure!(usage.complained.contains(words), "{words}: {usage:?}");
+    }
+    let both = ask(&stage, &["redrive", "--all", "some-id"]).await?;
+    ensure!(both.code == Some(2), "{both:?}");
     Ok(())
 }
 

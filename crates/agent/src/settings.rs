@@ -34,6 +34,11 @@ pub const DEFAULT_PATH: &str = "/etc/reprise/agent.toml";
 /// The variables of this program begin so.
 const PREFIX: &str = "REPRISE_AGENT_";
 
+/// Sections of the controller's configuration that the agent has not.
+const OF_THE_CONTROLLER: &[&str] = &[
+    "github", "aws", "queues", "store", "http", "fleet", "retry", "tags",
+];
+
 /// Every variable with that prefix; the first is the command line's.
 const VARIABLES: &[&str] = &[
     "REPRISE_AGENT_CONFIG",
@@ -129,8 +134,7 @@ impl Settings {
         let settings = match toml::from_str(file.unwrap_or_default()) {
             Ok(file) => Self::of(file, &environment),
             Err(error) => {
-                let words = error.to_string().trim_end().to_owned();
-                environment.refuse(SettingsProblem::File(words));
+                environment.refuse(unreadable(file.unwrap_or_default(), &error));
                 Self::default()
             }
         };
@@ -209,6 +213,16 @@ impl Settings {
         replace(&mut self.log_format, e.first(&["REPRISE_AGENT_LOG_FORMAT"]));
         replace(&mut self.log_level, e.first(&["REPRISE_AGENT_LOG_LEVEL"]));
         replace(&mut self.console, e.first(&["REPRISE_AGENT_CONSOLE"]));
+    }
+}
+
+/// What is wrong with a file that is not the agent's own form.
+fn unreadable(text: &str, error: &toml::de::Error) -> SettingsProblem {
+    let table: toml::Table = toml::from_str(text).unwrap_or_default();
+    let mut sections = OF_THE_CONTROLLER.iter();
+    match sections.find(|section| table.contains_key(**section)) {
+        Some(section) => SettingsProblem::ControllersFile(section),
+        None => SettingsProblem::File(error.to_string().trim_end().to_owned()),
     }
 }
 

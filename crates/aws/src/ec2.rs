@@ -81,8 +81,13 @@ impl Ec2 {
     /// Prepares a client a region, from the usual AWS variables. It contacts nobody: a missing
     /// permission shows at the first call.
     pub async fn connect(regions: &[RegionSettings]) -> Ec2 {
-        let base = connect::base().await;
         let mut clients = BTreeMap::new();
+        let Some(first) = regions.first() else {
+            return Ec2 {
+                regions: Arc::new(clients),
+            };
+        };
+        let base = connect::base(&first.region).await;
         for settings in regions {
             let role = settings.role_arn.as_deref();
             let config = connect::in_region(&base, &settings.region, role).await;

@@ -152,6 +152,14 @@ locals {
     Resource = var.ask_lambda_arns
   }]
 
+  # What it may do there stands in those roles.
+  elsewhere = length(var.region_role_arns) == 0 ? [] : [{
+    Sid      = "WorkInOtherRegions"
+    Effect   = "Allow"
+    Action   = "sts:AssumeRole"
+    Resource = var.region_role_arns
+  }]
+
   launch_template = "${local.own}:launch-template/${try(var.fleet.launch_template_id, "none")}"
 
   # A fleet of the type instant is checked as CreateFleet and again as RunInstances, over everything that it uses.
@@ -257,6 +265,7 @@ resource "aws_iam_role_policy" "controller" {
       [local.watch],
       local.ledger_key,
       local.ask,
+      local.elsewhere,
       [for statement in local.launch : statement if var.fleet != null],
       local.hand_over,
     )

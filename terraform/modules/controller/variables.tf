@@ -204,6 +204,17 @@ variable "ask_lambda_arns" {
   default     = []
 }
 
+variable "region_role_arns" {
+  description = "The roles that [[aws.regions]] names in settings: what a controller may do in further regions, or in another account's."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.region_role_arns : can(regex("^arn:[a-z-]+:iam::\\d{12}:role/[^*?]+$", arn))])
+    error_message = "region_role_arns holds ARNs of roles, without wildcards."
+  }
+}
+
 variable "alarm_topic_arns" {
   description = "SNS topics that hear of alarms and of their ends."
   type        = list(string)

@@ -15,6 +15,13 @@ pub enum SettingsProblem {
     /// The file's text, in the words of its reader, which name line and column.
     #[error("the settings file is not usable: {0}")]
     File(String),
+    /// Somebody took one file for the other.
+    #[error(
+        "the settings file has [{0}], which is a section of reprise-controller: this looks like its \
+         controller.toml. The agent reads agent.toml, or nothing where that is not there; name it with \
+         --config FILE (docs/agent.md)"
+    )]
+    ControllersFile(&'static str),
     /// A variable's value.
     #[error("the variable {variable} is not usable: {why}")]
     Variable {

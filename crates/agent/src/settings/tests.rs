@@ -35,6 +35,23 @@ fn the_example_names_every_key_with_its_default() {
 }
 
 #[test]
+fn the_controllers_file_is_told_as_what_it_is() {
+    for example in [
+        include_str!("../../../config/examples/controller.toml"),
+        include_str!("../../../config/examples/retry-only.toml"),
+        "[queues]\nwebhooks = \"https://sqs.example/webhooks\"",
+    ] {
+        let told = error(example, &[]);
+        assert!(
+            told.contains("controller.toml") && told.contains("docs/agent.md"),
+            "{told}"
+        );
+    }
+    let own = error("[runner]\ncommandd = \"run\"", &[]);
+    assert!(!own.contains("controller"), "{own}");
+}
+
+#[test]
 fn without_file_and_environment_the_defaults_hold() {
     let settings = Settings::load(None, &environment(&[])).expect("valid");
     assert_eq!(settings, Settings::default());

@@ -133,6 +133,7 @@ run "takes_more_settings_a_health_check_and_prometheus" {
     health_check         = ["CMD", "/healthy"]
     scraped_from         = ["sg-0123456789abcdef1"]
     ask_lambda_arns      = ["arn:aws:lambda:eu-west-1:123456789012:function:flaky-judge"]
+    region_role_arns     = ["arn:aws:iam::123456789012:role/production-us-east-1"]
     secrets_kms_key_arns = ["arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"]
 
     ledger = {
@@ -370,6 +371,16 @@ run "refuses_a_path_from_nowhere" {
   }
 
   expect_failures = [var.config_path]
+}
+
+run "refuses_to_take_on_any_role" {
+  command = plan
+
+  variables {
+    region_role_arns = ["arn:aws:iam::123456789012:role/*"]
+  }
+
+  expect_failures = [var.region_role_arns]
 }
 
 run "refuses_mail_addresses_for_topics" {
