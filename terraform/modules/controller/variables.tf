@@ -46,8 +46,8 @@ variable "size" {
   default     = { cpu = 256, memory = 512 }
 
   validation {
-    condition     = contains([256, 512, 1024, 2048, 4096], var.size.cpu) && var.size.memory >= 2 * var.size.cpu && var.size.memory <= 8 * var.size.cpu
-    error_message = "size.cpu is 256, 512, 1024, 2048 or 4096, and size.memory two to eight times that."
+    condition     = contains([256, 512, 1024, 2048, 4096], var.size.cpu) && var.size.memory >= 2 * var.size.cpu && var.size.memory <= 8 * var.size.cpu && (var.size.memory % 1024 == 0 || var.size.memory == 512)
+    error_message = "size.cpu is 256, 512, 1024, 2048 or 4096, and size.memory two to eight times that, in whole GiB or 512."
   }
 }
 
