@@ -12,7 +12,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::system_clock::SystemClock;
 
-mod long_log;
+mod verdicts;
 
 /// A tree that says `ready` and the numbers of its processes when it stands.
 struct Tree {

@@ -1,4 +1,4 @@
-//! A Worker's log that cannot be read to its end, or not in time: the step is frozen meanwhile, and goes on after.
+//! What is done to a step by what its Worker's log says: it is frozen meanwhile.
 
 use std::sync::mpsc;
 use std::time::SystemTime;
@@ -30,6 +30,39 @@ fn finish(worker: &Tree) {
 /// Nothing of a step that is left alone ends.
 async fn never() {
     panic!("it is not sure that the job fails");
+}
+
+/// A job of one step, as its Worker writes it.
+const JOB: &str = "[2026-01-01 00:00:00Z INFO Worker] Job message:\n \
+    { \"steps\": [ { \"displayNameToken\": \"Build\" } ] }\n\
+    [2026-01-01 00:00:01Z INFO Worker] Listening for cancel message from the channel.\n\
+    [2026-01-01 00:00:02Z INFO StepsRunner] Processing step: DisplayName='Build'\n";
+
+#[tokio::test]
+async fn it_is_told_that_a_step_will_end_while_that_is_frozen_and_whole() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("Worker_20260101-000000-utc.log");
+    std::fs::write(&log, JOB).expect("written");
+    let worker = worker_with(&log);
+    let process = found(worker.members[0]).expect("it lives");
+    let told = std::cell::Cell::new(false);
+    let sure = async {
+        wait_for_state(process, "T");
+        told.set(true);
+    };
+    let clock = SystemClock::start();
+    let grace = SignedDuration::ZERO;
+    let end = step::fail(
+        &ProcFolder::default(),
+        worker.process(),
+        grace,
+        &clock,
+        sure,
+    )
+    .await;
+    assert!(matches!(end, StepEnd::Ended(_)), "{end:?}");
+    assert!(told.get(), "nobody could write it down");
+    assert_eq!(worker.living(), [] as [u32; 0]);
 }
 
 #[tokio::test]
