@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ec2::Client;
-use jiff::Timestamp;
 use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
+use reprise_model::image::ImageDates;
 use reprise_model::instance::{Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::launch::{FleetAnswer, FleetFailure, LaunchFault};
 use reprise_model::machine::MachineType;
@@ -153,14 +153,14 @@ impl Ec2 {
         Ok(images::find(scope, query).await?)
     }
 
-    /// When each of these images was made; those that EC2 does not show are left out.
-    pub async fn images_made_at(
+    /// When each of these images was made, and its runner; those that EC2 does not show are left out.
+    pub async fn image_dates(
         &self,
         region: &Region,
         images: &BTreeSet<ImageId>,
-    ) -> Result<BTreeMap<ImageId, Timestamp>, Ec2Error> {
+    ) -> Result<BTreeMap<ImageId, ImageDates>, Ec2Error> {
         let scope = &self.region(region)?.scope;
-        Ok(images::made_at(scope, images).await?)
+        Ok(images::dates(scope, images).await?)
     }
 
     /// Puts tags on an instance, in the place of earlier values.

@@ -85,7 +85,7 @@ pub(crate) async fn agent(arguments: AgentArguments) -> Result<()> {
         arguments.clock.clock()?,
         told_to_stop(arguments.end_with_stdin),
     )
-    .await?;
+    .await;
     Ok(())
 }
 

@@ -94,6 +94,18 @@ locals {
       Action   = "sqs:SendMessage"
       Resource = [var.queues.webhooks_dead_letters.arn, var.queues.ec2_events_dead_letters.arn]
     },
+    # For /metrics: nothing is decided by it.
+    {
+      Sid    = "CountMessages"
+      Effect = "Allow"
+      Action = "sqs:GetQueueAttributes"
+      Resource = [
+        var.queues.webhooks.arn,
+        var.queues.ec2_events.arn,
+        var.queues.webhooks_dead_letters.arn,
+        var.queues.ec2_events_dead_letters.arn,
+      ]
+    },
     {
       Sid    = "KeepTheLedger"
       Effect = "Allow"

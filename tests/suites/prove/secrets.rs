@@ -21,7 +21,8 @@ fn without_secrets(stage: &Stage) -> Result<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn looks_need_no_secrets_and_what_speaks_to_github_names_those_that_it_misses() -> Result<()> {
+async fn looks_need_no_secrets_and_what_speaks_to_github_names_those_that_it_misses() -> Result<()>
+{
     let stage = Stage::usual().await?;
     // It makes the ledger.
     let controller = stage.controller().await?;
@@ -33,7 +34,10 @@ async fn looks_need_no_secrets_and_what_speaks_to_github_names_those_that_it_mis
 
     let list = asked(&stage, &["queue", "dead", "list", "--config", &config]).await?;
     ensure!(list.code == Some(0), "{list:?}");
-    ensure!(list.complained.contains("no signature is checked"), "{list:?}");
+    ensure!(
+        list.complained.contains("no signature is checked"),
+        "{list:?}"
+    );
     let redrive = ["queue", "dead", "redrive", "--all", "--config", &config];
     let redriven = asked(&stage, &redrive).await?;
     ensure!(redriven.code == Some(0), "{redriven:?}");

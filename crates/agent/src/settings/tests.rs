@@ -1,3 +1,4 @@
+mod mistakes;
 mod reference;
 
 use jiff::SignedDuration;
@@ -285,12 +286,14 @@ fn runner(more: &str) -> RunnerSettings {
 fn a_runner_of_the_path_units_powers_its_instance_off_and_one_of_a_command_does_not() {
     let settings = runner("");
     assert_eq!(settings.command, None);
+    assert_eq!(settings.user.as_deref(), Some("runner"));
     assert_eq!(settings.on_end, OnEnd::PowerOff);
     assert_eq!(settings.leave, command(&["systemctl", "poweroff"]));
     assert_eq!(settings.idle_limit.get(), SignedDuration::from_mins(10));
     assert_eq!(settings.linger.get(), SignedDuration::from_mins(3));
     assert_eq!(settings.folder, std::path::Path::new("/opt/actions-runner"));
     assert_eq!(runner("command = \"start\"").on_end, OnEnd::Stay);
+    assert_eq!(runner("command = \"start\"").user, None);
     let both = "command = \"start\"\non_end = \"power-off\"";
     assert_eq!(runner(both).on_end, OnEnd::PowerOff);
     assert_eq!(runner("on_end = \"stay\"").on_end, OnEnd::Stay);
@@ -331,4 +334,15 @@ fn the_manual_page_names_every_variable_and_no_other() {
     let mut known = VARIABLES.to_vec();
     known.sort_unstable();
     assert_eq!(named, known);
+    let agent = include_str!("../../../../docs/agent.md");
+    for variable in [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "AWS_ENDPOINT_URL_EC2",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_ENDPOINT_URL",
+        "AWS_CA_BUNDLE",
+    ] {
+        let lines = |text: &str| text.lines().any(|line| line.contains(variable));
+        assert!(lines(page) && lines(agent), "{variable}");
+    }
 }

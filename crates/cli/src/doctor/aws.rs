@@ -247,9 +247,10 @@ async fn instances(
         .iter()
         .filter_map(|(_, image)| image.clone())
         .collect();
-    if let Ok(made) = ec2.images_made_at(region, &used).await {
-        images.count = images.count.saturating_add(made.len());
-        images.oldest = images.oldest.into_iter().chain(made.into_values()).min();
+    if let Ok(dates) = ec2.image_dates(region, &used).await {
+        images.count = images.count.saturating_add(dates.len());
+        let runners = dates.values().map(|dates| dates.runner_since());
+        images.oldest = images.oldest.into_iter().chain(runners).min();
     }
     let mut rights = vec![
         ("end", ec2.may_terminate(instance).await),
