@@ -134,7 +134,7 @@ impl Settings {
         let settings = match toml::from_str(file.unwrap_or_default()) {
             Ok(file) => Self::of(file, &environment),
             Err(error) => {
-                environment.refuse(unreadable(file.unwrap_or_default(), &error));
+                environment.refuse(not_ours(file.unwrap_or_default(), &error));
                 Self::default()
             }
         };
@@ -216,8 +216,8 @@ impl Settings {
     }
 }
 
-/// What is wrong with a file that is not the agent's own form.
-fn unreadable(text: &str, error: &toml::de::Error) -> SettingsProblem {
+/// What is wrong with a file that is none of the agent's, or has mistakes.
+fn not_ours(text: &str, error: &toml::de::Error) -> SettingsProblem {
     let table: toml::Table = toml::from_str(text).unwrap_or_default();
     let mut sections = OF_THE_CONTROLLER.iter();
     match sections.find(|section| table.contains_key(**section)) {

@@ -12,9 +12,6 @@ pub struct SettingsError(pub Vec<SettingsProblem>);
 /// One thing that is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsProblem {
-    /// The file's text, in the words of its reader, which name line and column.
-    #[error("the settings file is not usable: {0}")]
-    File(String),
     /// Somebody took one file for the other.
     #[error(
         "the settings file has [{0}], which is a section of reprise-controller: this looks like its \
@@ -22,6 +19,9 @@ pub enum SettingsProblem {
          --config FILE (docs/agent.md)"
     )]
     ControllersFile(&'static str),
+    /// The file's text, in the words of its reader, which name line and column.
+    #[error("the settings file is not usable: {0}")]
+    File(String),
     /// A variable's value.
     #[error("the variable {variable} is not usable: {why}")]
     Variable {
