@@ -2,7 +2,7 @@
 #
 #   cargo xtask dist agent
 #   packer init deploy/ami
-#   packer build -var region=eu-west-1 -var runner_version=... -var runner_sha256=... deploy/ami
+#   packer build -var region=eu-west-1 -var runner_version=... -var runner_released=... -var runner_sha256=... deploy/ami
 #
 # The launch template that uses it says InstanceInitiatedShutdownBehavior: terminate, as the agent powers an
 # instance off whose runner has ended, and requires IMDSv2.
@@ -29,10 +29,19 @@ variable "architecture" {
   }
 }
 
-# Version and checksum of the runner's archive for that architecture, from the notes of its release. They have no
+# Version, date and checksum of the runner's archive for that architecture, from the notes of its release. They have no
 # default: GitHub stops giving jobs to old runners.
 variable "runner_version" {
   type = string
+}
+
+# The controller tells by it how old the runners are (reprise_runner_age_seconds).
+variable "runner_released" {
+  type = string
+  validation {
+    condition     = can(regex("^[0-9]{4}-[0-9]{2}-[0-9]{2}$", var.runner_released))
+    error_message = "The date is that of the runner's release, as 2026-11-01."
+  }
 }
 
 variable "runner_sha256" {
@@ -77,6 +86,11 @@ source "amazon-ebs" "runner" {
   ssh_username  = "ubuntu"
   ami_name      = "reprise-runner-${var.architecture}-{{timestamp}}"
   imds_support  = "v2.0"
+
+  tags = {
+    reprise-runner-version  = var.runner_version
+    reprise-runner-released = var.runner_released
+  }
 
   metadata_options {
     http_endpoint = "enabled"

@@ -71,6 +71,16 @@ OWN_ROW = [
     (MAY_NOT, "read the ledger", "dynamodb:GetItem", f"{TABLES_OF}/reprise", row_of("i-0000000000000000a")),
 ]
 
+THERE = "us-east-1"
+ITSELF_THERE, RUNNERS_THERE = ITSELF.replace(REGION, THERE), RUNNERS.replace(REGION, THERE)
+AGENT_THERE = [
+    (MAY, "tag itself in a further region", "ec2:CreateTags", ITSELF_THERE, tags(of=ITSELF_THERE, by=ITSELF_THERE)),
+    (MAY, "read its own row in a further region", "dynamodb:GetItem", RUNNERS_THERE, row_of("i-0000000000000000a")),
+    (MAY_NOT, "tag another instance in a further region", "ec2:CreateTags", ITSELF_THERE, tags(of=ITSELF_THERE, by=ITSELF)),
+    (MAY_NOT, "read another's row in a further region", "dynamodb:GetItem", RUNNERS_THERE, row_of("i-0000000000000000b")),
+    (MAY_NOT, "read a row in a region that nobody named", "dynamodb:GetItem", RUNNERS.replace(REGION, "us-west-2"), row_of("i-0000000000000000a")),
+]
+
 TEMPLATE = f"{EC2}:launch-template/lt-0123456789abcdef0"
 OTHER_TEMPLATE = f"{EC2}:launch-template/lt-0123456789abcdef1"
 RUNNER_ROLE = f"arn:aws:iam::{ACCOUNT}:role/production-runner"
@@ -90,6 +100,11 @@ WATCH = [
     (MAY, "put aside what cannot be read", "sqs:SendMessage", f"{QUEUE}-webhooks-dead", {}),
     (MAY_NOT, "make up a webhook", "sqs:SendMessage", f"{QUEUE}-webhooks", {}),
     (MAY_NOT, "make up an event", "sqs:SendMessage", f"{QUEUE}-ec2-events", {}),
+    (MAY, "count webhooks", "sqs:GetQueueAttributes", f"{QUEUE}-webhooks", {}),
+    (MAY, "count events", "sqs:GetQueueAttributes", f"{QUEUE}-ec2-events", {}),
+    (MAY, "count dead webhooks", "sqs:GetQueueAttributes", f"{QUEUE}-webhooks-dead", {}),
+    (MAY, "count dead events", "sqs:GetQueueAttributes", f"{QUEUE}-ec2-events-dead", {}),
+    (MAY_NOT, "count another queue's messages", "sqs:GetQueueAttributes", f"{QUEUE}-payroll", {}),
     (MAY_NOT, "receive dead letters", "sqs:ReceiveMessage", f"{QUEUE}-webhooks-dead", {}),
     (MAY_NOT, "empty a queue", "sqs:PurgeQueue", f"{QUEUE}-webhooks", {}),
     (MAY_NOT, "open a queue to others", "sqs:SetQueueAttributes", f"{QUEUE}-ec2-events", {}),
@@ -126,6 +141,7 @@ LAUNCH = [
     (MAY, "make an instance's volume", "ec2:RunInstances", f"{EC2}:volume/vol-0123456789abcdef0", launch()),
     (MAY_NOT, "launch with somebody's key pair", "ec2:RunInstances", f"{EC2}:key-pair/somebody", launch()),
     (MAY, "tag at the launch", "ec2:CreateTags", ITSELF, {**launch(), "ec2:CreateAction": "RunInstances"}),
+    (MAY_NOT, "launch one that looks interrupted", "ec2:CreateTags", ITSELF, {**launch(), "ec2:CreateAction": "CreateFleet", "aws:RequestTag/runs-on-workflow-job-interrupted": "true"}),
     (MAY_NOT, "tag another stack's at the launch", "ec2:CreateTags", ITSELF, {**launch(stack="staging"), "ec2:CreateAction": "RunInstances"}),
     (MAY_NOT, "make an instance the stack's that is there", "ec2:CreateTags", ITSELF, {**launch(), "aws:TagKeys": [STACK]}),
     (MAY, "say which job an instance has", "ec2:CreateTags", ITSELF, {**OURS, **JOB}),
@@ -147,6 +163,7 @@ LAUNCH = [
     (MAY_NOT, "pass the runners' role to a function", "iam:PassRole", RUNNER_ROLE, {"iam:PassedToService": "lambda.amazonaws.com"}),
     (MAY_NOT, "pass an administrator's role", "iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {"iam:PassedToService": "ec2.amazonaws.com"}),
     (MAY_NOT, "take on the runners' role", "sts:AssumeRole", RUNNER_ROLE, {}),
+    (MAY_NOT, "take on another region's role that nobody named", "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/production-us-east-1", {}),
     (MAY, "hand a runner its configuration", "dynamodb:BatchWriteItem", RUNNERS, {}),
     (MAY_NOT, "read what it handed over", "dynamodb:GetItem", RUNNERS, {}),
     (MAY, "look at images", "ec2:DescribeImages", "*", {}),
@@ -256,6 +273,8 @@ TABLES = [
           [(MAY_NOT, what, *rest) for may, what, *rest in OWN_ROW] + [AGENT[0], AGENT[1]], ["aws_iam_role_policy.agent"]),
     Table("modules/runner", "launches_instances_that_keep_their_credentials_to_themselves", AGENT + OWN_ROW,
           ["module.agent.aws_iam_role_policy.agent"]),
+    Table("modules/runner", "lets_instances_of_more_regions_tag_themselves_and_read_their_rows_there", 
+          AGENT_THERE + [AGENT[0], *OWN_ROW], ["module.agent.aws_iam_role_policy.agent"]),
     Table("modules/runner", "launches_instances_that_keep_their_credentials_to_themselves",
           trusts("the runners' role", "ec2.amazonaws.com"), of_resource="aws_iam_role.runner"),
 
@@ -264,6 +283,8 @@ TABLES = [
     Table("modules/controller", MORE_RUN, [
         (MAY, "ask a function that is configured", "lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:flaky-judge", {}),
         (MAY_NOT, "ask another function", "lambda:InvokeFunction", f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:payroll", {}),
+        (MAY, "take on the role of another region", "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/production-us-east-1", {}),
+        (MAY_NOT, "take on an administrator's role", "sts:AssumeRole", f"arn:aws:iam::{ACCOUNT}:role/admin", {}),
         (MAY, "read an encrypted ledger", "kms:Decrypt", LEDGER_KEY, via("dynamodb")),
         (MAY_NOT, "decrypt with the ledger's key by itself", "kms:Decrypt", LEDGER_KEY, {}),
         (MAY_NOT, "decrypt secrets", "kms:Decrypt", SECRETS_KEY, via("secretsmanager")),

@@ -313,7 +313,9 @@ def check_pattern(states):
     }
     if not patterns:
         problems.append("no metric filter was seen")
-    for pattern in patterns:
+    exhausted_ones = {pattern for pattern in patterns if "$.decision" in pattern}
+    check_said(patterns - exhausted_ones)
+    for pattern in exhausted_ones:
         for line, wanted in LINES:
             if finds(pattern, line) != wanted:
                 problems.append(f"{pattern} must {'find' if wanted else 'pass over'} {line}")
@@ -325,10 +327,25 @@ def check_pattern(states):
         "refused-*" if name == "Refused" else re.search(rf'Self::{name} => "([a-z-]+)"', reasons)[1]
         for name in re.findall(r"SettleReason::(\w+)", arm)
     }
-    for pattern in patterns:
+    for pattern in exhausted_ones:
         words = set(re.findall(r'\$\.reason = "([^"]+)"', pattern))
         if words != exhausted:
             problems.append(f"exhausted are {sorted(exhausted)}, and the metric filter has {sorted(words)}")
+
+
+def check_said(patterns):
+    """What a filter looks for as a whole message is one that the controller writes, and no less often than the alarm needs it."""
+    said = {
+        "swept": ("crates/controller/src/sweep/mod.rs", "info"),
+        "failed to deal with a message; it comes again": ("crates/controller/src/pump.rs", "error"),
+    }
+    looked_for = {re.fullmatch(r'\{ \$\.message = "([^"]+)" \}', pattern)[1] for pattern in patterns}
+    if looked_for != set(said):
+        problems.append(f"filters look for the messages {sorted(looked_for)}, and known are {sorted(said)}")
+    for message, (file, level) in said.items():
+        code = (ROOT / file).read_text()
+        if not re.search(rf'{level}!\([^;]*"{re.escape(message)}"', code):
+            problems.append(f"{file} does not say {message!r} by {level}!, and an alarm counts it")
 
 
 def finds(pattern, line):

@@ -2,6 +2,7 @@
 //! HTTP, a stand-in for the runner, and a watcher that plays `reprise-runner.path` and starts the runner by the
 //! script of the package, as there is no systemd here.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -166,9 +167,10 @@ impl AgentHost {
             "metadata_endpoint = '{url}'\nec2_endpoint = '{url}'\ndynamodb_endpoint = '{url}'\n\
              poll_interval = '200ms'\nlog_format = 'json'\nconsole = 'off'\n\
              [interruption]\nrecord_file = {:?}\nhooks_folder = ''\n[runner]\ntable = 'runners'\n\
-             role_id = 'AROAEXAMPLEEXAMPLE123'\n{LIMITS}\nconfig_file = {:?}\nfolder = {:?}\n\
-             leave = ['touch', {:?}]\n",
+             role_id = 'AROAEXAMPLEEXAMPLE123'\n{LIMITS}\nuser = {:?}\nconfig_file = {:?}\n\
+             folder = {:?}\nleave = ['touch', {:?}]\n",
             self.folder.path().join("record.json"),
+            own_user()?,
             self.config_file(),
             self.runner.root(),
             self.left_file(),
@@ -199,6 +201,18 @@ impl Drop for AgentHost {
             task.abort();
         }
     }
+}
+
+/// The service is played by this very process.
+fn own_user() -> Result<String> {
+    let own = std::fs::metadata("/proc/self")?.uid().to_string();
+    let users = std::fs::read_to_string("/etc/passwd")?;
+    let mut users = users.lines().map(|line| line.split(':'));
+    let name = users.find_map(|mut words| {
+        let name = words.next()?;
+        (words.nth(1)? == own).then(|| name.to_owned())
+    });
+    name.with_context(|| format!("/etc/passwd has no user {own}"))
 }
 
 /// What `reprise-runner.service` does.

@@ -49,6 +49,8 @@ pub struct Counts {
 pub struct Idle {
     /// Polls that bring nothing, of both queues.
     pub polls: f64,
+    /// Questions to four queues, how many messages they hold.
+    pub counts: f64,
     /// Looks at the index, half a unit each.
     pub queries: f64,
     /// Writes of the lease.
@@ -79,6 +81,7 @@ pub const USUAL: Counts = Counts {
 /// An idle hour, measured likewise.
 pub const IDLE: Idle = Idle {
     polls: 360.0,
+    counts: 240.0,
     queries: 720.0,
     lease_writes: 540.0,
 };
@@ -310,6 +313,11 @@ pub fn a_month(idle: &Idle) -> Vec<Line> {
             "SQS: polls that bring nothing",
             format!("{:.0} an hour and replica", idle.polls),
             idle.polls * monthly * price::SQS,
+        ),
+        line(
+            "SQS: questions how many messages there are",
+            format!("{:.0} an hour and replica", idle.counts),
+            idle.counts * monthly * price::SQS,
         ),
         line(
             "DynamoDB: looks and leases",

@@ -139,7 +139,7 @@ impl RunnerPlace {
     pub fn reader(&self, table: &str) -> Result<DynamoRow> {
         let endpoint = self.url.parse()?;
         let (table, role) = (table.to_owned(), self.role.clone());
-        Ok(DynamoRow::new(Some(endpoint), None, table, role)?)
+        Ok(DynamoRow::new(Some(endpoint), None, table, role))
     }
 
     /// The instance asks for its row.

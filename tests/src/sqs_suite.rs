@@ -45,6 +45,7 @@ pub async fn run(place: &SqsPlace) -> Result<()> {
         dead_letters: connect(&place.dead_letters_url, &place.region).await,
     };
     suite.delivers_body_attributes_and_times().await?;
+    suite.tells_how_it_is_set_up().await?;
     suite.answers_a_long_poll_when_a_message_comes().await?;
     suite.deletes_in_batches().await?;
     suite.shows_again_what_nobody_deleted().await?;
@@ -80,6 +81,39 @@ impl Suite {
         ensure!(!message.id.is_empty(), "{message:?}");
         let (sent, received) = (message.sent_at, message.first_received_at);
         ensure!(sent.is_some() && sent <= received, "{message:?}");
+        self.queue.delete(&message.receipt).await?;
+        self.is_empty().await
+    }
+
+    /// What `reprise doctor` judges a queue by.
+    async fn tells_how_it_is_set_up(&self) -> Result<()> {
+        let dead = self.dead_letters.attributes().await?;
+        let arn = dead.arn.clone().context("it has no ARN")?;
+        ensure!(arn.starts_with("arn:aws:sqs:"), "{dead:?}");
+        ensure!(dead.redrive.is_none(), "{dead:?}");
+        self.send("it waits").await?;
+        let known = self.queue.attributes().await?;
+        let limit = u64::from(MAX_RECEIVE_COUNT);
+        ensure!(known.redrive == Some((arn, limit)), "{known:?}");
+        ensure!(
+            (known.waiting, known.hidden) == (Some(1), Some(0)),
+            "{known:?}"
+        );
+        ensure!(
+            known.retention.is_some_and(|seconds| seconds >= 60),
+            "{known:?}"
+        );
+        ensure!(
+            known.visibility.is_some_and(|seconds| seconds >= 1),
+            "{known:?}"
+        );
+        ensure!(known.sources.is_empty(), "{known:?}");
+        let message = self.one().await?;
+        let known = self.queue.attributes().await?;
+        ensure!(
+            (known.waiting, known.hidden) == (Some(0), Some(1)),
+            "{known:?}"
+        );
         self.queue.delete(&message.receipt).await?;
         self.is_empty().await
     }

@@ -101,9 +101,10 @@ async fn an_idle_replica_polls_no_more_than_the_cost_sheet_says() -> Result<()> 
     let controller = stage.controller().await?;
     let (passed, hours) = counting::idle(&stage, &sqs, SignedDuration::from_mins(10)).await?;
     controller.terminate().await?;
-    let polls = counting::mail(&passed).empty;
-    // Those of two queues.
-    is_done_as_often("polls", (polls, hours), 2.0, IDLE.polls)
+    let mail = counting::mail(&passed);
+    // Those of two queues, and of these with their dead letters.
+    is_done_as_often("polls", (mail.empty, hours), 2.0, IDLE.polls)?;
+    is_done_as_often("counts", (mail.counts, hours), 4.0, IDLE.counts)
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 #[cfg(feature = "peers")]
 use reprise_tests::harness::config::Places;
+use reprise_tests::harness::controller::Controller;
 use reprise_tests::harness::messages::{self, Letter, StrangeJob, bare, signed, signed_with};
 use reprise_tests::harness::operator::{Said, queue_dead, said};
 use reprise_tests::harness::program::{reprise, signal};
@@ -79,6 +80,7 @@ async fn dead_letters_are_looked_at_and_sent_back(stage: &Stage) -> Result<()> {
 
     let good = good()?;
     bury(stage, &stage.places().webhooks_dead, &good).await?;
+    are_counted(&controller, 2).await?;
     let (bad, good_id) = (id(&bad)?.to_owned(), is_listed(stage).await?);
     is_shown(stage, &good_id, &good).await?;
     is_left_by_a_dry_run(stage, &good_id, &bad).await?;
@@ -102,6 +104,19 @@ async fn dead_letters_are_looked_at_and_sent_back(stage: &Stage) -> Result<()> {
     );
     is_buried_again(stage, &bad).await?;
     controller.is_healthy().await
+}
+
+/// The controller asks once a minute, and shows the empty queue of the other kind too.
+async fn are_counted(controller: &Controller, wanted: u64) -> Result<()> {
+    let counted = wait::until("the number of dead letters", PATIENCE, async || {
+        let count = controller.counter("reprise_dead_letters{queue=\"webhooks\"}");
+        Ok((count.await? == wanted).then_some(()))
+    });
+    counted.await?;
+    let metrics = controller.metrics().await?;
+    let other = "reprise_dead_letters{queue=\"ec2-events\"} 0";
+    ensure!(metrics.lines().any(|line| line == other), "{metrics}");
+    Ok(())
 }
 
 /// Twice the same: a look changes nothing but the number of looks.
@@ -339,8 +354,18 @@ async fn a_mistake_in_the_set_up_is_named_with_what_would_be_right() -> Result<(
 
     let none = ask(&stage, &["list", "--config", "/nowhere/controller.toml"]).await?;
     none.fails_with(&["/nowhere/controller.toml"])?;
-    let usage = ask(&stage, &["redrive"]).await?;
+    // Before anything is read, so that nothing else stands in the way of the answer.
+    let usage = ask(&stage, &["redrive", "--config", "/nowhere/controller.toml"]).await?;
     ensure!(usage.code == Some(2), "{usage:?}");
+    for words in [
+        "error: say which messages",
+        "reprise queue dead list",
+        "--all",
+    ] {
+        ensure!(usage.complained.contains(words), "{words}: {usage:?}");
+    }
+    let both = ask(&stage, &["redrive", "--all", "some-id"]).await?;
+    ensure!(both.code == Some(2), "{both:?}");
     Ok(())
 }
 

@@ -193,6 +193,9 @@ async fn what_serves_nothing_in_the_second_region_is_ended_by_the_sweep() -> Res
     let shown = shown.await.with_context(|| stage.so_far())?;
     let days = shown / (24 * 3600);
     ensure!(days == 10, "{days} days");
+    let runner = age.replace("reprise_image_age", "reprise_runner_age");
+    let runner = controller.counter(&runner).await? / (24 * 3600);
+    ensure!(runner == 10, "without a tag it is as old: {runner} days");
     let ended = stage.sees("its end", |world, _| world.terminations().first().cloned());
     let ended = ended.await?;
     ensure!(ended.instance == host && ended.ours, "{ended:?}");

@@ -267,7 +267,11 @@ async fn bad_input_is_answered_with_what_is_wrong_and_what_to_do() -> Result<()>
         ),
         (
             &["explain", "acme/shop", "1"],
-            &["knows nothing of run acme/shop/1"],
+            &[
+                "error: no webhook of run acme/shop/1 has arrived",
+                "reprise doctor",
+                "decision=settled",
+            ],
         ),
         (
             &["explain", "other/shop", "1"],
@@ -279,7 +283,7 @@ async fn bad_input_is_answered_with_what_is_wrong_and_what_to_do() -> Result<()>
         ),
         (
             &["retries", "dismiss", "acme/shop", "1"],
-            &["knows nothing of run"],
+            &["error: no webhook of run"],
         ),
         (
             &["retries", "list", "--ledger", "/nowhere/reprise.db"],
@@ -320,6 +324,15 @@ async fn bad_input_is_answered_with_what_is_wrong_and_what_to_do() -> Result<()>
         usage.code == Some(2) && usage.complained.contains("known are awaiting"),
         "{usage:?}"
     );
+
+    for wrong in ["yesterday", "2 fortnights", "-2h", "0s", "2"] {
+        let since = format!("--since={wrong}");
+        let usage = ask(&api, &["retries", "list", &since]).await?;
+        ensure!(usage.code == Some(2), "{usage:?}");
+        for words in [wrong, "90m, 24h or 7d"] {
+            ensure!(usage.complained.contains(words), "{words}: {usage:?}");
+        }
+    }
 
     let mut unreachable = operator(
         &api,

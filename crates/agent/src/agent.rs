@@ -18,11 +18,11 @@ use reprise_model::tags;
 use crate::clock::Clock;
 use crate::complaint::Complaint;
 use crate::host::Host;
-use crate::interruption::{self, News};
+use crate::interruption::{self, Left, News};
 use crate::lookup::{Lookup, Polled};
 use crate::metadata::{Metadata, MetadataError};
-use crate::notebook::Notebook;
-use crate::notice::{Notice, Reading};
+use crate::notebook::{Earlier, Notebook};
+use crate::notice::{Notice, Reading, Shown};
 use crate::noticed::Noticed;
 use crate::rebalance;
 use crate::record::Record;
@@ -103,7 +103,7 @@ struct Agent<'a, M, T, C, H> {
     last_failure: Option<TagFailure>,
     noticed_at: Option<Timestamp>,
     /// What an earlier agent saw is told of after the first poll: it may be gone since.
-    resumed_untold: bool,
+    resumed_untold: Option<Left>,
     systemd: Systemd,
 }
 
@@ -139,7 +139,7 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
             said_unreadable: false,
             last_failure: None,
             noticed_at: None,
-            resumed_untold: false,
+            resumed_untold: None,
             systemd: Systemd::from_environment(),
         }
     }
@@ -189,7 +189,8 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
             }
             Err(error) => self.metadata_failed(&error),
         }
-        if std::mem::take(&mut self.resumed_untold) {
+        if let Some(left) = self.resumed_untold.take() {
+            self.news.send_modify(|news| news.left = Some(left));
             self.tell();
         }
     }
@@ -197,8 +198,14 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
     /// Goes on with the notice that an earlier agent of this boot saw.
     async fn resume(&mut self) {
         let now = self.ports.clock.now();
-        let Some((seen, record)) = self.notebook.resume(now).await else {
-            return;
+        let (seen, record) = match self.notebook.resume(now).await {
+            Some(Earlier::Notice(seen, record)) => (seen, record),
+            Some(Earlier::Outlived(job_ended)) => {
+                let left = Some(Left { job_ended });
+                self.news.send_modify(|news| news.left = left);
+                return;
+            }
+            None => return,
         };
         tracing::warn!(
             notice.action = %seen.notice.action,
@@ -209,7 +216,8 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
         self.noticed_at = Some(seen.at);
         self.ports.noticed.see(&seen);
         self.watch.resume(seen, record.tagged, record.gone);
-        self.resumed_untold = true;
+        let job_ended = record.job_ended;
+        self.resumed_untold = Some(Left { job_ended });
     }
 
     /// Not while there is a notice, which says more.
@@ -257,12 +265,14 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
             Polled::Body(Reading::Clean(notice), date) => {
                 self.see(Sight::Notice(notice, date)).await;
             }
-            Polled::Body(Reading::NoTime(notice), date) => {
-                self.unreadable("the notice has no legible time; it is counted as two minutes");
+            Polled::Body(Reading::NoTime(notice, odd), date) => {
+                let what = "the notice has no legible time; it is counted as two minutes";
+                self.unreadable(what, &odd);
                 self.see(Sight::Notice(notice, date)).await;
             }
-            Polled::Body(Reading::NotANotice, _) => {
-                self.unreadable("what stands in the notice's place has no action; it is ignored");
+            Polled::Body(Reading::NotANotice(odd), _) => {
+                let what = "what stands in the notice's place is no notice of EC2's; it is ignored";
+                self.unreadable(what, &odd);
             }
         }
         // A due tag asks for the identity itself, and must not wait behind it.
@@ -400,9 +410,9 @@ impl<'a, M: Metadata, T: Tagger, C: Clock, H: Host> Agent<'a, M, T, C, H> {
         }
     }
 
-    fn unreadable(&mut self, what: &'static str) {
+    fn unreadable(&mut self, what: &'static str, odd: &Shown) {
         if !std::mem::replace(&mut self.said_unreadable, true) {
-            tracing::warn!("{what}");
+            tracing::warn!(notice.text = odd.0, "{what}");
         }
     }
 

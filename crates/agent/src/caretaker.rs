@@ -151,7 +151,7 @@ impl<M: Metadata, C: Clock, P: Premises> Caretaker<'_, M, C, P> {
         let polled = self.lookup.poll(self.care.metadata, self.care.clock).await;
         match polled {
             Ok(Polled::Clear) => self.power_off(why).await,
-            Ok(Polled::Body(Reading::Clean(notice) | Reading::NoTime(notice), date)) => {
+            Ok(Polled::Body(Reading::Clean(notice) | Reading::NoTime(notice, _), date)) => {
                 let now = self.care.clock.now();
                 let standing = remaining(notice.time, date, now).standing;
                 if noticed::ends_soon(&notice.action, standing) {
@@ -160,9 +160,9 @@ impl<M: Metadata, C: Clock, P: Premises> Caretaker<'_, M, C, P> {
                     self.power_off(why).await;
                 }
             }
-            Ok(Polled::Body(Reading::NotANotice, _)) => {
+            Ok(Polled::Body(Reading::NotANotice(odd), _)) => {
                 let what = "the instance would be left, but what stands in the notice's place is none; asking on";
-                self.failed(what, "it has no action").await;
+                self.failed(what, &format!("it is {}", odd.0)).await;
             }
             Err(error) => {
                 let error = error.to_string();

@@ -24,9 +24,14 @@ pub struct Ec2Tagger {
 impl Ec2Tagger {
     /// Tags at `endpoint`, or else at the one of the instance's region; the authorities of TLS are those of the
     /// file, if there is one.
-    pub fn new(endpoint: Option<Endpoint>, ca_bundle: Option<&Path>) -> Result<Self, TlsError> {
-        let client = SignedClient::new(ca_bundle)?;
-        Ok(Self { endpoint, client })
+    pub fn new(endpoint: Option<Endpoint>, ca_bundle: Option<&Path>) -> Self {
+        let client = SignedClient::new(ca_bundle);
+        Self { endpoint, client }
+    }
+
+    /// Whether EC2 could prove itself now. Where it could not, each attempt to tag looks again.
+    pub fn ready(&self) -> Result<(), TlsError> {
+        self.client.client().map(|_| ())
     }
 
     fn url(&self, region: &str) -> String {
@@ -147,7 +152,7 @@ mod tests {
 
     #[test]
     fn neither_tagger_nor_request_shows_a_secret() {
-        let tagger = Ec2Tagger::new(None, None).expect("a tagger");
+        let tagger = Ec2Tagger::new(None, None);
         let (url, request) = (tagger.url("eu-west-1"), request());
         let call = call(&url, &request).expect("a call");
         let shown = format!("{call:?}");
@@ -159,13 +164,13 @@ mod tests {
 
     #[test]
     fn without_an_endpoint_the_regions_own_is_used() {
-        let tagger = Ec2Tagger::new(None, None).expect("a tagger");
+        let tagger = Ec2Tagger::new(None, None);
         assert_eq!(
             tagger.url("eu-west-1"),
             "https://ec2.eu-west-1.amazonaws.com/"
         );
         let endpoint = "http://127.0.0.1:4566".parse().ok();
-        let tagger = Ec2Tagger::new(endpoint, None).expect("a tagger");
+        let tagger = Ec2Tagger::new(endpoint, None);
         assert_eq!(tagger.url("eu-west-1"), "http://127.0.0.1:4566/");
     }
 }

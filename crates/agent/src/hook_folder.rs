@@ -5,17 +5,23 @@
 //!
 //! Invariant: what somebody else than the agent's user (or root) could have written does not run.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, geteuid, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::host::HookWords;
+
+mod listing;
+
+use listing::Skipped;
+pub(crate) use listing::{Listing, look};
 
 /// Where a hook's own commands are looked for.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -30,27 +36,6 @@ const LINES: u32 = 200;
 /// How often a hook is started again whose file is busy, and the pause before each.
 const BUSY_TRIES: u32 = 10;
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
-
-/// The hooks' names, in the order in which they run. What may not run is said.
-pub(crate) fn list(folder: Option<&Path>) -> Result<Vec<String>, String> {
-    let Some(folder) = folder else {
-        return Ok(Vec::new());
-    };
-    let files = match std::fs::read_dir(folder) {
-        Ok(files) => files,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("{} cannot be read: {error}", folder.display())),
-    };
-    sound(folder).map_err(|why| format!("{} {why}; no hook runs", folder.display()))?;
-    let names = files.flatten().map(|file| file.file_name());
-    let mut names: Vec<String> = names
-        .filter_map(|name| name.into_string().ok())
-        .filter(|name| is_name(name))
-        .collect();
-    names.sort();
-    names.retain(|name| may_run(&folder.join(name)));
-    Ok(names)
-}
 
 /// Runs one to its end; dropped before, it is killed with all that it has started.
 pub(crate) async fn run(folder: &Path, name: &str, words: &HookWords) -> Result<(), String> {
@@ -85,41 +70,6 @@ pub(crate) async fn run(folder: &Path, name: &str, words: &HookWords) -> Result<
     };
     group.let_go();
     ended(status)
-}
-
-/// Names as `run-parts` takes them, and with dots: no leftovers of editors and packages.
-fn is_name(name: &str) -> bool {
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-    !name.starts_with('.') && !name.contains(".dpkg-") && name.bytes().all(sound)
-}
-
-fn may_run(path: &Path) -> bool {
-    let metadata = std::fs::metadata(path);
-    let is_program = metadata.is_ok_and(|m| m.is_file() && m.mode() & 0o111 != 0);
-    let refusal = match is_program {
-        true => sound(path).err(),
-        false => Some("is no executable file"),
-    };
-    if let Some(why) = refusal {
-        tracing::warn!(
-            hook.file = %path.display(),
-            "a hook {why}; it does not run"
-        );
-    }
-    refusal.is_none()
-}
-
-/// Whether nobody else could have written it.
-fn sound(path: &Path) -> Result<(), &'static str> {
-    let metadata = std::fs::metadata(path).map_err(|_| "cannot be looked at")?;
-    let own = geteuid().as_raw();
-    if metadata.uid() != 0 && metadata.uid() != own {
-        Err("belongs to another user than the agent's own")
-    } else if metadata.mode() & 0o022 != 0 {
-        Err("can be written by others than its owner")
-    } else {
-        Ok(())
-    }
 }
 
 /// A file that somebody still writes, or another process has inherited open, is busy for a moment.
@@ -235,15 +185,53 @@ impl Drop for Group {
 
 /// A folder of hooks that runs them.
 #[derive(Debug, Clone)]
-pub(crate) struct HookFolder(pub(crate) Option<PathBuf>);
+pub(crate) struct HookFolder {
+    folder: Option<PathBuf>,
+    /// What was said not to run: it is said once.
+    said: Arc<Mutex<BTreeSet<Skipped>>>,
+}
+
+impl HookFolder {
+    /// This one, or none.
+    pub(crate) fn new(folder: Option<PathBuf>) -> Self {
+        let said = Arc::default();
+        Self { folder, said }
+    }
+
+    /// Says which hooks there are and what does not run, while there is time to mend it.
+    pub(crate) fn announce(&self) {
+        match self.list() {
+            Ok(names) if names.is_empty() => (),
+            Ok(names) => tracing::info!(hook.names = names.join(" "), "hooks run on a notice"),
+            Err(why) => tracing::warn!(error.message = why, "no hook will run on a notice"),
+        }
+    }
+
+    fn list(&self) -> Result<Vec<String>, String> {
+        let listing = look(self.folder.as_deref())?;
+        // A panic elsewhere leaves a whole set behind.
+        let mut said = self.said.lock().unwrap_or_else(|b| b.into_inner());
+        for skipped in listing.skipped {
+            if !said.contains(&skipped) {
+                tracing::warn!(
+                    hook.name = skipped.name,
+                    reason = %skipped.why,
+                    "a file among the hooks does not run"
+                );
+                said.insert(skipped);
+            }
+        }
+        Ok(listing.run)
+    }
+}
 
 impl crate::host::Hooks for HookFolder {
     fn hooks(&self) -> Result<Vec<String>, String> {
-        list(self.0.as_deref())
+        self.list()
     }
 
     async fn run_hook(&self, name: &str, words: &HookWords) -> Result<(), String> {
-        match &self.0 {
+        match &self.folder {
             Some(folder) => run(folder, name, words).await,
             None => Err("there is no folder of hooks".to_owned()),
         }

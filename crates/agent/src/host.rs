@@ -57,12 +57,16 @@ pub trait Runners: Send + Sync {
     /// Whether an agent that was killed has left a Worker's step frozen.
     fn has_frozen_step(&self, worker: Process) -> bool;
 
-    /// Ends the step that a Worker runs, if its job is sure to fail with it. What the step has
-    /// started gets `grace` to end by itself.
+    /// Has a frozen step go on.
+    fn thaw_step(&self, worker: Process) -> Result<(), String>;
+
+    /// Ends the step that a Worker runs, if its job is sure to fail with it. `sure` is waited for when that is
+    /// known, and before anything of the step ends. What the step has started gets `grace` to end by itself.
     fn fail_step(
         &self,
         worker: Process,
         grace: SignedDuration,
+        sure: impl Future<Output = ()> + Send,
     ) -> impl Future<Output = StepEnd> + Send;
 
     /// Tells a Listener to stop, and with it the job that it has.

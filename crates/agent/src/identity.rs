@@ -4,6 +4,8 @@ use reprise_model::ids::{AccountId, InstanceId, Region};
 use reprise_model::instance::Instance;
 use serde::Deserialize;
 
+use crate::shown::shown;
+
 /// Where the document stands.
 pub const IDENTITY_PATH: &str = "/latest/dynamic/instance-identity/document";
 
@@ -17,8 +19,16 @@ struct Document {
 
 /// Reads the identity document; the error says what is wrong with it.
 pub fn read_identity(body: &[u8]) -> Result<Instance, String> {
-    let document: Document = serde_json::from_slice(body)
-        .map_err(|error| format!("the identity document is not usable: {error}"))?;
+    let document: Document = serde_json::from_slice(body).map_err(|error| {
+        // serde_json's message may quote any amount of the text.
+        format!(
+            "the identity document is not usable ({:?} error at line {}, column {}); it is {}",
+            error.classify(),
+            error.line(),
+            error.column(),
+            shown(body)
+        )
+    })?;
     // The region becomes part of a host name.
     let sound = !document.region.is_empty()
         && document
@@ -27,8 +37,8 @@ pub fn read_identity(body: &[u8]) -> Result<Instance, String> {
             .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !sound {
         return Err(format!(
-            "the identity document's region {:?} is not a region, as eu-west-1",
-            document.region
+            "the identity document's region {} is not a region, as eu-west-1",
+            shown(document.region.as_bytes())
         ));
     }
     Ok(Instance {
@@ -51,6 +61,18 @@ mod tests {
             instance.to_string(),
             "123456789012/eu-west-1/i-0123456789abcdef0"
         );
+    }
+
+    #[test]
+    fn what_is_no_document_is_shown_by_its_beginning() {
+        let page = format!("<html>\n{}", "x".repeat(1000));
+        let error = read_identity(page.as_bytes()).expect_err("no document");
+        assert!(error.contains("\"<html>\\nxxx"), "{error}");
+        assert!(error.len() < 250, "{error}");
+        let long = r#"{"accountId":"1","instanceId":"INSTANCE","region":"eu-west-1"}"#;
+        let long = long.replace("INSTANCE", &"y".repeat(1000));
+        let error = read_identity(long.as_bytes()).expect_err("no id");
+        assert!(error.len() < 250, "{error}");
     }
 
     #[test]

@@ -12,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch::Receiver;
 
 use crate::clock::Clock;
-use crate::host::{HookWords, Host, StepEnd};
+use crate::host::{HookWords, Host};
 use crate::notebook::Notebook;
 use crate::plan::{
-    Due, Facts, LOOK_EVERY, Leave, RunnerDue, Step, Stop, after_try, due, hook_time, runner_due,
+    Due, Facts, Frozen, LOOK_EVERY, Leave, RunnerDue, Step, Stop, due, frozen, runner_due,
     step_grace,
 };
 use crate::processes::Process;
@@ -26,11 +26,14 @@ use crate::settings::InterruptionSettings;
 use crate::sighting::{Known, Sighting};
 use crate::watch::Seen;
 
+mod hook_turn;
+mod step_end;
+
+use hook_turn::HookTurn;
+use step_end::{Note, fail_step};
+
 /// How often a step is looked for while the Worker is between two of them.
 const NEXT_STEP_LOOK: SignedDuration = SignedDuration::from_millis(250);
-
-/// How long hooks wait for the first step of a job, which says what job it is.
-const FIRST_STEP_WITHIN: SignedDuration = SignedDuration::from_secs(2);
 
 /// What the watch has seen.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +44,15 @@ pub(crate) struct News {
     pub(crate) instance_id: Option<String>,
     /// Whether EC2 recommends to leave the instance.
     pub(crate) rebalance: bool,
+    /// What an earlier agent of this boot left, where one saw a notice.
+    pub(crate) left: Option<Left>,
+}
+
+/// How far an earlier agent had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Left {
+    /// How jobs were ended, where that had begun.
+    pub(crate) job_ended: Option<Ending>,
 }
 
 /// Attends to notices, for ever.
@@ -62,6 +74,7 @@ pub(crate) async fn attend<H: Host, C: Clock>(
         taken_up: None,
         said: None,
         told_to_leave: false,
+        freed: false,
     };
     loop {
         let heard = news.borrow_and_update().clone();
@@ -98,6 +111,8 @@ struct Attendant<'a, H, C> {
     taken_up: Option<Ending>,
     said: Option<Leave>,
     told_to_leave: bool,
+    /// Whether frozen steps of an earlier agent's were looked for.
+    freed: bool,
 }
 
 impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
@@ -105,8 +120,13 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
     async fn turn(&mut self, news: &News) -> Option<SignedDuration> {
         match &news.notice {
             Some((seen, present)) => self.attend_notice(news, seen, *present).await,
-            None if news.rebalance => Some(self.attend_rebalance().await),
-            None => None,
+            None => {
+                self.free_steps(news).await;
+                match news.rebalance {
+                    true => Some(self.attend_rebalance().await),
+                    false => None,
+                }
+            }
         }
     }
 
@@ -125,6 +145,7 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
                 Due::TendRunners => return Some(self.tend_runners(seen, present).await),
                 Due::Leave(why) => {
                     self.leave(why);
+                    self.free_steps(news).await;
                     return None;
                 }
             }
@@ -173,10 +194,13 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
         grace: SignedDuration,
     ) {
         self.end_hooks();
-        // Before a step ends: the job's own last hook reads it.
-        self.ended(Ending::FailStep).await;
         let (host, clock) = (self.host, self.clock);
-        let end = async |(place, worker)| (place, fail_step(host, clock, grace, worker).await);
+        // The job's own last hook reads it.
+        let note = &Note::to(self.notebook);
+        let end = async |(place, worker)| {
+            let end = fail_step(host, clock, grace, worker, note).await;
+            (place, end)
+        };
         let mut ends: FuturesUnordered<_> = to_fail.into_iter().map(end).collect();
         while let Some((place, step)) = ends.next().await {
             let Some(known) = all.get_mut(place) else {
@@ -186,6 +210,45 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
             if let Step::LeftToRunner(why) = step {
                 self.stop(known, why).await;
             }
+        }
+    }
+
+    /// No step stays as an agent that was killed has left it, where no job is to be ended any more.
+    async fn free_steps(&mut self, news: &News) {
+        let Some(left) = news.left else { return };
+        if std::mem::replace(&mut self.freed, true) {
+            return;
+        }
+        self.sighting.look(self.host, self.clock.now());
+        let mut all = std::mem::take(&mut self.sighting.known);
+        let workers = all.iter().map(|known| known.runner.worker).enumerate();
+        let is_frozen = |worker: &Process| self.host.has_frozen_step(*worker);
+        let frozen_ones: Vec<_> = workers
+            .filter(|(_, worker)| worker.as_ref().is_some_and(is_frozen))
+            .collect();
+        match frozen(left.job_ended) {
+            _ if frozen_ones.is_empty() => (),
+            Frozen::Ends => {
+                tracing::warn!("an earlier agent was ending a step, which is frozen; it ends now");
+                let grace = self.settings.step_grace.get();
+                self.fail_steps(&mut all, frozen_ones, grace).await;
+            }
+            Frozen::GoesOn => {
+                for worker in frozen_ones.into_iter().filter_map(|(_, worker)| worker) {
+                    self.thaw(worker);
+                }
+            }
+        }
+        self.sighting.known = all;
+    }
+
+    fn thaw(&self, worker: Process) {
+        match self.host.thaw_step(worker) {
+            Ok(()) => tracing::warn!("an earlier agent had left a step frozen; it goes on"),
+            Err(error) => tracing::error!(
+                error.message = error,
+                "an earlier agent has left a step frozen, which cannot be made to go on"
+            ),
         }
     }
 
@@ -324,113 +387,6 @@ impl<'a, H: Host, C: Clock> Attendant<'a, H, C> {
         }
         self.sighting.known = all;
         wait
-    }
-}
-
-/// Ends the step of a job, which may take some tries.
-async fn fail_step<H: Host, C: Clock>(
-    host: &H,
-    clock: &C,
-    grace: SignedDuration,
-    worker: Option<Process>,
-) -> Step {
-    let Some(worker) = worker else {
-        return Step::Ended;
-    };
-    let begun = clock.now();
-    loop {
-        let end = host.fail_step(worker, grace).await;
-        if let StepEnd::Ended(end) = &end {
-            tracing::warn!(
-                step.processes = end.processes,
-                step.killed = end.killed,
-                step.left = end.left.len(),
-                error.message = end.failure.map(tracing::field::display),
-                "the running step is ended; what its job does always still runs"
-            );
-        }
-        let since = clock.now().duration_since(begun);
-        if let Some(step) = after_try(&end, host.lives(worker), since) {
-            if let Step::LeftToRunner(why) = step {
-                tracing::warn!(reason = %why, "the step is not ended alone; its runner is to stop");
-            }
-            return step;
-        }
-        clock.sleep(NEXT_STEP_LOOK).await;
-    }
-}
-
-/// The hooks of one notice, one after the other.
-struct HookTurn<'a, H, C> {
-    host: &'a H,
-    clock: &'a C,
-    notebook: &'a Notebook<'a, H>,
-    settings: &'a InterruptionSettings,
-    until: Timestamp,
-    ends_at: Timestamp,
-    worker: Option<Process>,
-    words: HookWords,
-}
-
-impl<H: Host, C: Clock> HookTurn<'_, H, C> {
-    async fn run(mut self, names: Vec<String>) {
-        self.learn_job().await;
-        for name in names {
-            let now = self.clock.now();
-            let Some(time) = hook_time(self.settings, self.until.duration_since(now)) else {
-                tracing::warn!(
-                    hook.name = name,
-                    "no time is left for this hook; it does not run"
-                );
-                continue;
-            };
-            self.words.seconds_left = self.ends_at.duration_since(now).as_secs().max(0);
-            self.words.hook_seconds = time.as_secs();
-            // Before it begins: it does not run twice, whatever becomes of the agent.
-            let begun = name.clone();
-            self.notebook
-                .note(|record| record.hooks_begun.push(begun))
-                .await;
-            self.run_one(&name, time).await;
-        }
-    }
-
-    /// A job is told by its step, and one that is being set up has none yet.
-    async fn learn_job(&mut self) {
-        let Some(worker) = self.worker else { return };
-        let until = self.until.min(self.clock.now() + FIRST_STEP_WITHIN);
-        loop {
-            self.words.job = self.host.job_of(worker).await;
-            let known = self.words.job != JobFacts::default();
-            if known || self.clock.now() >= until || !self.host.lives(worker) {
-                return;
-            }
-            self.clock.sleep(NEXT_STEP_LOOK).await;
-        }
-    }
-
-    async fn run_one(&self, name: &str, time: SignedDuration) {
-        let begun = self.clock.now();
-        tracing::info!(
-            hook.name = name,
-            hook.limit_ms = crate::agent::millis(time),
-            "a hook runs"
-        );
-        let outcome = tokio::select! {
-            biased;
-            outcome = self.host.run_hook(name, &self.words) => outcome,
-            () = self.clock.sleep(time) => Err("it took too long and is killed".to_owned()),
-        };
-        let took = crate::agent::millis(self.clock.now().duration_since(begun));
-        match outcome {
-            Ok(()) => tracing::info!(hook.name = name, hook.took_ms = took, "a hook has ended"),
-            Err(why) => tracing::warn!(
-                hook.name = name,
-                hook.took_ms = took,
-                error.message = why,
-                "a hook did not end well; all else goes on"
-            ),
-        }
     }
 }
 

@@ -47,8 +47,10 @@ pub mod runner;
 pub mod runner_row;
 pub mod session;
 pub mod settings;
+mod shown;
 mod sighting;
 mod signed;
+pub mod summary;
 pub mod system_clock;
 mod systemd;
 pub mod tagger;
@@ -72,14 +74,6 @@ pub use settings::Settings;
 pub use system_clock::SystemClock;
 pub use tagger::Tagger;
 
-/// Why the agent could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum AgentError {
-    /// TLS cannot be set up.
-    #[error(transparent)]
-    Tls(#[from] tls::TlsError),
-}
-
 /// Runs the agent over HTTP until `shutdown` completes.
 ///
 /// The clock may be scaled: polls, waits and deadlines follow it, while requests keep their
@@ -88,20 +82,29 @@ pub async fn run_agent(
     settings: Settings,
     clock: impl Clock,
     shutdown: impl Future<Output = ()>,
-) -> Result<AgentEnd, AgentError> {
+) -> AgentEnd {
     let metadata = http_metadata::HttpMetadata::new(settings.metadata_endpoint.clone());
     let noticed = Noticed::default();
     let ca_bundle = settings.ca_bundle.as_deref();
+    let tagger = ec2_tagger::Ec2Tagger::new(settings.ec2_endpoint.clone(), ca_bundle);
+    if let Err(error) = tagger.ready() {
+        tracing::error!(
+            error.message = %error,
+            "AWS cannot prove itself, so the instance cannot be tagged; watching nevertheless"
+        );
+    }
+    let host = LocalHost::new(&settings.interruption, &clock);
+    host.announce_hooks();
     let ports = Ports {
         metadata: &metadata,
-        tagger: ec2_tagger::Ec2Tagger::new(settings.ec2_endpoint.clone(), ca_bundle)?,
+        tagger,
         clock: &clock,
-        host: LocalHost::new(&settings.interruption, &clock),
+        host,
         noticed: noticed.clone(),
         jitter: fastrand::Rng::new(),
     };
     let keeps_runner = settings.runner.is_some();
-    let keeping = keep_runner(&settings, &metadata, &clock)?;
+    let keeping = keep_runner(&settings, &metadata, &clock);
     let keeping = async {
         match keeps_runner {
             true => noticed.rest_of(&clock, keeping).await,
@@ -109,7 +112,7 @@ pub async fn run_agent(
         }
     };
     tokio::select! {
-        end = run(&settings, ports, shutdown) => Ok(end),
+        end = run(&settings, ports, shutdown) => end,
         never = keeping => match never {},
     }
 }
@@ -119,20 +122,17 @@ fn keep_runner<'a, M: Metadata, C: Clock>(
     settings: &Settings,
     metadata: &'a M,
     clock: &'a C,
-) -> Result<impl Future<Output = Infallible> + use<'a, M, C>, AgentError> {
-    let runner = match settings.runner.clone() {
-        None => None,
-        Some(runner) => {
-            let table = dynamo_row::DynamoRow::new(
-                settings.dynamodb_endpoint.clone(),
-                settings.ca_bundle.as_deref(),
-                runner.table.clone(),
-                runner.role_id.clone(),
-            )?;
-            Some((runner, table))
-        }
-    };
-    Ok(async move {
+) -> impl Future<Output = Infallible> + use<'a, M, C> {
+    let runner = settings.runner.clone().map(|runner| {
+        let table = dynamo_row::DynamoRow::new(
+            settings.dynamodb_endpoint.clone(),
+            settings.ca_bundle.as_deref(),
+            runner.table.clone(),
+            runner.role_id.clone(),
+        );
+        (runner, table)
+    });
+    async move {
         let Some((settings, table)) = runner else {
             return pending().await;
         };
@@ -155,5 +155,5 @@ fn keep_runner<'a, M: Metadata, C: Clock>(
                 care.watch(started, settings.limits()).await
             }
         }
-    })
+    }
 }

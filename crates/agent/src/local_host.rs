@@ -32,11 +32,16 @@ impl<C: Clock> LocalHost<C> {
     pub(crate) fn new(settings: &InterruptionSettings, clock: C) -> Self {
         Self {
             records: RecordFile::new(settings.record_file.clone()),
-            hooks: HookFolder(settings.hooks_folder.clone()),
+            hooks: HookFolder::new(settings.hooks_folder.clone()),
             processes: ProcFolder::default(),
             runners_below: settings.runners_below.clone(),
             clock,
         }
+    }
+
+    /// Says which hooks there are, and what does not run.
+    pub(crate) fn announce_hooks(&self) {
+        self.hooks.announce();
     }
 }
 
@@ -94,8 +99,18 @@ impl<C: Clock> Runners for LocalHost<C> {
         self.processes.has_frozen_step(worker)
     }
 
-    async fn fail_step(&self, worker: Process, grace: SignedDuration) -> StepEnd {
-        step::fail(&self.processes, worker, grace, &self.clock).await
+    fn thaw_step(&self, worker: Process) -> Result<(), String> {
+        let thawed = self.processes.thaw_step(worker);
+        thawed.map_err(|failure| failure.to_string())
+    }
+
+    async fn fail_step(
+        &self,
+        worker: Process,
+        grace: SignedDuration,
+        sure: impl Future<Output = ()> + Send,
+    ) -> StepEnd {
+        step::fail(&self.processes, worker, grace, &self.clock, sure).await
     }
 
     fn stop(&self, listener: Process) -> Result<(), String> {

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use reprise_agent::settings::DEFAULT_PATH;
-use reprise_agent::{Settings, SystemClock, annotation, logging, run_agent, tls};
+use reprise_agent::{Settings, SystemClock, annotation, logging, run_agent, summary, tls};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// musl's own allocator has the kernel map and clear pages anew for each poll.
@@ -21,10 +21,10 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 #[command(name = "reprise-agent", version)]
 struct Arguments {
     /// The settings file [default: /etc/reprise/agent.toml, which need not exist].
-    #[arg(long, env = "REPRISE_AGENT_CONFIG", value_name = "FILE")]
+    #[arg(long, env = "REPRISE_AGENT_CONFIG", value_name = "FILE", global = true)]
     config: Option<PathBuf>,
 
-    /// Check the settings, say so and end.
+    /// Check the settings, say what the agent will do with them, and end.
     #[arg(long)]
     check_config: bool,
 
@@ -56,7 +56,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let settings = settings(arguments.config.as_deref())?;
     if arguments.check_config {
         tls::config(settings.ca_bundle.as_deref())?;
-        println!("the settings are fine");
+        println!("{}", summary::of(&settings));
         return Ok(());
     }
     logging::start(settings.log_format, settings.log_level, &settings.console)
@@ -91,7 +91,7 @@ async fn watch(settings: Settings) -> anyhow::Result<()> {
             _ = interrupt.recv() => (),
         }
     };
-    run_agent(settings, SystemClock::start(), shutdown).await?;
+    run_agent(settings, SystemClock::start(), shutdown).await;
     Ok(())
 }
 

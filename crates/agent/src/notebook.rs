@@ -9,12 +9,21 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::record::{Record, Records, Void};
+use crate::record::{Ending, Record, Records, Void};
 use crate::watch::Seen;
 
 /// How long a tag or a hook waits for the record to be durable, in real time like the deadlines of
 /// requests. A disk of EC2 takes some milliseconds.
 const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What an earlier agent of this boot has left.
+#[derive(Debug)]
+pub(crate) enum Earlier {
+    /// A notice that still counts, and how far it came with it.
+    Notice(Seen, Box<Record>),
+    /// One that the machine has outlived, and how the job was ended.
+    Outlived(Option<Ending>),
+}
 
 /// Holds the record.
 #[derive(Debug)]
@@ -33,9 +42,9 @@ impl<'a, R: Records> Notebook<'a, R> {
         }
     }
 
-    /// The notice that an earlier agent of this boot saw, told by a clock that shows `now`, and how
-    /// far it came. What does not count is taken away.
-    pub(crate) async fn resume(&self, now: Timestamp) -> Option<(Seen, Record)> {
+    /// What an earlier agent of this boot has left, told by a clock that shows `now`. A record that does not count
+    /// any more is taken away.
+    pub(crate) async fn resume(&self, now: Timestamp) -> Option<Earlier> {
         let text = self.within(self.records.load()).await??;
         let boot = self
             .records
@@ -45,11 +54,15 @@ impl<'a, R: Records> Notebook<'a, R> {
         match Record::read(&text, &boot) {
             Ok(record) => {
                 self.replace(Some(record.clone()));
-                Some((record.seen(&boot, now), record))
+                let seen = record.seen(&boot, now);
+                Some(Earlier::Notice(seen, Box::new(record)))
             }
             Err(void) => {
                 self.throw_away(void).await;
-                None
+                match void {
+                    Void::Outlived { job_ended } => Some(Earlier::Outlived(job_ended)),
+                    Void::Unreadable | Void::AnotherBoot => None,
+                }
             }
         }
     }

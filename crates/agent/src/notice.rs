@@ -7,6 +7,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::shown::shown;
+
 /// Where the notice stands; 404 while there is none.
 pub const NOTICE_PATH: &str = "/latest/meta-data/spot/instance-action";
 
@@ -31,7 +33,8 @@ pub enum Action {
     Stop,
     /// Freeze it, beginning at once.
     Hibernate,
-    /// A word that EC2 has added since; treated like [`Action::Terminate`].
+    /// A word that EC2 has added since (<https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-instance-termination-notices.html>
+    /// has the three above); treated like [`Action::Terminate`].
     Other(String),
 }
 
@@ -65,33 +68,40 @@ impl fmt::Display for Action {
 pub enum Reading {
     /// As documented.
     Clean(Notice),
-    /// It has an action, so it is a notice, but its time says nothing.
-    NoTime(Notice),
-    /// It has no action, so it is not a notice.
-    NotANotice,
+    /// It has one of EC2's actions, so it is a notice, but its time says nothing.
+    NoTime(Notice, Shown),
+    /// It is not a notice: it has no action, or neither one that EC2 has nor a time.
+    NotANotice(Shown),
 }
 
+/// How an odd body begins, fit for a log line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown(pub String);
+
 /// Reads a body that came with status 200.
+///
+/// An action that EC2 does not have yet is one that it has added since, where it says when: all of EC2's do, and an
+/// instance lives longer in its image than EC2's list of actions. Without that it is anybody's word, and ends no job.
 pub fn read_notice(body: &[u8]) -> Reading {
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        return Reading::NotANotice;
+    let odd = || Shown(shown(body));
+    let Some((action, time)) = words(body) else {
+        return Reading::NotANotice(odd());
     };
-    let Some(action) = value
-        .get("action")
-        .and_then(Value::as_str)
-        .and_then(Action::read)
-    else {
-        return Reading::NotANotice;
-    };
-    let time = value
-        .get("time")
-        .and_then(Value::as_str)
-        .and_then(|text| text.parse().ok());
-    let notice = Notice { action, time };
-    match time {
-        Some(_) => Reading::Clean(notice),
-        None => Reading::NoTime(notice),
+    match (action, time) {
+        (action, Some(_)) => Reading::Clean(Notice { action, time }),
+        (Action::Other(_), None) => Reading::NotANotice(odd()),
+        (action @ (Action::Terminate | Action::Stop | Action::Hibernate), None) => {
+            Reading::NoTime(Notice { action, time }, odd())
+        }
     }
+}
+
+fn words(body: &[u8]) -> Option<(Action, Option<Timestamp>)> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let text = |key: &str| value.get(key).and_then(Value::as_str);
+    let action = Action::read(text("action")?)?;
+    let time = text("time").and_then(|text| text.parse().ok());
+    Some((action, time))
 }
 
 #[cfg(test)]
@@ -125,7 +135,8 @@ mod tests {
                 action: Action::Stop,
                 time: None,
             };
-            assert_eq!(read_notice(body.as_bytes()), Reading::NoTime(notice));
+            let shown = Shown(format!("{body:?}"));
+            assert_eq!(read_notice(body.as_bytes()), Reading::NoTime(notice, shown));
         }
     }
 
@@ -141,16 +152,29 @@ mod tests {
             r#"{"action":7}"#,
             r#"{"time":"2026-01-01T00:02:00Z"}"#,
         ] {
-            assert_eq!(read_notice(body.as_bytes()), Reading::NotANotice, "{body}");
+            let shown = Shown(format!("{body:?}"));
+            assert_eq!(read_notice(body.as_bytes()), Reading::NotANotice(shown));
         }
     }
 
     #[test]
-    fn an_action_that_ec2_adds_later_is_a_notice() {
+    fn an_action_that_ec2_adds_later_is_a_notice_where_it_says_when() {
         let read = read_notice(br#"{"action":"Evict","time":"2026-01-01T00:02:00Z"}"#);
         let Reading::Clean(notice) = read else {
             panic!("not a notice: {read:?}");
         };
         assert_eq!(notice.action, Action::Other("evict".to_owned()));
+    }
+
+    #[test]
+    fn an_action_that_ec2_does_not_have_is_no_notice_without_a_legible_time() {
+        for body in [
+            r#"{"action":"explode"}"#,
+            r#"{"action":"explode","time":"soon"}"#,
+            r#"{"action":"explode","time":12}"#,
+        ] {
+            let shown = Shown(format!("{body:?}"));
+            assert_eq!(read_notice(body.as_bytes()), Reading::NotANotice(shown));
+        }
     }
 }

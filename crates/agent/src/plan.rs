@@ -12,6 +12,7 @@ use crate::host::StepEnd;
 use crate::notice::Action;
 use crate::processes::tree::DYING;
 use crate::processes::worker_log::Unclear;
+use crate::record::Ending;
 use crate::remaining::{Remaining, Standing};
 use crate::settings::{EndJob, InterruptionSettings};
 use crate::watch::TAG_MARGIN;
@@ -98,6 +99,17 @@ pub enum RunnerDue {
     Stop(Stop),
     /// Nothing for so long.
     Wait(SignedDuration),
+}
+
+/// What becomes of a step that an agent that was killed has left frozen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Frozen {
+    /// It goes on: nothing was done to it.
+    GoesOn,
+    /// It ends: past a child of its that was ended it would go on as if nothing had happened, and its job might
+    /// succeed.
+    Ends,
 }
 
 /// Why the runner is told to stop.
@@ -212,6 +224,16 @@ pub fn after_try(end: &StepEnd, worker_lives: bool, since: SignedDuration) -> Op
         StepEnd::NoStep if !worker_lives => Some(Step::Ended),
         StepEnd::NoStep if since >= NEXT_STEP_WITHIN => left(Unclear::NoStep),
         StepEnd::NoStep => None,
+    }
+}
+
+/// What becomes of a frozen step where no notice stands any more, by what the agent before had written down of the
+/// end of jobs: it writes before it ends anything.
+pub fn frozen(job_ended: Option<Ending>) -> Frozen {
+    match job_ended {
+        None => Frozen::GoesOn,
+        // Of several runners one may have been told to stop, while another one's step was being ended.
+        Some(Ending::FailStep | Ending::StopRunner) => Frozen::Ends,
     }
 }
 

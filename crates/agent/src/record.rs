@@ -98,7 +98,10 @@ pub enum Void {
     AnotherBoot,
     /// The machine lives long after the end that it tells of.
     #[error("the machine has outlived the interruption that it tells of")]
-    Outlived,
+    Outlived {
+        /// How the job was ended, if it was.
+        job_ended: Option<Ending>,
+    },
 }
 
 impl Record {
@@ -132,7 +135,8 @@ impl Record {
         }
         let since = record.since_first_sight(boot);
         if since < SignedDuration::ZERO || since > record.remaining().span + OUTLIVED {
-            return Err(Void::Outlived);
+            let job_ended = record.job_ended;
+            return Err(Void::Outlived { job_ended });
         }
         Ok(record)
     }
@@ -229,13 +233,16 @@ mod tests {
 
     #[test]
     fn a_record_of_an_interruption_that_the_machine_outlived_is_void() {
-        let record = Record::of(&seen(at(5000)), boot("a", 60), None).text();
-        assert!(Record::read(&record, &boot("a", 160 + 600)).is_ok());
-        assert_eq!(
-            Record::read(&record, &boot("a", 161 + 600)),
-            Err(Void::Outlived)
-        );
-        assert_eq!(Record::read(&record, &boot("a", 59)), Err(Void::Outlived));
+        let mut record = Record::of(&seen(at(5000)), boot("a", 60), None);
+        let outlived = |job_ended| Err(Void::Outlived { job_ended });
+        let text = record.text();
+        assert!(Record::read(&text, &boot("a", 160 + 600)).is_ok());
+        assert_eq!(Record::read(&text, &boot("a", 161 + 600)), outlived(None));
+        assert_eq!(Record::read(&text, &boot("a", 59)), outlived(None));
+        let ending = Some(Ending::FailStep);
+        record.job_ended = ending;
+        let read = Record::read(&record.text(), &boot("a", 161 + 600));
+        assert_eq!(read, outlived(ending));
     }
 
     #[test]

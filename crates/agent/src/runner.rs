@@ -157,6 +157,11 @@ fn user(name: &str) -> Result<(u32, u32), StartFailure> {
     find_user(&passwd, name).ok_or_else(|| StartFailure::NoUser(name.to_owned()))
 }
 
+/// Whether there is such a user on this machine.
+pub(crate) fn is_user(name: &str) -> bool {
+    user(name).is_ok()
+}
+
 fn find_user(passwd: &str, name: &str) -> Option<(u32, u32)> {
     passwd.lines().find_map(|line| {
         let fields: Vec<&str> = line.split(':').collect();

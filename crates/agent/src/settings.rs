@@ -1,26 +1,29 @@
 //! The agent's settings: a TOML file, over it the environment.
 //!
 //! Precedence: `REPRISE_AGENT_*`, then AWS's own variables, then the file, then the default. What
-//! cannot be understood is refused with its place; nothing is silently ignored.
+//! cannot be understood is refused with its place, all of it at once but what follows a mistake in the file's own
+//! grammar; nothing is silently ignored.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use reprise_model::tags::TagKeys;
 use serde::Deserialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use crate::endpoint::Endpoint;
 
+mod environment;
 mod interruption;
 mod logs;
+mod problem;
 mod runner;
 mod values;
 
+use environment::{Environment, PathKey};
 use interruption::InterruptionFile;
 pub use interruption::{EndJob, InterruptionSettings, NoticeSpan, OnRebalance};
 pub use logs::{Console, LogFormat, LogLevel};
+pub use problem::{SettingsError, SettingsProblem};
 use runner::RunnerFile;
 pub use runner::{CommandWords, OnEnd, RunnerSettings, Span};
 pub use values::{PollInterval, TagPrefix};
@@ -30,6 +33,11 @@ pub const DEFAULT_PATH: &str = "/etc/reprise/agent.toml";
 
 /// The variables of this program begin so.
 const PREFIX: &str = "REPRISE_AGENT_";
+
+/// Sections of the controller's configuration that the agent has not.
+const OF_THE_CONTROLLER: &[&str] = &[
+    "github", "aws", "queues", "store", "http", "fleet", "retry", "tags",
+];
 
 /// Every variable with that prefix; the first is the command line's.
 const VARIABLES: &[&str] = &[
@@ -63,6 +71,13 @@ const VARIABLES: &[&str] = &[
     "REPRISE_AGENT_RUNNER_ON_END",
     "REPRISE_AGENT_RUNNER_LEAVE",
 ];
+
+const CA_BUNDLE: PathKey = PathKey {
+    key: "`ca_bundle`",
+    variables: &["REPRISE_AGENT_CA_BUNDLE", "AWS_CA_BUNDLE"],
+    example: "/etc/ssl/certs/ca-certificates.crt, or leave it out",
+    may_be_empty: false,
+};
 
 /// What the agent can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,28 +125,45 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads the file's text, if there is a file, and the environment.
+    /// Reads the file's text, if there is a file, and the variables of the environment.
     pub fn load(
         file: Option<&str>,
-        environment: &BTreeMap<String, String>,
+        variables: &BTreeMap<String, String>,
     ) -> Result<Self, SettingsError> {
-        let mut file: File = toml::from_str(file.unwrap_or_default())?;
-        let runner = file.runner.take().unwrap_or_default();
-        let interruption = file.interruption.take().unwrap_or_default();
-        let environment = Environment::new(environment)?;
-        let mut settings = Self::default();
-        settings.apply_file(file);
-        settings.apply_environment(&environment)?;
-        settings.runner = runner.settings(&environment)?;
-        settings.interruption = interruption.settings(&environment)?;
+        let environment = Environment::new(variables);
+        let settings = match toml::from_str(file.unwrap_or_default()) {
+            Ok(file) => Self::of(file, &environment),
+            Err(error) => {
+                environment.refuse(not_ours(file.unwrap_or_default(), &error));
+                Self::default()
+            }
+        };
+        match environment.into_problems() {
+            none if none.is_empty() => Ok(settings),
+            problems => Err(SettingsError(problems)),
+        }
+    }
+
+    fn of(mut file: File, environment: &Environment<'_>) -> Self {
+        let mut settings = Self {
+            runner: RunnerFile::settings(file.runner.take(), environment),
+            interruption: file
+                .interruption
+                .take()
+                .unwrap_or_default()
+                .settings(environment),
+            ..Self::default()
+        };
+        settings.apply_file(file, environment);
+        settings.apply_environment(environment);
         if let Some(runner) = &settings.runner {
             let below = &mut settings.interruption.runners_below;
             below.get_or_insert_with(|| runner.folder.clone());
         }
         if !settings.metadata_endpoint.is_plain_http() {
-            return Err(SettingsError::MetadataOverTls);
+            environment.refuse(SettingsProblem::MetadataOverTls);
         }
-        Ok(settings)
+        settings
     }
 
     /// The keys of its tags.
@@ -139,7 +171,7 @@ impl Settings {
         TagKeys::with_prefix(self.tag_prefix.to_string())
     }
 
-    fn apply_file(&mut self, file: File) {
+    fn apply_file(&mut self, file: File, environment: &Environment<'_>) {
         replace(&mut self.metadata_endpoint, file.metadata_endpoint);
         replace(&mut self.tag_prefix, file.tag_prefix);
         replace(&mut self.poll_interval, file.poll_interval);
@@ -148,10 +180,10 @@ impl Settings {
         replace(&mut self.console, file.console);
         self.ec2_endpoint = file.ec2_endpoint;
         self.dynamodb_endpoint = file.dynamodb_endpoint;
-        self.ca_bundle = file.ca_bundle;
+        self.ca_bundle = environment.path(&CA_BUNDLE, file.ca_bundle);
     }
 
-    fn apply_environment(&mut self, environment: &Environment<'_>) -> Result<(), SettingsError> {
+    fn apply_environment(&mut self, e: &Environment<'_>) {
         let metadata = [
             "REPRISE_AGENT_METADATA_ENDPOINT",
             "AWS_EC2_METADATA_SERVICE_ENDPOINT",
@@ -166,67 +198,32 @@ impl Settings {
             "AWS_ENDPOINT_URL_DYNAMODB",
             "AWS_ENDPOINT_URL",
         ];
-        replace(&mut self.metadata_endpoint, environment.first(&metadata)?);
-        if let Some(endpoint) = environment.first(&ec2)? {
+        replace(&mut self.metadata_endpoint, e.first(&metadata));
+        if let Some(endpoint) = e.first(&ec2) {
             self.ec2_endpoint = Some(endpoint);
         }
-        if let Some(endpoint) = environment.first(&dynamodb)? {
+        if let Some(endpoint) = e.first(&dynamodb) {
             self.dynamodb_endpoint = Some(endpoint);
         }
-        let ca_bundle = ["REPRISE_AGENT_CA_BUNDLE", "AWS_CA_BUNDLE"];
-        if let Some(path) = environment.first(&ca_bundle)? {
-            self.ca_bundle = Some(path);
-        }
-        let e = environment;
-        replace(
-            &mut self.tag_prefix,
-            e.first(&["REPRISE_AGENT_TAG_PREFIX"])?,
-        );
+        replace(&mut self.tag_prefix, e.first(&["REPRISE_AGENT_TAG_PREFIX"]));
         replace(
             &mut self.poll_interval,
-            e.first(&["REPRISE_AGENT_POLL_INTERVAL"])?,
+            e.first(&["REPRISE_AGENT_POLL_INTERVAL"]),
         );
-        replace(
-            &mut self.log_format,
-            e.first(&["REPRISE_AGENT_LOG_FORMAT"])?,
-        );
-        replace(&mut self.log_level, e.first(&["REPRISE_AGENT_LOG_LEVEL"])?);
-        replace(&mut self.console, e.first(&["REPRISE_AGENT_CONSOLE"])?);
-        Ok(())
+        replace(&mut self.log_format, e.first(&["REPRISE_AGENT_LOG_FORMAT"]));
+        replace(&mut self.log_level, e.first(&["REPRISE_AGENT_LOG_LEVEL"]));
+        replace(&mut self.console, e.first(&["REPRISE_AGENT_CONSOLE"]));
     }
 }
 
-/// Why the settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file's text; the source names line and column.
-    #[error("the settings file is not usable: {0}")]
-    File(#[from] toml::de::Error),
-    /// A variable's value.
-    #[error("the variable {variable} is not usable: {why}")]
-    Variable {
-        /// Its name.
-        variable: String,
-        /// What is wrong with its value.
-        why: String,
-    },
-    /// A variable that looks like ours.
-    #[error("the variable {variable} is unknown; there are {}", VARIABLES.join(", "))]
-    UnknownVariable {
-        /// Its name.
-        variable: String,
-    },
-    /// A runner of which something is missing.
-    #[error(
-        "there is a runner to start, but no {0}; set it under [runner], or say nothing there at all"
-    )]
-    HalfARunner(&'static str),
-    /// Deadlines in the wrong order.
-    #[error("stop_runner_at is longer before the end than finish_until; make it the shorter one")]
-    StopsBeforeItEnds,
-    /// The metadata service speaks plain HTTP.
-    #[error("metadata_endpoint must begin with http://; the metadata service speaks no TLS")]
-    MetadataOverTls,
+/// What is wrong with a file that is none of the agent's, or has mistakes.
+fn not_ours(text: &str, error: &toml::de::Error) -> SettingsProblem {
+    let table: toml::Table = toml::from_str(text).unwrap_or_default();
+    let mut sections = OF_THE_CONTROLLER.iter();
+    match sections.find(|section| table.contains_key(**section)) {
+        Some(section) => SettingsProblem::ControllersFile(section),
+        None => SettingsProblem::File(error.to_string().trim_end().to_owned()),
+    }
 }
 
 /// Where things are, and how the agent tells of them.
@@ -276,45 +273,6 @@ struct File {
     ///
     /// Default: `"auto"`.
     console: Option<Console>,
-}
-
-/// The variables that count. An empty one is as good as none.
-struct Environment<'a>(&'a BTreeMap<String, String>);
-
-impl<'a> Environment<'a> {
-    fn new(variables: &'a BTreeMap<String, String>) -> Result<Self, SettingsError> {
-        let unknown = variables
-            .keys()
-            .find(|name| name.starts_with(PREFIX) && !VARIABLES.contains(&name.as_str()));
-        match unknown {
-            Some(name) => Err(SettingsError::UnknownVariable {
-                variable: name.clone(),
-            }),
-            None => Ok(Self(variables)),
-        }
-    }
-
-    /// The value of the first of the names that is set.
-    fn first<T: for<'de> Deserialize<'de>>(
-        &self,
-        names: &[&str],
-    ) -> Result<Option<T>, SettingsError> {
-        let set = names.iter().find_map(|name| {
-            let value = self.0.get(*name).filter(|value| !value.is_empty())?;
-            Some((*name, value))
-        });
-        let Some((name, value)) = set else {
-            return Ok(None);
-        };
-        let deserializer: StrDeserializer<'_, ValueError> = value.as_str().into_deserializer();
-        match T::deserialize(deserializer) {
-            Ok(value) => Ok(Some(value)),
-            Err(error) => Err(SettingsError::Variable {
-                variable: name.to_owned(),
-                why: error.to_string(),
-            }),
-        }
-    }
 }
 
 fn replace<T>(slot: &mut T, value: Option<T>) {

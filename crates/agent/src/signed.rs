@@ -6,10 +6,12 @@
 //! AWS refuses what was signed more than five minutes away from its own time. A machine's time of day
 //! may be wrong by more than that (a job with `sudo` can set it), so a refusal's `Date` corrects the
 //! time of the calls that follow.
+//!
+//! Authorities that cannot be read make calls fail, and nothing else: they are read again by the next call.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -34,10 +36,13 @@ use crate::tls::{self, TlsError};
 /// far more than an answer takes.
 const WRONG_BY_SECONDS: i64 = 120;
 
+type HttpsClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
 /// Sends signed calls.
 #[derive(Debug, Clone)]
 pub(crate) struct SignedClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    ca_bundle: Option<PathBuf>,
+    client: Arc<OnceLock<HttpsClient>>,
     /// How many seconds AWS's time is ahead of the machine's.
     ahead: Arc<AtomicI64>,
 }
@@ -72,9 +77,21 @@ pub(crate) enum CallFailure {
 
 impl SignedClient {
     /// Trusts the authorities of the file, or else those that are built in.
-    pub(crate) fn new(ca_bundle: Option<&Path>) -> Result<Self, TlsError> {
+    pub(crate) fn new(ca_bundle: Option<&Path>) -> Self {
+        Self {
+            ca_bundle: ca_bundle.map(Path::to_owned),
+            client: Arc::default(),
+            ahead: Arc::default(),
+        }
+    }
+
+    /// Reads the authorities, if they have not been read yet.
+    pub(crate) fn client(&self) -> Result<&HttpsClient, TlsError> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::config(ca_bundle)?)
+            .with_tls_config(tls::config(self.ca_bundle.as_deref())?)
             .https_or_http()
             .enable_http1()
             .build();
@@ -82,8 +99,7 @@ impl SignedClient {
         let client = Client::builder(TokioExecutor::new())
             .pool_max_idle_per_host(0)
             .build(connector);
-        let ahead = Arc::default();
-        Ok(Self { client, ahead })
+        Ok(self.client.get_or_init(|| client))
     }
 
     /// The status and the body of the answer.
@@ -91,9 +107,11 @@ impl SignedClient {
         &self,
         mut call: SignedCall<'_>,
     ) -> Result<(u16, Vec<u8>), CallFailure> {
+        let client = self.client();
+        let client = client.map_err(|error| CallFailure::Transport(error.to_string()))?;
         let machine_time = call.signed_at;
         call.signed_at = moved(machine_time, self.ahead.load(Ordering::Relaxed));
-        let response = self.client.request(request(call)?).await;
+        let response = client.request(request(call)?).await;
         let response =
             response.map_err(|error| CallFailure::Transport(http_body::chain(&error)))?;
         let status = response.status().as_u16();

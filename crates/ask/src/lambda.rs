@@ -37,9 +37,10 @@ pub(crate) struct Function {
     held: Mutex<Option<(Credentials, Timestamp)>>,
 }
 
-/// What every function is reached by: nobody is asked for credentials yet.
-pub(crate) async fn base() -> SdkConfig {
+/// What every function is reached by: nobody is asked for credentials yet, and with a region given, nobody for that.
+pub(crate) async fn base(region: &Region) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
+        .region(aws_config::Region::new(region.as_str().to_owned()))
         .retry_config(RetryConfig::disabled())
         .load()
         .await

@@ -98,7 +98,7 @@ impl Asker {
                 },
                 Settings::Lambda { function, region } => {
                     if aws.is_none() {
-                        aws = Some(lambda::base().await);
+                        aws = Some(lambda::base(&region).await);
                     }
                     Endpoint::Lambda(Function::new(aws.as_ref(), &name, &function, &region)?)
                 }

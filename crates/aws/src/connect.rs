@@ -11,8 +11,11 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_ec2::config::SharedCredentialsProvider;
 use reprise_model::ids::{AccountId, Region};
+
+use crate::error::chain;
 
 /// A region to work in, and how to reach it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +48,38 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(70);
 /// throttled goes back to its caller instead.
 const ATTEMPTS: u32 = 3;
 
-/// The program's own configuration, without a region.
-pub(crate) async fn base() -> SdkConfig {
+/// The program's own configuration. With the region given, the SDK looks for none: where no variable names one, it
+/// would ask the metadata service, and warn of that, time and again.
+pub(crate) async fn base(region: &Region) -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
+        .region(aws_config::Region::new(region.as_str().to_owned()))
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
         .timeout_config(timeouts(ATTEMPT_TIMEOUT, OPERATION_TIMEOUT))
         // Bodies are small, and the time-outs above bound each call anyway.
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .load()
         .await
+}
+
+/// Nobody gave this program credentials.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoCredentials(String);
+
+/// Whether there are credentials of its own; what they are worth the first call shows.
+///
+/// # Errors
+/// Why there are none.
+pub async fn credentials(region: &Region) -> Result<(), NoCredentials> {
+    let Some(provider) = base(region).await.credentials_provider() else {
+        return Err(NoCredentials(
+            "there is nowhere to look for them".to_owned(),
+        ));
+    };
+    let found = provider.provide_credentials().await;
+    found
+        .map(|_| ())
+        .map_err(|error| NoCredentials(chain(&error)))
 }
 
 /// The base, in a region and with a role.

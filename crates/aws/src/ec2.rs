@@ -23,8 +23,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_ec2::Client;
-use jiff::Timestamp;
 use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
+use reprise_model::image::ImageDates;
 use reprise_model::instance::{Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::launch::{FleetAnswer, FleetFailure, LaunchFault};
 use reprise_model::machine::MachineType;
@@ -81,8 +81,13 @@ impl Ec2 {
     /// Prepares a client a region, from the usual AWS variables. It contacts nobody: a missing
     /// permission shows at the first call.
     pub async fn connect(regions: &[RegionSettings]) -> Ec2 {
-        let base = connect::base().await;
         let mut clients = BTreeMap::new();
+        let Some(first) = regions.first() else {
+            return Ec2 {
+                regions: Arc::new(clients),
+            };
+        };
+        let base = connect::base(&first.region).await;
         for settings in regions {
             let role = settings.role_arn.as_deref();
             let config = connect::in_region(&base, &settings.region, role).await;
@@ -148,14 +153,14 @@ impl Ec2 {
         Ok(images::find(scope, query).await?)
     }
 
-    /// When each of these images was made; those that EC2 does not show are left out.
-    pub async fn images_made_at(
+    /// When each of these images was made, and its runner; those that EC2 does not show are left out.
+    pub async fn image_dates(
         &self,
         region: &Region,
         images: &BTreeSet<ImageId>,
-    ) -> Result<BTreeMap<ImageId, Timestamp>, Ec2Error> {
+    ) -> Result<BTreeMap<ImageId, ImageDates>, Ec2Error> {
         let scope = &self.region(region)?.scope;
-        Ok(images::made_at(scope, images).await?)
+        Ok(images::dates(scope, images).await?)
     }
 
     /// Puts tags on an instance, in the place of earlier values.

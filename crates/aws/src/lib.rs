@@ -19,7 +19,7 @@ mod signed;
 mod sqs;
 
 pub use batcher::{Batcher, Shape, Unanswered};
-pub use connect::RegionSettings;
+pub use connect::{NoCredentials, RegionSettings, credentials};
 pub use drill::{Drills, Experiment, ExperimentState};
 pub use ec2::{Ec2, Image, ImageQuery, LaunchRequest, LaunchTemplate, RootVolume, launch_fault};
 pub use error::{CallError, Ec2Error, FailureKind, SqsError};

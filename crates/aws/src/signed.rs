@@ -59,7 +59,7 @@ impl Service {
         region: &Region,
         role_arn: Option<&str>,
     ) -> Result<Self, CallError> {
-        let config = connect::in_region(&connect::base().await, region, role_arn).await;
+        let config = connect::in_region(&connect::base(region).await, region, role_arn).await;
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(provider)

@@ -111,7 +111,7 @@ impl SqsQueue {
     /// there shows at the first call. A deletion waits up to `delete_window` for others to share
     /// its call; a call that is full waits no longer, and none waits after [`Self::hurry`].
     pub async fn connect(url: &str, region: &Region, delete_window: Duration) -> SqsQueue {
-        let config = connect::in_region(&connect::base().await, region, None).await;
+        let config = connect::base(region).await;
         let attempt = LONGEST_POLL + POLL_MARGIN;
         let patient = config
             .to_builder()

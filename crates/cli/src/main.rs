@@ -22,7 +22,6 @@ mod retries;
 mod signals;
 mod terminal;
 
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -89,16 +88,14 @@ async fn main() -> ExitCode {
     ended.unwrap_or_else(|error| failure(&error))
 }
 
-/// Other programs' variables may be no text; ours are.
-fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
-}
-
 fn failure(error: &anyhow::Error) -> ExitCode {
     if error.is::<ReaderGone>() {
         return ExitCode::from(READER_GONE);
+    }
+    // The question was wrong: told and ended as clap does with those that it finds itself.
+    if let Some(usage) = error.downcast_ref::<clap::Error>() {
+        usage.print().ok();
+        return u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
     }
     output::note(format_args!("error: {error:#}"));
     if error.is::<Stopped>() {

@@ -7,12 +7,11 @@ use anyhow::{Context, Result};
 use clap::Args;
 use reprise_agent::runner::CONFIG_FILE_VARIABLE;
 use reprise_agent::settings::{Console, InterruptionSettings};
-use reprise_config::Config;
+use reprise_config::{Config, environment};
 use reprise_controller::daemon;
 use reprise_world::server::start_runner;
 
 use crate::clock::ClockArguments;
-use crate::environment;
 
 #[derive(Debug, Args)]
 pub(crate) struct ControllerArguments {
@@ -86,7 +85,7 @@ pub(crate) async fn agent(arguments: AgentArguments) -> Result<()> {
         arguments.clock.clock()?,
         told_to_stop(arguments.end_with_stdin),
     )
-    .await?;
+    .await;
     Ok(())
 }
 

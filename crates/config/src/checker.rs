@@ -3,18 +3,29 @@
 use crate::ReadFile;
 use crate::error::Problem;
 
+/// Whether the secrets count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Secrecy {
+    /// They must be there.
+    Needed,
+    /// Whoever reads has no use for them, and perhaps no right to.
+    LeftOut,
+}
+
 /// Collects mistakes while values are read, so that an operator sees them all at once.
 pub(crate) struct Checker<'a> {
     pub(crate) problems: Vec<Problem>,
     /// Reads the files with secrets.
     pub(crate) read: ReadFile<'a>,
+    pub(crate) secrecy: Secrecy,
 }
 
 impl<'a> Checker<'a> {
-    pub(crate) fn new(read: ReadFile<'a>) -> Self {
+    pub(crate) fn new(read: ReadFile<'a>, secrecy: Secrecy) -> Self {
         Self {
             problems: Vec::new(),
             read,
+            secrecy,
         }
     }
 

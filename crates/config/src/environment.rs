@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use crate::error::{ConfigError, explained, malformed, shortened};
+use crate::error::{ConfigError, Mistake, explained, shortened};
 use crate::file::File;
+use crate::form::{self, Form};
 use crate::keys::{self, PREFIX};
 
 /// So much of a variable's name is shown; the longest of ours has 39 characters.
@@ -21,19 +22,30 @@ pub(crate) fn overlay(
     environment: &BTreeMap<String, String>,
 ) -> Result<File, ConfigError> {
     // Read alone first: only then do mistakes have a line.
-    let mut file: File = toml::from_str(text).map_err(|error| malformed(name, text, &error))?;
-    let mut table: Table = toml::from_str(text).map_err(|error| malformed(name, text, &error))?;
+    let Form {
+        mut file,
+        mut table,
+        mut mistakes,
+    } = form::read(name, text).map_err(ConfigError::Malformed)?;
     for (variable, value) in environment {
         if let Some(path) = variable.strip_prefix(PREFIX) {
-            file = set(&mut table, variable, path, value)?;
+            match set(&table, variable, path, value) {
+                Ok(good) => (table, file) = good,
+                Err(mistake) => mistakes.push(mistake),
+            }
         } else if let Some(meant) = keys::meant(variable) {
-            return Err(wrong(variable, &format!("is not read; write {meant}")));
+            mistakes.push(wrong(variable, &format!("is not read; write {meant}")));
         }
     }
-    Ok(file)
+    if mistakes.is_empty() {
+        Ok(file)
+    } else {
+        Err(ConfigError::Malformed(mistakes))
+    }
 }
 
-fn set(table: &mut Table, variable: &str, path: &str, text: &str) -> Result<File, ConfigError> {
+/// The table with a variable's value in it, and what it then says.
+fn set(table: &Table, variable: &str, path: &str, text: &str) -> Result<(Table, File), Mistake> {
     let path = path.to_ascii_lowercase();
     let Some((section, key)) = path
         .split_once("__")
@@ -45,10 +57,11 @@ fn set(table: &mut Table, variable: &str, path: &str, text: &str) -> Result<File
     let mut mistake = None;
     for value in readings(text) {
         let is_text = value.is_str();
-        insert(table, variable, section, key, value)?;
+        let mut table = table.clone();
+        insert(&mut table, variable, section, key, value)?;
         let read: Result<File, toml::de::Error> = table.clone().try_into();
         match read {
-            Ok(file) => return Ok(file),
+            Ok(file) => return Ok((table, file)),
             // What reads as a list or a number was meant as one.
             Err(_) if is_text && mistake.is_some() => {}
             Err(error) => mistake = Some(explained(error.message())),
@@ -63,7 +76,7 @@ fn insert(
     section: &str,
     key: &str,
     value: Value,
-) -> Result<(), ConfigError> {
+) -> Result<(), Mistake> {
     let section = table
         .entry(section)
         .or_insert_with(|| Value::Table(Table::new()));
@@ -100,8 +113,8 @@ fn parsed(text: &str) -> Option<Value> {
     }
 }
 
-fn wrong(variable: &str, message: &str) -> ConfigError {
-    ConfigError::Malformed {
+fn wrong(variable: &str, message: &str) -> Mistake {
+    Mistake {
         place: format!("environment variable {}", shortened(variable, LONGEST_NAME)),
         message: message.to_owned(),
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::form;
 use crate::keys;
 
 /// The most mistakes that are told at once: nobody reads more, and a list of policies has no end.
@@ -27,14 +28,9 @@ pub enum ConfigError {
         #[source]
         source: std::io::Error,
     },
-    /// It is no TOML, or has a key or a kind of value that is not known.
-    #[error("{place}: {message}")]
-    Malformed {
-        /// File, line and column, or the variable.
-        place: String,
-        /// What is wrong and what would be right.
-        message: String,
-    },
+    /// It is no TOML, or has keys or kinds of values that are not known.
+    #[error("{}", places(.0))]
+    Malformed(Vec<Mistake>),
     /// It says something that cannot be.
     #[error("{}", listed(name, problems))]
     Wrong {
@@ -43,6 +39,34 @@ pub enum ConfigError {
         /// All mistakes.
         problems: Vec<Problem>,
     },
+}
+
+/// One mistake of form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// File, line and column, or the variable.
+    pub place: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+impl Mistake {
+    /// Somebody took one file for the other.
+    pub(crate) fn of_the_agents_file(name: &str, key: &str) -> Self {
+        Self {
+            place: name.to_owned(),
+            message: format!(
+                "has {key}, which is a setting of reprise-agent: this looks like its agent.toml. The \
+                 controller reads controller.toml; name that with --config FILE (docs/controller.md)"
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.message)
+    }
 }
 
 /// One mistake.
@@ -88,6 +112,20 @@ fn listed(name: &str, problems: &[Problem]) -> String {
     lines.join("\n")
 }
 
+/// Whether more mistakes are known than are told.
+pub(crate) fn too_many(count: usize) -> bool {
+    count > MOST_TOLD
+}
+
+fn places(mistakes: &[Mistake]) -> String {
+    let told = mistakes.iter().take(MOST_TOLD);
+    let mut lines: Vec<String> = told.map(Mistake::to_string).collect();
+    if too_many(mistakes.len()) {
+        lines.push("and more mistakes".to_owned());
+    }
+    lines.join("\n")
+}
+
 /// The beginning of a text that may have no end.
 pub(crate) fn shortened(text: &str, longest: usize) -> String {
     match text.char_indices().nth(longest) {
@@ -101,8 +139,14 @@ pub(crate) fn shown(text: &str) -> String {
     format!("{:?}", shortened(text, LONGEST_SHOWN))
 }
 
-/// Says where and what, with the nearest known key where one was misspelt.
-pub(crate) fn malformed(name: &str, text: &str, error: &toml::de::Error) -> ConfigError {
+/// Says where and what, with the nearest known key where one was misspelt. The key that it is about, as its path,
+/// where that is known.
+pub(crate) fn malformed(
+    name: &str,
+    text: &str,
+    error: &toml::de::Error,
+    path: Option<&[String]>,
+) -> Mistake {
     let place = match error.span() {
         Some(span) => {
             let (line, column) = position(text, span.start);
@@ -110,9 +154,9 @@ pub(crate) fn malformed(name: &str, text: &str, error: &toml::de::Error) -> Conf
         }
         None => name.to_owned(),
     };
-    ConfigError::Malformed {
+    Mistake {
         place,
-        message: explained(error.message()),
+        message: form::with_key(error.message(), path),
     }
 }
 

@@ -12,6 +12,7 @@ mod environment;
 mod error;
 pub mod failures;
 mod file;
+mod form;
 mod keys;
 pub mod policies;
 mod settings;
@@ -28,9 +29,23 @@ use reprise_model::runner_row::RoleId;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-pub use error::{ConfigError, Problem};
+use checker::Secrecy;
+pub use error::{ConfigError, Mistake, Problem};
 pub use failures::Failures;
 pub use settings::{CheckSettings, FleetSettings, Place, Settings};
+
+/// Where a controller's configuration is, unless somebody says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/reprise/controller.toml";
+
+/// The variable by which somebody does.
+pub const PATH_VARIABLE: &str = "REPRISE_CONFIG";
+
+/// This process's environment. Other programs' variables may be no text; ours are.
+pub fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
 
 /// A configuration that was read and found good.
 #[derive(Debug)]
@@ -55,6 +70,19 @@ pub struct Config {
     pub runners: Option<RunnersConfig>,
     /// The endpoints that may be asked about re-runs.
     pub endpoints: BTreeMap<EndpointName, EndpointConfig>,
+    /// What decisions go by.
+    pub settings: Settings,
+}
+
+/// What a configuration says to those who need none of its secrets: they may be elsewhere, or nobody's business.
+#[derive(Debug)]
+pub struct Outline {
+    /// The queues.
+    pub queues: QueuesConfig,
+    /// The ledger.
+    pub store: StoreConfig,
+    /// The webhook secrets, where all of them can be read; else none.
+    pub webhook_secrets: Vec<SecretString>,
     /// What decisions go by.
     pub settings: Settings,
 }
@@ -109,7 +137,7 @@ pub enum LogFormat {
 }
 
 /// How to reach GitHub.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GitHubConfig {
     /// The REST API.
     pub base_url: String,
@@ -216,12 +244,53 @@ impl Config {
         environment: &BTreeMap<String, String>,
         read: ReadFile<'_>,
     ) -> Result<Self, ConfigError> {
-        let file = environment::overlay(name, text, environment)?;
-        check::check(file, read).map_err(|problems| ConfigError::Wrong {
-            name: name.to_owned(),
-            problems,
+        checked(name, text, environment, (read, Secrecy::Needed))
+    }
+}
+
+impl Outline {
+    /// As [`Config::load`], but nothing is wrong with a secret that is not there.
+    ///
+    /// # Errors
+    /// All mistakes that were found, each with its place.
+    pub fn load(path: &Path, environment: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let (name, text) = read_settings(path)?;
+        Self::parse(&name, &text, environment, &|path| {
+            std::fs::read_to_string(path)
         })
     }
+
+    /// The same for a text, as [`Config::parse`].
+    ///
+    /// # Errors
+    /// All mistakes that were found, each with its place.
+    pub fn parse(
+        name: &str,
+        text: &str,
+        environment: &BTreeMap<String, String>,
+        read: ReadFile<'_>,
+    ) -> Result<Self, ConfigError> {
+        let config = checked(name, text, environment, (read, Secrecy::LeftOut))?;
+        Ok(Self {
+            queues: config.queues,
+            store: config.store,
+            webhook_secrets: config.github.webhook_secrets,
+            settings: config.settings,
+        })
+    }
+}
+
+fn checked(
+    name: &str,
+    text: &str,
+    environment: &BTreeMap<String, String>,
+    (read, secrecy): (ReadFile<'_>, Secrecy),
+) -> Result<Config, ConfigError> {
+    let file = environment::overlay(name, text, environment)?;
+    check::check(file, read, secrecy).map_err(|problems| ConfigError::Wrong {
+        name: name.to_owned(),
+        problems,
+    })
 }
 
 /// The file's name, as mistakes show it, and its text.

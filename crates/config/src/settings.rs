@@ -100,7 +100,7 @@ pub struct FleetSettings {
     pub launch_template_version: String,
     /// The pause between two searches for queued jobs that no event announced; `None` for none.
     pub find_queued_every: Option<SignedDuration>,
-    /// The age from which on an image in use is warned of; `None` for never.
+    /// The age from which on the runner in an image in use is warned of; `None` for never.
     pub old_image_after: Option<SignedDuration>,
     /// When a spot pool is left alone; `None` for never.
     pub breaker: Option<BreakerRules>,

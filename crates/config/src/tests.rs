@@ -11,6 +11,8 @@ use super::*;
 
 mod asks;
 mod choices;
+mod form;
+mod outline;
 mod reference;
 mod useless;
 

@@ -23,6 +23,7 @@ use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
     RunId, Sha,
 };
+use reprise_model::image::ImageDates;
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::job::Job;
 use reprise_model::launch::{FleetOutcome, OnDemandStrategy, Purchase};
@@ -34,7 +35,7 @@ use reprise_store::AnyStore;
 use crate::clock::Clock;
 use crate::ports::{
     Advisers, ChangeReply, Cloud, GitHub, LaunchOrder, Message, PortError, PortErrorKind, Ports,
-    Queue, RedeliveryReply, RerunReply,
+    Queue, QueueCounts, RedeliveryReply, RerunReply,
 };
 
 pub use runners::RunnerDesk;
@@ -152,12 +153,12 @@ impl Cloud for Ec2 {
         Ok(image.and_then(view))
     }
 
-    async fn images_made_at(
+    async fn image_dates(
         &self,
         region: &Region,
         images: &BTreeSet<ImageId>,
-    ) -> Result<BTreeMap<ImageId, Timestamp>, PortError> {
-        Self::images_made_at(self, region, images)
+    ) -> Result<BTreeMap<ImageId, ImageDates>, PortError> {
+        Self::image_dates(self, region, images)
             .await
             .map_err(|error| ec2("describe the images in use", error))
     }
@@ -231,6 +232,22 @@ impl Queue for SqsQueue {
         Self::extend(self, receipt, visibility)
             .await
             .map_err(|error| sqs("change a message's visibility", error))
+    }
+
+    async fn counts(&self) -> Result<QueueCounts, PortError> {
+        // In a box, as below: done once a minute.
+        let counts = Box::pin(Self::counts(self)).await;
+        let counts = counts.map_err(|error| PortError {
+            kind: match error.kind {
+                FailureKind::Refused => PortErrorKind::Denied,
+                FailureKind::Throttled | FailureKind::Unclear => PortErrorKind::Passing,
+            },
+            ..sqs("count a queue's messages", error)
+        })?;
+        Ok(QueueCounts {
+            waiting: counts.waiting,
+            hidden: counts.hidden,
+        })
     }
 
     async fn send(

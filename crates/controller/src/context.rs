@@ -27,10 +27,11 @@ use crate::intake::{Advised, Gates, Judged, MOST_ADVISED, MOST_JUDGED, MOST_PAST
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::ports::{PortError, Ports};
+use crate::queues::QueueAges;
 use crate::recall::Recall;
 use crate::shutdown::Draining;
 use crate::sweep::{InUse, Patience};
-use crate::work::{Calls, Desk, Looks};
+use crate::work::{Calls, Desk, Looks, Overdue};
 
 /// The controller: its ports, its settings, and the little that it keeps in memory.
 pub struct Controller<P: Ports> {
@@ -80,6 +81,10 @@ pub struct Controller<P: Ports> {
     pub(crate) pace: Pace,
     /// Instances that EC2 took, whose jobs were asked about.
     pub(crate) mourned: Patience,
+    /// How old the queues' messages are.
+    pub(crate) queue_ages: QueueAges,
+    /// How late work is.
+    pub(crate) overdue: Overdue,
     /// The consoles that are asked for.
     pub(crate) consoles: Consoles,
     /// The runs whose gates are known to be open.
@@ -184,6 +189,8 @@ impl<P: Ports> Controller<P> {
             recall: Recall::default(),
             pace: Pace::default(),
             mourned: Patience::default(),
+            queue_ages: QueueAges::default(),
+            overdue: Overdue::default(),
             consoles: Consoles::default(),
             gates: Gates::default(),
             no_checks: Denied::default(),

@@ -7,7 +7,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use reprise_store::Store;
 
 use crate::context::Controller;
 use crate::logging::chain;
@@ -25,12 +24,22 @@ pub fn routes<P: Ports>(controller: Arc<Controller<P>>) -> Router {
         .with_state(controller)
 }
 
-async fn metrics<P: Ports>(State(controller): State<Arc<Controller<P>>>) -> Response {
-    if let Some(remaining) = controller.github.rate_remaining() {
-        controller.metrics.rate_remaining(remaining);
+impl<P: Ports> Controller<P> {
+    /// Has the metrics show how things stand at this moment.
+    pub async fn show_standing(&self) {
+        if let Some(remaining) = self.github.rate_remaining() {
+            self.metrics.rate_remaining(remaining);
+        }
+        self.show_ec2_pace();
+        self.show_github_pace();
+        self.show_queue_ages();
+        self.show_overdue();
+        self.metrics.ready(self.readiness().await.is_ok());
     }
-    controller.show_ec2_pace();
-    controller.show_github_pace();
+}
+
+async fn metrics<P: Ports>(State(controller): State<Arc<Controller<P>>>) -> Response {
+    controller.show_standing().await;
     match controller.metrics.text() {
         Ok(text) => ([(header::CONTENT_TYPE, PROMETHEUS_TEXT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
@@ -51,17 +60,12 @@ async fn healthz<P: Ports>(
     }
 }
 
-/// Ready: no end has begun, the store answers, and so did each queue when it was last asked.
 async fn readyz<P: Ports>(State(controller): State<Arc<Controller<P>>>) -> (StatusCode, String) {
-    let unready = |why: String| (StatusCode::SERVICE_UNAVAILABLE, why);
-    if controller.draining.has_begun() {
-        return unready("draining\n".to_owned());
-    }
-    if let Err(error) = controller.store.due(controller.now(), 0).await {
-        return unready(format!("{}\n", chain(&error)));
-    }
-    match controller.health.waits_for().as_slice() {
-        [] => (StatusCode::OK, "ok\n".to_owned()),
-        silent => unready(format!("no answer from: {}\n", silent.join(", "))),
+    match controller.readiness().await {
+        Ok(()) => (StatusCode::OK, "ok\n".to_owned()),
+        Err(why) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("{}\n", chain(&why)),
+        ),
     }
 }

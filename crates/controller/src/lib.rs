@@ -39,6 +39,8 @@ mod packed;
 mod panics;
 pub mod ports;
 pub mod pump;
+mod queues;
+pub mod ready;
 mod recall;
 mod records;
 pub mod shutdown;

@@ -15,6 +15,7 @@ use crate::consoles::run_consoles;
 use crate::context::Controller;
 use crate::ports::{Ports, Runners};
 use crate::pump::Pump;
+use crate::queues::{Counted, run_counts};
 use crate::shutdown::Drain;
 use crate::sweep::run_sweeps;
 use crate::work::run_due;
@@ -44,14 +45,17 @@ impl<P: Ports> Loops<P> {
             sweep_every,
         } = self;
         let mut loops = JoinSet::new();
+        let mut counted = Vec::new();
         for (pump, pollers) in pumps {
-            controller.health.silent(pump.source.as_str());
+            controller.reads_queue(pump.source.as_str());
+            counted.extend(Counted::of(&pump));
             loops.spawn(pump.run(pollers));
         }
         loops.spawn(hurry_at_the_end(Arc::clone(&controller)));
         loops.spawn(run_due(Arc::clone(&controller)));
         loops.spawn(run_breakers(Arc::clone(&controller)));
         loops.spawn(run_consoles(Arc::clone(&controller)));
+        loops.spawn(run_counts(Arc::clone(&controller), counted));
         loops.spawn(run_sweeps(controller, sweep_every));
         loops
     }

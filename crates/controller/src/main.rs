@@ -1,13 +1,12 @@
 //! `reprise-controller`: the daemon on ECS or on one machine.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
-use reprise_config::Config;
+use reprise_config::{Config, DEFAULT_PATH, PATH_VARIABLE};
 use reprise_controller::clock::SystemClock;
 use reprise_controller::{daemon, health_check, logging};
 
@@ -23,8 +22,8 @@ struct Arguments {
     /// The configuration.
     #[arg(
         long,
-        default_value = "/etc/reprise/controller.toml",
-        env = "REPRISE_CONFIG"
+        default_value = DEFAULT_PATH,
+        env = PATH_VARIABLE
     )]
     config: PathBuf,
     /// Read the configuration, say what is wrong with it, and end.
@@ -60,7 +59,7 @@ fn run_to_the_end(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let environment = environment();
+    let environment = reprise_config::environment();
     if arguments.check_health {
         let listen = Config::load_listen(&arguments.config, &environment)?;
         println!("{}", health_check::ask(listen).await?);
@@ -79,11 +78,4 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         daemon::stop_signal(),
     )
     .await
-}
-
-/// Other programs' variables may be no text; ours are.
-fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }

@@ -12,6 +12,7 @@ mod pace;
 mod registrar;
 mod retries;
 mod shown;
+mod standing;
 
 use prometheus::{Encoder, Registry, TextEncoder};
 
@@ -23,6 +24,7 @@ use self::registrar::Registrar;
 pub use self::registrar::{Described, Kind};
 use self::retries::Retries;
 use self::shown::Shown;
+use self::standing::Standing;
 
 /// The controller's metrics, in a registry of their own.
 #[derive(Debug, Clone)]
@@ -32,6 +34,7 @@ pub struct Metrics {
     messages: Messages,
     retries: Retries,
     shown: Shown,
+    standing: Standing,
     machines: Machines,
     lost: Lost,
     pace: Pace,
@@ -44,6 +47,7 @@ impl Metrics {
     /// When two metrics have one name.
     pub fn new() -> Result<Self, prometheus::Error> {
         let mut registrar = Registrar::default();
+        let standing = Standing::new(&mut registrar)?;
         let messages = Messages::new(&mut registrar)?;
         let retries = Retries::new(&mut registrar)?;
         let shown = Shown::new(&mut registrar)?;
@@ -57,6 +61,7 @@ impl Metrics {
             messages,
             retries,
             shown,
+            standing,
             machines,
             lost,
             pace,

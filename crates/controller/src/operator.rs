@@ -49,8 +49,10 @@ pub enum Trouble {
     NotServed(Repository),
     /// The ledger has nothing of the run.
     #[error(
-        "the ledger knows nothing of run {0}: no job of it was to come back, and the log (decision=settled) \
-         says why; or that was more than 35 days ago"
+        "no webhook of run {0} has arrived that the ledger remembers. See first whether any arrive: `reprise \
+         doctor` (webhook, deliveries, queue), the App's settings at GitHub (Advanced, Recent Deliveries), and \
+         whether a controller runs. If they do, no job of this run was to come back, and the controller's log \
+         says why (decision=settled); or that was more than 35 days ago"
     )]
     UnknownRun(RunKey),
     /// It has the run, and not the job.

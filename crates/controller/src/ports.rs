@@ -20,6 +20,7 @@ use reprise_model::ids::{
     CheckRunId, HookAttemptId, HookCursor, ImageId, InstanceId, Region, Repository, RunAttempt,
     RunId, RunnerId, RunnerName, Sha,
 };
+use reprise_model::image::ImageDates;
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::job::Job;
 use reprise_model::launch::{FleetOutcome, SpotStrategy};
@@ -73,7 +74,7 @@ pub enum PortErrorKind {
     Throttled,
     /// GitHub says that what was asked for is not there.
     NotFound,
-    /// GitHub says that the App lacks a permission: an operator must act.
+    /// GitHub says that the App lacks a permission, or AWS that the role does: an operator must act.
     Denied,
 }
 
@@ -170,12 +171,12 @@ pub trait Cloud: Send + Sync + 'static {
         query: &ImageQuery,
     ) -> impl Future<Output = Result<Option<ImageView>, PortError>> + Send;
 
-    /// When each of these images was made; those that EC2 does not show are left out.
-    fn images_made_at(
+    /// When each of these images was made, and its runner; those that EC2 does not show are left out.
+    fn image_dates(
         &self,
         region: &Region,
         images: &BTreeSet<ImageId>,
-    ) -> impl Future<Output = Result<BTreeMap<ImageId, Timestamp>, PortError>> + Send;
+    ) -> impl Future<Output = Result<BTreeMap<ImageId, ImageDates>, PortError>> + Send;
 }
 
 /// One CreateFleet call.
@@ -448,12 +449,24 @@ pub trait Queue: Send + Sync + 'static {
         visibility: Duration,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
 
+    /// How many messages it holds, as it tells itself.
+    fn counts(&self) -> impl Future<Output = Result<QueueCounts, PortError>> + Send;
+
     /// Sends a message.
     fn send(
         &self,
         body: &str,
         attributes: &BTreeMap<String, String>,
     ) -> impl Future<Output = Result<(), PortError>> + Send;
+}
+
+/// How many messages a queue holds; SQS itself calls its numbers approximate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct QueueCounts {
+    /// So many could be received now.
+    pub waiting: u64,
+    /// So many are hidden: somebody received them, or they come later.
+    pub hidden: u64,
 }
 
 /// A received message.

@@ -168,8 +168,7 @@ impl<P: Ports> Pump<P> {
         let (controller, source) = (&self.controller, self.source.as_str());
         match answer {
             Ok(messages) => {
-                controller.health.answered(source);
-                controller.metrics.received(source, messages.len());
+                controller.queue_answered(source, &messages);
                 Some(messages)
             }
             Err(error) => {
@@ -304,7 +303,12 @@ impl<P: Ports> Pump<P> {
             && !self.bury(message).await
         {
             self.hand_back(message, None).await;
-        } else if let Err(error) = self.delete(message).await {
+            return;
+        }
+        // Nothing waits for a message that is only still to be deleted.
+        self.controller
+            .message_done(self.source.as_str(), &message.id);
+        if let Err(error) = self.delete(message).await {
             // It comes again and finds the state that its first sight left.
             warn!(
                 error = %chain(&error),
@@ -343,8 +347,11 @@ impl<P: Ports> Pump<P> {
         let tries = message.receive_count.saturating_sub(1);
         let wait = backoff::wait_step(tries, self.controller.jitter());
         mutant!(DropWhatFailed => return self.acknowledge(message).await);
-        self.hide(message, wait.max(retry_after.unwrap_or_default()))
-            .await;
+        let wait = wait.max(retry_after.unwrap_or_default());
+        let again_at = backoff::after(self.controller.now(), wait);
+        self.controller
+            .message_back(self.source.as_str(), &message.id, again_at);
+        self.hide(message, wait).await;
     }
 
     async fn hide(&self, message: &Received<P>, hidden_for: SignedDuration) {

@@ -88,6 +88,16 @@ impl Finding {
             ..Self::wrong(check, says, advice)
         }
     }
+
+    /// It was not looked at, since something else must be mended first, of which another finding tells.
+    pub fn not_checked(check: &'static str, why: &str) -> Self {
+        Self {
+            check,
+            health: Health::Unknown,
+            says: format!("not checked: {why}"),
+            advice: None,
+        }
+    }
 }
 
 /// Whether everything that could be told is as it is to be.

@@ -28,6 +28,11 @@ pub fn is_due(due: Option<Due>, now: Timestamp) -> bool {
     due.is_some_and(|due| due.at <= now)
 }
 
+/// How long a record is due already.
+pub fn overdue(since: Timestamp, now: Timestamp) -> SignedDuration {
+    now.duration_since(since).max(SignedDuration::ZERO)
+}
+
 /// The due time of a record that somebody works on from now: the deadline, at which it is anybody's
 /// again. How often it was worked on in vain stays as it was: a claim decides nothing.
 #[must_use]
@@ -102,6 +107,12 @@ mod tests {
         let later = put_off(DUE, SignedDuration::ZERO, at(0), MIDDLE);
         assert_eq!((later.at, later.tries), (at(90), 3));
         assert_eq!(put_off(DUE, secs(600), at(0), MIDDLE).at, at(600));
+    }
+
+    #[test]
+    fn a_record_is_overdue_from_its_due_time_on() {
+        assert_eq!(overdue(at(10), at(310)), secs(300));
+        assert_eq!(overdue(at(10), at(9)), secs(0));
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! How old the images are that instances run from, and when somebody is told.
+//! How old the images are that instances run from, and the runners in them; and when somebody is told.
 //!
 //! The runner's program is a part of the image, and GitHub stops serving old ones: an image that
-//! nobody renews ends a fleet one day. When an image was made never changes, so it is read once. This
+//! nobody renews ends a fleet one day. Neither age's beginning ever changes, so it is read once. This
 //! remembers what was read and said; what it does not know it names, and who knows that asks EC2.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use reprise_model::ids::{ImageId, Region};
+use reprise_model::image::ImageDates;
 
 use crate::backoff::after;
 
@@ -36,6 +37,8 @@ pub struct ImageAge {
     pub image: ImageInUse,
     /// How long ago it was made.
     pub age: SignedDuration,
+    /// How long ago the runner in it came out, as far as is known; not less than `age`.
+    pub runner_age: SignedDuration,
 }
 
 /// What is known of the images in use.
@@ -44,7 +47,7 @@ pub struct ImageAges(BTreeMap<ImageInUse, Known>);
 
 #[derive(Debug, Clone)]
 struct Known {
-    made_at: Option<Timestamp>,
+    dates: Option<ImageDates>,
     ask_at: Timestamp,
     told_at: Option<Timestamp>,
 }
@@ -70,12 +73,12 @@ impl ImageAges {
         &mut self,
         region: &Region,
         asked: &BTreeSet<ImageId>,
-        made_at: &BTreeMap<ImageId, Timestamp>,
+        dates: &BTreeMap<ImageId, ImageDates>,
         now: Timestamp,
     ) {
         for image in asked {
-            let made_at = made_at.get(image).copied();
-            self.note(region, image, made_at, after(now, ASKED_AGAIN_AFTER));
+            let dates = dates.get(image).copied();
+            self.note(region, image, dates, after(now, ASKED_AGAIN_AFTER));
         }
     }
 
@@ -86,23 +89,26 @@ impl ImageAges {
         }
     }
 
-    /// The ages of all whose age is known, the oldest first.
+    /// The ages of all whose age is known, the one with the oldest runner first.
     pub fn ages(&self, now: Timestamp) -> Vec<ImageAge> {
         let aged = self.0.iter().filter_map(|(image, known)| {
-            let age = now.duration_since(known.made_at?);
-            let image = image.clone();
-            Some(ImageAge { image, age })
+            let dates = known.dates?;
+            Some(ImageAge {
+                image: image.clone(),
+                age: now.duration_since(dates.made_at),
+                runner_age: now.duration_since(dates.runner_since()),
+            })
         });
         let mut ages: Vec<ImageAge> = aged.collect();
-        ages.sort_by_key(|one| std::cmp::Reverse(one.age));
+        ages.sort_by_key(|one| std::cmp::Reverse(one.runner_age));
         ages
     }
 
-    /// Those older than a limit of which nobody was told within a day; from now on somebody is.
+    /// Those whose runners are older than a limit, of which nobody was told within a day; from now on somebody is.
     #[must_use]
     pub fn to_tell(&mut self, limit: SignedDuration, now: Timestamp) -> Vec<ImageAge> {
         let mut old = self.ages(now);
-        old.retain(|one| one.age > limit && self.is_to_be_told(&one.image, now));
+        old.retain(|one| one.runner_age > limit && self.is_to_be_told(&one.image, now));
         for one in &old {
             if let Some(known) = self.0.get_mut(&one.image) {
                 known.told_at = Some(now);
@@ -113,7 +119,7 @@ impl ImageAges {
 
     fn is_open(&self, image: &ImageInUse, now: Timestamp) -> bool {
         let known = self.0.get(image);
-        known.is_none_or(|known| known.made_at.is_none() && known.ask_at <= now)
+        known.is_none_or(|known| known.dates.is_none() && known.ask_at <= now)
     }
 
     fn is_to_be_told(&self, image: &ImageInUse, now: Timestamp) -> bool {
@@ -125,7 +131,7 @@ impl ImageAges {
         &mut self,
         region: &Region,
         image: &ImageId,
-        made_at: Option<Timestamp>,
+        dates: Option<ImageDates>,
         ask_at: Timestamp,
     ) {
         let image = ImageInUse {
@@ -133,7 +139,7 @@ impl ImageAges {
             image: image.clone(),
         };
         let known = Known {
-            made_at,
+            dates,
             ask_at,
             told_at: None,
         };
@@ -171,8 +177,17 @@ mod tests {
     fn knowing(made_at: Timestamp, now: Timestamp) -> ImageAges {
         let mut ages = ImageAges::default();
         let asked = BTreeSet::from([image(1)]);
-        ages.answered(&region("a"), &asked, &[(image(1), made_at)].into(), now);
+        ages.answered(
+            &region("a"),
+            &asked,
+            &[(image(1), made(made_at))].into(),
+            now,
+        );
         ages
+    }
+
+    fn made(at: Timestamp) -> ImageDates {
+        ImageDates::new(at, None)
     }
 
     #[test]
@@ -222,10 +237,26 @@ mod tests {
     }
 
     #[test]
+    fn a_new_image_with_an_old_runner_is_as_old_as_that() {
+        let mut ages = ImageAges::default();
+        let asked = BTreeSet::from([image(1)]);
+        let dates = ImageDates {
+            made_at: at(30 * DAY),
+            runner_released_at: Some(at(0)),
+        };
+        let dates = [(image(1), dates)].into();
+        ages.answered(&region("a"), &asked, &dates, at(30 * DAY));
+        let told = ages.to_tell(SignedDuration::from_hours(20 * DAY), at(31 * DAY));
+        let (age, runner_age) = (told[0].age, told[0].runner_age);
+        assert_eq!((age.as_hours(), runner_age.as_hours()), (DAY, 31 * DAY));
+    }
+
+    #[test]
     fn the_oldest_comes_first() {
         let mut ages = knowing(at(10), at(10));
         let asked = BTreeSet::from([image(2)]);
-        ages.answered(&region("a"), &asked, &[(image(2), at(1))].into(), at(10));
+        let dates = [(image(2), made(at(1)))].into();
+        ages.answered(&region("a"), &asked, &dates, at(10));
         let sorted: Vec<ImageId> = ages
             .ages(at(20))
             .into_iter()

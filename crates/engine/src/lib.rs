@@ -38,6 +38,8 @@ pub mod no_machine;
 pub mod offer;
 pub mod pace;
 mod public;
+pub mod queue_age;
+pub mod queue_depth;
 pub mod reap;
 pub mod redeliver;
 pub mod room;

@@ -14,6 +14,7 @@ pub mod ending;
 pub mod evidence;
 pub mod failure;
 pub mod ids;
+pub mod image;
 pub mod instance;
 pub mod job;
 pub mod json;

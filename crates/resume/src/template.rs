@@ -57,11 +57,12 @@ impl Template {
 
     /// The names of the matrix values in it.
     pub(crate) fn axes(&self) -> BTreeSet<&str> {
-        let name = |slot| match slot {
-            &Slot::Matrix(ref name) => Some(name.as_str()),
-            &(Slot::Run(_) | Slot::Hash(_)) => None,
-        };
-        self.slots().filter_map(name).collect()
+        self.slots()
+            .filter_map(|slot| match slot {
+                Slot::Matrix(name) => Some(name.as_str()),
+                Slot::Run(_) | Slot::Hash(_) => None,
+            })
+            .collect()
     }
 
     /// The same with the matrix values that there are.

@@ -275,7 +275,16 @@ impl Runners for Machine {
         JobFacts::default()
     }
 
-    async fn fail_step(&self, _: Process, _: SignedDuration) -> StepEnd {
+    fn thaw_step(&self, _: Process) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn fail_step(
+        &self,
+        _: Process,
+        _: SignedDuration,
+        _: impl Future<Output = ()> + Send,
+    ) -> StepEnd {
         StepEnd::NoStep
     }
 

@@ -3,6 +3,7 @@
 //! The promises are checked by one conformance suite (`tests/store/conformance`) that every
 //! backend passes.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use jiff::Timestamp;
@@ -120,14 +121,64 @@ pub enum DueKey {
     Check(RunKey),
 }
 
+/// What kind of record is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DueKind {
+    /// See [`DueKey::Instance`].
+    Instance,
+    /// See [`DueKey::Run`].
+    Run,
+    /// See [`DueKey::Claim`].
+    Claim,
+    /// See [`DueKey::Check`].
+    Check,
+}
+
+impl DueKind {
+    /// All there are.
+    pub const EACH: [Self; 4] = [Self::Instance, Self::Run, Self::Claim, Self::Check];
+
+    /// The word for metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Instance => "instance",
+            Self::Run => "run",
+            Self::Claim => "claim",
+            Self::Check => "check",
+        }
+    }
+}
+
+impl DueKey {
+    /// What kind of record it leads to.
+    pub fn kind(&self) -> DueKind {
+        match self {
+            Self::Instance(_) => DueKind::Instance,
+            Self::Run(_) => DueKind::Run,
+            Self::Claim(_) => DueKind::Claim,
+            Self::Check(_) => DueKind::Check,
+        }
+    }
+}
+
 /// What is due, and what comes next.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DueList {
     /// Records that are due, longest due first.
     pub keys: Vec<DueKey>,
+    /// Since when the one of each kind is due that comes first in `keys`.
+    pub since: BTreeMap<DueKind, Timestamp>,
     /// When the first record that is not due yet will be. `None` where there is none, and where more
     /// is due than `keys` has room for: whoever asked for so few has enough to do, and asks again.
     pub next: Option<Timestamp>,
+}
+
+impl DueList {
+    /// Takes in the next one, which is not due for longer than those before it.
+    pub(crate) fn push(&mut self, key: DueKey, since: Timestamp) {
+        self.since.entry(key.kind()).or_insert(since);
+        self.keys.push(key);
+    }
 }
 
 /// Which runs are to be listed.

@@ -22,7 +22,8 @@ mod time;
 
 pub use any::AnyStore;
 pub use contract::{
-    Change, DueKey, DueList, Expect, RunKeys, RunsWanted, Store, StoreError, Version, Versioned,
+    Change, DueKey, DueKind, DueList, Expect, RunKeys, RunsWanted, Store, StoreError, Version,
+    Versioned,
 };
 pub use dynamo::{DynamoError, DynamoStore};
 pub use format::FORMAT;

@@ -37,6 +37,7 @@ module "controller" {
   subnets              = var.controller_subnets
   queues               = module.ingress.queues
   settings             = { RUNNER__NAME_PATTERN = var.name_pattern }
+  alarm_topic_arns     = var.alarm_topic_arns
 
   github = {
     app_id             = var.github_app_id

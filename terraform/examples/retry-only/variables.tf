@@ -61,3 +61,9 @@ variable "github_repositories" {
   description = "What is served, as [\"acme/*\"]."
   type        = list(string)
 }
+
+variable "alarm_topic_arns" {
+  description = "SNS topics that hear of alarms."
+  type        = list(string)
+  default     = []
+}

@@ -31,6 +31,38 @@ resource "aws_cloudwatch_metric_alarm" "oldest_message" {
   tags                = var.tags
 }
 
+# SQS leaves a message that was received three times out of its age: one that fails again and again is seen here.
+resource "aws_cloudwatch_log_metric_filter" "failed" {
+  name           = "${var.name}-failed-messages"
+  log_group_name = aws_cloudwatch_log_group.controller.name
+  pattern        = "{ $.message = \"failed to deal with a message; it comes again\" }"
+
+  metric_transformation {
+    namespace     = "Reprise/${var.name}"
+    name          = "FailedMessages"
+    value         = "1"
+    default_value = "0"
+    unit          = "Count"
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "failed" {
+  alarm_name          = "${var.name}-failed-messages"
+  alarm_description   = "Messages fail again and again: do AWS, GitHub and the ledger answer? The log says why each failed."
+  namespace           = aws_cloudwatch_log_metric_filter.failed.metric_transformation[0].namespace
+  metric_name         = aws_cloudwatch_log_metric_filter.failed.metric_transformation[0].name
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 3
+  datapoints_to_alarm = 3
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}
+
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   for_each = local.dead_queues
 
@@ -61,6 +93,37 @@ resource "aws_cloudwatch_metric_alarm" "no_replica" {
   period              = 60
   evaluation_periods  = 3
   datapoints_to_alarm = 3
+  comparison_operator = "LessThanThreshold"
+  threshold           = 1
+  treat_missing_data  = "breaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+  tags                = var.tags
+}
+
+# A replica that is replaced for ever as unhealthy runs, too. One that does its work sweeps each minute, and says so.
+resource "aws_cloudwatch_log_metric_filter" "swept" {
+  name           = "${var.name}-sweeps"
+  log_group_name = aws_cloudwatch_log_group.controller.name
+  pattern        = "{ $.message = \"swept\" }"
+
+  metric_transformation {
+    namespace = "Reprise/${var.name}"
+    name      = "Sweeps"
+    value     = "1"
+    unit      = "Count"
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "no_sweep" {
+  alarm_name          = "${var.name}-no-sweep"
+  alarm_description   = "No controller has finished a sweep: none works, or EC2, GitHub or the ledger does not answer. The log says which."
+  namespace           = aws_cloudwatch_log_metric_filter.swept.metric_transformation[0].namespace
+  metric_name         = aws_cloudwatch_log_metric_filter.swept.metric_transformation[0].name
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 2
+  datapoints_to_alarm = 2
   comparison_operator = "LessThanThreshold"
   threshold           = 1
   treat_missing_data  = "breaching"

@@ -155,7 +155,8 @@ resource "aws_vpc_security_group_egress_rule" "https" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "metrics" {
-  for_each = toset(var.scraped_from)
+  # By number, as a group that is made with this module has no id at plan.
+  for_each = { for number, group in var.scraped_from : tostring(number) => group }
 
   security_group_id            = aws_security_group.controller.id
   description                  = "Prometheus reads /metrics"

@@ -94,6 +94,18 @@ locals {
       Action   = "sqs:SendMessage"
       Resource = [var.queues.webhooks_dead_letters.arn, var.queues.ec2_events_dead_letters.arn]
     },
+    # For /metrics: nothing is decided by it.
+    {
+      Sid    = "CountMessages"
+      Effect = "Allow"
+      Action = "sqs:GetQueueAttributes"
+      Resource = [
+        var.queues.webhooks.arn,
+        var.queues.ec2_events.arn,
+        var.queues.webhooks_dead_letters.arn,
+        var.queues.ec2_events_dead_letters.arn,
+      ]
+    },
     {
       Sid    = "KeepTheLedger"
       Effect = "Allow"
@@ -138,6 +150,14 @@ locals {
     Effect   = "Allow"
     Action   = "lambda:InvokeFunction"
     Resource = var.ask_lambda_arns
+  }]
+
+  # What it may do there stands in those roles.
+  elsewhere = length(var.region_role_arns) == 0 ? [] : [{
+    Sid      = "WorkInOtherRegions"
+    Effect   = "Allow"
+    Action   = "sts:AssumeRole"
+    Resource = var.region_role_arns
   }]
 
   launch_template = "${local.own}:launch-template/${try(var.fleet.launch_template_id, "none")}"
@@ -193,6 +213,8 @@ locals {
           "ec2:CreateAction"                  = ["CreateFleet", "RunInstances"]
           "aws:RequestTag/${local.stack_key}" = var.name
         }
+        # No instance begins its life as an interrupted one.
+        Null = { "aws:RequestTag/${var.tag_prefix}workflow-job-interrupted" = "true" }
       }
     },
     {
@@ -243,6 +265,7 @@ resource "aws_iam_role_policy" "controller" {
       [local.watch],
       local.ledger_key,
       local.ask,
+      local.elsewhere,
       [for statement in local.launch : statement if var.fleet != null],
       local.hand_over,
     )

@@ -46,8 +46,8 @@ variable "size" {
   default     = { cpu = 256, memory = 512 }
 
   validation {
-    condition     = contains([256, 512, 1024, 2048, 4096], var.size.cpu) && var.size.memory >= 2 * var.size.cpu && var.size.memory <= 8 * var.size.cpu
-    error_message = "size.cpu is 256, 512, 1024, 2048 or 4096, and size.memory two to eight times that."
+    condition     = contains([256, 512, 1024, 2048, 4096], var.size.cpu) && var.size.memory >= 2 * var.size.cpu && var.size.memory <= 8 * var.size.cpu && (var.size.memory % 1024 == 0 || var.size.memory == 512)
+    error_message = "size.cpu is 256, 512, 1024, 2048 or 4096, and size.memory two to eight times that, in whole GiB or 512."
   }
 }
 
@@ -202,6 +202,17 @@ variable "ask_lambda_arns" {
   description = "Lambda functions that [ask.*] names."
   type        = list(string)
   default     = []
+}
+
+variable "region_role_arns" {
+  description = "The roles that [[aws.regions]] names in settings: what a controller may do in further regions, or in another account's."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.region_role_arns : can(regex("^arn:[a-z-]+:iam::\\d{12}:role/[^*?]+$", arn))])
+    error_message = "region_role_arns holds ARNs of roles, without wildcards."
+  }
 }
 
 variable "alarm_topic_arns" {

@@ -59,7 +59,7 @@ resource "aws_apigatewayv2_stage" "default" {
       status             = "$context.status"
       bytes              = "$context.responseLength"
       error              = "$context.error.message"
-      integration_status = "$context.integration.integrationStatus"
+      integration_status = "$context.integration.status"
       integration_error  = "$context.integrationErrorMessage"
     })
   }

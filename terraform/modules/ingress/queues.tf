@@ -8,12 +8,16 @@ locals {
 
   four_days     = 4 * 24 * 60 * 60
   fourteen_days = 14 * 24 * 60 * 60
+
+  # The most that SQS takes; the provider's default is a quarter of it. GitHub's webhooks have up to 25 MB.
+  one_mebibyte = 1024 * 1024
 }
 
 resource "aws_sqs_queue" "queue" {
   for_each = local.queues
 
   name                       = "${var.name}-${each.key}"
+  max_message_size           = local.one_mebibyte
   message_retention_seconds  = local.four_days
   visibility_timeout_seconds = 30
   receive_wait_time_seconds  = 20
@@ -31,6 +35,7 @@ resource "aws_sqs_queue" "dead" {
   for_each = local.queues
 
   name                      = "${var.name}-${each.key}-dead"
+  max_message_size          = local.one_mebibyte
   message_retention_seconds = local.fourteen_days
   sqs_managed_sse_enabled   = true
   tags                      = var.tags

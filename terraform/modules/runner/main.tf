@@ -1,5 +1,19 @@
 # What the controller launches instances from, and all that they may do.
 
+data "aws_region" "current" {}
+
+locals {
+  regions = concat([data.aws_region.current.region], var.more_regions)
+
+  # Of the same name in each region. Only the first one is made here.
+  tables = flatten([
+    for arn in aws_dynamodb_table.runners[*].arn : concat(
+      [arn],
+      [for region in var.more_regions : replace(arn, ":${data.aws_region.current.region}:", ":${region}:")],
+    )
+  ])
+}
+
 resource "aws_iam_role" "runner" {
   name                 = "${var.name}-runner"
   description          = "Runners of the stack ${var.name}. Every job has these rights: give it none."
@@ -20,7 +34,8 @@ module "agent" {
 
   role_name         = aws_iam_role.runner.name
   tag_prefix        = var.tag_prefix
-  runner_table_arns = aws_dynamodb_table.runners[*].arn
+  regions           = local.regions
+  runner_table_arns = local.tables
 }
 
 resource "aws_iam_instance_profile" "runner" {

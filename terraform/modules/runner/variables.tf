@@ -67,6 +67,17 @@ variable "table_name" {
   }
 }
 
+variable "more_regions" {
+  description = "Further regions in which instances have this role: they may tag themselves there, and read their rows of the runner table of the same name."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for region in var.more_regions : can(regex("^[a-z]{2}(-[a-z]+)+-\\d$", region))])
+    error_message = "more_regions holds names like us-east-1."
+  }
+}
+
 variable "tag_prefix" {
   description = "What the keys of all tags begin with: [tags] prefix of the controller, tag_prefix of the agent."
   type        = string

@@ -43,11 +43,12 @@ pub async fn images(place: &Ec2Place, newest: Newest) -> Result<()> {
     ensure!(again.as_ref() == Some(&found), "by its id it is {again:?}");
     let (known, unknown) = (newest.id.parse()?, "ami-0fffffffffffffff0".parse()?);
     let asked = [known, unknown].into();
-    let made_at = fleet.ec2.images_made_at(&place.region, &asked).await?;
-    let made_at: Vec<_> = made_at.iter().collect();
-    let [(image, made_at)] = made_at[..] else {
-        bail!("EC2 tells of {made_at:?} when it is asked about {asked:?}");
+    let dates = fleet.ec2.image_dates(&place.region, &asked).await?;
+    let dates: Vec<_> = dates.iter().collect();
+    let [(image, dates)] = dates[..] else {
+        bail!("EC2 tells of {dates:?} when it is asked about {asked:?}");
     };
+    let made_at = dates.made_at;
     ensure!(
         image.as_str() == newest.id && made_at.as_second() > 0,
         "{image} at {made_at}"

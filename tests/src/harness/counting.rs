@@ -34,6 +34,8 @@ pub struct Mail {
     pub hidden: u64,
     /// See there.
     pub hides: u64,
+    /// Questions how many messages a queue holds.
+    pub counts: u64,
 }
 
 /// Plays a scenario with a good postman until it has come to rest as it should.
@@ -99,6 +101,7 @@ fn count(mail: &mut Mail, passed: &Passed) {
             mail.hidden += entries;
             mail.hides += 1;
         }
+        Some("GetQueueAttributes") => mail.counts += 1,
         Some(_) | None => {}
     }
 }

@@ -55,7 +55,16 @@ impl Runners for Bare {
         JobFacts::default()
     }
 
-    async fn fail_step(&self, _: Process, _: SignedDuration) -> StepEnd {
+    fn thaw_step(&self, _: Process) -> Result<(), String> {
+        Ok(())
+    }
+
+    async fn fail_step(
+        &self,
+        _: Process,
+        _: SignedDuration,
+        _: impl Future<Output = ()> + Send,
+    ) -> StepEnd {
         StepEnd::NoStep
     }
 

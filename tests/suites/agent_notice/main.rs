@@ -1,5 +1,6 @@
 //! What the agent does with a notice's two minutes: the real program, a runner's processes, and hooks.
 
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
@@ -9,6 +10,8 @@ use jiff::SignedDuration;
 use reprise_tests::harness::alone::{Agent, NOTICED, program};
 use reprise_tests::harness::job_stage::{ALWAYS, JobStage, LONG, usual};
 use reprise_world::stand_in::{Conclusion, Condition, Job, Report, Step};
+
+mod frozen;
 
 /// The notice leaves two minutes, so the job is ended two seconds after it.
 const SOON: &str = "118s";
@@ -315,7 +318,12 @@ async fn a_record_of_another_boot_ends_no_job() -> Result<()> {
 async fn with_its_units_capabilities_the_agent_ends_the_job_of_another_user() -> Result<()> {
     const NOBODY: u32 = 65534;
     if std::fs::metadata("/proc/self")?.uid() != 0 {
-        println!("only root can give a runner to another user: not run");
+        // Past the harness, which shows what a test prints only where it fails.
+        let why = "only root can give a runner to another user; run agent_notice as root";
+        writeln!(
+            std::io::stderr(),
+            "SKIPPED with_its_units_capabilities: {why}"
+        )?;
         return Ok(());
     }
     let mut stage = JobStage::of_user(NOBODY, usual(Step::new("work", LONG))).await?;

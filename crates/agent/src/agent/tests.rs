@@ -1,6 +1,7 @@
 //! The loop under virtual time, against a cloud that follows a script.
 
 pub(crate) mod cloud;
+mod frozen;
 mod interruption;
 mod machine;
 
@@ -177,12 +178,19 @@ async fn a_lasting_outage_is_said_once_a_minute_and_its_end_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_without_an_action_is_said_once_and_is_no_notice() {
-    let cloud = Cloud::new(&[(0, Imds::Body("<html>")), (50, Imds::Body(NOTICE))]);
+async fn a_body_that_is_no_notice_is_shown_once_and_changes_nothing() {
+    const EXPLODE: &str = r#"{"action":"explode"}"#;
+    let bodies = [
+        (0, Imds::Body("<html>")),
+        (20, Imds::Body(EXPLODE)),
+        (50, Imds::Body(NOTICE)),
+    ];
+    let cloud = Cloud::new(&bodies);
     let (end, log) = cloud.run_logged(60, LogLevel::Info).await;
     assert_eq!(attempts_and_seconds(&cloud), (1, 50));
     assert_eq!(tagged_after(&end), Some(1));
-    assert_eq!(log.matches("has no action").count(), 1);
+    assert_eq!(log.matches("is no notice of EC2's").count(), 1);
+    assert!(log.contains("<html>"), "{log}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use super::listing::NotRun;
 use super::*;
 use crate::agent::tests::cloud::logged;
 use crate::processes::ProcFolder;
@@ -23,8 +24,8 @@ impl Folder {
         std::fs::set_permissions(&path, mode).expect("a mode");
     }
 
-    fn list(&self) -> Vec<String> {
-        list(Some(self.0.path())).expect("a list")
+    fn look(&self) -> Listing {
+        look(Some(self.0.path())).expect("a list")
     }
 
     async fn run(&self, name: &str) -> Result<(), String> {
@@ -58,25 +59,79 @@ fn hooks_run_in_the_order_of_their_names() {
     for name in ["20-b", "10-a.sh", "9-c"] {
         folder.hook(name, ":", 0o755);
     }
-    assert_eq!(folder.list(), ["10-a.sh", "20-b", "9-c"]);
+    assert_eq!(folder.look().run, ["10-a.sh", "20-b", "9-c"]);
 }
 
-#[tokio::test]
-async fn what_others_could_have_written_or_is_no_program_does_not_run_and_is_said() {
+#[test]
+fn what_does_not_run_is_known_with_its_reason() {
     let folder = Folder::new();
     folder.hook("10-own", ":", 0o755);
     folder.hook("20-group", ":", 0o775);
     folder.hook("30-everybody", ":", 0o757);
-    folder.hook("40-text", ":", 0o644);
+    folder.hook("40-forgotten", ":", 0o644);
     folder.hook("50-leftover~", ":", 0o755);
     folder.hook("60-new.dpkg-dist", ":", 0o755);
-    std::fs::create_dir(folder.0.path().join("70-folder")).expect("made");
-    let (names, log) = logged(LogLevel::Info, async { folder.list() }).await;
-    assert_eq!(names, ["10-own"]);
-    for name in ["20-group", "30-everybody", "40-text", "70-folder"] {
-        assert!(log.contains(name), "{name}: {log}");
+    folder.hook("65-old.rpmsave", ":", 0o755);
+    folder.hook("70 odd", ":", 0o755);
+    folder.hook(".75-hidden", ":", 0o755);
+    std::fs::create_dir(folder.0.path().join("80-folder")).expect("made");
+    std::os::unix::fs::symlink("/nowhere/at-all", folder.0.path().join("90-link")).expect("made");
+    let listing = folder.look();
+    assert_eq!(listing.run, ["10-own"]);
+    let skipped = listing.skipped.iter();
+    let skipped: Vec<_> = skipped.map(|one| (one.name.as_str(), one.why)).collect();
+    let expected = [
+        (".75-hidden", NotRun::Name),
+        ("20-group", NotRun::OthersWrite),
+        ("30-everybody", NotRun::OthersWrite),
+        ("40-forgotten", NotRun::NotExecutable),
+        ("50-leftover~", NotRun::Leftover),
+        ("60-new.dpkg-dist", NotRun::Leftover),
+        ("65-old.rpmsave", NotRun::Leftover),
+        ("70 odd", NotRun::Name),
+        ("80-folder", NotRun::NoFile),
+        ("90-link", NotRun::Unseen),
+    ];
+    assert_eq!(skipped, expected);
+}
+
+#[tokio::test]
+async fn a_readme_and_what_nobody_means_to_run_are_passed_over_in_silence() {
+    let folder = Folder::new();
+    folder.hook("README", ":", 0o644);
+    folder.hook("readme.txt", ":", 0o755);
+    for name in [
+        "notes.md",
+        ".placeholder",
+        "10-a~",
+        "10-a.rpmsave",
+        "10-a.dpkg-old",
+    ] {
+        folder.hook(name, ":", 0o644);
     }
-    assert!(!log.contains("leftover"), "{log}");
+    let hooks = HookFolder::new(Some(folder.0.path().to_owned()));
+    let ((), log) = logged(LogLevel::Trace, async { hooks.announce() }).await;
+    assert_eq!(log, "");
+    assert_eq!(folder.look(), Listing::default());
+}
+
+#[tokio::test]
+async fn what_does_not_run_is_said_at_the_start_and_not_again_at_a_notice() {
+    let folder = Folder::new();
+    folder.hook("10-own", ":", 0o755);
+    folder.hook("40-forgotten", ":", 0o644);
+    let hooks = HookFolder::new(Some(folder.0.path().to_owned()));
+    let ((), log) = logged(LogLevel::Info, async { hooks.announce() }).await;
+    assert!(log.contains("40-forgotten"), "{log}");
+    assert!(log.contains("chmod +x"), "{log}");
+    assert!(log.contains("hook.names=\"10-own\""), "{log}");
+    // What is new since then is.
+    folder.hook("50-later", ":", 0o777);
+    let notice = async { crate::host::Hooks::hooks(&hooks) };
+    let (names, log) = logged(LogLevel::Info, notice).await;
+    assert_eq!(names, Ok(vec!["10-own".to_owned()]));
+    assert!(!log.contains("40-forgotten"), "{log}");
+    assert!(log.contains("50-later"), "{log}");
 }
 
 #[test]
@@ -85,14 +140,18 @@ fn in_a_folder_that_others_can_write_to_nothing_runs() {
     folder.hook("10-own", ":", 0o755);
     let mode = std::fs::Permissions::from_mode(0o777);
     std::fs::set_permissions(folder.0.path(), mode).expect("a mode");
-    let error = list(Some(folder.0.path())).expect_err("refused");
-    assert!(error.contains("written by others"), "{error}");
+    let error = look(Some(folder.0.path())).expect_err("refused");
+    assert!(
+        error.contains("others than its owner can write it"),
+        "{error}"
+    );
 }
 
 #[test]
 fn without_a_folder_there_are_no_hooks() {
-    assert_eq!(list(None), Ok(Vec::new()));
-    assert_eq!(list(Some(Path::new("/nowhere/at-all"))), Ok(Vec::new()));
+    assert_eq!(look(None), Ok(Listing::default()));
+    let nowhere = Path::new("/nowhere/at-all");
+    assert_eq!(look(Some(nowhere)), Ok(Listing::default()));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::tree;
 use super::worker_log::{StepVerdict, Unclear};
-use super::{Handle, ProcFolder, Process, Signal};
+use super::{Entry, Handle, ProcFolder, Process, Signal, SignalFailure};
 use crate::clock::Clock;
 use crate::host::StepEnd;
 
@@ -17,12 +17,13 @@ const READING: SignedDuration = SignedDuration::from_secs(2);
 /// Programs that only speak for a container, in which the step's processes are.
 const CONTAINER_CLIENTS: [&str; 4] = ["docker", "podman", "nerdctl", "kubectl"];
 
-/// Ends the step that `worker` runs.
+/// Ends the step that `worker` runs. `sure` is waited for before anything of it ends.
 pub async fn fail<C: Clock>(
     processes: &ProcFolder,
     worker: Process,
     grace: SignedDuration,
     clock: &C,
+    sure: impl Future<Output = ()>,
 ) -> StepEnd {
     // Without a list nobody can tell, and the runner is to do it.
     let Ok(children) = processes.children(worker) else {
@@ -48,7 +49,9 @@ pub async fn fail<C: Clock>(
     };
     match verdict(processes, worker, step, clock).await {
         StepVerdict::FailsTheJob => {
+            // From here on, as it is written down.
             frozen.fate = Fate::Ends;
+            sure.await;
             StepEnd::Ended(tree::end(processes, step, grace, clock).await)
         }
         StepVerdict::Unclear(why) => StepEnd::Unclear(why),
@@ -85,9 +88,25 @@ impl Drop for Frozen<'_> {
 impl ProcFolder {
     /// Whether a Worker's step is frozen: an agent that was killed has left it so.
     pub fn has_frozen_step(&self, worker: Process) -> bool {
+        self.frozen_step(worker).is_some()
+    }
+
+    /// Has that step go on.
+    pub fn thaw_step(&self, worker: Process) -> Result<(), SignalFailure> {
+        let step = self.frozen_step(worker);
+        match step.and_then(|step| Handle::open(self, step)) {
+            Some(handle) => handle.signal(self, Signal::CONT).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    fn frozen_step(&self, worker: Process) -> Option<Process> {
         let entries = self.snapshot().unwrap_or_default();
         let steps = entries.iter().filter(|entry| entry.parent == worker.pid);
-        steps.map(|entry| entry.stopped).collect::<Vec<_>>() == [true]
+        match steps.collect::<Vec<&Entry>>()[..] {
+            [step] if step.stopped => Some(step.process),
+            _ => None,
+        }
     }
 }
 

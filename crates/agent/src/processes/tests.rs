@@ -12,6 +12,8 @@ use super::*;
 use crate::clock::Clock;
 use crate::system_clock::SystemClock;
 
+mod verdicts;
+
 /// A tree that says `ready` and the numbers of its processes when it stands.
 struct Tree {
     child: Child,
@@ -259,7 +261,7 @@ fn no_step_stays_frozen_when_the_agent_ends_meanwhile() {
 }
 
 #[test]
-fn a_step_that_an_agent_left_frozen_is_known() {
+fn a_step_that_an_agent_left_frozen_is_known_and_can_be_made_to_go_on() {
     let processes = ProcFolder::default();
     let worker = Tree::start("sh -c 'echo $$; echo ready; exec sleep 1000' & wait");
     let step = found(worker.members[0]).expect("it lives");
@@ -268,6 +270,9 @@ fn a_step_that_an_agent_left_frozen_is_known() {
     assert_eq!(handle.signal(&processes, Signal::STOP), Ok(true));
     wait_for_state(step, "T");
     assert!(processes.has_frozen_step(worker.process()));
+    assert_eq!(processes.thaw_step(worker.process()), Ok(()));
+    wait_for_state(step, "S");
+    assert!(!processes.has_frozen_step(worker.process()));
     assert_eq!(handle.signal(&processes, Signal::KILL), Ok(true));
 }
 

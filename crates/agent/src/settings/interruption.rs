@@ -1,11 +1,12 @@
 //! What happens on a notice.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::{Environment, SettingsError, replace};
+use super::{Environment, PathKey, SettingsProblem, replace};
 use crate::watch::NOTICE_SPAN;
 
 /// What the agent does when EC2 takes the instance back.
@@ -64,6 +65,23 @@ impl NoticeSpan {
     /// The time.
     pub fn get(self) -> SignedDuration {
         self.0
+    }
+}
+
+impl fmt::Display for NoticeSpan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl fmt::Display for EndJob {
+    /// As in the file.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::FailStep => "fail-step",
+            Self::StopRunner => "stop-runner",
+            Self::None => "none",
+        })
     }
 }
 
@@ -164,42 +182,58 @@ pub(super) struct InterruptionFile {
     on_rebalance: Option<OnRebalance>,
 }
 
+const RECORD_FILE: PathKey = PathKey {
+    key: "`record_file` under [interruption]",
+    variables: &["REPRISE_AGENT_RECORD_FILE"],
+    example: "/var/lib/reprise/interruption.json, or \"\" for none",
+    may_be_empty: true,
+};
+
+const HOOKS_FOLDER: PathKey = PathKey {
+    key: "`hooks_folder` under [interruption]",
+    variables: &["REPRISE_AGENT_HOOKS_FOLDER"],
+    example: "/etc/reprise/interrupt.d, or \"\" for none",
+    may_be_empty: true,
+};
+
+const RUNNERS_BELOW: PathKey = PathKey {
+    key: "`runners_below` under [interruption]",
+    variables: &["REPRISE_AGENT_RUNNERS_BELOW"],
+    example: "/opt/actions-runner, or leave it out",
+    may_be_empty: true,
+};
+
 impl InterruptionFile {
     /// The file's words with the environment's over them.
-    pub(super) fn settings(
-        self,
-        environment: &Environment<'_>,
-    ) -> Result<InterruptionSettings, SettingsError> {
-        let e = environment;
+    pub(super) fn settings(self, e: &Environment<'_>) -> InterruptionSettings {
         let mut s = InterruptionSettings::default();
-        path(&mut s.record_file, self.record_file);
-        path(&mut s.record_file, e.first(&["REPRISE_AGENT_RECORD_FILE"])?);
-        path(&mut s.hooks_folder, self.hooks_folder);
-        let folder = e.first(&["REPRISE_AGENT_HOOKS_FOLDER"])?;
-        path(&mut s.hooks_folder, folder);
-        replace(&mut s.hook_timeout, self.hook_timeout);
-        let timeout = e.first(&["REPRISE_AGENT_HOOK_TIMEOUT"])?;
-        replace(&mut s.hook_timeout, timeout);
-        path(&mut s.runners_below, self.runners_below);
-        let runners_below = e.first(&["REPRISE_AGENT_RUNNERS_BELOW"])?;
+        path(&mut s.record_file, e.path(&RECORD_FILE, self.record_file));
+        path(
+            &mut s.hooks_folder,
+            e.path(&HOOKS_FOLDER, self.hooks_folder),
+        );
+        let runners_below = e.path(&RUNNERS_BELOW, self.runners_below);
         path(&mut s.runners_below, runners_below);
+        replace(&mut s.hook_timeout, self.hook_timeout);
+        let timeout = e.first(&["REPRISE_AGENT_HOOK_TIMEOUT"]);
+        replace(&mut s.hook_timeout, timeout);
         replace(&mut s.end_job, self.end_job);
-        replace(&mut s.end_job, e.first(&["REPRISE_AGENT_END_JOB"])?);
+        replace(&mut s.end_job, e.first(&["REPRISE_AGENT_END_JOB"]));
         replace(&mut s.finish_until, self.finish_until);
-        let finish_until = e.first(&["REPRISE_AGENT_FINISH_UNTIL"])?;
+        let finish_until = e.first(&["REPRISE_AGENT_FINISH_UNTIL"]);
         replace(&mut s.finish_until, finish_until);
         replace(&mut s.stop_runner_at, self.stop_runner_at);
-        let stop_runner_at = e.first(&["REPRISE_AGENT_STOP_RUNNER_AT"])?;
+        let stop_runner_at = e.first(&["REPRISE_AGENT_STOP_RUNNER_AT"]);
         replace(&mut s.stop_runner_at, stop_runner_at);
         replace(&mut s.step_grace, self.step_grace);
-        replace(&mut s.step_grace, e.first(&["REPRISE_AGENT_STEP_GRACE"])?);
+        replace(&mut s.step_grace, e.first(&["REPRISE_AGENT_STEP_GRACE"]));
         replace(&mut s.on_rebalance, self.on_rebalance);
-        let on_rebalance = e.first(&["REPRISE_AGENT_ON_REBALANCE"])?;
+        let on_rebalance = e.first(&["REPRISE_AGENT_ON_REBALANCE"]);
         replace(&mut s.on_rebalance, on_rebalance);
-        match s.stop_runner_at.get() <= s.finish_until.get() {
-            true => Ok(s),
-            false => Err(SettingsError::StopsBeforeItEnds),
+        if s.stop_runner_at.get() > s.finish_until.get() {
+            e.refuse(SettingsProblem::StopsBeforeItEnds);
         }
+        s
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use reprise_model::runner_row::RoleId;
 use serde::Deserialize;
 
-use super::{Environment, SettingsError};
+use super::{Environment, PathKey, SettingsProblem};
 use crate::tenure::Limits;
 
 /// Where the configuration is left unless said otherwise: in memory, so that it is gone with the boot.
@@ -14,6 +14,23 @@ const DEFAULT_CONFIG_FILE: &str = "/run/reprise/runner.jitconfig";
 
 /// Where the runner's programs are unless said otherwise.
 const DEFAULT_FOLDER: &str = "/opt/actions-runner";
+
+/// The user of `reprise-runner.service`, which takes the configuration's file away.
+const SERVICE_USER: &str = "runner";
+
+const CONFIG_FILE: PathKey = PathKey {
+    key: "`config_file` under [runner]",
+    variables: &["REPRISE_AGENT_RUNNER_CONFIG_FILE"],
+    example: DEFAULT_CONFIG_FILE,
+    may_be_empty: false,
+};
+
+const FOLDER: PathKey = PathKey {
+    key: "`folder` under [runner]",
+    variables: &["REPRISE_AGENT_RUNNER_FOLDER"],
+    example: DEFAULT_FOLDER,
+    may_be_empty: false,
+};
 
 /// How this instance's runner comes up.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +43,7 @@ pub struct RunnerSettings {
     pub command: Option<CommandWords>,
     /// Where the configuration is left.
     pub config_file: PathBuf,
-    /// Who may read that file; without one, the agent's own user.
+    /// Who may read that file; without one, the agent's own user, which the package's units cannot serve.
     pub user: Option<String>,
     /// Where its programs are: only processes of those are it.
     pub folder: PathBuf,
@@ -41,6 +58,26 @@ pub struct RunnerSettings {
 }
 
 impl RunnerSettings {
+    /// What of it the package's units do not know of, if it is they that start the runner: key, value, and the value
+    /// that they are made for.
+    pub fn unknown_to_units(&self) -> Vec<(&'static str, String, &'static str)> {
+        if self.command.is_some() {
+            return Vec::new();
+        }
+        let user = self.user.clone().unwrap_or_default();
+        let all = [
+            ("user", user, SERVICE_USER),
+            (
+                "config_file",
+                self.config_file.display().to_string(),
+                DEFAULT_CONFIG_FILE,
+            ),
+            ("folder", self.folder.display().to_string(), DEFAULT_FOLDER),
+        ];
+        let other = |(_, value, made_for): &(&str, String, &str)| value.as_str() != *made_for;
+        all.into_iter().filter(other).collect()
+    }
+
     /// For how long things may stay as they are.
     pub fn limits(&self) -> Limits {
         Limits {
@@ -122,9 +159,9 @@ pub(super) struct RunnerFile {
     ///
     /// Default: `"/run/reprise/runner.jitconfig"`.
     config_file: Option<PathBuf>,
-    /// Who may read that file.
+    /// Who may read that file: the user of the service that takes it away.
     ///
-    /// Default: the agent's own user.
+    /// Default: `"runner"`, with a `command` the agent's own user.
     user: Option<String>,
     /// Where the runner's programs are.
     ///
@@ -198,59 +235,73 @@ impl TryFrom<Words> for CommandWords {
 }
 
 impl RunnerFile {
-    /// The file's words with the environment's over them; `None` where neither says anything.
+    /// The file's words, if it has the table, with the environment's over them; `None` where neither speaks of a runner.
     pub(super) fn settings(
-        mut self,
+        written: Option<Self>,
         environment: &Environment<'_>,
-    ) -> Result<Option<RunnerSettings>, SettingsError> {
-        self.hear(environment)?;
-        if self == Self::default() {
-            return Ok(None);
+    ) -> Option<RunnerSettings> {
+        let is_there = written.is_some();
+        let mut file = written.unwrap_or_default();
+        file.hear(environment);
+        match is_there || file != Self::default() {
+            true => file.complete(environment),
+            false => None,
         }
-        // Whoever starts the runner in a way of his own has ways of his own to end its instance.
-        let on_end = match self.command {
-            None => OnEnd::PowerOff,
-            Some(_) => OnEnd::Stay,
+    }
+
+    /// `None` where what must be there is not, which is noted.
+    fn complete(self, environment: &Environment<'_>) -> Option<RunnerSettings> {
+        let missing = [
+            ("table", self.table.is_none()),
+            ("role_id", self.role_id.is_none()),
+        ];
+        for (key, _) in missing.into_iter().filter(|(_, is_missing)| *is_missing) {
+            environment.refuse(SettingsProblem::HalfARunner(key));
+        }
+        let table = self.table.as_deref();
+        environment.word("`table` under [runner]", table, "reprise-runners");
+        let user = self.user.as_deref();
+        environment.word("`user` under [runner]", user, SERVICE_USER);
+        // Whoever starts the runner in a way of his own has ways of his own to end its instance, and a user of his own.
+        let (on_end, user) = match self.command {
+            None => (OnEnd::PowerOff, Some(SERVICE_USER.to_owned())),
+            Some(_) => (OnEnd::Stay, None),
         };
         let minutes = |n| Span(SignedDuration::from_mins(n));
-        Ok(Some(RunnerSettings {
-            table: self.table.ok_or(SettingsError::HalfARunner("table"))?,
-            role_id: self.role_id.ok_or(SettingsError::HalfARunner("role_id"))?,
+        Some(RunnerSettings {
+            table: self.table?,
+            role_id: self.role_id?,
             command: self.command,
             config_file: self.config_file.unwrap_or(DEFAULT_CONFIG_FILE.into()),
-            user: self.user,
+            user: self.user.or(user),
             folder: self.folder.unwrap_or(DEFAULT_FOLDER.into()),
             idle_limit: self.idle_limit.unwrap_or(minutes(10)),
             linger: self.linger.unwrap_or(minutes(3)),
             on_end: self.on_end.unwrap_or(on_end),
             leave: self.leave.unwrap_or_else(CommandWords::power_off),
-        }))
+        })
     }
 
-    fn hear(&mut self, e: &Environment<'_>) -> Result<(), SettingsError> {
-        set(&mut self.table, e.first(&["REPRISE_AGENT_RUNNER_TABLE"])?);
+    fn hear(&mut self, e: &Environment<'_>) {
+        set(&mut self.table, e.first(&["REPRISE_AGENT_RUNNER_TABLE"]));
         set(
             &mut self.role_id,
-            e.first(&["REPRISE_AGENT_RUNNER_ROLE_ID"])?,
+            e.first(&["REPRISE_AGENT_RUNNER_ROLE_ID"]),
         );
         set(
             &mut self.command,
-            e.first(&["REPRISE_AGENT_RUNNER_COMMAND"])?,
+            e.first(&["REPRISE_AGENT_RUNNER_COMMAND"]),
         );
-        set(
-            &mut self.config_file,
-            e.first(&["REPRISE_AGENT_RUNNER_CONFIG_FILE"])?,
-        );
-        set(&mut self.user, e.first(&["REPRISE_AGENT_RUNNER_USER"])?);
-        set(&mut self.folder, e.first(&["REPRISE_AGENT_RUNNER_FOLDER"])?);
+        self.config_file = e.path(&CONFIG_FILE, self.config_file.take());
+        set(&mut self.user, e.first(&["REPRISE_AGENT_RUNNER_USER"]));
+        self.folder = e.path(&FOLDER, self.folder.take());
         set(
             &mut self.idle_limit,
-            e.first(&["REPRISE_AGENT_RUNNER_IDLE_LIMIT"])?,
+            e.first(&["REPRISE_AGENT_RUNNER_IDLE_LIMIT"]),
         );
-        set(&mut self.linger, e.first(&["REPRISE_AGENT_RUNNER_LINGER"])?);
-        set(&mut self.on_end, e.first(&["REPRISE_AGENT_RUNNER_ON_END"])?);
-        set(&mut self.leave, e.first(&["REPRISE_AGENT_RUNNER_LEAVE"])?);
-        Ok(())
+        set(&mut self.linger, e.first(&["REPRISE_AGENT_RUNNER_LINGER"]));
+        set(&mut self.on_end, e.first(&["REPRISE_AGENT_RUNNER_ON_END"]));
+        set(&mut self.leave, e.first(&["REPRISE_AGENT_RUNNER_LEAVE"]));
     }
 }
 

@@ -1,3 +1,4 @@
+mod mistakes;
 mod reference;
 
 use jiff::SignedDuration;
@@ -31,6 +32,23 @@ fn the_example_names_every_key_with_its_default() {
         let named = [&key, within].map(|key| example.contains(&format!("{key} = ")));
         assert!(named.contains(&true), "{key}");
     }
+}
+
+#[test]
+fn the_controllers_file_is_told_as_what_it_is() {
+    for example in [
+        include_str!("../../../config/examples/controller.toml"),
+        include_str!("../../../config/examples/retry-only.toml"),
+        "[queues]\nwebhooks = \"https://sqs.example/webhooks\"",
+    ] {
+        let told = error(example, &[]);
+        assert!(
+            told.contains("controller.toml") && told.contains("docs/agent.md"),
+            "{told}"
+        );
+    }
+    let own = error("[runner]\ncommandd = \"run\"", &[]);
+    assert!(!own.contains("controller"), "{own}");
 }
 
 #[test]
@@ -268,12 +286,14 @@ fn runner(more: &str) -> RunnerSettings {
 fn a_runner_of_the_path_units_powers_its_instance_off_and_one_of_a_command_does_not() {
     let settings = runner("");
     assert_eq!(settings.command, None);
+    assert_eq!(settings.user.as_deref(), Some("runner"));
     assert_eq!(settings.on_end, OnEnd::PowerOff);
     assert_eq!(settings.leave, command(&["systemctl", "poweroff"]));
     assert_eq!(settings.idle_limit.get(), SignedDuration::from_mins(10));
     assert_eq!(settings.linger.get(), SignedDuration::from_mins(3));
     assert_eq!(settings.folder, std::path::Path::new("/opt/actions-runner"));
     assert_eq!(runner("command = \"start\"").on_end, OnEnd::Stay);
+    assert_eq!(runner("command = \"start\"").user, None);
     let both = "command = \"start\"\non_end = \"power-off\"";
     assert_eq!(runner(both).on_end, OnEnd::PowerOff);
     assert_eq!(runner("on_end = \"stay\"").on_end, OnEnd::Stay);
@@ -314,4 +334,15 @@ fn the_manual_page_names_every_variable_and_no_other() {
     let mut known = VARIABLES.to_vec();
     known.sort_unstable();
     assert_eq!(named, known);
+    let agent = include_str!("../../../../docs/agent.md");
+    for variable in [
+        "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "AWS_ENDPOINT_URL_EC2",
+        "AWS_ENDPOINT_URL_DYNAMODB",
+        "AWS_ENDPOINT_URL",
+        "AWS_CA_BUNDLE",
+    ] {
+        let lines = |text: &str| text.lines().any(|line| line.contains(variable));
+        assert!(lines(page) && lines(agent), "{variable}");
+    }
 }

@@ -39,7 +39,7 @@ impl Running {
         let (stop, stopped) = oneshot::channel();
         let end = tokio::spawn(async move {
             let shutdown = async { stopped.await.unwrap_or_default() };
-            run_agent(settings, clock, shutdown).await.expect("started")
+            run_agent(settings, clock, shutdown).await
         });
         Self { stop, end }
     }

@@ -7,6 +7,9 @@ use std::time::Duration;
 use crate::surroundings::{JIT_CONFIG, SECRETS, Surroundings};
 use tokio::net::UnixDatagram;
 
+/// Certificates of an authority of nobody's.
+const AUTHORITY: &str = include_str!("../../../../tests/fixtures/tls/authority.pem");
+
 /// Longer than anything here takes, so that a failure is not a hang.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -68,6 +71,49 @@ impl Notifications {
     }
 }
 
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn sound_settings_are_fine_and_it_says_what_will_be_done_with_them() {
+    let output = check("tag_prefix = \"acme-\"", &[]);
+    assert!(output.status.success());
+    let said = stdout(&output);
+    for part in [
+        "the settings are fine\n",
+        "it watches only",
+        "acme-workflow-job-interrupted",
+        "leaves jobs to their fate",
+        "hooks: none in /nowhere/at-all",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn a_mistake_in_the_file_is_told_once() {
+    let said = stderr(&check("poll_interval = \"often\"", &[]));
+    assert_eq!(said.matches("write it as 1s").count(), 1, "{said}");
+    assert_eq!(said.matches("TOML parse error").count(), 1, "{said}");
+}
+
+#[test]
+fn the_settings_file_may_be_named_before_and_after_the_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("agent.toml");
+    std::fs::write(&file, "").expect("written");
+    let file = file.to_str().expect("text");
+    for arguments in [
+        ["--config", file, "job-completed"],
+        ["job-completed", "--config", file],
+    ] {
+        let output = agent().args(arguments).output().expect("runs");
+        assert!(output.status.success(), "{}", stderr(&output));
+        assert_eq!(stdout(&output), "", "there is no notice to tell of");
+    }
+}
+
 #[test]
 fn sound_settings_are_fine_and_unsound_ones_say_what_and_where() {
     assert!(check("tag_prefix = \"acme-\"", &[]).status.success());
@@ -84,12 +130,48 @@ fn sound_settings_are_fine_and_unsound_ones_say_what_and_where() {
 }
 
 #[test]
-fn authorities_that_cannot_be_read_are_refused_before_the_agent_starts() {
+fn authorities_that_cannot_be_read_are_a_mistake_in_the_settings() {
     let output = check("", &[("AWS_CA_BUNDLE", "/nonexistent/bundle.pem")]);
     assert!(!output.status.success());
     let said = stderr(&output);
     assert!(said.contains("/nonexistent/bundle.pem"), "{said}");
     assert!(said.contains("certificates in PEM"), "{said}");
+}
+
+/// An outage of trust towards AWS is none of the job's: its notice is seen and written down all the same.
+#[tokio::test]
+async fn without_its_authorities_it_says_so_once_watches_on_and_tags_when_they_come() {
+    let surroundings = Surroundings::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let (log, bundle) = (folder.path().join("log"), folder.path().join("bundle.pem"));
+    let (record, socket) = (
+        folder.path().join("record.json"),
+        folder.path().join("notify"),
+    );
+    std::fs::write(&bundle, "# none yet\n").expect("written");
+    let notifications = Notifications::at(&socket);
+    let mut child = agent()
+        .env("NOTIFY_SOCKET", &socket)
+        .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", surroundings.endpoint())
+        .env("AWS_ENDPOINT_URL", surroundings.endpoint())
+        .env("AWS_CA_BUNDLE", &bundle)
+        .env("REPRISE_AGENT_RECORD_FILE", &record)
+        .stderr(std::fs::File::create(&log).expect("made"))
+        .spawn()
+        .expect("starts");
+    surroundings.polled(2).await;
+    surroundings.give_notice("2999-01-01T00:00:00Z");
+    surroundings.polled(4).await;
+    assert!(record.exists(), "the notice is written down");
+    let said = std::fs::read_to_string(&log).expect("lines");
+    for line in ["AWS cannot prove itself", "not tagged; trying on"] {
+        assert_eq!(said.matches(line).count(), 1, "{line}: {said}");
+    }
+    assert!(said.contains("there is no certificate in it"), "{said}");
+    std::fs::write(&bundle, AUTHORITY).expect("written");
+    notifications.wait_for("tagged as interrupted").await;
+    signal(&child, "TERM");
+    assert!(child.wait().expect("ends").success());
 }
 
 #[test]

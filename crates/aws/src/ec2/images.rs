@@ -6,8 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{ArchitectureValues, Image as Ec2Image};
-use jiff::Timestamp;
 use reprise_model::ids::{AccountId, ImageId};
+use reprise_model::image::{ImageDates, RUNNER_RELEASED_TAG};
 use reprise_model::machine::Architecture;
 
 use super::Scope;
@@ -84,11 +84,11 @@ pub(super) async fn find(scope: &Scope, query: &ImageQuery) -> Result<Option<Ima
     Ok(newest.as_ref().and_then(image))
 }
 
-/// When each of these images was made; those that EC2 does not show are left out.
-pub(super) async fn made_at(
+/// When each of these images was made, and its runner; those that EC2 does not show are left out.
+pub(super) async fn dates(
     scope: &Scope,
     images: &BTreeSet<ImageId>,
-) -> Result<BTreeMap<ImageId, Timestamp>, CallError> {
+) -> Result<BTreeMap<ImageId, ImageDates>, CallError> {
     let ids: Vec<String> = images.iter().map(|id| id.as_str().to_owned()).collect();
     let mut found = BTreeMap::new();
     for ids in ids.chunks(VALUES) {
@@ -103,12 +103,17 @@ pub(super) async fn made_at(
             .map_err(|error| {
                 CallError::from_sdk(format!("describe images in {}", scope.region), &error)
             })?;
-        found.extend(answer.images().iter().filter_map(|image| {
-            let made_at = image.creation_date()?.parse().ok()?;
-            Some((image.image_id()?.parse().ok()?, made_at))
-        }));
+        found.extend(answer.images().iter().filter_map(dates_of));
     }
     Ok(found)
+}
+
+fn dates_of(image: &Ec2Image) -> Option<(ImageId, ImageDates)> {
+    let made_at = image.creation_date()?.parse().ok()?;
+    let mut tags = image.tags().iter();
+    let released = tags.find(|tag| tag.key() == Some(RUNNER_RELEASED_TAG));
+    let dates = ImageDates::new(made_at, released.and_then(|tag| tag.value()));
+    Some((image.image_id()?.parse().ok()?, dates))
 }
 
 /// EC2 writes all dates alike, so that their order is that of their letters. The id decides between
@@ -142,6 +147,8 @@ fn word(architecture: Architecture) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_ec2::types::Tag;
+
     use super::*;
 
     fn ec2(id: &str, created: &str) -> Ec2Image {
@@ -167,6 +174,24 @@ mod tests {
             image(&ec2("ami-1", "2026-01-01T00:00:00.000Z")),
             Some(expected)
         );
+    }
+
+    #[test]
+    fn an_images_dates_are_read_with_the_tag_of_its_runner() {
+        let tag = |key, value| Tag::builder().key(key).value(value).build();
+        let mut image = ec2("ami-0123456789abcdef0", "2026-11-10T12:00:00.000Z");
+        image.tags = Some(vec![
+            tag("Name", "a runner"),
+            tag("reprise-runner-released", "2026-11-01"),
+        ]);
+        let (_, dates) = dates_of(&image).expect("whole");
+        let expected = ImageDates {
+            made_at: "2026-11-10T12:00:00Z".parse().expect("a time"),
+            runner_released_at: "2026-11-01T00:00:00Z".parse().ok(),
+        };
+        assert_eq!(dates, expected);
+        image.creation_date = None;
+        assert_eq!(dates_of(&image), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use reprise_controller::daemon;
 use reprise_engine::doctor::{self, Dead, Finding, Queue, Rule};
 use reprise_engine::offer::RegionOffer;
 use reprise_model::breaker::LeftOut;
-use reprise_model::ids::ImageId;
+use reprise_model::ids::{ImageId, Region};
 use reprise_model::instance::{Instance, InstanceState};
 use reprise_model::launch::{OnDemandStrategy, Purchase};
 use reprise_model::machine::Architecture;
@@ -25,6 +25,10 @@ use super::now;
 const RIGHTS: &str =
     "terraform/modules/controller makes a role that may; the words of AWS say what is missing";
 
+/// What to do where nobody gave credentials.
+const CREDENTIALS: &str = "give some as for every AWS program (AWS_PROFILE, AWS_ACCESS_KEY_ID, `aws sso login`), or run \
+     this where the controller runs, with its role";
+
 const WEBHOOKS: &str = "queues.webhooks";
 const EVENTS: &str = "queues.ec2_events";
 
@@ -35,6 +39,37 @@ fn any_type(architecture: Architecture) -> String {
         Architecture::Arm64 => "m6g.large",
     }
     .to_owned()
+}
+
+/// Whether there are any: all that AWS is asked needs them.
+pub(super) async fn credentials(region: &Region) -> Finding {
+    const CHECK: &str = "credentials";
+    match reprise_aws::credentials(region).await {
+        Ok(()) => Finding::ok(CHECK, "of AWS are there"),
+        Err(error) => {
+            let says = format!("none of AWS are found: {error}");
+            Finding::wrong(CHECK, says, CREDENTIALS)
+        }
+    }
+}
+
+/// What AWS is asked beside the ledger.
+pub(super) fn all(config: &Config) -> Vec<&'static str> {
+    let mut checks = vec!["queue"];
+    if config.queues.ec2_events.is_some() {
+        checks.push("event rule");
+    }
+    if config.settings.fleet.is_some() {
+        checks.extend(["launch", "instances", "runner images"]);
+    }
+    if config.runners.is_some() {
+        checks.push("runner table");
+    }
+    checks
+}
+
+pub(super) fn not_checked(check: &'static str) -> Finding {
+    Finding::not_checked(check, "no AWS credentials")
 }
 
 pub(super) async fn queues(config: &QueuesConfig) -> Vec<Finding> {
@@ -212,9 +247,10 @@ async fn instances(
         .iter()
         .filter_map(|(_, image)| image.clone())
         .collect();
-    if let Ok(made) = ec2.images_made_at(region, &used).await {
-        images.count = images.count.saturating_add(made.len());
-        images.oldest = images.oldest.into_iter().chain(made.into_values()).min();
+    if let Ok(dates) = ec2.image_dates(region, &used).await {
+        images.count = images.count.saturating_add(dates.len());
+        let runners = dates.values().map(|dates| dates.runner_since());
+        images.oldest = images.oldest.into_iter().chain(runners).min();
     }
     let mut rights = vec![
         ("end", ec2.may_terminate(instance).await),

@@ -1,6 +1,6 @@
 //! What GitHub says of the App.
 
-use reprise_config::Config;
+use reprise_config::{GitHubConfig, Settings};
 use reprise_controller::daemon::connect_github;
 use reprise_engine::doctor::{self, Finding, Grant, Hook, Needs};
 use reprise_github::{AppGrant, GitHub, GitHubError, GitHubErrorKind};
@@ -13,16 +13,27 @@ const KEY: &str =
 const REACH: &str =
     "can this machine reach github.base_url? https://www.githubstatus.com tells of outages";
 
-pub(super) async fn app(config: Config) -> Vec<Finding> {
+/// What only the App is told.
+const ITS_OWN: [&str; 5] = [
+    "clock",
+    "installation",
+    "repositories",
+    "webhook",
+    "deliveries",
+];
+
+pub(super) async fn app(config: GitHubConfig, settings: &Settings) -> Vec<Finding> {
     let needs = Needs {
-        runners: config.settings.fleet.is_some(),
+        runners: settings.fleet.is_some(),
     };
-    let settings = config.settings;
-    let github = match connect_github(config.github) {
+    let github = match connect_github(config) {
         Ok(github) => github,
-        Err(error) => return vec![Finding::wrong("app", words(&error), KEY)],
+        Err(error) => return without(Finding::wrong("app", words(&error), KEY)),
     };
-    let mut found = itself(&github, needs).await;
+    let mut found = match github.app().await {
+        Ok((app, date)) => vec![doctor::clock(now(), date), doctor::app(&grant(app), needs)],
+        Err(error) => return without(unread("app", &error)),
+    };
     found.extend(installations(&github, needs).await);
     found.push(match github.repositories().await {
         Ok(seen) => {
@@ -47,11 +58,10 @@ pub(super) async fn app(config: Config) -> Vec<Finding> {
     found
 }
 
-async fn itself(github: &GitHub, needs: Needs) -> Vec<Finding> {
-    match github.app().await {
-        Ok((app, date)) => vec![doctor::clock(now(), date), doctor::app(&grant(app), needs)],
-        Err(error) => vec![unread("app", &error)],
-    }
+/// Who cannot even ask what the App is, gets the same answer to everything else.
+fn without(app: Finding) -> Vec<Finding> {
+    let rest = ITS_OWN.map(|check| Finding::not_checked(check, "GitHub tells the App nothing"));
+    std::iter::once(app).chain(rest).collect()
 }
 
 async fn installations(github: &GitHub, needs: Needs) -> Vec<Finding> {

@@ -16,12 +16,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Args;
 use jiff::Timestamp;
-use reprise_config::{Config, StoreConfig};
+use reprise_config::{Config, DEFAULT_PATH, PATH_VARIABLE, StoreConfig, environment};
 use reprise_controller::clock::{Clock, SystemClock};
-use reprise_engine::doctor::{Finding, is_well};
+use reprise_engine::doctor::{Finding, Health, is_well};
 use reprise_store::{FORMAT, Store};
 
-use crate::environment;
 use crate::ledger::{Access, opened};
 use crate::output::say;
 
@@ -30,8 +29,8 @@ pub(crate) struct Arguments {
     /// The controller's configuration.
     #[arg(
         long,
-        default_value = "/etc/reprise/controller.toml",
-        env = "REPRISE_CONFIG"
+        default_value = DEFAULT_PATH,
+        env = PATH_VARIABLE
     )]
     config: PathBuf,
     /// One JSON object a line.
@@ -42,19 +41,28 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let config = Config::load(&arguments.config, &environment())?;
     let mut findings = Vec::new();
+    let mut page = show::Page::new(arguments.json);
     let mut tell = |found: Vec<Finding>| -> Result<()> {
         for finding in &found {
-            say(show::line(finding, arguments.json)?)?;
+            say(page.line(finding)?)?;
         }
         findings.extend(found);
         Ok(())
     };
     tell(vec![versions()])?;
-    tell(vec![ledger(&config.store).await])?;
-    tell(aws::queues(&config.queues).await)?;
-    tell(aws::machines(&config).await)?;
-    tell(aws::runner_tables(&config).await)?;
-    tell(github::app(config).await)?;
+    // What others need goes first: without it they are not looked at, and say so in a word.
+    let credentials = aws::credentials(&config.queues.region).await;
+    let has_credentials = credentials.health == Health::Ok;
+    tell(vec![credentials])?;
+    tell(github::app(config.github.clone(), &config.settings).await)?;
+    if has_credentials {
+        tell(vec![ledger(&config.store).await])?;
+        tell(aws::queues(&config.queues).await)?;
+        tell(aws::machines(&config).await)?;
+        tell(aws::runner_tables(&config).await)?;
+    } else {
+        tell(without_credentials(&config).await)?;
+    }
     if !arguments.json {
         say(show::summary(&findings))?;
     }
@@ -63,6 +71,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What can be told without AWS, and what cannot.
+async fn without_credentials(config: &Config) -> Vec<Finding> {
+    let mut found = match config.store {
+        StoreConfig::Sqlite { .. } => vec![ledger(&config.store).await],
+        StoreConfig::DynamoDb { .. } => vec![aws::not_checked("ledger")],
+    };
+    found.extend(aws::all(config).into_iter().map(aws::not_checked));
+    found
 }
 
 /// A controller of another version says so itself: it refuses what it cannot read.

@@ -1,6 +1,6 @@
 use reprise_engine::doctor::Finding;
 
-use super::show::{line, summary};
+use super::show::{Page, summary};
 
 fn findings() -> Vec<Finding> {
     vec![
@@ -10,22 +10,33 @@ fn findings() -> Vec<Finding> {
     ]
 }
 
+fn lines(findings: &[Finding], is_json: bool) -> Vec<String> {
+    let mut page = Page::new(is_json);
+    let lines = findings.iter().map(|one| page.line(one));
+    lines.collect::<anyhow::Result<_>>().expect("writable")
+}
+
 #[test]
 fn each_finding_is_a_line_with_what_to_do_below_it() {
-    let lines = findings()
-        .iter()
-        .map(|one| line(one, false).expect("writable"))
-        .collect::<Vec<_>>();
+    let lines = lines(&findings(), false);
     insta::assert_snapshot!(format!("{}\n{}", lines.join("\n"), summary(&findings())));
 }
 
 #[test]
+fn the_same_advice_is_given_in_full_once() {
+    let wrong = |check| Finding::wrong(check, "no", "mend it like this");
+    let all = [
+        wrong("queue"),
+        wrong("launch"),
+        Finding::not_checked("instances", "no AWS credentials"),
+    ];
+    insta::assert_snapshot!(lines(&all, false).join("\n"));
+    assert!(lines(&all, true)[1].contains("mend it like this"));
+}
+
+#[test]
 fn programs_read_one_object_a_finding() {
-    let lines = findings()
-        .iter()
-        .map(|one| line(one, true).expect("writable"))
-        .collect::<Vec<_>>();
-    insta::assert_snapshot!(lines.join("\n"));
+    insta::assert_snapshot!(lines(&findings(), true).join("\n"));
 }
 
 #[test]

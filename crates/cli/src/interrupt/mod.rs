@@ -19,12 +19,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use reprise_aws::{Drills, Ec2, Experiment, ExperimentState};
-use reprise_config::Config;
+use reprise_config::{Config, DEFAULT_PATH, PATH_VARIABLE, environment};
 use reprise_controller::clock::{Clock, SystemClock};
 use reprise_engine::drill::{self, DRILL_TAG, Outcome, Step};
 use reprise_model::instance::Instance;
 
-use crate::environment;
 use crate::output::{note, say, say_exactly};
 use crate::signals::{Stopped, stopped};
 use follow::Follower;
@@ -45,8 +44,8 @@ pub(crate) struct Arguments {
     /// The controller's configuration.
     #[arg(
         long,
-        default_value = "/etc/reprise/controller.toml",
-        env = "REPRISE_CONFIG"
+        default_value = DEFAULT_PATH,
+        env = PATH_VARIABLE
     )]
     config: PathBuf,
     /// The experiment's template, the output `template_id` of terraform/modules/drill.

@@ -36,7 +36,7 @@ pub(super) fn is_called(message: &Message, id: &str) -> bool {
 pub(super) enum Signature {
     /// EC2's events bear none.
     NotNeeded,
-    /// The configuration knows no secret.
+    /// No secret is at hand.
     Unchecked,
     /// One of the secrets made it.
     Valid,
@@ -158,7 +158,9 @@ impl Signature {
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::NotNeeded => "none is needed on this queue",
-            Self::Unchecked => "not checked: the configuration has no webhook secret",
+            Self::Unchecked => {
+                "not checked: no webhook secret of the configuration can be read here"
+            }
             Self::Valid => "signed with a webhook secret of the configuration",
             Self::Missing => "not signed",
             Self::Wrong => "not signed with any webhook secret of the configuration",

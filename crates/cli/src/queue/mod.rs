@@ -18,9 +18,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, Subcommand, ValueEnum};
-use reprise_config::Config;
+use reprise_config::{DEFAULT_PATH, Outline, PATH_VARIABLE, environment};
 
-use crate::environment;
 use crate::signals::Stop;
 
 #[derive(Debug, Args)]
@@ -41,8 +40,8 @@ struct DeadArguments {
     #[arg(
         long,
         global = true,
-        default_value = "/etc/reprise/controller.toml",
-        env = "REPRISE_CONFIG"
+        default_value = DEFAULT_PATH,
+        env = PATH_VARIABLE
     )]
     config: PathBuf,
     /// Only the dead letters of this queue [default: of both].
@@ -82,7 +81,10 @@ impl Name {
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let Kind::Dead(arguments) = arguments.kind;
-    let config = Config::load(&arguments.config, &environment())?;
+    if let Command::Redrive(what) = &arguments.command {
+        what.are_complete()?;
+    }
+    let config = Outline::load(&arguments.config, &environment())?;
     let places = places::connect(&config, arguments.queue).await?;
     let stop = Stop::listen();
     match arguments.command {

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use reprise_aws::SqsQueue;
-use reprise_config::{Config, QueuesConfig};
+use reprise_config::{Outline, QueuesConfig};
 use secrecy::SecretString;
 
 use super::Name;
@@ -29,8 +29,11 @@ impl Place {
 }
 
 /// The queues of the configuration, one of them or both.
-pub(super) async fn connect(config: &Config, wanted: Option<Name>) -> Result<Vec<Place>> {
+pub(super) async fn connect(config: &Outline, wanted: Option<Name>) -> Result<Vec<Place>> {
     let names = wanted.map_or_else(|| vec![Name::Webhooks, Name::Ec2Events], |name| vec![name]);
+    if names.contains(&Name::Webhooks) && config.webhook_secrets.is_empty() {
+        note("no signature is checked: no webhook secret of the configuration can be read here");
+    }
     let mut places = Vec::new();
     for name in names {
         match urls(&config.queues, name) {
@@ -38,7 +41,7 @@ pub(super) async fn connect(config: &Config, wanted: Option<Name>) -> Result<Vec
                 name,
                 dead: connect_queue(dead, &config.queues).await,
                 source: connect_queue(source, &config.queues).await,
-                secrets: config.github.webhook_secrets.clone(),
+                secrets: config.webhook_secrets.clone(),
             }),
             // Not every installation reads EC2's events.
             (None, _) if wanted.is_none() => {}

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
+use clap::error::ErrorKind;
 use reprise_aws::{Message, SqsQueue};
 use tokio::task::JoinSet;
 
@@ -27,7 +28,7 @@ const AT_ONCE: usize = 10;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The messages' ids or GitHub's deliveries, as `list` and the controller's log tell them.
-    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    #[arg(conflicts_with = "all", value_name = "ID")]
     ids: Vec<String>,
     /// Every message, up to 5000 of each queue.
     #[arg(long)]
@@ -41,6 +42,18 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
+    /// Whether it is said which messages are meant; clap's own sentence would not say where ids are found.
+    pub(super) fn are_complete(&self) -> Result<(), clap::Error> {
+        if self.all || !self.ids.is_empty() {
+            return Ok(());
+        }
+        Err(clap::Error::raw(
+            ErrorKind::MissingRequiredArgument,
+            "say which messages are to go back: their ids or GitHub's deliveries, as `reprise queue dead list` \
+             tells them, or --all; --dry-run tells what would be done\n",
+        ))
+    }
+
     fn wants(&self, message: &Message) -> bool {
         self.all || self.ids.iter().any(|id| is_called(message, id))
     }

@@ -61,8 +61,8 @@ struct ListArguments {
     /// Only jobs of this repository, as owner/name.
     #[arg(long, value_name = "REPOSITORY")]
     repo: Option<Repository>,
-    /// Only jobs that failed within this time, as 2h or 90m.
-    #[arg(long, value_name = "TIME")]
+    /// Only jobs that failed within this time, as 90m, 24h or 7d.
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = since)]
     since: Option<SignedDuration>,
     #[command(flatten)]
     place: Where,
@@ -109,6 +109,23 @@ impl SubjectArguments {
             ..subject
         })
     }
+}
+
+/// How long ago: jiff's lengths of time, and days, which are 24 hours here.
+fn since(text: &str) -> Result<SignedDuration, String> {
+    const HOURS_A_DAY: i64 = 24;
+    let days = |days: &str| {
+        let hours = days.parse::<u32>().ok()?;
+        SignedDuration::try_from_hours(i64::from(hours) * HOURS_A_DAY)
+    };
+    let read = match text.strip_suffix('d').and_then(days) {
+        Some(days) => Some(days),
+        None => text.parse().ok(),
+    };
+    read.filter(SignedDuration::is_positive).ok_or_else(|| {
+        "write how long ago: a number with its unit, s, m, h or d, as 90m, 24h or 7d; 1h30m does too"
+            .to_owned()
+    })
 }
 
 pub(crate) async fn explain(arguments: ExplainArguments) -> Result<ExitCode> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::Timestamp;
-use reprise_config::{Config, Settings, StoreConfig};
+use reprise_config::{Outline, Settings, StoreConfig, environment};
 use reprise_controller::clock::{Clock, SystemClock};
 use reprise_controller::operator::{Operator, Wish};
 use reprise_model::ids::Region;
@@ -14,7 +14,6 @@ use reprise_store::{AnyStore, Store};
 
 use super::Asked;
 use super::client::Client;
-use crate::environment;
 use crate::ledger::{Access, opened};
 
 #[derive(Debug, Args)]
@@ -57,7 +56,7 @@ impl Source {
     pub(super) async fn open(place: &Where, access: Access) -> Result<Self> {
         match (&place.config, &place.ledger) {
             (Some(config), _) => {
-                let config = Config::load(config, &environment())?;
+                let config = Outline::load(config, &environment())?;
                 let store = opened(&config.store, access).await?;
                 Self::over(store, Some(config.settings)).await
             }

@@ -1,7 +1,7 @@
 //! What people and programs see of retries.
 
 use clap::CommandFactory;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprise_config::StoreConfig;
 use reprise_controller::operator::Wish;
 use reprise_model::ids::{JobId, RunAttempt, RunId};
@@ -9,6 +9,7 @@ use reprise_model::view::{Explanation, Line, LineKind, RetryState, RetryView};
 
 use super::client::is_safe;
 use super::show;
+use super::since;
 use super::source::named;
 
 fn at(text: &str) -> Option<Timestamp> {
@@ -160,6 +161,40 @@ fn the_token_goes_in_the_clear_to_this_machine_alone() {
         let told = is_safe(url).expect_err(url).to_string();
         assert!(told.contains(words), "{url}: {told}");
     }
+}
+
+#[test]
+fn a_time_is_told_in_seconds_minutes_hours_or_days_and_in_nothing_else() {
+    for (text, minutes) in [
+        ("90m", 90),
+        ("24h", 24 * 60),
+        ("7d", 7 * 24 * 60),
+        ("1h30m", 90),
+        ("PT2H", 120),
+        ("120s", 2),
+    ] {
+        assert_eq!(
+            since(text),
+            Ok(SignedDuration::from_mins(minutes)),
+            "{text}"
+        );
+    }
+    for text in [
+        "",
+        "d",
+        "7",
+        "-7d",
+        "-2h",
+        "0s",
+        "0d",
+        "yesterday",
+        "2026-03-01",
+    ] {
+        let told = since(text).expect_err(text);
+        assert!(told.contains("90m, 24h or 7d"), "{text}: {told}");
+    }
+    // The longest that can be written stays a time.
+    assert!(since("4294967295d").is_ok());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::github::secret;
 use crate::ApiConfig;
-use crate::checker::Checker;
+use crate::checker::{Checker, Secrecy};
 use crate::error::shown;
 use crate::file::Api;
 
@@ -38,7 +38,7 @@ pub(super) fn api(
     }
     let file = section.token_file.as_deref();
     let token = secret(checker, "api.token_file", section.token, file)?;
-    if !is_good(&token) {
+    if checker.secrecy == Secrecy::Needed && !is_good(&token) {
         checker.wrong(
             "api.token_file",
             format!(

@@ -9,7 +9,7 @@ use wildmatch::WildMatch;
 
 use super::github;
 use crate::EndpointConfig;
-use crate::checker::Checker;
+use crate::checker::{Checker, Secrecy};
 use crate::error::shown;
 use crate::file::Ask;
 use crate::policies::Policies;
@@ -107,14 +107,15 @@ fn secret(
     file: Option<&std::path::Path>,
 ) -> Option<SecretString> {
     let key = format!("ask.{name}.secret_file");
-    if given.is_none() && file.is_none() {
+    if checker.secrecy == Secrecy::Needed && given.is_none() && file.is_none() {
         let problem = "is missing; without a secret nobody can tell our questions from others'. \
                        `openssl rand -hex 32` makes one";
         checker.wrong(&key, problem);
         return None;
     }
     let secret = github::secret(checker, &key, given, file)?;
-    if secret.expose_secret().trim().len() < LEAST_SECRET {
+    let is_short = secret.expose_secret().trim().len() < LEAST_SECRET;
+    if checker.secrecy == Secrecy::Needed && is_short {
         let problem = format!("holds no secret of {LEAST_SECRET} or more characters");
         checker.wrong(&key, format!("{problem}; `openssl rand -hex 32` makes one"));
     }

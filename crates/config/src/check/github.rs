@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use wildmatch::WildMatch;
 
 use crate::GitHubConfig;
-use crate::checker::Checker;
+use crate::checker::{Checker, Secrecy};
 use crate::error::{Problem, shown};
 use crate::file;
 use crate::url;
@@ -18,21 +18,42 @@ pub(super) fn github(checker: &mut Checker<'_>, section: &file::GitHub) -> Optio
     if app_id == Some(0) {
         checker.wrong("github.app_id", "is 0; write the number on the App's page");
     }
+    let private_key = private_key(checker, section);
+    let webhook_secrets = match checker.secrecy {
+        Secrecy::Needed => webhook_secrets(checker, section),
+        Secrecy::LeftOut => at_hand(checker, section),
+    };
+    Some(GitHubConfig {
+        base_url: base_url(checker, section),
+        webhook_secrets,
+        app_id: app_id?,
+        private_key: private_key?,
+    })
+}
+
+fn private_key(checker: &mut Checker<'_>, section: &file::GitHub) -> Option<SecretString> {
     let given = section.private_key.clone();
     let file = section.private_key_file.as_deref();
-    let private_key = secret(checker, "github.private_key_file", given, file);
-    if private_key.as_ref().is_some_and(|key| !is_pem(key)) {
+    let key = secret(checker, "github.private_key_file", given, file);
+    if checker.secrecy == Secrecy::Needed && key.as_ref().is_some_and(|key| !is_pem(key)) {
         checker.wrong(
             "github.private_key_file",
             "holds no private key; it is the PEM file that GitHub gave when the key was made",
         );
     }
-    Some(GitHubConfig {
-        base_url: base_url(checker, section),
-        webhook_secrets: webhook_secrets(checker, section),
-        app_id: app_id?,
-        private_key: private_key?,
-    })
+    key
+}
+
+/// The webhook secrets where all of them can be read: with some alone, good signatures would seem forged.
+fn at_hand(checker: &Checker<'_>, section: &file::GitHub) -> Vec<SecretString> {
+    let mut secrets = section.webhook_secrets.0.clone();
+    if let Some(path) = &section.webhook_secret_file {
+        match (checker.read)(path) {
+            Ok(text) => secrets.insert(0, SecretString::from(text.trim_end().to_owned())),
+            Err(_) => secrets.clear(),
+        }
+    }
+    secrets
 }
 
 fn base_url(checker: &mut Checker<'_>, section: &file::GitHub) -> String {
@@ -75,13 +96,17 @@ fn webhook_secrets(checker: &mut Checker<'_>, section: &file::GitHub) -> Vec<Sec
     secrets
 }
 
-/// A secret given itself, by the environment, or by a file that holds it.
+/// A secret given itself, by the environment, or by a file that holds it. Where secrets are left out, it is empty:
+/// an [`Outline`](crate::Outline) has no place for it.
 pub(super) fn secret(
     checker: &mut Checker<'_>,
     key: &str,
     given: Option<SecretString>,
     file: Option<&Path>,
 ) -> Option<SecretString> {
+    if checker.secrecy == Secrecy::LeftOut {
+        return Some(SecretString::default());
+    }
     match (given, file) {
         (Some(given), _) => Some(given),
         (None, Some(path)) => {

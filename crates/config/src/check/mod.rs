@@ -23,7 +23,7 @@ use std::path::Path;
 
 use reprise_engine::rules::Rules;
 
-use crate::checker::Checker;
+use crate::checker::{Checker, Secrecy};
 use crate::error::{Problem, shown};
 use crate::failures;
 use crate::file::{self, File};
@@ -33,8 +33,12 @@ use crate::{Config, LogFormat, Place, ReadFile, RegionConfig, Settings};
 
 const LISTEN: &str = "127.0.0.1:9464";
 
-pub(crate) fn check(file: File, read: ReadFile<'_>) -> Result<Config, Vec<Problem>> {
-    let mut checker = Checker::new(read);
+pub(crate) fn check(
+    file: File,
+    read: ReadFile<'_>,
+    secrecy: Secrecy,
+) -> Result<Config, Vec<Problem>> {
+    let mut checker = Checker::new(read, secrecy);
     let config = build(&mut checker, file);
     match config {
         Some(config) if checker.problems.is_empty() => Ok(config),
@@ -45,7 +49,7 @@ pub(crate) fn check(file: File, read: ReadFile<'_>) -> Result<Config, Vec<Proble
 /// Where the health answers are served, whatever else is wrong.
 pub(crate) fn check_listen(file: File) -> Result<SocketAddr, Vec<Problem>> {
     let read = |_: &Path| Err(io::ErrorKind::Unsupported.into());
-    let mut checker = Checker::new(&read);
+    let mut checker = Checker::new(&read, Secrecy::LeftOut);
     listen(&mut checker, file.http).ok_or(checker.problems)
 }
 

@@ -75,7 +75,7 @@ pub(crate) struct Fleet {
     ///
     /// Default: `"15m"`. Range: `"0s"` to `"6h"`.
     pub(crate) find_queued_every: Option<SignedDuration>,
-    /// From which age on an image in use is warned of, once a day; `"0s"` is never.
+    /// From which age on the runner in an image in use is warned of, once a day; `"0s"` is never.
     ///
     /// Default: `"720h"`. Range: at least `"0s"`.
     pub(crate) old_image_after: Option<SignedDuration>,

@@ -22,6 +22,7 @@ pub(super) struct Machines {
     stray_runners: IntCounterVec,
     later_attempts_on_spot: IntCounter,
     image_ages: IntGaugeVec,
+    runner_ages: IntGaugeVec,
 }
 
 impl Machines {
@@ -81,6 +82,11 @@ impl Machines {
                 "How old the images are that instances run from, as the replica that sweeps sees them.",
                 &["region", "image"],
             )?,
+            runner_ages: registrar.gauges(
+                "reprise_runner_age_seconds",
+                "How old the runners in these images are: since their release where the image's tag reprise-runner-released says when that was, else at least as old as the image.",
+                &["region", "image"],
+            )?,
         })
     }
 }
@@ -100,11 +106,15 @@ impl Metrics {
 
     /// Shows these, the oldest first, and no other.
     pub(crate) fn image_ages(&self, ages: &[ImageAge]) {
-        let shown = &self.machines.image_ages;
-        shown.reset();
-        for ImageAge { image, age } in ages.iter().take(MOST_IMAGES) {
-            let labels = [image.region.as_str(), image.image.as_str()];
-            shown.with_label_values(&labels).set(age.as_secs());
+        let (images, runners) = (&self.machines.image_ages, &self.machines.runner_ages);
+        images.reset();
+        runners.reset();
+        for one in ages.iter().take(MOST_IMAGES) {
+            let labels = [one.image.region.as_str(), one.image.image.as_str()];
+            images.with_label_values(&labels).set(one.age.as_secs());
+            runners
+                .with_label_values(&labels)
+                .set(one.runner_age.as_secs());
         }
     }
 

@@ -1,4 +1,4 @@
-//! The images in use: their ages as a metric, and a warning where one has become old.
+//! The images in use: their ages and their runners' as metrics, and a warning where one has become old.
 //!
 //! Whatever fails here holds up no sweep.
 
@@ -23,10 +23,10 @@ impl<P: Ports> Controller<P> {
     pub(super) async fn note_images(&self, fleet: &FleetSettings, in_use: &BTreeSet<ImageInUse>) {
         let questions = self.images_in_use.lock().questions(in_use, self.now());
         for (region, asked) in questions {
-            let read = self.cloud.images_made_at(&region, &asked).await;
+            let read = self.cloud.image_dates(&region, &asked).await;
             let (mut ages, now) = (self.images_in_use.lock(), self.now());
             match read {
-                Ok(made_at) => ages.answered(&region, &asked, &made_at, now),
+                Ok(dates) => ages.answered(&region, &asked, &dates, now),
                 Err(error) => {
                     ages.unanswered(&region, &asked, now);
                     warn!(
@@ -72,11 +72,16 @@ pub(super) fn image_of(view: &InstanceView) -> Option<ImageInUse> {
 }
 
 fn is_old(one: &ImageAge) {
-    let ImageAge { image, age } = one;
+    let ImageAge {
+        image,
+        age,
+        runner_age,
+    } = one;
     warn!(
         aws.region = %image.region,
         image.id = %image.image,
         image.age_days = age.as_hours() / 24,
-        "instances run from an old image, and GitHub stops serving old runners; make a new image"
+        runner.age_days = runner_age.as_hours() / 24,
+        "instances run from an image whose runner is old, and GitHub stops serving old runners; make a new image"
     );
 }

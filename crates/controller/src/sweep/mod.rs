@@ -35,7 +35,7 @@ use reprise_engine::pace::Errand;
 use reprise_model::ids::Region;
 use reprise_model::ledger::RunKey;
 use reprise_store::Store;
-use tracing::{debug, error};
+use tracing::{debug, error, info};
 
 pub(crate) use self::images::InUse;
 pub(crate) use self::patience::Patience;
@@ -116,7 +116,8 @@ impl<P: Ports> Controller<P> {
         match swept {
             Ok(found) => {
                 self.metrics.swept("done");
-                debug!(found, sweep.fence = fence, "swept");
+                // An alarm hears of it when this is not said for ten minutes (terraform/modules/controller).
+                info!(found, sweep.fence = fence, "swept");
             }
             Err(WorkError::Draining) => {}
             Err(error @ (WorkError::Port(_) | WorkError::Store(_) | WorkError::Panicked(_))) => {

@@ -15,6 +15,7 @@ mod late;
 mod launch;
 mod looks;
 mod no_machine;
+mod overdue;
 mod report;
 mod rests;
 mod run;
@@ -34,6 +35,7 @@ use self::backlog::{Backlog, Places, is_check, is_launch};
 pub(crate) use self::calls::Calls;
 pub(crate) use self::desk::Desk;
 pub(crate) use self::looks::Looks;
+pub(crate) use self::overdue::Overdue;
 use self::rests::Rests;
 use crate::clock::Clock;
 use crate::context::{Controller, WorkError};
@@ -173,10 +175,16 @@ impl<P: Ports> Worker<P> {
         // What is busy or rests is due all the while; it must not hide what is behind it.
         let held = self.busy.len() + self.rests.len(now);
         let listed = self.controller.store.due(now, LISTED + held).await;
-        let DueList { keys, next } = listed.unwrap_or_else(|error| {
-            error!(error = %chain(&error), "failed to read what is due");
-            DueList::default()
-        });
+        let (keys, next) = match listed {
+            Ok(DueList { keys, since, next }) => {
+                self.controller.overdue.note(since);
+                (keys, next)
+            }
+            Err(error) => {
+                error!(error = %chain(&error), "failed to read what is due");
+                (Vec::new(), None)
+            }
+        };
         let told = keys.iter().filter(|key| self.tellings.contains(*key));
         self.tellings = told.cloned().collect();
         let idle = |key: &DueKey| !self.busy.contains(key) && !self.rests.holds(key, now);

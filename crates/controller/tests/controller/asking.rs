@@ -172,7 +172,7 @@ async fn what_cannot_be_answered_says_what_is_wrong_and_what_to_do() {
         (
             "GET /api/v1/runs/acme/shop/901",
             404,
-            "knows nothing of run acme/shop/901",
+            "no webhook of run acme/shop/901 has arrived",
         ),
         (
             "GET /api/v1/runs/other/shop/901",

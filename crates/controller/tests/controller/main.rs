@@ -34,6 +34,7 @@ mod replicas;
 mod runners;
 mod serving;
 mod shared;
+mod standing;
 mod still_queued;
 mod sweeps;
 mod turns;

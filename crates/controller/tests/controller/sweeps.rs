@@ -12,7 +12,7 @@ use reprise_store::{HolderId, LeaseName, Store};
 use crate::fakes::cloud::IMAGE;
 use crate::fakes::github::Fault;
 use crate::fakes::house::{House, Running};
-use crate::fakes::samples::{HOST, RUN, queued, running, secs};
+use crate::fakes::samples::{HOST, REGION, RUN, queued, running, secs};
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_job_whose_events_were_all_lost_comes_back() {
@@ -46,6 +46,24 @@ async fn the_age_of_an_image_in_use_is_asked_for_once_and_shown_as_long_as_it_is
     house.cloud.take(&host);
     house.pass(120).await;
     assert_eq!(image_age(&controller.metrics()), None);
+    controller.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_runner_is_as_old_as_its_images_tag_says() {
+    let house = House::new();
+    house.cloud.image_made_at(house.now() - secs(86_400));
+    house.cloud.runner_released_at("2027-02-01");
+    let controller = house.start();
+    launched(&house).await;
+    house.pass(120).await;
+    let image = image_age(&controller.metrics()).expect("it is shown");
+    assert!((86_400..87_000).contains(&image), "{image} s");
+    let series = format!("reprise_runner_age_seconds{{image=\"{IMAGE}\",region=\"{REGION}\"}}");
+    let runner = controller.number(&series).await.expect("it is shown");
+    // Since midnight, 28 days before ten o'clock of the first of March.
+    let days = 28 * 86_400 + 10 * 3_600;
+    assert!((days..days + 600).contains(&runner), "{runner} s");
     controller.stop().await;
 }
 

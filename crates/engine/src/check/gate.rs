@@ -2,7 +2,8 @@
 //!
 //! It is concluded only when no retry is due any more, by the same decisions as bring jobs back: no job of
 //! the run's record is open, the run has completed, and each unsuccessful job that the record does not hold
-//! has a final verdict. Past its time limit it fails, whatever is unknown by then.
+//! has a final verdict. Past its time limit it fails, whatever is unknown by then. Until GitHub shows it, nothing of that
+//! is settled: it is decided anew before each attempt to tell.
 
 use jiff::Timestamp;
 use reprise_model::check::{CheckEntry, Gate, GateEnd};
@@ -96,6 +97,10 @@ pub(super) fn follow(
             }
         }
     }
+    // What nobody was told yet is decided anew: a person may have re-run it while GitHub took no word.
+    if !is_told(entry) && !matches!(gate.end, Some(GateEnd::TooLate)) {
+        gate.end = None;
+    }
     let sight = sight(&gate, facts, is_late);
     if let Sight::Ended(end) = &sight {
         gate.end = Some(end.clone());
@@ -106,6 +111,11 @@ pub(super) fn follow(
         Sight::Holds(hold) => Next::Show(Some(hold)),
         Sight::Ended(_) => Next::Show(None),
     }
+}
+
+fn is_told(entry: &CheckEntry) -> bool {
+    let told = entry.told.as_ref();
+    told.is_some_and(|told| told.state.is_concluded())
 }
 
 enum Sight {

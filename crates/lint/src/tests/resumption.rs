@@ -105,7 +105,10 @@ fn names_are_compared_as_github_shows_them() {
 #[test]
 fn jobs_of_a_workflow_that_is_called_may_have_any_name() {
     let jobs = "called:\n  uses: ./.github/workflows/build.yml";
-    assert_eq!(told(jobs, &["source", "called / build", "deploy"]), "nothing");
+    assert_eq!(
+        told(jobs, &["source", "called / build", "deploy"]),
+        "nothing"
+    );
 }
 
 #[test]

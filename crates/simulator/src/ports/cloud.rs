@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use reprise_aws::launch_fault;
 use reprise_controller::ports::{Cloud, LaunchOrder, PortError, PortErrorKind};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
+use reprise_model::image::ImageDates;
 use reprise_model::instance::{Capacity, Instance, InstanceSight, InstanceView, SpotStatus};
 use reprise_model::launch::{
     FleetAnswer, FleetFailure, FleetOutcome, LaunchFault, Launched, Shortage,
@@ -324,11 +325,11 @@ impl Cloud for SimCloud {
         Ok(newest.and_then(image_view))
     }
 
-    async fn images_made_at(
+    async fn image_dates(
         &self,
         _: &Region,
         images: &BTreeSet<ImageId>,
-    ) -> Result<BTreeMap<ImageId, Timestamp>, PortError> {
+    ) -> Result<BTreeMap<ImageId, ImageDates>, PortError> {
         const WHAT: &str = "describe the images in use";
         if self.throttled() {
             return self.0.call(USUAL, || Err(throttle(WHAT))).await;
@@ -345,9 +346,10 @@ impl Cloud for SimCloud {
             })
         });
         let (images, _) = described.await.map_err(|_| throttle(WHAT))?;
-        let dates = images
-            .into_iter()
-            .filter_map(|image| Some((image.id.parse().ok()?, image.created_at)));
+        let dates = images.into_iter().filter_map(|image| {
+            let dates = ImageDates::new(image.created_at, None);
+            Some((image.id.parse().ok()?, dates))
+        });
         Ok(dates.collect())
     }
 }

@@ -62,7 +62,7 @@ fn fill(list: &mut DueList, entries: &[Item], now: Millis, limit: usize) -> Cont
         if list.keys.len() >= limit {
             return ControlFlow::Break(());
         }
-        list.keys.push(key);
+        list.push(key, due.timestamp());
     }
     ControlFlow::Continue(())
 }

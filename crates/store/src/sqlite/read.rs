@@ -13,7 +13,7 @@ use crate::time::Millis;
 pub(super) const RECORD: &str = "SELECT version, format, body FROM records
      WHERE kind = :kind AND key = :key AND expires_at > :time";
 
-pub(super) const DUE: &str = "SELECT kind, key, repository, run_id, job_id FROM records
+pub(super) const DUE: &str = "SELECT kind, key, repository, run_id, job_id, due_at FROM records
      WHERE due_at <= :now AND expires_at > :time
      ORDER BY due_at, kind, key LIMIT :limit";
 
@@ -80,16 +80,16 @@ pub(super) fn due(
     let mut statement = connection.prepare_cached(DUE)?;
     let mut rows =
         statement.query(named_params! { ":now": now.0, ":time": time.0, ":limit": most })?;
-    let mut keys = Vec::new();
+    let mut list = DueList::default();
     let mut left = limit;
     while let Some(row) = rows.next()? {
         let Some(fewer) = left.checked_sub(1) else {
-            return Ok(DueList { keys, next: None });
+            return Ok(list);
         };
         left = fewer;
         let (kind, key): (String, String) = (row.get(0)?, row.get(1)?);
         match due_key(row, &kind, &key)? {
-            Some(due) => keys.push(due),
+            Some(due) => list.push(due, Millis(row.get(5)?).timestamp()),
             None => error!(
                 record.kind = kind,
                 record.key = key,
@@ -97,8 +97,8 @@ pub(super) fn due(
             ),
         }
     }
-    let next = next_due(connection, now, time)?.map(Millis::timestamp);
-    Ok(DueList { keys, next })
+    list.next = next_due(connection, now, time)?.map(Millis::timestamp);
+    Ok(list)
 }
 
 /// Keys come from the columns alone, as with [`due`].

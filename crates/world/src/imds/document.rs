@@ -13,6 +13,7 @@ pub(super) struct Viewed<'a> {
     pub(super) instance: &'a Ec2Instance,
     pub(super) now: Timestamp,
     pub(super) notice_text: Option<&'a str>,
+    pub(super) notice_gone: bool,
     pub(super) notice_off_by: SignedDuration,
     pub(super) no_role: bool,
 }
@@ -66,7 +67,7 @@ impl Viewed<'_> {
         if let Some(text) = self.notice_text {
             return Some(text.to_owned());
         }
-        let notice = self.instance.notice?;
+        let notice = self.instance.notice.filter(|_| !self.notice_gone)?;
         let time = self.told(notice.time);
         let body = json!({ "action": notice.action.as_str(), "time": time });
         Some(body.to_string())
@@ -79,7 +80,7 @@ impl Viewed<'_> {
         }
         self.instance
             .notice
-            .filter(|notice| notice.action == InterruptionAction::Terminate)
+            .filter(|notice| notice.action == InterruptionAction::Terminate && !self.notice_gone)
             .map(|notice| self.told(notice.time))
     }
 

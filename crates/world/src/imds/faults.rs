@@ -27,6 +27,8 @@ pub struct ImdsFaults {
     pub no_role: bool,
     /// The text of `spot/instance-action` and `spot/termination-time` instead of the true one.
     pub notice_text: Option<String>,
+    /// The notice is not there any more, as where EC2 takes it back.
+    pub notice_gone: bool,
     /// What the notice says of its time.
     pub notice_time: NoticeTime,
     /// The header `Date`.

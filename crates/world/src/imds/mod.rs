@@ -159,6 +159,7 @@ impl Imds {
             instance,
             now,
             notice_text: self.faults.notice_text.as_deref(),
+            notice_gone: self.faults.notice_gone,
             notice_off_by: self.notice_off_by(),
             no_role: self.faults.no_role,
         };

@@ -230,6 +230,22 @@ fn a_notice_may_be_nonsense() {
     assert_eq!(host.get(0, path), (200, "soon".to_owned()));
 }
 
+#[test]
+fn a_notice_may_be_taken_back() {
+    let mut host = host();
+    let notice = Interruption::terminate(SignedDuration::from_secs(120));
+    host.ec2.interrupt(at(0), &host.id, notice).expect("spot");
+    for path in [
+        "meta-data/spot/instance-action",
+        "meta-data/spot/termination-time",
+    ] {
+        host.imds.faults.notice_gone = false;
+        assert_eq!(host.get(1, path).0, 200, "{path}");
+        host.imds.faults.notice_gone = true;
+        assert_eq!(host.get(1, path).0, 404, "{path}");
+    }
+}
+
 fn notice_times(host: &mut Host, told: NoticeTime) -> Vec<String> {
     let notice = Interruption::terminate(SignedDuration::from_secs(120));
     host.ec2.interrupt(at(0), &host.id, notice).expect("spot");

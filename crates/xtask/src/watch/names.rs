@@ -17,7 +17,7 @@ pub(super) struct Sources(String);
 impl Sources {
     pub(super) fn read() -> Result<Self> {
         let mut text = String::new();
-        for name in ["controller", "engine", "model"] {
+        for name in ["controller", "engine", "model", "store"] {
             gather(&root().join("crates").join(name).join("src"), &mut text)?;
         }
         Ok(Self(text))

@@ -133,6 +133,7 @@ run "takes_more_settings_a_health_check_and_prometheus" {
     health_check         = ["CMD", "/healthy"]
     scraped_from         = ["sg-0123456789abcdef1"]
     ask_lambda_arns      = ["arn:aws:lambda:eu-west-1:123456789012:function:flaky-judge"]
+    region_role_arns     = ["arn:aws:iam::123456789012:role/production-us-east-1"]
     secrets_kms_key_arns = ["arn:aws:kms:eu-west-1:123456789012:key/00000000-0000-0000-0000-000000000000"]
 
     ledger = {
@@ -187,17 +188,27 @@ run "tells_operators" {
   }
 
   assert {
+    condition     = aws_cloudwatch_metric_alarm.no_sweep.metric_name == aws_cloudwatch_log_metric_filter.swept.metric_transformation[0].name && aws_cloudwatch_metric_alarm.no_sweep.treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.no_sweep.comparison_operator == "LessThanThreshold" && aws_cloudwatch_metric_alarm.no_sweep.threshold == 1
+    error_message = "That no controller does its work is told of, though some may run."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.failed.metric_name == aws_cloudwatch_log_metric_filter.failed.metric_transformation[0].name && aws_cloudwatch_metric_alarm.failed.threshold == 0 && aws_cloudwatch_metric_alarm.failed.evaluation_periods * aws_cloudwatch_metric_alarm.failed.period == 900
+    error_message = "Messages that fail for a quarter of an hour are told of, which their age does not show."
+  }
+
+  assert {
     condition     = aws_cloudwatch_metric_alarm.exhausted.metric_name == aws_cloudwatch_log_metric_filter.exhausted.metric_transformation[0].name && aws_cloudwatch_metric_alarm.exhausted.namespace == aws_cloudwatch_log_metric_filter.exhausted.metric_transformation[0].namespace && aws_cloudwatch_metric_alarm.exhausted.threshold == 0
     error_message = "A single exhausted retry is told of."
   }
 
   assert {
-    condition     = aws_cloudwatch_log_metric_filter.exhausted.log_group_name == aws_cloudwatch_log_group.controller.name && aws_cloudwatch_log_group.controller.log_group_class == "STANDARD"
-    error_message = "The filter reads the controllers' log, of a class that has filters."
+    condition     = alltrue([for filter in [aws_cloudwatch_log_metric_filter.exhausted, aws_cloudwatch_log_metric_filter.failed, aws_cloudwatch_log_metric_filter.swept] : filter.log_group_name == aws_cloudwatch_log_group.controller.name]) && aws_cloudwatch_log_group.controller.log_group_class == "STANDARD"
+    error_message = "The filters read the controllers' log, of a class that has filters."
   }
 
   assert {
-    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.oldest_message), values(aws_cloudwatch_metric_alarm.dead_letters), [aws_cloudwatch_metric_alarm.no_replica, aws_cloudwatch_metric_alarm.exhausted]) : alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:operators"])])
+    condition     = alltrue([for alarm in concat(values(aws_cloudwatch_metric_alarm.oldest_message), values(aws_cloudwatch_metric_alarm.dead_letters), [aws_cloudwatch_metric_alarm.no_replica, aws_cloudwatch_metric_alarm.no_sweep, aws_cloudwatch_metric_alarm.failed, aws_cloudwatch_metric_alarm.exhausted]) : alarm.alarm_actions == toset(["arn:aws:sns:eu-west-1:123456789012:operators"])])
     error_message = "Every alarm is heard."
   }
 }
@@ -360,6 +371,16 @@ run "refuses_a_path_from_nowhere" {
   }
 
   expect_failures = [var.config_path]
+}
+
+run "refuses_to_take_on_any_role" {
+  command = plan
+
+  variables {
+    region_role_arns = ["arn:aws:iam::123456789012:role/*"]
+  }
+
+  expect_failures = [var.region_role_arns]
 }
 
 run "refuses_mail_addresses_for_topics" {

@@ -62,6 +62,13 @@ override_resource {
   }
 }
 
+run "takes_webhooks_as_large_as_sqs_does" {
+  assert {
+    condition     = alltrue([for queue in concat(values(aws_sqs_queue.queue), values(aws_sqs_queue.dead)) : queue.max_message_size == 1048576])
+    error_message = "Each queue takes 1 MiB."
+  }
+}
+
 run "keeps_messages_for_four_days_and_dead_ones_for_longer" {
   assert {
     condition     = alltrue([for queue in aws_sqs_queue.queue : queue.message_retention_seconds == 345600])

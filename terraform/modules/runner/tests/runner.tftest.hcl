@@ -92,6 +92,28 @@ run "hands_configurations_over_through_a_table_that_forgets" {
   }
 }
 
+run "lets_instances_of_more_regions_tag_themselves_and_read_their_rows_there" {
+  variables {
+    more_regions = ["us-east-1"]
+  }
+
+  # What the policy allows, checks/permissions.py holds it to.
+  assert {
+    condition     = length(aws_dynamodb_table.runners) == 1
+    error_message = "One table is made, in this region."
+  }
+}
+
+run "refuses_a_zone_for_a_region" {
+  command = plan
+
+  variables {
+    more_regions = ["us-east-1a"]
+  }
+
+  expect_failures = [var.more_regions]
+}
+
 run "needs_no_table" {
   variables {
     table_name = null

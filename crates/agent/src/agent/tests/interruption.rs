@@ -303,17 +303,6 @@ async fn an_agent_that_dies_before_its_signal_is_followed_by_one_that_sends_it()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_that_a_killed_agent_left_frozen_is_ended_by_the_next_one() {
-    let cloud = noticed(NOTICE);
-    cloud.machine().runs_until(500);
-    cloud.run_for(86).await;
-    cloud.machine().frozen = true;
-    cloud.run_for(10).await;
-    let expected = ["85 step ended"; 2];
-    assert_eq!(cloud.events(), expected, "not at 110, with its runner");
-}
-
-#[tokio::test(start_paused = true)]
 async fn after_another_boot_the_record_is_void_and_the_notice_a_new_one() {
     let cloud = Cloud::new(&[(0, Imds::Body(NOTICE)), (30, Imds::Clear)]);
     cloud.machine().runs_until(500);

@@ -217,12 +217,27 @@ impl Runners for Cloud {
         }
     }
 
-    async fn fail_step(&self, worker: Process, _: SignedDuration) -> StepEnd {
+    fn thaw_step(&self, _: Process) -> Result<(), String> {
+        self.machine().frozen = false;
+        self.happens("step goes on");
+        Ok(())
+    }
+
+    async fn fail_step(
+        &self,
+        worker: Process,
+        _: SignedDuration,
+        sure: impl Future<Output = ()> + Send,
+    ) -> StepEnd {
         assert!(!is_listener(worker));
         let (step, takes) = {
             let machine = self.machine();
             (machine.step.clone(), machine.step_takes)
         };
+        if matches!(step, StepEnd::Ended(_)) {
+            sure.await;
+        }
+        self.machine().frozen = false;
         self.clock().sleep(SignedDuration::from_secs(takes)).await;
         if matches!(step, StepEnd::Ended(_)) {
             self.happens("step ended");

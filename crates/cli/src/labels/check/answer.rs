@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use reprise_config::Config;
+use reprise_config::Settings;
 use reprise_engine::capacity::{self, CapacityDecision, Past};
 use reprise_model::ids::RunAttempt;
 use reprise_model::instance::Capacity;
@@ -16,14 +16,14 @@ use super::{offer, wish};
 #[derive(Debug, Default)]
 pub(super) struct Ground<'a> {
     mode: OnDemandRetries,
-    config: Option<&'a Config>,
+    settings: Option<&'a Settings>,
 }
 
 impl<'a> Ground<'a> {
-    pub(super) fn of(config: &'a Config) -> Self {
+    pub(super) fn of(settings: &'a Settings) -> Self {
         Self {
-            mode: config.settings.rules.on_demand_retries,
-            config: Some(config),
+            mode: settings.rules.on_demand_retries,
+            settings: Some(settings),
         }
     }
 
@@ -36,8 +36,8 @@ impl<'a> Ground<'a> {
             let decision = self.decide(labels, attempt);
             let spot = labels.machine.spot.unwrap_or_default();
             lines.push((name, capacity_words(decision, spot)));
-            if let Some(config) = self.config {
-                let (more, is_good) = offer::machine(config, labels, decision.capacity);
+            if let Some(settings) = self.settings {
+                let (more, is_good) = offer::machine(settings, labels, decision.capacity);
                 lines.extend(more.into_iter().map(|line| ("", line)));
                 good &= is_good;
             }
@@ -71,9 +71,9 @@ impl<'a> Ground<'a> {
 
     fn retry(&self, labels: &JobLabels) -> String {
         let refused = self
-            .config
+            .settings
             .zip(labels.retry)
-            .and_then(|(config, said)| config.settings.policies.refused(said, None));
+            .and_then(|(settings, said)| settings.policies.refused(said, None));
         if let Some(refused) = refused {
             return format!("as if nothing were said: {refused}");
         }
@@ -83,8 +83,8 @@ impl<'a> Ground<'a> {
             return "nothing to re-run for: EC2 takes no on-demand machine back".to_owned();
         }
         let configured = self
-            .config
-            .is_some_and(|config| !config.settings.policies.rules.is_empty());
+            .settings
+            .is_some_and(|settings| !settings.policies.rules.is_empty());
         if labels.retry.is_none() && configured {
             return "as the first [[policy]] of the configuration says that fits; if none does, an \
                     interrupted job is re-run once"

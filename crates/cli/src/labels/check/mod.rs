@@ -6,13 +6,12 @@ mod offer;
 mod tests;
 mod wish;
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use reprise_config::Config;
+use reprise_config::{Outline, environment};
 use reprise_model::labels;
 
 use self::answer::Ground;
@@ -30,10 +29,11 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let config = match &arguments.config {
-        Some(path) => Some(Config::load(path, &environment())?),
+        Some(path) => Some(Outline::load(path, &environment())?),
         None => None,
     };
-    let ground = config.as_ref().map_or_else(Ground::default, Ground::of);
+    let settings = config.as_ref().map(|config| &config.settings);
+    let ground = settings.map_or_else(Ground::default, Ground::of);
     let (told, code) = answer(&arguments.labels, &ground);
     say_exactly(&harmless(&told))?;
     Ok(code)
@@ -48,11 +48,4 @@ fn answer(labels: &[String], ground: &Ground<'_>) -> (String, ExitCode) {
         Ok(None) => (answer::not_ours(), ExitCode::FAILURE),
         Err(errors) => (answer::mistakes(&errors), ExitCode::FAILURE),
     }
-}
-
-/// Other programs' variables may be no text; ours are.
-fn environment() -> BTreeMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
 }

@@ -1,17 +1,17 @@
 //! Which machine a configuration gives to labels, as far as that is known without asking EC2.
 
-use reprise_config::Config;
+use reprise_config::Settings;
 use reprise_engine::select::{Ec2Facts, MachineFacts, MachineRequest, Need, Selection, select};
 use reprise_model::instance::Capacity;
 use reprise_model::labels::JobLabels;
 
 /// Lines about the machine, and whether there is one as far as that is known.
 pub(super) fn machine(
-    config: &Config,
+    settings: &Settings,
     labels: &JobLabels,
     capacity: Capacity,
 ) -> (Vec<String>, bool) {
-    let Some(fleet) = &config.settings.fleet else {
+    let Some(fleet) = &settings.fleet else {
         let nothing = "nothing is launched: the configuration's fleet is not enabled";
         return (vec![nothing.to_owned()], false);
     };
@@ -22,7 +22,7 @@ pub(super) fn machine(
     let chosen = select(&MachineFacts {
         labels,
         offer: &fleet.offer,
-        tags: &config.settings.rules.tags,
+        tags: &settings.rules.tags,
         capacity,
         ec2: &Ec2Facts::default(),
     });

@@ -95,7 +95,7 @@ fn a_configuration_says_which_machines_there_are() {
         Err(ErrorKind::NotFound.into())
     });
     let config = config.expect("a good configuration");
-    let ground = Ground::of(&config);
+    let ground = Ground::of(&config.settings);
     let told: Vec<String> = [
         ("runs-on=1", ExitCode::SUCCESS),
         (
@@ -124,7 +124,7 @@ fn what_only_ec2_knows_is_said_to_be_unknown_and_limits_hold_all_the_same() {
         Err(ErrorKind::NotFound.into())
     });
     let config = config.expect("a good configuration");
-    let ground = Ground::of(&config);
+    let ground = Ground::of(&config.settings);
     for (label, words, code) in [
         (
             "runs-on=1",
@@ -152,7 +152,7 @@ fn labels_by_which_others_find_their_runners_are_told_and_refused() {
         Err(ErrorKind::NotFound.into())
     });
     let config = config.expect("a good configuration");
-    let (told, code) = answer(&words.map(str::to_owned), &Ground::of(&config));
+    let (told, code) = answer(&words.map(str::to_owned), &Ground::of(&config.settings));
     assert!(
         told.contains("refused: label \"deploy-prod\" says nothing to Reprise"),
         "{told}"

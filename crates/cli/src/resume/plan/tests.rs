@@ -56,7 +56,12 @@ async fn what_is_there_and_what_is_not_is_known_at_once() {
     let server = MockServer::start().await;
     serve(&server, "/there", answers(200)).await;
     serve(&server, "/gone", answers(404)).await;
-    serve(&server, "/moved", answers(302).insert_header("location", "/there")).await;
+    serve(
+        &server,
+        "/moved",
+        answers(302).insert_header("location", "/there"),
+    )
+    .await;
     for (at, wanted) in [
         ("/there", Answer::Found),
         ("/gone", Answer::NotFound),
@@ -98,14 +103,22 @@ async fn what_answers_otherwise_or_not_at_all_is_no_answer() {
     let server = MockServer::start().await;
     serve(&server, "/denied", answers(403)).await;
     serve(&server, "/busy", answers(503)).await;
-    serve(&server, "/round", answers(302).insert_header("location", "/round")).await;
+    serve(
+        &server,
+        "/round",
+        answers(302).insert_header("location", "/round"),
+    )
+    .await;
     for (at, words, pauses) in [
         ("/denied", "403", 0),
         ("/busy", "503", 2),
         ("/round", "led on", 0),
     ] {
         let (answer, waited) = asked(&address(&server, at)).await;
-        assert!(is_nothing(&answer, words) && waited == pauses, "{answer:?} {waited}");
+        assert!(
+            is_nothing(&answer, words) && waited == pauses,
+            "{answer:?} {waited}"
+        );
     }
     let nobody = Address::parse("http://127.0.0.1:1/x").expect("an address");
     let (answer, waited) = asked(&nobody).await;
@@ -153,7 +166,9 @@ async fn a_store_is_asked_once_a_prefix_however_many_jobs_there_are() {
     let manifest = Manifest::parse("resume.toml", &text).expect("a good manifest");
     let facts = [("GITHUB_RUN_ID".to_owned(), "7".to_owned())];
     let facts = RunFacts::from_environment(&facts.into());
-    let jobs = manifest.jobs(&facts, &Hashes::default()).expect("good keys");
+    let jobs = manifest
+        .jobs(&facts, &Hashes::default())
+        .expect("good keys");
     let finished = jobs.iter().take(100).flat_map(|job| job.artifacts.clone());
     let others = (0..9_800).map(|n| Key::parse(&format!("7/other/{n}")).expect("a key"));
     let store = Counting {

@@ -9,6 +9,7 @@ use reprise_controller::ports::{Cloud, LaunchOrder, PortError, PortErrorKind};
 use reprise_engine::offer::ImageSource;
 use reprise_engine::select::{ImageQuery, ImageView};
 use reprise_model::ids::{AccountId, ImageId, InstanceId, Region};
+use reprise_model::image::ImageDates;
 use reprise_model::instance::{
     Capacity, Instance, InstanceSight, InstanceState, InstanceView, SpotStatus,
 };
@@ -60,7 +61,7 @@ struct State {
     machine_type_reads: u32,
     images: Vec<ImageView>,
     image_reads: u32,
-    image_dates: BTreeMap<ImageId, Timestamp>,
+    image_dates: BTreeMap<ImageId, ImageDates>,
     image_date_reads: u32,
     launches_take: Duration,
     looks_take: Duration,
@@ -162,7 +163,15 @@ impl FakeCloud {
     /// The image of all instances was made then.
     pub(crate) fn image_made_at(&self, time: Timestamp) {
         let image = IMAGE.parse().expect("an image");
-        self.lock().image_dates.insert(image, time);
+        let dates = ImageDates::new(time, None);
+        self.lock().image_dates.insert(image, dates);
+    }
+
+    /// The image of all instances has a tag that says when its runner came out.
+    pub(crate) fn runner_released_at(&self, date: &str) {
+        for dates in self.lock().image_dates.values_mut() {
+            *dates = ImageDates::new(dates.made_at, Some(date));
+        }
     }
 
     /// How often it was asked when images were made.
@@ -585,19 +594,19 @@ impl Cloud for FakeCloud {
         Ok(images.next().cloned())
     }
 
-    async fn images_made_at(
+    async fn image_dates(
         &self,
         _: &Region,
         images: &BTreeSet<ImageId>,
-    ) -> Result<BTreeMap<ImageId, Timestamp>, PortError> {
+    ) -> Result<BTreeMap<ImageId, ImageDates>, PortError> {
         let mut state = self.lock();
         state.image_date_reads += 1;
         if state.no_looks {
             return Err(passing("describe the images in use"));
         }
         let dates = images.iter().filter_map(|image| {
-            let made_at = state.image_dates.get(image)?;
-            Some((image.clone(), *made_at))
+            let dates = state.image_dates.get(image)?;
+            Some((image.clone(), *dates))
         });
         Ok(dates.collect())
     }

@@ -25,7 +25,7 @@ use reprise_model::run::{Run, RunStatus};
 use reprise_model::webhook::{
     JobAction, RunAction, WorkflowJobEvent, WorkflowRunEvent, workflow_job_body, workflow_run_body,
 };
-use reprise_store::Store;
+use reprise_store::{DueKey, DueKind, Store};
 use secrecy::SecretString;
 use serde_json::Value;
 use sha2::Sha256;
@@ -93,9 +93,9 @@ impl House {
             github: FakeGitHub::default(),
             runners: FakeRunners::default(),
             advisers: FakeAdvisers::default(),
-            webhooks: FakeQueue::default(),
-            ec2_events: FakeQueue::default(),
-            dead_letters: FakeQueue::default(),
+            webhooks: FakeQueue::new(clock),
+            ec2_events: FakeQueue::new(clock),
+            dead_letters: FakeQueue::new(clock),
             started: AtomicU64::new(7),
         }
     }
@@ -213,6 +213,14 @@ impl House {
         };
         let found = self.store.run(&key).await.expect("readable");
         found.map(|found| found.record)
+    }
+
+    /// Since when a run is due, by the ledger's index: its record may be one that cannot be read.
+    pub(crate) async fn due_at(&self, run: RunId) -> Option<Timestamp> {
+        let list = self.store.due(self.now(), 100).await.expect("readable");
+        let is_it = |key: &DueKey| matches!(key, DueKey::Run(key) if key.run_id == run);
+        let since = list.since.get(&DueKind::Run).copied();
+        since.filter(|_| list.keys.iter().any(is_it))
     }
 
     pub(crate) async fn state(&self, job: u64) -> Option<TrackedState> {
@@ -383,6 +391,17 @@ impl Running {
     pub(crate) fn metrics(&self) -> String {
         let text = self.controller.metrics.text().expect("text");
         String::from_utf8(text).expect("text")
+    }
+
+    /// The number that `/metrics` would show for a series now.
+    pub(crate) async fn number(&self, series: &str) -> Option<i64> {
+        self.controller.show_standing().await;
+        let metrics = self.metrics();
+        let mut numbers = metrics.lines().filter_map(|line| {
+            let (name, number) = line.rsplit_once(' ')?;
+            (name == series).then(|| number.parse().expect("a number"))
+        });
+        numbers.next()
     }
 
     /// Whether `/metrics` shows this line.

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use reprise_controller::ports::{Message, PortError, Queue};
+use jiff::Timestamp;
+use reprise_controller::ports::{Message, PortError, PortErrorKind, Queue, QueueCounts};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
-use super::passing;
+use super::clock::TestClock;
+use super::{failure, passing};
 
 /// How long the queue itself hides a message that was received.
 const VISIBILITY: Duration = Duration::from_secs(30);
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct FakeQueue {
+    clock: TestClock,
     state: Arc<Mutex<State>>,
     changed: Arc<Notify>,
     hurried: Arc<watch::Sender<bool>>,
@@ -35,10 +38,18 @@ struct State {
     deletion: Duration,
     /// How long it waits for company before that.
     window: Duration,
+    /// How many messages were sent.
+    sent: u64,
+    /// Whether it tells nobody how many messages it holds.
+    denies_counts: bool,
+    /// How often it was asked that.
+    counted: usize,
 }
 
 #[derive(Debug, Clone)]
 struct Stored {
+    id: String,
+    sent_at: Timestamp,
     body: String,
     attributes: BTreeMap<String, String>,
     hidden_until: Option<Instant>,
@@ -47,6 +58,25 @@ struct Stored {
 }
 
 impl FakeQueue {
+    pub(crate) fn new(clock: TestClock) -> Self {
+        Self {
+            clock,
+            state: Arc::default(),
+            changed: Arc::default(),
+            hurried: Arc::default(),
+        }
+    }
+
+    /// From now on nobody has the right to count its messages, or everybody has.
+    pub(crate) fn deny_counts(&self, denies: bool) {
+        self.lock().denies_counts = denies;
+    }
+
+    /// How often somebody asked how many messages it holds.
+    pub(crate) fn counted(&self) -> usize {
+        self.lock().counted
+    }
+
     /// The bodies of all messages, hidden ones included.
     pub(crate) fn bodies(&self) -> Vec<String> {
         let state = self.lock();
@@ -125,13 +155,19 @@ impl FakeQueue {
     }
 
     pub(crate) fn put(&self, body: &str, attributes: BTreeMap<String, String>) {
-        self.lock().messages.push(Stored {
+        let mut state = self.lock();
+        state.sent += 1;
+        let id = format!("message-{}", state.sent);
+        state.messages.push(Stored {
+            id,
+            sent_at: self.clock.time(),
             body: body.to_owned(),
             attributes,
             hidden_until: None,
             received: 0,
             receipt: 0,
         });
+        drop(state);
         self.changed.notify_waiters();
     }
 
@@ -211,12 +247,12 @@ impl Stored {
 
     fn as_received(&self) -> Message<u64> {
         Message {
-            id: format!("message-{}", self.receipt),
+            id: self.id.clone(),
             body: self.body.clone(),
             attributes: self.attributes.clone(),
             receipt: self.receipt,
             receive_count: self.received,
-            sent_at: None,
+            sent_at: Some(self.sent_at),
         }
     }
 }
@@ -264,6 +300,19 @@ impl Queue for FakeQueue {
         drop(state);
         self.changed.notify_waiters();
         Ok(())
+    }
+
+    async fn counts(&self) -> Result<QueueCounts, PortError> {
+        let waiting = self.visible() as u64;
+        let mut state = self.lock();
+        state.counted += 1;
+        if state.denies_counts {
+            return Err(failure("count messages", PortErrorKind::Denied, None));
+        }
+        Ok(QueueCounts {
+            waiting,
+            hidden: state.messages.len() as u64 - waiting,
+        })
     }
 
     async fn send(

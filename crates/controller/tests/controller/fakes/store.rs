@@ -25,6 +25,7 @@ pub(crate) struct SharedStore {
     hangs: Arc<AtomicBool>,
     hangs_after: Arc<Mutex<Option<usize>>>,
     fails: Arc<AtomicBool>,
+    silent: Arc<AtomicBool>,
 }
 
 impl SharedStore {
@@ -37,6 +38,7 @@ impl SharedStore {
             hangs: Arc::default(),
             hangs_after: Arc::default(),
             fails: Arc::default(),
+            silent: Arc::default(),
         }
     }
 
@@ -48,6 +50,11 @@ impl SharedStore {
     /// How many records were written.
     pub(crate) fn writes(&self) -> usize {
         self.writes.load(Ordering::Relaxed)
+    }
+
+    /// Nobody learns what is due any more.
+    pub(crate) fn fall_silent(&self) {
+        self.silent.store(true, Ordering::Relaxed);
     }
 
     /// Commits are never answered.
@@ -152,6 +159,9 @@ impl Store for SharedStore {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<DueList, StoreError> {
+        if self.silent.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         self.store.due(now, limit).await
     }
 

@@ -185,6 +185,34 @@ fn a_retry_that_becomes_due_after_all_shuts_an_open_gate_again() {
 }
 
 #[test]
+fn a_gate_that_github_would_not_take_yet_stays_shut_when_a_person_re_runs_its_run_meanwhile() {
+    let passed = completed(Conclusion::Success);
+    let entry = known_gate();
+    let seen = CheckFacts {
+        run: RunWords::Seen(&passed),
+        ..nothing_known(&entry)
+    };
+    let (open, order) = written(decide(&seen, at(0), MIDDLE, &Rules::default()));
+    assert_eq!(order.text.state, CheckState::Success);
+    let (rules, busy) = (Rules::default(), ChangeAnswer::NotNow);
+    let untold = answered(open, &order, &busy, None, None, (at(1), MIDDLE), &rules);
+    let nothing = nothing_known(&untold);
+    let step = decide(&nothing, at(60), MIDDLE, &rules);
+    assert_eq!(step, CheckStep::ReadRun, "what it was is not what it is");
+    let again = Run {
+        status: RunStatus::InProgress,
+        conclusion: None,
+        ..merge_run()
+    };
+    let seen = CheckFacts {
+        run: RunWords::Seen(&again),
+        ..nothing
+    };
+    let (_, order) = written(decide(&seen, at(60), MIDDLE, &rules));
+    assert_eq!(order.text.state, CheckState::InProgress);
+}
+
+#[test]
 fn a_job_that_is_left_alone_in_a_later_attempt_has_its_gate_judged_anew() {
     let passed = completed(Conclusion::Success);
     let entry = known_gate();

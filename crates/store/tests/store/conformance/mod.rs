@@ -8,7 +8,7 @@
 mod leases;
 
 use jiff::{SignedDuration, Timestamp};
-use reprise_store::{DueKey, Expect, RunsWanted, Store, StoreError, Version, Versioned};
+use reprise_store::{DueKey, DueKind, Expect, RunsWanted, Store, StoreError, Version, Versioned};
 
 pub(crate) use self::leases::*;
 use crate::samples::{
@@ -36,6 +36,7 @@ macro_rules! with_every_rule {
             due_keys_of_every_kind_lead_to_their_records
             the_next_due_time_is_the_first_after_what_was_asked_for
             what_comes_next_is_told_unless_more_is_due_than_was_asked_for
+            since_when_the_first_of_each_kind_is_due_is_told
             runs_are_listed_open_ones_first_and_then_those_that_ended_last
             runs_are_listed_by_repository_by_their_end_and_up_to_a_limit
             an_expired_run_is_not_listed
@@ -284,6 +285,31 @@ pub(crate) async fn what_comes_next_is_told_unless_more_is_due_than_was_asked_fo
         let list = store.due(at(now), limit).await.expect("reads");
         let found = (list.keys.len(), list.next);
         assert_eq!(found, (keys, next.map(at)), "at {now}, at most {limit}");
+    }
+}
+
+pub(crate) async fn since_when_the_first_of_each_kind_is_due_is_told(store: &impl Store) {
+    for (sample, seconds) in [
+        (claim(1), 30),
+        (claim(2), 10),
+        (run(1), 20),
+        (check(1), 40),
+        (interrupted(1), 99),
+    ] {
+        insert(store, &sample.due_at(Some(at(seconds)))).await;
+    }
+    let all = [
+        (DueKind::Claim, 10),
+        (DueKind::Run, 20),
+        (DueKind::Check, 40),
+    ];
+    for (limit, told) in [(0, 0), (1, 1), (2, 2), (3, 2), (100, 3)] {
+        let list = store.due(at(50), limit).await.expect("reads");
+        let since = all
+            .iter()
+            .take(told)
+            .map(|(kind, seconds)| (*kind, at(*seconds)));
+        assert_eq!(list.since, since.collect(), "at most {limit}");
     }
 }
 
