@@ -40,6 +40,12 @@ pub enum StoreAddressError {
     /// `file://folder`.
     #[error("{0:?} names no absolute path; write file:///FOLDER")]
     Relative(String),
+    /// A key, and no store anywhere.
+    #[error("no store is named for {0:?}; write it as an address, or set REPRISE_STORE or --store")]
+    NoStore(String),
+    /// `s3://bucket`.
+    #[error("{0:?} names a store and nothing in it")]
+    Nothing(String),
     /// `s3:///key`, or with letters that no bucket's name has.
     #[error("{0:?} names no bucket; letters, digits, '-', '_' and '.' make a bucket's name")]
     Bucket(String),
@@ -69,6 +75,35 @@ impl StoreAddress {
             "az" => bucket(text, rest, Cloud::Azure),
             _ => Err(StoreAddressError::Unknown(text.to_owned())),
         }
+    }
+}
+
+/// An object or a folder of objects as people name it: with its store in one address, or by itself where the store is
+/// named elsewhere. The address of the store, and what is below it.
+///
+/// # Errors
+/// Where no store is named, or nothing below it.
+pub fn split<'a>(
+    text: &'a str,
+    store: Option<&'a str>,
+) -> Result<(&'a str, &'a str), StoreAddressError> {
+    let nothing = || StoreAddressError::Nothing(text.to_owned());
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return store
+            .map(|store| (store, text))
+            .ok_or_else(|| StoreAddressError::NoStore(text.to_owned()));
+    };
+    let start = scheme.len() + "://".len();
+    // A bucket is the store; of a path, the folder that the last name is in.
+    let end = match scheme {
+        "file" => rest.rfind('/'),
+        _ => rest.find('/'),
+    };
+    let end = start + end.ok_or_else(nothing)?;
+    let store = if end == start { start + 1 } else { end };
+    match &text[end + 1..] {
+        "" => Err(nothing()),
+        below => Ok((&text[..store], below)),
     }
 }
 
@@ -123,6 +158,21 @@ mod tests {
             read("file:///tmp/a"),
             StoreAddress::Folder("/tmp/a".to_owned())
         );
+    }
+
+    #[test]
+    fn an_object_is_named_with_its_store_or_without() {
+        let split = |text, store| split(text, store).ok();
+        assert_eq!(split("s3://ours/a/b", None), Some(("s3://ours", "a/b")));
+        assert_eq!(split("file:///tmp/a/b", None), Some(("file:///tmp/a", "b")));
+        assert_eq!(split("file:///b", None), Some(("file:///", "b")));
+        assert_eq!(
+            split("a/b", Some("s3://ours/x")),
+            Some(("s3://ours/x", "a/b"))
+        );
+        for text in ["a/b", "s3://ours", "s3://ours/", "file:///"] {
+            assert_eq!(split(text, None), None, "{text}");
+        }
     }
 
     #[test]

@@ -52,6 +52,9 @@ pub enum DepotError {
     /// Somebody wrote to it meanwhile.
     #[error("{0} changed while it was read; put it again once nothing writes to it")]
     SourceChanged(PathBuf),
+    /// The store knows nothing of the upload any more.
+    #[error("the store gave up the upload of {0}; put it again")]
+    UploadGone(Key),
     /// Somebody put another one meanwhile.
     #[error("{0} was replaced while it was fetched; fetch it again")]
     Replaced(Key),
@@ -88,6 +91,24 @@ impl DepotError {
     pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { what, path, source }
+    }
+
+    /// Of an upload that has begun: what is missing then is the upload.
+    pub(super) fn upload(
+        what: &'static str,
+        key: &Key,
+    ) -> impl FnOnce(object_store::Error) -> Self {
+        let key = key.clone();
+        move |source| match source {
+            object_store::Error::NotFound { .. } => Self::UploadGone(key),
+            source => Self::begin(what, &key)(source),
+        }
+    }
+
+    /// Of something that is yet to be there.
+    pub(super) fn begin(what: &'static str, key: &Key) -> impl FnOnce(object_store::Error) -> Self {
+        let key = key.to_string();
+        move |source| Self::Store { what, key, source }
     }
 
     pub(super) fn store(what: &'static str, key: &Key) -> impl FnOnce(object_store::Error) -> Self {

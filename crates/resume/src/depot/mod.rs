@@ -21,7 +21,7 @@ use std::time::SystemTime;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{GetOptions, ObjectStore};
 
-pub use self::address::{Cloud, StoreAddress, StoreAddressError};
+pub use self::address::{Cloud, StoreAddress, StoreAddressError, split};
 use self::cloud::Bucket;
 pub use self::error::DepotError;
 use self::landing::Landing;

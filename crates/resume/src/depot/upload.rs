@@ -52,7 +52,7 @@ async fn whole(bucket: &Bucket, key: &Key, source: &Source) -> Result<(), DepotE
         .objects
         .put_opts(&bucket.path(key), bytes.into(), options)
         .await;
-    put.map(drop).map_err(DepotError::store("put", key))
+    put.map(drop).map_err(DepotError::begin("put", key))
 }
 
 /// One upload, which another process may go on with.
@@ -94,7 +94,7 @@ async fn in_parts(
                 return Ok(reused);
             }
             // The store has given the upload up, or ended it: another one is begun.
-            Err(DepotError::Missing(_)) => progress.begins(source.size()),
+            Err(DepotError::UploadGone(_)) => progress.begins(source.size()),
             Err(error) => return Err(error),
         }
     }
@@ -103,7 +103,7 @@ async fn in_parts(
         ..PutMultipartOptions::default()
     };
     let id = store.create_multipart_opts(&path, options).await;
-    let id = id.map_err(DepotError::store("begin to put", key))?;
+    let id = id.map_err(DepotError::begin("begin to put", key))?;
     if let Some(journal) = &mut journal {
         journal
             .begin(&id)
@@ -186,7 +186,7 @@ async fn finish(
         .store
         .complete_multipart(&upload.path, &upload.id, ids)
         .await;
-    put.map_err(DepotError::store("complete", key))?;
+    put.map_err(DepotError::upload("complete", key))?;
     Ok(reused)
 }
 
@@ -205,7 +205,7 @@ async fn send(
         .store
         .put_part(&upload.path, &upload.id, index, bytes.into())
         .await;
-    let id = sent.map_err(DepotError::store("put a part of", key))?;
+    let id = sent.map_err(DepotError::upload("put a part of", key))?;
     Ok((index, id.content_id))
 }
 
@@ -225,25 +225,25 @@ async fn at_one_go(
         .objects
         .put_multipart_opts(&bucket.path(key), options)
         .await;
-    let mut upload = begun.map_err(DepotError::store("begin to put", key))?;
+    let mut upload = begun.map_err(DepotError::begin("begin to put", key))?;
     let mut under_way = stream::FuturesUnordered::new();
     for index in 0..parts.count() {
         if under_way.len() >= parts.at_once() {
             under_way
                 .try_next()
                 .await
-                .map_err(DepotError::store("put a part of", key))?;
+                .map_err(DepotError::upload("put a part of", key))?;
         }
         let (from, length) = parts.part(index);
         under_way.push(upload.put_part(source.part(from, length)?.into()));
         progress.moved(length as u64);
     }
     let rest: Result<Vec<()>, _> = under_way.try_collect().await;
-    rest.map_err(DepotError::store("put a part of", key))?;
+    rest.map_err(DepotError::upload("put a part of", key))?;
     source.is_unchanged()?;
     upload
         .complete()
         .await
         .map(drop)
-        .map_err(DepotError::store("complete", key))
+        .map_err(DepotError::upload("complete", key))
 }
