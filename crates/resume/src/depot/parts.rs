@@ -1,13 +1,13 @@
 //! How a file is cut into parts; and how much memory that takes.
 
-/// The smallest part: S3 takes none below 5 MiB but the last.
-const SMALLEST: u64 = 8 << 20;
+/// The smallest part: S3 takes no smaller one but the last.
+const SMALLEST: u64 = 5 << 20;
 
 /// The most parts that S3 takes; Google's limit is the same, Azure's is 50,000 blocks.
 const MOST: u64 = 10_000;
 
 /// What all parts under way may hold in memory together.
-const IN_MEMORY: u64 = 32 << 20;
+const IN_MEMORY: u64 = 20 << 20;
 
 /// The parts of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Up to 320 GB the parts under way fit into what is meant for them; beyond, one part at a time is larger.
+    /// Up to 200 GB the parts under way fit into what is meant for them; beyond, one part at a time is larger.
     pub(super) fn of(size: u64) -> Self {
         let length = size.div_ceil(MOST).div_ceil(1 << 20) << 20;
         Self {
@@ -66,7 +66,7 @@ mod tests {
         }
 
         #[test]
-        fn parts_under_way_fit_into_memory(size in 0u64..320_000_000_000) {
+        fn parts_under_way_fit_into_memory(size in 0u64..200_000_000_000) {
             let parts = Parts::of(size);
             prop_assert!(parts.at_once() as u64 * parts.length <= IN_MEMORY);
         }

@@ -159,7 +159,7 @@ fn key(text: &str) -> Key {
     Key::parse(text).expect("a key")
 }
 
-const PART: usize = 8 << 20;
+const PART: usize = 5 << 20;
 
 #[tokio::test]
 async fn what_was_put_comes_back_the_same_whatever_its_size_and_name() {

@@ -90,7 +90,7 @@ async fn in_parts(
         let upload = upload(store, &path, &begun.upload);
         match finish(&upload, key, source, begun, &mut journal, progress).await {
             Ok(reused) => {
-                journal.map(Journal::end);
+                journal.into_iter().for_each(Journal::end);
                 return Ok(reused);
             }
             // The store has given the upload up, or ended it: another one is begun.
@@ -121,7 +121,7 @@ async fn in_parts(
     .await;
     match (done, journal) {
         (Ok(_), journal) => {
-            journal.map(Journal::end);
+            journal.into_iter().for_each(Journal::end);
             Ok(0)
         }
         (Err(error), Some(journal)) if is_worth_keeping(&error) => {
@@ -130,7 +130,7 @@ async fn in_parts(
         }
         (Err(error), journal) => {
             store.abort_multipart(&path, &id).await.ok();
-            journal.map(Journal::end);
+            journal.into_iter().for_each(Journal::end);
             Err(error)
         }
     }
