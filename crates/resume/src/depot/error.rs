@@ -99,9 +99,11 @@ impl DepotError {
         key: &Key,
     ) -> impl FnOnce(object_store::Error) -> Self {
         let key = key.clone();
-        move |source| match source {
-            object_store::Error::NotFound { .. } => Self::UploadGone(key),
-            source => Self::begin(what, &key)(source),
+        move |source| {
+            if matches!(source, object_store::Error::NotFound { .. }) {
+                return Self::UploadGone(key);
+            }
+            Self::begin(what, &key)(source)
         }
     }
 
@@ -113,14 +115,14 @@ impl DepotError {
 
     pub(super) fn store(what: &'static str, key: &Key) -> impl FnOnce(object_store::Error) -> Self {
         let key = key.clone();
-        move |source| match source {
-            object_store::Error::NotFound { .. } => Self::Missing(key),
-            object_store::Error::Precondition { .. } => Self::Replaced(key),
-            source => Self::Store {
-                what,
-                key: key.to_string(),
-                source,
-            },
+        move |source| {
+            if matches!(source, object_store::Error::NotFound { .. }) {
+                return Self::Missing(key);
+            }
+            if matches!(source, object_store::Error::Precondition { .. }) {
+                return Self::Replaced(key);
+            }
+            Self::begin(what, &key)(source)
         }
     }
 }
