@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use reprise_config::environment;
 use reprise_controller::clock::SystemClock;
 use reprise_resume::{
     Hashes, Inventory, Job, Manifest, ManifestError, OnError, RunFacts, decide, log, outputs,
@@ -24,7 +25,6 @@ use reprise_resume::{
 use self::ask::Asker;
 use self::words::Words;
 use super::store;
-use crate::environment;
 use crate::output::say_exactly;
 
 /// The variable that names the store.
