@@ -1,6 +1,8 @@
 //! Whether a workflow follows a plan of necessary jobs (docs/resume.md) as it was meant.
 //!
-//! GitHub skips a job whose input was skipped, unless its `if` asks for the state of the run itself; so a plan that
+//! GitHub skips a job of whose inputs, however far before it, one was skipped, unless its `if` asks for the state of the
+//! run itself ([actions/runner#491](https://github.com/actions/runner/issues/491),
+//! [#2205](https://github.com/actions/runner/issues/2205)); so a plan that
 //! skips one finished job would end with nothing being run behind it. And a name that is written otherwise than in the
 //! manifest is never in the plan's list, so that its job never runs. Only what surely is so is told.
 

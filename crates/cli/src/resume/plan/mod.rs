@@ -15,6 +15,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use reprise_config::environment;
 use reprise_controller::clock::SystemClock;
 use reprise_resume::depot::Depot;
 use reprise_resume::{
@@ -25,7 +26,6 @@ use reprise_resume::{
 use self::ask::Asker;
 use self::words::Words;
 use super::place::STORE;
-use crate::environment;
 use crate::output::say_exactly;
 
 #[derive(Debug, Args)]
