@@ -15,6 +15,9 @@ pub(super) struct Arguments {
     source: String,
     /// The file that it becomes; where there is one, it is replaced once all is there.
     target: PathBuf,
+    /// Unpack a .tar.zst into a folder of that name, which is not there yet or empty.
+    #[arg(long)]
+    unpack: bool,
     #[command(flatten)]
     store: StoreArguments,
 }
@@ -22,7 +25,12 @@ pub(super) struct Arguments {
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let (depot, key) = arguments.store.object(&arguments.source)?;
     let shown = Shown::new();
-    let moved = depot.get(&key, &arguments.target, &shown).await?;
+    let target = &arguments.target;
+    let moved = if arguments.unpack {
+        depot.get_folder(&key, target, &shown).await?
+    } else {
+        depot.get(&key, target, &shown).await?
+    };
     shown.done("got", key.as_str(), &moved);
     Ok(ExitCode::SUCCESS)
 }

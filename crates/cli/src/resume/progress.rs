@@ -42,7 +42,10 @@ impl Shown {
 impl Progress for Shown {
     fn begins(&self, bytes: u64) {
         self.0.reset();
-        self.0.set_length(bytes);
+        match bytes {
+            0 => self.0.unset_length(),
+            bytes => self.0.set_length(bytes),
+        }
     }
 
     fn moved(&self, bytes: u64) {

@@ -1,17 +1,20 @@
-//! `reprise resume put`: a file into the store.
+//! `reprise resume put`: a file into the store, or a folder as an archive.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 
 use super::place::StoreArguments;
 use super::progress::Shown;
 
+/// What a folder's object is called.
+const ARCHIVE: &str = ".tar.zst";
+
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The file.
+    /// The file; or a folder, which becomes a .tar.zst while it is sent.
     source: PathBuf,
     /// What it is to be called: a key in the store, or an address with the store.
     target: String,
@@ -26,7 +29,18 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let (depot, key) = arguments.store.object(&arguments.target)?;
     let uploads = arguments.uploads.unwrap_or_else(remembered);
     let shown = Shown::new();
-    let moved = depot.put(&key, &arguments.source, &uploads, &shown).await?;
+    let source = &arguments.source;
+    let moved = if source.is_dir() {
+        // Whoever fetches it knows by its name what it is.
+        ensure!(
+            key.as_str().ends_with(ARCHIVE),
+            "{} is a folder, and {key} does not end with {ARCHIVE}; name one that does",
+            source.display()
+        );
+        depot.put_folder(&key, source, &shown).await?
+    } else {
+        depot.put(&key, source, &uploads, &shown).await?
+    };
     shown.done("put", key.as_str(), &moved);
     Ok(ExitCode::SUCCESS)
 }

@@ -6,11 +6,10 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, GetRange, ObjectStore};
-use sha2::{Digest, Sha256};
 
 use super::cloud::{Bucket, checksum_of};
 use super::error::DepotError;
-use super::landing::Landing;
+use super::seal::Check;
 use super::{Moved, Progress};
 use crate::key::Key;
 
@@ -20,12 +19,13 @@ const RANGE: u64 = 4 << 20;
 /// Ranges under way, 16 MB together.
 const AT_ONCE: usize = 4;
 
-pub(super) async fn get(
+/// Writes an object into whatever takes it, which then has all of it, but must not count before this has said so.
+pub(super) async fn fetch<W: Write + Send + 'static>(
     bucket: &Bucket,
     key: &Key,
-    mut landing: Landing,
+    mut into: W,
     progress: &dyn Progress,
-) -> Result<Moved, DepotError> {
+) -> Result<(W, Moved), DepotError> {
     let path = bucket.path(key);
     let head = GetOptions {
         head: true,
@@ -53,56 +53,26 @@ pub(super) async fn get(
         }
     });
     let mut ranges = ranges.buffered(AT_ONCE);
-    let (mut hash, mut count) = (Sha256::new(), 0);
+    let mut check = Check::of(key, size, expected);
     while let Some(bytes) = ranges.try_next().await? {
-        count += bytes.len() as u64;
         progress.moved(bytes.len() as u64);
         let written = tokio::task::spawn_blocking(move || {
-            hash.update(&bytes);
-            landing.file().write_all(&bytes).map(|()| (hash, landing))
+            check.update(&bytes);
+            into.write_all(&bytes).map(|()| (check, into))
         });
         let written = written.await.map_err(|_| DepotError::Ended)?;
-        (hash, landing) = written.map_err(|source| DepotError::File {
+        (check, into) = written.map_err(|source| DepotError::File {
             what: "write",
             path: key.as_str().into(),
             source,
         })?;
     }
-    settle(
-        key,
-        landing,
-        (size, count),
-        (expected, hex::encode(hash.finalize())),
-    )
-}
-
-/// Only what is as it was put comes to stand at its place.
-pub(super) fn settle(
-    key: &Key,
-    landing: Landing,
-    (size, count): (u64, u64),
-    (expected, found): (Option<String>, String),
-) -> Result<Moved, DepotError> {
-    if size != count {
-        return Err(DepotError::Size {
-            key: key.clone(),
-            expected: size,
-            found: count,
-        });
-    }
-    if let Some(expected) = expected.as_ref().filter(|expected| **expected != found) {
-        return Err(DepotError::Checksum {
-            key: key.clone(),
-            expected: expected.clone(),
-            found,
-        });
-    }
-    landing.place(expected.as_deref())?;
-    Ok(Moved {
+    let moved = Moved {
         bytes: size,
-        sha256: expected,
+        sha256: check.finish()?,
         reused: 0,
-    })
+    };
+    Ok((into, moved))
 }
 
 async fn range(

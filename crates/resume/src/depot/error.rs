@@ -82,6 +82,32 @@ pub enum DepotError {
         /// What it is.
         found: u64,
     },
+    /// The archive's last bytes are none of ours.
+    #[error(
+        "{0} is damaged: the checksum that it ended with is missing; nothing was written; put it again"
+    )]
+    Unsealed(Key),
+    /// A link that would lead elsewhere once it is unpacked.
+    #[error(
+        "{0} is a link that leads out of the folder, which no archive may have; remove it, or copy what it leads to"
+    )]
+    LeadsOut(PathBuf),
+    /// A socket, a pipe or a device.
+    #[error("{0} is no file, no folder and no link; remove it before the folder is packed")]
+    NoFile(PathBuf),
+    /// An archive's member that nobody here packed.
+    #[error(
+        "the archive has a member {0:?} that could write elsewhere or is no file; nothing was written"
+    )]
+    Hostile(PathBuf),
+    /// Files of both would be mixed.
+    #[error("{0} is there and not empty; name a folder that is not there yet")]
+    NotEmpty(PathBuf),
+    /// More parts than stores take.
+    #[error(
+        "{0} would have more than 50 GB packed, the most that can be sent while it is packed; pack it into a file and put that"
+    )]
+    TooLarge(Key),
     /// A part of the work ended without a word.
     #[error("a part of the transfer ended early; try again")]
     Ended,

@@ -8,9 +8,10 @@ use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
-use super::download::settle;
+use super::archive::pack;
 use super::error::DepotError;
 use super::landing::{self, Landing, UNFINISHED};
+use super::seal::Check;
 use super::{Moved, Progress};
 use crate::key::Key;
 
@@ -24,21 +25,14 @@ pub(super) fn put(
     source: &Path,
     progress: &dyn Progress,
 ) -> Result<Moved, DepotError> {
-    let place = root.join(key.as_str());
-    // A store that is not there is a mistake in its address, and not made.
-    root.metadata()
-        .map_err(DepotError::file("find the store", root))?;
-    if let Some(folder) = place.parent() {
-        std::fs::create_dir_all(folder).map_err(DepotError::file("make", folder))?;
-    }
     let mut from = File::open(source).map_err(DepotError::file("open", source))?;
-    let mut landing = Landing::beside(&place)?;
+    let mut landing = landing(root, key)?;
     let size = from
         .metadata()
         .map_err(DepotError::file("look at", source))?
         .len();
     progress.begins(size);
-    let copied = copy(&mut from, landing.file(), progress);
+    let copied = copy(&mut from, &mut landing, progress);
     let (count, sha256) = copied.map_err(DepotError::file("copy", source))?;
     if count != size {
         return Err(DepotError::SourceChanged(source.to_owned()));
@@ -51,13 +45,49 @@ pub(super) fn put(
     })
 }
 
-/// Copies a file out of the folder.
-pub(super) fn get(
+/// Packs a folder into this one.
+pub(super) fn put_packed(
     root: &Path,
     key: &Key,
-    mut landing: Landing,
+    source: &Path,
     progress: &dyn Progress,
 ) -> Result<Moved, DepotError> {
+    progress.begins(0);
+    let counted = Counted {
+        into: landing(root, key)?,
+        hash: Sha256::new(),
+        count: 0,
+        progress,
+    };
+    let counted = pack(source, counted)?;
+    let sha256 = hex::encode(counted.hash.finalize());
+    counted.into.place(Some(&sha256))?;
+    Ok(Moved {
+        bytes: counted.count,
+        sha256: Some(sha256),
+        reused: 0,
+    })
+}
+
+/// Begins an object.
+fn landing(root: &Path, key: &Key) -> Result<Landing, DepotError> {
+    let place = root.join(key.as_str());
+    // A store that is not there is a mistake in its address, and not made.
+    root.metadata()
+        .map_err(DepotError::file("find the store", root))?;
+    if let Some(folder) = place.parent() {
+        std::fs::create_dir_all(folder).map_err(DepotError::file("make", folder))?;
+    }
+    Landing::beside(&place)
+}
+
+/// Copies a file out of the folder.
+pub(super) fn fetch<W: Write>(
+    root: &Path,
+    key: &Key,
+    into: W,
+    progress: &dyn Progress,
+) -> Result<(W, Moved), DepotError> {
     let path = root.join(key.as_str());
     let mut from = match File::open(&path) {
         Ok(file) => file,
@@ -73,10 +103,19 @@ pub(super) fn get(
         .map_err(DepotError::file("look at", &path))?
         .len();
     progress.begins(size);
-    let expected = landing::checksum(&from);
-    let copied = copy(&mut from, landing.file(), progress);
-    let (count, found) = copied.map_err(DepotError::file("copy", &path))?;
-    settle(key, landing, (size, count), (expected, found))
+    let mut checked = Checked {
+        check: Check::of(key, size, landing::checksum(&from)),
+        into,
+    };
+    let copied = copy(&mut from, &mut checked, progress);
+    copied.map_err(DepotError::file("copy", &path))?;
+    let sha256 = checked.check.finish()?;
+    let moved = Moved {
+        bytes: size,
+        sha256,
+        reused: 0,
+    };
+    Ok((checked.into, moved))
 }
 
 pub(super) fn exists(root: &Path, key: &Key) -> Result<bool, DepotError> {
@@ -140,7 +179,11 @@ pub(super) fn remove(root: &Path, key: &Key) -> Result<(), DepotError> {
     }
 }
 
-fn copy(from: &mut File, to: &mut File, progress: &dyn Progress) -> io::Result<(u64, String)> {
+fn copy(
+    from: &mut File,
+    to: &mut impl Write,
+    progress: &dyn Progress,
+) -> io::Result<(u64, String)> {
     let (mut hash, mut count) = (Sha256::new(), 0);
     let mut block = vec![0; BLOCK];
     loop {
@@ -155,5 +198,45 @@ fn copy(from: &mut File, to: &mut File, progress: &dyn Progress) -> io::Result<(
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Takes the checksum of what goes out.
+struct Counted<'a> {
+    into: Landing,
+    hash: Sha256,
+    count: u64,
+    progress: &'a dyn Progress,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.into.write(bytes)?;
+        self.hash.update(&bytes[..count]);
+        self.count += count as u64;
+        self.progress.moved(count as u64);
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.into.flush()
+    }
+}
+
+/// Takes the checksum of what comes in.
+struct Checked<W> {
+    check: Check,
+    into: W,
+}
+
+impl<W: Write> Write for Checked<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.into.write_all(bytes)?;
+        self.check.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.into.flush()
     }
 }

@@ -1,7 +1,7 @@
 //! Where a file is written until it is whole: beside its place, under a name of its own.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::error::DepotError;
@@ -36,10 +36,6 @@ impl Landing {
         })
     }
 
-    pub(super) fn file(&mut self) -> &mut File {
-        self.file.as_file_mut()
-    }
-
     /// It is whole: from now on it stands at its place, also after the machine has lost its power.
     pub(super) fn place(self, sha256: Option<&str>) -> Result<(), DepotError> {
         let wrong = |source| DepotError::file("write", &self.place)(source);
@@ -49,9 +45,23 @@ impl Landing {
         self.file.as_file().sync_all().map_err(wrong)?;
         let placed = self.file.persist(&self.place);
         placed.map_err(|error| DepotError::file("write", &self.place)(error.error))?;
-        let folder = File::open(folder_of(&self.place)).and_then(|folder| folder.sync_all());
-        folder.map_err(DepotError::file("write", &self.place))
+        sync(folder_of(&self.place)).map_err(DepotError::file("write", &self.place))
     }
+}
+
+impl Write for Landing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Has the disk keep which names a folder has.
+pub(super) fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
 /// The checksum that was kept with a file.
@@ -75,7 +85,7 @@ fn keep_checksum(file: &File, sha256: &str) -> io::Result<()> {
     }
 }
 
-fn folder_of(place: &Path) -> &Path {
+pub(super) fn folder_of(place: &Path) -> &Path {
     match place.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),

@@ -3,18 +3,26 @@
 //! Invariant: under a key there is a whole object or none, and nothing is left at a file's place but what was checked.
 
 mod address;
+mod archive;
 mod cloud;
 mod download;
 mod error;
 mod folder;
 mod journal;
 mod landing;
+mod packed;
 mod parts;
+mod pipe;
+mod seal;
 mod source;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_folders;
+mod unpack;
 mod upload;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -26,12 +34,13 @@ use self::cloud::Bucket;
 pub use self::error::DepotError;
 use self::landing::Landing;
 use self::source::Source;
+use self::unpack::Unpacked;
 use crate::inventory::{Inventory, InventoryError};
 use crate::key::{Key, Prefix};
 
 /// Somebody who is told how far a transfer is.
 pub trait Progress: Sync {
-    /// It begins, or begins again, and has so many bytes.
+    /// It begins, or begins again, and has so many bytes; 0 where nobody knows.
     fn begins(&self, bytes: u64);
     /// So many more are done.
     fn moved(&self, bytes: u64);
@@ -114,9 +123,62 @@ impl Depot {
         progress: &dyn Progress,
     ) -> Result<Moved, DepotError> {
         let landing = Landing::beside(place)?;
+        let (landing, moved) = self.fetch(key, landing, progress).await?;
+        landing.place(moved.sha256.as_deref())?;
+        Ok(moved)
+    }
+
+    /// Puts a folder as a `.tar.zst`, which is sent while it is packed.
+    ///
+    /// # Errors
+    /// Where it is not there afterwards, also because the folder has what no archive may have.
+    pub async fn put_folder(
+        &self,
+        key: &Key,
+        folder: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Moved, DepotError> {
         match &self.0 {
-            Kind::Folder(root) => folder::get(root, key, landing, progress),
-            Kind::Bucket(bucket) => download::get(bucket, key, landing, progress).await,
+            Kind::Folder(root) => folder::put_packed(root, key, folder, progress),
+            Kind::Bucket(bucket) => packed::put(bucket, key, folder, progress).await,
+        }
+    }
+
+    /// Fetches a `.tar.zst` and unpacks it to a place where there is nothing yet, or an empty folder.
+    ///
+    /// # Errors
+    /// Where it is not there, or not as it was put, or could write elsewhere; the place is then as it was.
+    pub async fn get_folder(
+        &self,
+        key: &Key,
+        place: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Moved, DepotError> {
+        let unpacked = Unpacked::beside(place)?;
+        let (sender, receiver) = pipe::pipe();
+        let filling = tokio::task::spawn_blocking(move || unpacked.fill(receiver));
+        let fetched = self.fetch(key, pipe::Tolerant(sender), progress).await;
+        let fetched = fetched.map(|(writer, moved)| {
+            // Now the other end knows that nothing more will come.
+            drop(writer);
+            moved
+        });
+        let filled = filling.await.map_err(|_| DepotError::Ended)?;
+        // A damaged archive is told as what it is, not as what it did to the unpacking.
+        let moved = fetched?;
+        filled?.place()?;
+        Ok(moved)
+    }
+
+    async fn fetch<W: Write + Send + 'static>(
+        &self,
+        key: &Key,
+        into: W,
+        progress: &dyn Progress,
+    ) -> Result<(W, Moved), DepotError> {
+        match &self.0 {
+            Kind::Folder(root) => folder::fetch(root, key, into, progress),
+            Kind::Bucket(bucket) => download::fetch(bucket, key, into, progress).await,
         }
     }
 

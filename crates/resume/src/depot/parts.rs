@@ -1,10 +1,10 @@
 //! How a file is cut into parts; and how much memory that takes.
 
 /// The smallest part: S3 takes no smaller one but the last.
-const SMALLEST: u64 = 5 << 20;
+pub(super) const SMALLEST: u64 = 5 << 20;
 
 /// The most parts that S3 takes; Google's limit is the same, Azure's is 50,000 blocks.
-const MOST: u64 = 10_000;
+pub(super) const MOST: u64 = 10_000;
 
 /// What all parts under way may hold in memory together.
 const IN_MEMORY: u64 = 20 << 20;

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use super::cloud::attributes;
 use super::*;
 
-struct Quiet;
+pub(super) struct Quiet;
 
 impl Progress for Quiet {
     fn begins(&self, _: u64) {}
@@ -27,7 +27,7 @@ impl Progress for Quiet {
 }
 
 /// Takes so many parts, and then fails.
-struct Failing {
+pub(super) struct Failing {
     memory: Arc<InMemory>,
     takes: AtomicUsize,
     sent: AtomicUsize,
@@ -97,20 +97,20 @@ impl MultipartStore for Failing {
 }
 
 /// A store, and a folder for whatever is here.
-struct Setting {
-    here: TempDir,
-    memory: Arc<InMemory>,
+pub(super) struct Setting {
+    pub(super) here: TempDir,
+    pub(super) memory: Arc<InMemory>,
 }
 
 impl Setting {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             here: tempfile::tempdir().expect("a folder"),
             memory: Arc::new(InMemory::new()),
         }
     }
 
-    fn failing(&self, takes: usize) -> Arc<Failing> {
+    pub(super) fn failing(&self, takes: usize) -> Arc<Failing> {
         Arc::new(Failing {
             memory: Arc::clone(&self.memory),
             takes: takes.into(),
@@ -119,7 +119,7 @@ impl Setting {
         })
     }
 
-    fn bucket(&self, parts: Arc<Failing>) -> Depot {
+    pub(super) fn bucket(&self, parts: Arc<Failing>) -> Depot {
         Depot(Kind::Bucket(Bucket {
             objects: self.memory.clone(),
             parts: Some(parts),
@@ -128,13 +128,13 @@ impl Setting {
         }))
     }
 
-    fn folder(&self) -> Depot {
+    pub(super) fn folder(&self) -> Depot {
         let store = self.at("store");
         fs::create_dir_all(&store).expect("made");
         Depot::open(&format!("file://{}", store.display())).expect("opened")
     }
 
-    fn at(&self, name: &str) -> PathBuf {
+    pub(super) fn at(&self, name: &str) -> PathBuf {
         self.here.path().join(name)
     }
 
@@ -146,7 +146,12 @@ impl Setting {
         self.at(name)
     }
 
-    async fn put(&self, depot: &Depot, key: &Key, file: &Path) -> Result<Moved, DepotError> {
+    pub(super) async fn put(
+        &self,
+        depot: &Depot,
+        key: &Key,
+        file: &Path,
+    ) -> Result<Moved, DepotError> {
         depot.put(key, file, &self.at("journals"), &Quiet).await
     }
 
@@ -155,7 +160,7 @@ impl Setting {
     }
 }
 
-fn key(text: &str) -> Key {
+pub(super) fn key(text: &str) -> Key {
     Key::parse(text).expect("a key")
 }
 
