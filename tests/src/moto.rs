@@ -46,6 +46,11 @@ impl Moto {
         self.server.url()
     }
 
+    /// Makes a bucket.
+    pub async fn bucket(&self, name: &str) -> Result<()> {
+        raw_aws::make_bucket(&self.url(), self.region.as_str(), name).await
+    }
+
     /// Makes a launch template and a subnet in each of two zones.
     pub async fn place(&self) -> Result<Ec2Place> {
         self.place_of(&Owner {

@@ -74,6 +74,17 @@ pub async fn events(endpoint: &str, region: &str, action: &str, body: &Value) ->
     json(endpoint, region, ("events", "AWSEvents"), action, body).await
 }
 
+/// A bucket of S3, in this region.
+pub async fn make_bucket(endpoint: &str, region: &str, name: &str) -> Result<()> {
+    let place = format!(
+        "<CreateBucketConfiguration><LocationConstraint>{region}</LocationConstraint></CreateBucketConfiguration>"
+    );
+    let request = Request::put(format!("{endpoint}/{name}"))
+        .header("authorization", authorization(KEY, region, "s3"))
+        .body(place)?;
+    sent("CreateBucket", request).await.map(drop)
+}
+
 /// A POST to a service that goes by paths.
 pub async fn rest(
     endpoint: &str,
