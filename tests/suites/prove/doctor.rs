@@ -1,18 +1,30 @@
 //! Looking whether everything is set up.
 
 use anyhow::{Context, Result, bail, ensure};
+use reprise_model::ids::Region;
 use reprise_tests::harness::operator::said;
 use reprise_tests::harness::stage::{Setting, Stage};
 use reprise_world::ec2::{Action, Ec2Error};
+use reprise_world::event_rules::EventRules;
 use reprise_world::world::Queue;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use super::{Running, asked, command};
 
 async fn doctor(stage: &Stage) -> Result<(Option<i32>, Vec<Value>)> {
-    let said = asked(stage, &["doctor", "--json"]).await?;
+    doctor_with(stage, &[]).await
+}
+
+/// The same with further variables.
+async fn doctor_with(
+    stage: &Stage,
+    variables: &[(&str, &str)],
+) -> Result<(Option<i32>, Vec<Value>)> {
+    let mut command = command(stage, &["doctor", "--json"])?;
+    command.envs(variables.iter().copied());
+    let said = said(command).await?;
     let lines = said.told.lines().map(serde_json::from_str);
     let lines = lines
         .collect::<Result<_, _>>()
@@ -63,6 +75,7 @@ async fn everything_is_well_where_a_job_has_just_run() -> Result<()> {
         "queue",
         "dead letters",
         "event rule",
+        "looks",
         "launch",
         "instances",
         "runner images",
@@ -104,11 +117,11 @@ async fn each_thing_that_is_wrong_in_aws_is_told_by_itself() -> Result<()> {
     only_wrong(stage, "event rule", "switched off").await?;
     stage.with(|world, _| {
         world.event_rules_mut().enabled = true;
-        world.event_rules_mut().denied = true;
+        world.event_rules_mut().pattern = json!({ "source": ["aws.s3"] });
     });
-    // The world's queues have no policy either, which is a queue that admits nobody.
-    only_wrong(stage, "event rule", "admits no rule").await?;
-    stage.with(|world, _| world.event_rules_mut().denied = false);
+    only_wrong(stage, "event rule", "no rule sends").await?;
+    stage.with(|world, _| *world.event_rules_mut() = EventRules::default());
+    only_admitted(stage).await?;
     stage.with(|world, now| {
         let name = world
             .settings()
@@ -122,6 +135,104 @@ async fn each_thing_that_is_wrong_in_aws_is_told_by_itself() -> Result<()> {
         world.sqs_mut(now).send(now, &name, message)
     })?;
     only_wrong(stage, "dead letters", "queues.webhooks: 1").await?;
+    Ok(())
+}
+
+/// What a queue's policy does not admit does not reach it, whatever rules say; who may not read these is told
+/// what the policy says, and any other refusal in its own words.
+async fn only_admitted(stage: &Stage) -> Result<()> {
+    let refused = |code| stage.with(|world, _| world.event_rules_mut().refused = code);
+    refused(Some("AccessDeniedException"));
+    let (_, lines) = doctor(stage).await?;
+    let found = of(&lines, "event rule");
+    ensure!(found[0]["health"] == "unknown", "{found:#?}");
+    refused(Some("InternalException"));
+    only_wrong(stage, "event rule", "InternalException").await?;
+    refused(None);
+    let policy = |admitted: Option<String>| {
+        stage.with(|world, now| {
+            let name = world.settings().queues.of(Queue::Ec2Events).to_owned();
+            let sqs = world.sqs_mut(now);
+            let mut settings = sqs.settings(&name)?.clone();
+            let before = std::mem::replace(&mut settings.policy, admitted);
+            sqs.create_queue(name, settings);
+            anyhow::Ok(before)
+        })
+    };
+    let usual = policy(None)?;
+    only_wrong(stage, "event rule", "does not admit").await?;
+    refused(Some("AccessDeniedException"));
+    only_wrong(stage, "event rule", "admits no rule").await?;
+    refused(None);
+    policy(usual)?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_launches_nothing_still_looks_at_machines_and_spot_requests_in_each_region()
+-> Result<()> {
+    let stage = Stage::set(Setting {
+        world: |world| world.further_regions = vec![Region::new("us-east-1".to_owned())],
+        config: "\n[[aws.regions]]\nregion = \"us-east-1\"\naccount = \"123456789012\"\n",
+        ..Setting::default()
+    });
+    let stage = stage.await?;
+    let retries_alone = [("REPRISE__FLEET__ENABLED", "false")];
+    let (_, lines) = doctor_with(&stage, &retries_alone).await?;
+    let found = of(&lines, "looks");
+    ensure!(
+        found.len() == 2 && found.iter().all(|line| line["health"] == "ok"),
+        "{lines:#?}"
+    );
+    ensure!(of(&lines, "launch").is_empty(), "{lines:#?}");
+    let denied = || Ec2Error::new(403, "UnauthorizedOperation", "no policy allows it");
+    for action in [
+        Action::DescribeInstances,
+        Action::DescribeSpotInstanceRequests,
+    ] {
+        stage.with(|world, now| world.ec2_mut(now).fail_next(action, denied()));
+        let (code, lines) = doctor_with(&stage, &retries_alone).await?;
+        let found = of(&lines, "looks");
+        let wrong: Vec<_> = found
+            .iter()
+            .filter(|line| line["health"] == "wrong")
+            .collect();
+        ensure!(
+            code == Some(1) && wrong.len() == 1,
+            "{action:?}: {found:#?}"
+        );
+        let text = wrong[0]["text"].as_str().context("no text")?;
+        ensure!(text.contains("UnauthorizedOperation"), "{text}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_launch_is_tried_in_each_kind_of_subnets_that_a_region_has() -> Result<()> {
+    let stage = Stage::set(Setting {
+        world: |world| world.further_regions = vec![Region::new("us-east-1".to_owned())],
+        config: "\n[[aws.regions]]\nregion = \"us-east-1\"\naccount = \"123456789012\"\n\
+                 private_subnets = [\"subnet-us-east-1a\"]\n",
+        ..Setting::default()
+    });
+    let stage = stage.await?;
+    let (_, lines) = doctor(&stage).await?;
+    let found = of(&lines, "launch");
+    let texts: Vec<&str> = found
+        .iter()
+        .filter_map(|line| line["text"].as_str())
+        .collect();
+    ensure!(
+        found.iter().all(|line| line["health"] == "ok")
+            && texts
+                .iter()
+                .any(|text| text.ends_with("eu-west-1, in its subnets"))
+            && texts
+                .iter()
+                .any(|text| text.ends_with("us-east-1, in its private subnets"))
+            && texts.len() == 2,
+        "{found:#?}"
+    );
     Ok(())
 }
 
@@ -263,6 +374,7 @@ async fn without_credentials_that_is_told_first_and_once_and_what_needs_them_is_
         &[
             "queue",
             "event rule",
+            "looks",
             "launch",
             "instances",
             "runner images",
