@@ -257,7 +257,7 @@ async fn all_mistakes_of_a_manifest_are_shown_at_their_lines() -> Result<()> {
 async fn what_a_step_lacks_is_told_with_what_to_do() -> Result<()> {
     let step = Step::new(MANIFEST)?;
     for (arguments, words) in [
-        (["--store", "ftp://example.com"], "cannot be opened"),
+        (["--store", "ftp://example.com"], "is no address of a store"),
         (
             ["--manifest", "nowhere.toml"],
             "failed to read the manifest nowhere.toml",

@@ -3,6 +3,7 @@
 //! What there is, an [`Inventory`] lists; what that means is decided from data to data.
 
 mod decide;
+pub mod depot;
 pub mod elsewhere;
 mod hash;
 mod inventory;

@@ -1,7 +1,12 @@
 //! `reprise resume`: a re-run does only what is left to do.
 
+mod exists;
+mod get;
+mod place;
 mod plan;
-mod store;
+mod progress;
+mod prune;
+mod put;
 
 use std::process::ExitCode;
 
@@ -18,10 +23,22 @@ pub(crate) struct Arguments {
 enum Command {
     /// Decide which jobs of a run still have to run, by what they have left in object storage.
     Plan(plan::Arguments),
+    /// Put a file into object storage; it is there whole or not at all.
+    Put(put::Arguments),
+    /// Fetch an object, checked against what was put.
+    Get(get::Arguments),
+    /// Tell whether an object is there: exit code 0 when it is, 1 when not, 2 when the store does not say.
+    Exists(exists::Arguments),
+    /// Remove what is old below a prefix.
+    Prune(prune::Arguments),
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Plan(arguments) => plan::run(arguments).await,
+        Command::Put(arguments) => put::run(arguments).await,
+        Command::Get(arguments) => get::run(arguments).await,
+        Command::Exists(arguments) => Ok(exists::run(arguments).await),
+        Command::Prune(arguments) => prune::run(arguments).await,
     }
 }

@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use reprise_config::environment;
 use reprise_controller::clock::SystemClock;
+use reprise_resume::depot::Depot;
 use reprise_resume::{
     Hashes, Inventory, Job, Manifest, ManifestError, OnError, RunFacts, decide, log, outputs,
     prefixes, questions, summary,
@@ -24,11 +25,8 @@ use reprise_resume::{
 
 use self::ask::Asker;
 use self::words::Words;
-use super::store;
+use super::place::STORE;
 use crate::output::say_exactly;
-
-/// The variable that names the store.
-const STORE: &str = "REPRISE_STORE";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -74,14 +72,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     words::about_workflow(&words, &manifest, workflow, facts.workflow_file())?;
     let address = arguments.store.as_deref().or(manifest.store());
     let outcome = if prefixes(&jobs).is_empty() {
-        finish(
-            &arguments,
-            &environment,
-            &words,
-            &jobs,
-            None::<&store::Folder>,
-        )
-        .await
+        finish(&arguments, &environment, &words, &jobs, None::<&Depot>).await
     } else {
         let Some(address) = address else {
             bail!(
@@ -89,7 +80,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
                 arguments.manifest.display()
             );
         };
-        let inventory = store::open(address)?;
+        let inventory = Depot::open(address)?;
         finish(&arguments, &environment, &words, &jobs, Some(&inventory)).await
     };
     outcome.map(|()| ExitCode::SUCCESS)

@@ -1,0 +1,31 @@
+//! The store and what is in it, by the words of a command.
+
+use anyhow::{Context, Result};
+use clap::Args;
+use reprise_resume::depot::{Depot, split};
+use reprise_resume::{Key, Prefix};
+
+/// The variable that names the store.
+pub(super) const STORE: &str = "REPRISE_STORE";
+
+#[derive(Debug, Args)]
+pub(super) struct StoreArguments {
+    /// Where artifacts are, for keys that are no addresses: file:///FOLDER, s3://BUCKET/PREFIX, gs:// or az://.
+    #[arg(long, value_name = "ADDRESS", env = STORE)]
+    store: Option<String>,
+}
+
+impl StoreArguments {
+    pub(super) fn object(&self, text: &str) -> Result<(Depot, Key)> {
+        let (store, below) = split(text, self.store.as_deref())?;
+        let key = Key::parse(below).with_context(|| format!("{below:?} cannot be a key"))?;
+        Ok((Depot::open(store)?, key))
+    }
+
+    pub(super) fn folder(&self, text: &str) -> Result<(Depot, Prefix)> {
+        let (store, below) = split(text.trim_end_matches('/'), self.store.as_deref())?;
+        let prefix =
+            Prefix::parse(below).with_context(|| format!("{below:?} cannot be a prefix"))?;
+        Ok((Depot::open(store)?, prefix))
+    }
+}

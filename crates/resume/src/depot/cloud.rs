@@ -1,0 +1,156 @@
+//! Buckets and containers: how they are reached, and what is asked of them.
+//!
+//! Who we are is found as `object_store` finds it, from variables, web identities and the machine's own role; the
+//! profiles in `~/.aws` are not read.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use object_store::aws::{AmazonS3Builder, Checksum};
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::multipart::MultipartStore;
+use object_store::path::Path as ObjectPath;
+use object_store::{Attribute, Attributes, Certificate, ClientOptions, ObjectStore};
+
+use super::address::Cloud;
+use super::error::DepotError;
+use crate::key::{Key, Prefix};
+
+/// Where an object's checksum is kept, beside it.
+pub(super) const CHECKSUM: &str = "reprise_sha256";
+
+/// A bucket, and what lies before each key.
+#[derive(Clone)]
+pub(super) struct Bucket {
+    pub(super) objects: Arc<dyn ObjectStore>,
+    /// Where an upload can go on in another process: not with Azure, whose blocks have no upload that could keep the checksum.
+    pub(super) parts: Option<Arc<dyn MultipartStore>>,
+    /// The address, so that an upload to one bucket is never taken for that to another.
+    pub(super) name: String,
+    pub(super) prefix: Option<Prefix>,
+}
+
+impl Bucket {
+    pub(super) fn open(
+        cloud: Cloud,
+        bucket: &str,
+        prefix: Option<Prefix>,
+    ) -> Result<Self, DepotError> {
+        let (objects, parts): (Arc<dyn ObjectStore>, Option<Arc<dyn MultipartStore>>) = match cloud
+        {
+            Cloud::S3 => {
+                let store = AmazonS3Builder::from_env()
+                    .with_bucket_name(bucket)
+                    // What changes on the way does not count as stored.
+                    .with_checksum_algorithm(Checksum::SHA256);
+                let store = match authorities()? {
+                    Some(options) => store.with_client_options(options),
+                    None => store,
+                };
+                let store = Arc::new(store.build().map_err(DepotError::SetUp)?);
+                (store.clone(), Some(store))
+            }
+            Cloud::Google => {
+                let store = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
+                let store = Arc::new(store.build().map_err(DepotError::SetUp)?);
+                (store.clone(), Some(store))
+            }
+            Cloud::Azure => {
+                let store = MicrosoftAzureBuilder::from_env().with_container_name(bucket);
+                (Arc::new(store.build().map_err(DepotError::SetUp)?), None)
+            }
+        };
+        let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
+        Ok(Self {
+            objects,
+            parts,
+            name: format!("{cloud:?} {endpoint} {bucket}"),
+            prefix,
+        })
+    }
+
+    /// Where a key's object is in the bucket.
+    pub(super) fn path(&self, key: &Key) -> ObjectPath {
+        self.below(key.as_str())
+    }
+
+    /// Where what a prefix names lies in the bucket.
+    pub(super) fn folder(&self, prefix: &Prefix) -> ObjectPath {
+        self.below(prefix.as_str())
+    }
+
+    fn below(&self, rest: &str) -> ObjectPath {
+        // Parts are encoded one by one, as what is listed is decoded: a `%` in a key stays one.
+        let before = self
+            .prefix
+            .as_ref()
+            .map(|prefix| prefix.as_str().split('/'));
+        ObjectPath::from_iter(before.into_iter().flatten().chain(rest.split('/')))
+    }
+
+    /// The key of an object; none for what somebody else put under a name that is no key.
+    pub(super) fn key(&self, path: &ObjectPath) -> Option<Key> {
+        let before = self
+            .prefix
+            .as_ref()
+            .map_or(0, |prefix| prefix.as_str().split('/').count());
+        let parts: Option<Vec<String>> = path
+            .parts()
+            .skip(before)
+            .map(|part| decoded(part.as_ref()))
+            .collect();
+        Key::parse(&parts?.join("/")).ok()
+    }
+}
+
+// Whoever is asked to show it shows no credentials.
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Bucket").field(&self.name).finish()
+    }
+}
+
+pub(super) fn attributes(sha256: &str) -> Attributes {
+    let mut attributes = Attributes::new();
+    attributes.insert(
+        Attribute::Metadata(CHECKSUM.into()),
+        sha256.to_owned().into(),
+    );
+    attributes
+}
+
+pub(super) fn checksum_of(attributes: &Attributes) -> Option<String> {
+    attributes
+        .get(&Attribute::Metadata(CHECKSUM.into()))
+        .map(|value| value.to_string())
+}
+
+fn decoded(part: &str) -> Option<String> {
+    percent_encoding::percent_decode_str(part)
+        .decode_utf8()
+        .ok()
+        .map(Into::into)
+}
+
+/// The authorities that count instead of the machine's, where a proxy opens TLS on the way.
+fn authorities() -> Result<Option<ClientOptions>, DepotError> {
+    let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
+    let path = PathBuf::from(path);
+    let wrong = |source| DepotError::Authorities {
+        path: path.clone(),
+        source,
+    };
+    let pem = std::fs::read(&path).map_err(wrong)?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(DepotError::SetUp)?;
+    let http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value == "true");
+    let options = ClientOptions::new().with_allow_http(http);
+    Ok(Some(
+        certificates
+            .into_iter()
+            .fold(options, ClientOptions::with_root_certificate),
+    ))
+}

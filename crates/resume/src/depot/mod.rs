@@ -1,0 +1,222 @@
+//! Artifacts in object storage: put, fetched, looked for, listed and removed.
+//!
+//! Invariant: under a key there is a whole object or none, and nothing is left at a file's place but what was checked.
+
+mod address;
+mod cloud;
+mod download;
+mod error;
+mod folder;
+mod journal;
+mod landing;
+mod parts;
+mod source;
+#[cfg(test)]
+mod tests;
+mod upload;
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use object_store::{GetOptions, ObjectStore};
+
+pub use self::address::{Cloud, StoreAddress, StoreAddressError, split};
+use self::cloud::Bucket;
+pub use self::error::DepotError;
+use self::landing::Landing;
+use self::source::Source;
+use crate::inventory::{Inventory, InventoryError};
+use crate::key::{Key, Prefix};
+
+/// Somebody who is told how far a transfer is.
+pub trait Progress: Sync {
+    /// It begins, or begins again, and has so many bytes.
+    fn begins(&self, bytes: u64);
+    /// So many more are done.
+    fn moved(&self, bytes: u64);
+}
+
+/// What was transferred.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// The object's size.
+    pub bytes: u64,
+    /// Its checksum; none where it was put by other means, and only its size could be checked.
+    pub sha256: Option<String>,
+    /// How much of it an earlier process had sent.
+    pub reused: u64,
+}
+
+/// An object that is there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stored {
+    /// Its name.
+    pub key: Key,
+    /// When it was put.
+    pub at: SystemTime,
+}
+
+/// A store that artifacts lie in.
+#[derive(Debug, Clone)]
+pub struct Depot(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Folder(PathBuf),
+    Bucket(Bucket),
+}
+
+impl Depot {
+    /// Opens the store at an address. Nothing is asked of it yet.
+    ///
+    /// # Errors
+    /// Where the address is wrong, or the environment has not what the store needs.
+    pub fn open(address: &str) -> Result<Self, DepotError> {
+        Ok(Self(match StoreAddress::parse(address)? {
+            StoreAddress::Folder(path) => Kind::Folder(path.into()),
+            StoreAddress::Cloud {
+                cloud,
+                bucket,
+                prefix,
+            } => Kind::Bucket(Bucket::open(cloud, &bucket, prefix)?),
+        }))
+    }
+
+    /// Puts a file; `journals` is where uploads are remembered that did not come to their end.
+    ///
+    /// # Errors
+    /// Where it is not there afterwards; what was there before then still is.
+    pub async fn put(
+        &self,
+        key: &Key,
+        file: &Path,
+        journals: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Moved, DepotError> {
+        match &self.0 {
+            Kind::Folder(root) => folder::put(root, key, file, progress),
+            Kind::Bucket(bucket) => {
+                let source = Source::open(file)?;
+                upload::put(bucket, key, &source, journals, progress).await
+            }
+        }
+    }
+
+    /// Fetches an object to a place.
+    ///
+    /// # Errors
+    /// Where it is not there, or not as it was put; the place is then as it was.
+    pub async fn get(
+        &self,
+        key: &Key,
+        place: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Moved, DepotError> {
+        let landing = Landing::beside(place)?;
+        match &self.0 {
+            Kind::Folder(root) => folder::get(root, key, landing, progress),
+            Kind::Bucket(bucket) => download::get(bucket, key, landing, progress).await,
+        }
+    }
+
+    /// Whether an object is there.
+    ///
+    /// # Errors
+    /// Where the store does not say.
+    pub async fn exists(&self, key: &Key) -> Result<bool, DepotError> {
+        match &self.0 {
+            Kind::Folder(root) => folder::exists(root, key),
+            Kind::Bucket(bucket) => {
+                let head = GetOptions {
+                    head: true,
+                    ..GetOptions::default()
+                };
+                match bucket.objects.get_opts(&bucket.path(key), head).await {
+                    Ok(_) => Ok(true),
+                    Err(object_store::Error::NotFound { .. }) => Ok(false),
+                    Err(error) => Err(DepotError::store("look for", key)(error)),
+                }
+            }
+        }
+    }
+
+    /// All that lies below a prefix and is older than a moment, by key.
+    ///
+    /// # Errors
+    /// Where a part of the answer is missing.
+    pub async fn older(
+        &self,
+        prefix: &Prefix,
+        than: SystemTime,
+    ) -> Result<Vec<Stored>, DepotError> {
+        let mut all = self.all(prefix).await?;
+        all.retain(|stored| stored.at < than);
+        all.sort();
+        Ok(all)
+    }
+
+    /// Removes objects; one that is gone already is none the worse.
+    ///
+    /// # Errors
+    /// Where one may still be there.
+    pub async fn remove(&self, keys: &[Key]) -> Result<(), DepotError> {
+        match &self.0 {
+            Kind::Folder(root) => keys.iter().try_for_each(|key| folder::remove(root, key)),
+            Kind::Bucket(bucket) => {
+                let paths: Vec<_> = keys.iter().map(|key| Ok(bucket.path(key))).collect();
+                let mut removed = bucket.objects.delete_stream(stream::iter(paths).boxed());
+                while let Some(one) = removed.next().await {
+                    match one {
+                        Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                        Err(source) => {
+                            return Err(DepotError::Store {
+                                what: "remove",
+                                key: format!("all of {} objects", keys.len()),
+                                source,
+                            });
+                        }
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn all(&self, prefix: &Prefix) -> Result<Vec<Stored>, DepotError> {
+        match &self.0 {
+            Kind::Folder(root) => {
+                let listed = folder::list(root, prefix.as_str());
+                let listed = listed.map_err(DepotError::file("list", root))?;
+                Ok(listed
+                    .into_iter()
+                    .map(|(key, at)| Stored { key, at })
+                    .collect())
+            }
+            Kind::Bucket(bucket) => {
+                let listed = bucket.objects.list(Some(&bucket.folder(prefix)));
+                let stored = listed.try_filter_map(async |object| {
+                    let at = object.last_modified.into();
+                    Ok(bucket.key(&object.location).map(|key| Stored { key, at }))
+                });
+                let failed = |source| DepotError::Store {
+                    what: "list what lies below",
+                    key: prefix.to_string(),
+                    source,
+                };
+                stored.try_collect().await.map_err(failed)
+            }
+        }
+    }
+}
+
+impl Inventory for Depot {
+    async fn list(&self, prefix: &Prefix) -> Result<Vec<Key>, InventoryError> {
+        let failed = |source| InventoryError {
+            prefix: prefix.clone(),
+            source: Box::new(source),
+        };
+        let all = self.all(prefix).await.map_err(failed)?;
+        Ok(all.into_iter().map(|stored| stored.key).collect())
+    }
+}
