@@ -84,7 +84,21 @@ impl Ec2Error {
     }
 }
 
+/// The codes by which services say that the caller may not.
+const DENIALS: [&str; 4] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "NotAuthorized",
+    "UnauthorizedOperation",
+];
+
 impl CallError {
+    /// Whether AWS said that this caller may not.
+    pub fn is_denied(&self) -> bool {
+        let code = self.code.as_deref();
+        code.is_some_and(|code| DENIALS.contains(&code))
+    }
+
     /// Reads an SDK error.
     pub(crate) fn from_sdk<E>(operation: impl Into<String>, error: &SdkError<E>) -> Self
     where
@@ -288,6 +302,16 @@ mod tests {
                 "{code}"
             );
         }
+    }
+
+    #[test]
+    fn access_denied_is_told_from_every_other_no() {
+        let answered = |code| CallError::of_answer("ask", Some(code), None, 400).is_denied();
+        assert!(answered("AccessDeniedException"));
+        assert!(answered("UnauthorizedOperation"));
+        assert!(!answered("ValidationException"));
+        assert!(!answered("ThrottlingException"));
+        assert!(!CallError::unclear("ask", "no route".to_owned()).is_denied());
     }
 
     #[test]

@@ -23,5 +23,5 @@ pub use connect::{NoCredentials, RegionSettings, credentials};
 pub use drill::{Drills, Experiment, ExperimentState};
 pub use ec2::{Ec2, Image, ImageQuery, LaunchRequest, LaunchTemplate, RootVolume, launch_fault};
 pub use error::{CallError, Ec2Error, FailureKind, SqsError};
-pub use rules::{EventRule, EventRules};
+pub use rules::{EventRule, EventRules, Pattern};
 pub use sqs::{Counts, Message, QueueAttributes, Receipt, SqsQueue};

@@ -3,6 +3,7 @@
 //! Reprise takes no part in it: the interruption is EC2's, and every step is read from EC2, GitHub and the
 //! ledger, as an operator would.
 
+mod mark;
 #[cfg(test)]
 mod tests;
 
@@ -21,11 +22,13 @@ use reprise_model::runner_name::RunnerNamePattern;
 
 use crate::rules::Rules;
 
+pub use mark::{Begun, MARK_SHOWS_WITHIN, MARK_STAYS, MARKED, OVER, needs_mark, shows_mark};
+
 /// The tag by which the experiment's template knows its target (`terraform/modules/drill`).
 pub const DRILL_TAG: &str = "reprise-drill";
 
 /// What a spot request says from the notice on.
-const MARKED: &str = "marked-for-termination";
+const TAKEN: &str = "marked-for-termination";
 
 /// Why a machine is not interrupted on purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,7 +277,7 @@ fn first_word_of(seen: &Seen<'_>, source: EvidenceSource) -> Option<Timestamp> {
 }
 
 fn notice(seen: &Seen<'_>) -> Option<(Option<Timestamp>, String)> {
-    let marked = seen.spot.filter(|spot| spot.code == MARKED);
+    let marked = seen.spot.filter(|spot| spot.code == TAKEN);
     let by_request = marked.map(|spot| (spot.since, "by the spot request".to_owned()));
     let warned = first_word_of(seen, EvidenceSource::InterruptionWarning);
     by_request.or_else(|| warned.map(|at| (Some(at), "by EC2's event".to_owned())))

@@ -36,11 +36,15 @@ pub(crate) fn is_for_fis(request: &Request<Vec<u8>>) -> bool {
 #[derive(Debug, Default)]
 pub struct Drills {
     experiments: BTreeMap<String, Experiment>,
+    /// How often somebody looks at an experiment before it looks for its targets; 0, it does so at once.
+    pub resolves_after: u32,
 }
 
 #[derive(Debug)]
 struct Experiment {
     token: String,
+    /// How many looks more it takes until it looks for its targets.
+    looks: u32,
     /// Whom it took; nobody, and it has failed.
     took: Vec<InstanceId>,
 }
@@ -53,6 +57,11 @@ struct Start {
 }
 
 impl Drills {
+    /// How many were begun.
+    pub fn begun(&self) -> usize {
+        self.experiments.len()
+    }
+
     /// Answers a request. The stack's tag is what targets must bear beside their own.
     pub(crate) fn handle(
         &mut self,
@@ -64,8 +73,11 @@ impl Drills {
         let parts: Vec<&str> = request.uri().path().trim_matches('/').split('/').collect();
         match (request.method(), parts.as_slice()) {
             (&Method::POST, ["experiments"]) => self.start(now, ec2, stack, request.body()),
-            (&Method::GET, ["experiments", id]) => match self.experiments.get(*id) {
-                Some(experiment) => answer(StatusCode::OK, &told(id, experiment, false)),
+            (&Method::GET, ["experiments", id]) => match self.experiments.get_mut(*id) {
+                Some(experiment) => {
+                    let is_waiting = experiment.is_looked_at(now, ec2, stack);
+                    answer(StatusCode::OK, &told(id, experiment, is_waiting))
+                }
                 None => not_found("experiment", id),
             },
             _ => refusal(
@@ -94,14 +106,14 @@ impl Drills {
         if let Some((id, experiment)) = known.find(|(_, one)| one.token == asked.client_token) {
             return answer(StatusCode::OK, &told(id, experiment, false));
         }
-        let took = targets(ec2, stack);
-        for id in &took {
-            // A target runs on spot, so that nothing stands in the way.
-            let _ = ec2.interrupt(now, id, Interruption::terminate(NOTICE));
-        }
+        let took = match self.resolves_after {
+            0 => take(now, ec2, stack),
+            _ => Vec::new(),
+        };
         let id = format!("EXP{:015}", self.experiments.len().saturating_add(1));
         let experiment = Experiment {
             token: asked.client_token,
+            looks: self.resolves_after,
             took,
         };
         let begun = told(&id, &experiment, true);
@@ -110,17 +122,42 @@ impl Drills {
     }
 }
 
-fn targets(ec2: &Ec2, (stack_key, stack): (&str, &str)) -> Vec<InstanceId> {
+impl Experiment {
+    /// Whether it still has not looked for its targets.
+    fn is_looked_at(&mut self, now: Timestamp, ec2: &mut Ec2, stack: (&str, &str)) -> bool {
+        if self.looks == 0 {
+            return false;
+        }
+        self.looks -= 1;
+        if self.looks == 0 {
+            self.took = take(now, ec2, stack);
+        }
+        self.looks > 0
+    }
+}
+
+fn take(now: Timestamp, ec2: &mut Ec2, stack: (&str, &str)) -> Vec<InstanceId> {
+    let took = targets(now, ec2, stack);
+    for id in &took {
+        // A target runs on spot, so that nothing stands in the way.
+        let _ = ec2.interrupt(now, id, Interruption::terminate(NOTICE));
+    }
+    took
+}
+
+/// The service asks EC2 for descriptions too, which may lag behind.
+fn targets(now: Timestamp, ec2: &mut Ec2, (stack_key, stack): (&str, &str)) -> Vec<InstanceId> {
     let (key, value) = DRILL_TARGET;
     let is_target = |tags: &BTreeMap<String, String>| {
         let is = |key, value| tags.get(key).map(String::as_str) == Some(value);
         is(key, value) && is(stack_key, stack)
     };
     let running = ec2
-        .instances()
-        .filter(|one| one.state() == InstanceState::Running && one.capacity == Capacity::Spot);
-    let marked = running.filter(|one| is_target(&one.tags()));
-    marked.map(|one| one.id.clone()).collect()
+        .shown(now)
+        .into_iter()
+        .filter(|one| one.state == InstanceState::Running && one.capacity == Capacity::Spot);
+    let marked = running.filter(|one| is_target(&one.tags));
+    marked.map(|one| one.instance.id).collect()
 }
 
 /// At first it is always under way.

@@ -3,6 +3,7 @@
 //! What is sent where is the world's own affair; nothing follows from a rule here.
 
 use http::{Request, Response, StatusCode};
+use reprise_model::ids::{AccountId, Region};
 use serde_json::{Value, json};
 
 /// The name of the only rule.
@@ -16,15 +17,21 @@ const TARGET: &str = "AWSEvents.";
 pub struct EventRules {
     /// Whether the rule is switched on.
     pub enabled: bool,
-    /// Whether nobody may look at it.
-    pub denied: bool,
+    /// What it lets through.
+    pub pattern: Value,
+    /// The code of the refusal that whoever looks at it gets.
+    pub refused: Option<&'static str>,
 }
 
 impl Default for EventRules {
     fn default() -> Self {
         Self {
             enabled: true,
-            denied: false,
+            pattern: json!({
+                "source": ["aws.ec2"],
+                "detail-type": ["EC2 Spot Instance Interruption Warning"],
+            }),
+            refused: None,
         }
     }
 }
@@ -40,39 +47,59 @@ fn action(request: &Request<Vec<u8>>) -> Option<&str> {
 }
 
 impl EventRules {
-    /// Answers a request; the rule sends to the queue of this name.
-    pub(crate) fn handle(&self, queue: &str, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
-        if self.denied {
-            return refusal(
-                "AccessDeniedException",
-                "not authorized to perform this action",
-            );
+    /// Answers a request; the rule of this ARN sends to the queue of this name. The first page of a list is
+    /// empty, as AWS allows itself (<https://docs.aws.amazon.com/eventbridge/latest/APIReference/>).
+    pub(crate) fn handle(
+        &self,
+        arn: &str,
+        queue: &str,
+        request: &Request<Vec<u8>>,
+    ) -> Response<Vec<u8>> {
+        if let Some(code) = self.refused {
+            return refusal(code, "the world refuses this as it was told");
         }
         let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let text = |key: &str| body.get(key).and_then(Value::as_str).unwrap_or_default();
         match action(request) {
+            Some("ListRuleNamesByTarget") if text("NextToken").is_empty() => {
+                let page = json!({ "RuleNames": [], "NextToken": "second" });
+                answer(StatusCode::OK, &page)
+            }
             Some("ListRuleNamesByTarget") => {
                 let is_it = text("TargetArn").rsplit(':').next() == Some(queue);
                 let names = if is_it { vec![NAME] } else { Vec::new() };
                 answer(StatusCode::OK, &json!({ "RuleNames": names }))
             }
-            Some("DescribeRule") if text("Name") == NAME => answer(StatusCode::OK, &self.rule()),
+            Some("DescribeRule") if text("Name") == NAME => answer(StatusCode::OK, &self.rule(arn)),
             Some("DescribeRule") => refusal("ResourceNotFoundException", "Rule does not exist."),
             Some(_) | None => refusal("UnknownOperationException", "no such call"),
         }
     }
 
-    fn rule(&self) -> Value {
-        let pattern = json!({
-            "source": ["aws.ec2"],
-            "detail-type": ["EC2 Spot Instance Interruption Warning"],
-        });
+    fn rule(&self, arn: &str) -> Value {
         json!({
             "Name": NAME,
+            "Arn": arn,
             "State": if self.enabled { "ENABLED" } else { "DISABLED" },
-            "EventPattern": pattern.to_string(),
+            "EventPattern": self.pattern.to_string(),
         })
     }
+}
+
+/// The rule's ARN.
+pub(crate) fn arn(region: &Region, account: &AccountId) -> String {
+    format!("arn:aws:events:{region}:{account}:rule/{NAME}")
+}
+
+/// The policy of a queue that admits the rule, as `terraform/modules/ingress` writes it.
+pub(crate) fn admission(region: &Region, account: &AccountId) -> String {
+    let policy = json!({ "Statement": [{
+        "Effect": "Allow",
+        "Principal": { "Service": "events.amazonaws.com" },
+        "Action": "sqs:SendMessage",
+        "Condition": { "ArnEquals": { "aws:SourceArn": [arn(region, account)] } },
+    }] });
+    policy.to_string()
 }
 
 fn refusal(code: &str, words: &str) -> Response<Vec<u8>> {

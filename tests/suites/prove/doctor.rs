@@ -4,15 +4,26 @@ use anyhow::{Context, Result, bail, ensure};
 use reprise_tests::harness::operator::said;
 use reprise_tests::harness::stage::{Setting, Stage};
 use reprise_world::ec2::{Action, Ec2Error};
+use reprise_world::event_rules::EventRules;
 use reprise_world::world::Queue;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::process::Command;
 
 use super::{Running, asked, command};
 
-async fn doctor(stage: &Stage) -> Result<(Option<i32>, Vec<Value>)> {
-    let said = asked(stage, &["doctor", "--json"]).await?;
+pub(super) async fn doctor(stage: &Stage) -> Result<(Option<i32>, Vec<Value>)> {
+    doctor_with(stage, &[]).await
+}
+
+/// The same with further variables.
+pub(super) async fn doctor_with(
+    stage: &Stage,
+    variables: &[(&str, &str)],
+) -> Result<(Option<i32>, Vec<Value>)> {
+    let mut command = command(stage, &["doctor", "--json"])?;
+    command.envs(variables.iter().copied());
+    let said = said(command).await?;
     let lines = said.told.lines().map(serde_json::from_str);
     let lines = lines
         .collect::<Result<_, _>>()
@@ -21,7 +32,7 @@ async fn doctor(stage: &Stage) -> Result<(Option<i32>, Vec<Value>)> {
 }
 
 /// The findings of a check.
-fn of<'a>(lines: &'a [Value], check: &str) -> Vec<&'a Value> {
+pub(super) fn of<'a>(lines: &'a [Value], check: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["check"] == check).collect()
 }
 
@@ -63,6 +74,7 @@ async fn everything_is_well_where_a_job_has_just_run() -> Result<()> {
         "queue",
         "dead letters",
         "event rule",
+        "looks",
         "launch",
         "instances",
         "runner images",
@@ -104,11 +116,11 @@ async fn each_thing_that_is_wrong_in_aws_is_told_by_itself() -> Result<()> {
     only_wrong(stage, "event rule", "switched off").await?;
     stage.with(|world, _| {
         world.event_rules_mut().enabled = true;
-        world.event_rules_mut().denied = true;
+        world.event_rules_mut().pattern = json!({ "source": ["aws.s3"] });
     });
-    // The world's queues have no policy either, which is a queue that admits nobody.
-    only_wrong(stage, "event rule", "admits no rule").await?;
-    stage.with(|world, _| world.event_rules_mut().denied = false);
+    only_wrong(stage, "event rule", "no rule sends").await?;
+    stage.with(|world, _| *world.event_rules_mut() = EventRules::default());
+    only_admitted(stage).await?;
     stage.with(|world, now| {
         let name = world
             .settings()
@@ -122,6 +134,36 @@ async fn each_thing_that_is_wrong_in_aws_is_told_by_itself() -> Result<()> {
         world.sqs_mut(now).send(now, &name, message)
     })?;
     only_wrong(stage, "dead letters", "queues.webhooks: 1").await?;
+    Ok(())
+}
+
+/// What a queue's policy does not admit does not reach it, whatever rules say; who may not read these is told
+/// what the policy says, and any other refusal in its own words.
+async fn only_admitted(stage: &Stage) -> Result<()> {
+    let refused = |code| stage.with(|world, _| world.event_rules_mut().refused = code);
+    refused(Some("AccessDeniedException"));
+    let (_, lines) = doctor(stage).await?;
+    let found = of(&lines, "event rule");
+    ensure!(found[0]["health"] == "unknown", "{found:#?}");
+    refused(Some("InternalException"));
+    only_wrong(stage, "event rule", "InternalException").await?;
+    refused(None);
+    let policy = |admitted: Option<String>| {
+        stage.with(|world, now| {
+            let name = world.settings().queues.of(Queue::Ec2Events).to_owned();
+            let sqs = world.sqs_mut(now);
+            let mut settings = sqs.settings(&name)?.clone();
+            let before = std::mem::replace(&mut settings.policy, admitted);
+            sqs.create_queue(name, settings);
+            anyhow::Ok(before)
+        })
+    };
+    let usual = policy(None)?;
+    only_wrong(stage, "event rule", "does not admit").await?;
+    refused(Some("AccessDeniedException"));
+    only_wrong(stage, "event rule", "admits no rule").await?;
+    refused(None);
+    policy(usual)?;
     Ok(())
 }
 
@@ -263,6 +305,7 @@ async fn without_credentials_that_is_told_first_and_once_and_what_needs_them_is_
         &[
             "queue",
             "event rule",
+            "looks",
             "launch",
             "instances",
             "runner images",

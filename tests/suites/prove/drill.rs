@@ -1,15 +1,20 @@
 //! An interruption on purpose, followed to the green attempt.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
+use jiff::SignedDuration;
 use reprise_model::instance::Capacity;
 use reprise_tests::harness::operator::Said;
+use reprise_tests::harness::program::signal;
 use reprise_tests::harness::stage::Stage;
 use reprise_tests::wait;
-use reprise_world::drills::DRILL_TEMPLATE;
+use reprise_world::drills::{DRILL_TARGET, DRILL_TEMPLATE};
 use reprise_world::ec2::Action;
 use serde_json::Value;
+use tokio::process::Child;
 
-use super::{Running, asked};
+use super::{Running, asked, command};
 
 async fn interrupt(stage: &Stage, whom: &str, more: &[&str]) -> Result<Said> {
     let all = [&["interrupt", whom, "--template", DRILL_TEMPLATE], more].concat();
@@ -144,6 +149,123 @@ async fn a_machine_is_named_too_and_nothing_is_done_without_a_yes() -> Result<()
         machines == [Capacity::Spot, Capacity::OnDemand],
         "{machines:?}"
     );
+    Ok(())
+}
+
+/// A drill under way, to be stopped by a person.
+fn begun(running: &Running) -> Result<Child> {
+    let host = running.host.to_string();
+    let mut command = command(
+        &running.stage,
+        &["interrupt", &host, "--template", DRILL_TEMPLATE, "--yes"],
+    )?;
+    Ok(command.spawn()?)
+}
+
+/// Ctrl-C, and what was said until the end.
+async fn stopped(child: Child) -> Result<Said> {
+    let process = child.id().context("it has ended")?;
+    signal("INT", process).await?;
+    let ended = tokio::time::timeout(Duration::from_secs(60), child.wait_with_output()).await;
+    Ok(ended.context("it did not end")??.into())
+}
+
+/// From now on descriptions lag behind, and show the machine as it runs all the same.
+async fn lags(running: &Running) -> Result<()> {
+    let lag = SignedDuration::from_secs(10);
+    let old = running.stage.sees("a machine of some age", |world, now| {
+        let launched = world.instance(&running.host)?.launched_at;
+        (now.duration_since(launched) > SignedDuration::from_mins(2)).then_some(())
+    });
+    old.await?;
+    let stage = &running.stage;
+    stage.with(|world, now| world.ec2_mut(now).set_list_delay(lag));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ctrl_c_ends_the_watching_alone_and_the_mark_stays_until_the_experiment_has_looked()
+-> Result<()> {
+    let running = Running::new().await?;
+    running
+        .stage
+        .with(|world, _| world.drills_mut().resolves_after = 3);
+    let child = begun(&running)?;
+    let experiment = running.stage.sees("an experiment", |world, _| {
+        (world.drills_mut().begun() == 1).then_some(())
+    });
+    experiment.await?;
+    let said = stopped(child).await?;
+    ensure!(said.code == Some(130), "{said:?}");
+    ensure!(
+        said.complained.contains("may yet look for the mark"),
+        "{said:?}"
+    );
+    ensure!(running.mark().as_deref() == Some("over"), "{said:?}");
+    let taken = wait::until("a machine taken", Duration::from_secs(60), async || {
+        let rows = running.stage.rows();
+        let taken = "acme/shop e2e 1 spot failure";
+        Ok(rows.iter().any(|row| row == taken).then_some(()))
+    });
+    taken.await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_experiment_begins_when_ec2_shows_the_mark() -> Result<()> {
+    let running = Running::new().await?;
+    lags(&running).await?;
+    let host = running.host.to_string();
+    let drill = interrupt(&running.stage, &host, &["--yes"]).await?;
+    ensure!(
+        drill.code == Some(0),
+        "{drill:?}\n{}",
+        running.stage.so_far()
+    );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ctrl_c_before_the_experiment_takes_the_mark_off_and_nothing_is_begun() -> Result<()> {
+    let running = Running::new().await?;
+    lags(&running).await?;
+    let child = begun(&running)?;
+    never_shows(&running).await?;
+    let said = stopped(child).await?;
+    ensure!(said.code == Some(130), "{said:?}");
+    is_not_begun(&running)?;
+    ensure!(!said.complained.contains("may yet look"), "{said:?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_that_does_not_show_begins_nothing() -> Result<()> {
+    let running = Running::new().await?;
+    lags(&running).await?;
+    let child = begun(&running)?;
+    never_shows(&running).await?;
+    let said = Said::from(child.wait_with_output().await?);
+    said.fails_with(&["does not show the mark reprise-drill", "ask again"])?;
+    is_not_begun(&running)
+}
+
+/// Waits for the mark, and has descriptions lag so far behind that they never show it.
+async fn never_shows(running: &Running) -> Result<()> {
+    let marked = running.stage.sees("a mark", |world, now| {
+        let tags = world.instance(&running.host)?.tags();
+        tags.get(DRILL_TARGET.0)?;
+        let hour = SignedDuration::from_hours(1);
+        world.ec2_mut(now).set_list_delay(hour);
+        Some(())
+    });
+    marked.await
+}
+
+fn is_not_begun(running: &Running) -> Result<()> {
+    let begun = running.stage.with(|world, _| world.drills_mut().begun());
+    ensure!(begun == 0, "{begun}");
+    let mark = running.mark();
+    ensure!(mark.as_deref() == Some("over"), "{mark:?}");
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod doctor;
 mod drill;
+mod regions;
 mod secrets;
 
 use std::process::Stdio;

@@ -13,7 +13,7 @@ use reprise_controller::daemon;
 use reprise_engine::doctor::{self, Dead, Finding, Queue, Rule};
 use reprise_engine::offer::RegionOffer;
 use reprise_model::breaker::LeftOut;
-use reprise_model::ids::{ImageId, Region};
+use reprise_model::ids::{ImageId, InstanceId, Region};
 use reprise_model::instance::{Instance, InstanceState};
 use reprise_model::launch::{OnDemandStrategy, Purchase};
 use reprise_model::machine::Architecture;
@@ -28,6 +28,9 @@ const RIGHTS: &str =
 /// What to do where nobody gave credentials.
 const CREDENTIALS: &str = "give some as for every AWS program (AWS_PROFILE, AWS_ACCESS_KEY_ID, `aws sso login`), or run \
      this where the controller runs, with its role";
+
+/// An instance's id that nobody has.
+const NOBODYS: &str = "i-00000000000000000";
 
 const WEBHOOKS: &str = "queues.webhooks";
 const EVENTS: &str = "queues.ec2_events";
@@ -59,6 +62,7 @@ pub(super) fn all(config: &Config) -> Vec<&'static str> {
     if config.queues.ec2_events.is_some() {
         checks.push("event rule");
     }
+    checks.push("looks");
     if config.settings.fleet.is_some() {
         checks.extend(["launch", "instances", "runner images"]);
     }
@@ -149,14 +153,20 @@ async fn rules(config: &QueuesConfig, queue: &QueueAttributes) -> Finding {
             .sending_to(arn)
             .await
     };
-    // Whoever may not read them is told so, and what else is known of them.
-    let Ok(rules) = read.await else {
-        return doctor::rules(None, &queue.sources);
+    let rules = match read.await {
+        Ok(rules) => rules,
+        // Whoever may not read them is told so, and what else is known of them.
+        Err(error) if error.is_denied() => return doctor::rules(None, &queue.sources),
+        Err(error) => {
+            let advice = "ask again; if it stays so, the words of AWS say what to do";
+            return Finding::wrong("event rule", error.to_string(), advice);
+        }
     };
     let rules: Vec<Rule> = rules
         .into_iter()
         .map(|rule| Rule {
             name: rule.name,
+            arn: rule.arn,
             enabled: rule.enabled,
             pattern: rule.pattern,
         })
@@ -165,19 +175,49 @@ async fn rules(config: &QueuesConfig, queue: &QueueAttributes) -> Finding {
 }
 
 pub(super) async fn machines(config: &Config) -> Vec<Finding> {
-    let Some(fleet) = &config.settings.fleet else {
-        return Vec::new();
-    };
     let regions: Vec<RegionSettings> = config.regions.iter().map(daemon::region).collect();
     let ec2 = Ec2::connect(&regions).await;
     let mut found = Vec::new();
+    for place in &regions {
+        found.extend(looks(&ec2, &place.region).await);
+    }
+    let Some(fleet) = &config.settings.fleet else {
+        return found;
+    };
     let mut images = Images::default();
     for offer in &fleet.offer.regions {
-        found.push(launch(&ec2, config, fleet, offer).await);
+        for private in [false, true] {
+            // Whoever has subnets of one kind alone launches there alone.
+            if !offer.subnets(private).is_empty() {
+                found.push(launch(&ec2, config, fleet, offer, private).await);
+            }
+        }
         found.extend(instances(&ec2, config, fleet, offer, &mut images).await);
     }
     found.push(doctor::images(images.count, images.oldest, now()));
     found
+}
+
+/// What is asked of every machine on which a job failed, whoever launched it.
+async fn looks(ec2: &Ec2, region: &Region) -> Vec<Finding> {
+    const CHECK: &str = "looks";
+    // Looks are by filter, so that one that nobody has is simply not in the answer.
+    let nobodys: InstanceId = match NOBODYS.parse() {
+        Ok(id) => id,
+        Err(_) => return vec![Finding::not_checked(CHECK, "no id to ask about")],
+    };
+    let instance = ec2.look(region, &nobodys).await.err();
+    let request = ec2.spot_status(region, &nobodys).await.err();
+    let denied: Vec<Finding> = instance
+        .into_iter()
+        .chain(request)
+        .map(|error| Finding::wrong(CHECK, error.to_string(), RIGHTS))
+        .collect();
+    if denied.is_empty() {
+        let says = format!("instances and spot requests of {region} can be looked at");
+        return vec![Finding::ok(CHECK, says)];
+    }
+    denied
 }
 
 #[derive(Default)]
@@ -186,7 +226,13 @@ struct Images {
     oldest: Option<Timestamp>,
 }
 
-async fn launch(ec2: &Ec2, config: &Config, fleet: &FleetSettings, offer: &RegionOffer) -> Finding {
+async fn launch(
+    ec2: &Ec2,
+    config: &Config,
+    fleet: &FleetSettings,
+    offer: &RegionOffer,
+    private: bool,
+) -> Finding {
     const CHECK: &str = "launch";
     let first = fleet.offer.types.first();
     let request = LaunchRequest {
@@ -202,15 +248,23 @@ async fn launch(ec2: &Ec2, config: &Config, fleet: &FleetSettings, offer: &Regio
             || any_type(fleet.offer.architecture),
             |one| one.name.clone(),
         )],
-        subnets: offer.subnets.clone(),
+        subnets: offer.subnets(private).to_vec(),
         left_out: LeftOut::default(),
         image: None,
         volume: None,
         tags: BTreeMap::from([(config.settings.rules.tags.stack(), fleet.stack.to_string())]),
     };
     let (region, template) = (&offer.region, &fleet.launch_template);
+    let subnets = if private {
+        "private subnets"
+    } else {
+        "subnets"
+    };
     match ec2.may_launch(&request).await {
-        Ok(()) => Finding::ok(CHECK, format!("{template} may be launched in {region}")),
+        Ok(()) => Finding::ok(
+            CHECK,
+            format!("{template} may be launched in {region}, in its {subnets}"),
+        ),
         Err(error) => Finding::wrong(CHECK, error.to_string(), RIGHTS),
     }
 }

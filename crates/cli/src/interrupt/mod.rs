@@ -4,13 +4,13 @@
 //! the stack (`terraform/modules/drill`). Whether a machine may be taken, and how far it has come, the engine
 //! says ([`reprise_engine::drill`]); nothing of Reprise is told that it is a drill.
 
+mod experiment;
 mod follow;
 mod show;
 mod target;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,20 +18,16 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use reprise_aws::{Drills, Ec2, Experiment, ExperimentState};
+use reprise_aws::Drills;
 use reprise_config::{Config, DEFAULT_PATH, PATH_VARIABLE, environment};
 use reprise_controller::clock::{Clock, SystemClock};
-use reprise_engine::drill::{self, DRILL_TAG, Outcome, Step};
-use reprise_model::instance::Instance;
+use reprise_engine::drill::{self, Outcome, Step};
 
 use crate::output::{note, say, say_exactly};
 use crate::signals::{Stopped, stopped};
+use experiment::Drill;
 use follow::Follower;
 use target::{Target, Whom};
-
-/// The mark of a target, and what takes its place once it is none any more: a later drill must not find it.
-const MARKED: &str = "true";
-const OVER: &str = "over";
 
 /// The pause between two looks.
 const LOOKS_EVERY: SignedDuration = SignedDuration::from_secs(3);
@@ -71,111 +67,24 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     }
     let drills = Drills::connect(&target.view.instance.region).await?;
     let started = now();
-    let mut drill = Drill::begin(&follower.ec2, drills, &target, &arguments.template).await?;
+    let mut drill = Drill::of(&follower.ec2, drills, target.view.instance.clone());
+    let done = async {
+        drill.begin(&arguments.template, started).await?;
+        follow(&follower, &target, &mut drill, started, &arguments).await
+    };
     let followed = tokio::select! {
-        followed = follow(&follower, &target, &mut drill, started, &arguments) => followed,
+        followed = done => followed,
         () = stopped() => Err(Stopped.into()),
     };
-    drill.unmark(&follower.ec2).await;
+    drill.end().await;
     followed
-}
-
-/// An experiment under way, and the mark of its target.
-struct Drill {
-    drills: Drills,
-    instance: Instance,
-    experiment: Experiment,
-    is_marked: bool,
-}
-
-impl Drill {
-    /// Marks the machine, and has it taken.
-    async fn begin(ec2: &Ec2, drills: Drills, target: &Target, template: &str) -> Result<Self> {
-        let instance = target.view.instance.clone();
-        mark(ec2, &instance, MARKED).await.with_context(|| {
-            format!(
-                "failed to mark {} as the target; nothing was done",
-                instance.id
-            )
-        })?;
-        // One of this moment: whoever asks again wants another interruption.
-        let token = format!("reprise-{}-{}", instance.id, now().as_millisecond());
-        match drills.start(template, &token).await {
-            Ok(experiment) => Ok(Self {
-                drills,
-                instance,
-                experiment,
-                is_marked: true,
-            }),
-            Err(error) => {
-                unmark(ec2, &instance).await;
-                Err(error).with_context(|| {
-                    format!(
-                        "failed to begin the experiment of {template}; is it the output template_id of \
-                         terraform/modules/drill?"
-                    )
-                })
-            }
-        }
-    }
-
-    /// Looks how it goes, until it has ended.
-    async fn look(&mut self) -> Result<()> {
-        if self.experiment.state == ExperimentState::Running {
-            // What does not answer is asked again with the next look.
-            if let Ok(experiment) = self.drills.look(&self.experiment.id).await {
-                self.experiment = experiment;
-            }
-        }
-        if self.experiment.state == ExperimentState::Failed {
-            let reason = self
-                .experiment
-                .reason
-                .as_deref()
-                .unwrap_or("it does not say why");
-            bail!(
-                "the experiment {} interrupted nothing: {reason}",
-                self.experiment.id
-            );
-        }
-        Ok(())
-    }
-
-    /// The service's role may interrupt what is marked alone: so the mark stays until that was done.
-    async fn unmark_once_taken(&mut self, ec2: &Ec2, is_noticed: bool) {
-        if is_noticed || self.experiment.state == ExperimentState::Completed {
-            self.unmark(ec2).await;
-        }
-    }
-
-    async fn unmark(&mut self, ec2: &Ec2) {
-        if self.is_marked {
-            self.is_marked = false;
-            unmark(ec2, &self.instance).await;
-        }
-    }
-}
-
-/// A later drill must not find it again.
-async fn unmark(ec2: &Ec2, instance: &Instance) {
-    if let Err(error) = mark(ec2, instance, OVER).await {
-        note(format_args!(
-            "failed to take the mark {DRILL_TAG} off {}: the next drill may take it again ({error})",
-            instance.id
-        ));
-    }
-}
-
-async fn mark(ec2: &Ec2, instance: &Instance, value: &str) -> Result<()> {
-    let tags = BTreeMap::from([(DRILL_TAG.to_owned(), value.to_owned())]);
-    Ok(ec2.tag(&instance.region, &instance.id, &tags).await?)
 }
 
 /// Tells each step once, until the job has come back or cannot any more.
 async fn follow(
     follower: &Follower,
     target: &Target,
-    drill: &mut Drill,
+    drill: &mut Drill<'_>,
     started: Timestamp,
     arguments: &Arguments,
 ) -> Result<ExitCode> {
@@ -193,7 +102,7 @@ async fn follow(
             }
         }
         let is_noticed = steps.iter().any(|one| one.step == Step::Notice);
-        drill.unmark_once_taken(&follower.ec2, is_noticed).await;
+        drill.unmark_once_taken(is_noticed).await;
         // Said once for as long as it is the same: what passes is asked for again.
         let trouble = looked.trouble.clone();
         if let Some(trouble) = trouble.as_ref().filter(|_| trouble != last_trouble) {

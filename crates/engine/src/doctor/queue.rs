@@ -1,6 +1,8 @@
 //! The queues, and the rules that fill the one of EC2's events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
 
 use super::Finding;
 
@@ -19,6 +21,9 @@ const MANY: u64 = 1_000;
 
 /// What a rule must let through: the only event that tells of an interruption before it happens.
 const WARNING: &str = "EC2 Spot Instance Interruption Warning";
+
+/// Who sends it.
+const EC2: &str = "aws.ec2";
 
 /// A queue, as its attributes tell.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -51,10 +56,22 @@ pub struct Dead {
 pub struct Rule {
     /// Its name.
     pub name: String,
+    /// Its ARN.
+    pub arn: String,
     /// Whether it is switched on.
     pub enabled: bool,
-    /// What it lets through, as JSON.
-    pub pattern: String,
+    /// For each field of an event the values that are let through, `None` for a condition that is no plain
+    /// text. A rule without a pattern goes by the clock.
+    pub pattern: Option<BTreeMap<String, Vec<Option<String>>>>,
+}
+
+/// Whether a rule lets EC2's warnings through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Lets {
+    Nothing,
+    /// Some of them: it has conditions that are not read here.
+    Some,
+    All,
 }
 
 /// How a queue is set up.
@@ -107,49 +124,104 @@ pub fn dead_letters(dead: Dead) -> Finding {
     )
 }
 
-/// Whether EC2's warnings reach the queue: by the rules that send there, or, where those may not be read, by
-/// the sources that the queue's policy admits.
+/// Whether EC2's warnings reach the queue: by the rules that send there and that the queue's policy admits, or,
+/// where rules may not be read, by the sources that the policy admits.
 pub fn rules(rules: Option<&[Rule]>, admitted: &BTreeSet<String>) -> Finding {
-    const CHECK: &str = "event rule";
-    const ADVICE: &str =
-        "terraform/modules/ingress makes one; without it interruptions are seen by tags alone";
     let Some(rules) = rules else {
-        let named: Vec<&str> = admitted
-            .iter()
-            .map(String::as_str)
-            .filter(|arn| arn.contains(":rule/"))
-            .collect();
-        return match named.as_slice() {
-            [] => Finding::wrong(
-                CHECK,
-                "the queue of EC2's events admits no rule of EventBridge",
-                ADVICE,
-            ),
-            named => Finding::unknown(
-                CHECK,
-                format!(
-                    "the queue admits {}; whether it sends cannot be read",
-                    named.join(", ")
-                ),
-                "ask as somebody who may events:ListRuleNamesByTarget and events:DescribeRule",
-            ),
-        };
+        return unread(admitted);
     };
-    let warns =
-        |rule: &&Rule| rule.pattern.contains(WARNING) || !rule.pattern.contains("detail-type");
-    let warning: Vec<&Rule> = rules.iter().filter(warns).collect();
-    if let Some(rule) = warning.iter().find(|rule| rule.enabled) {
-        return Finding::ok(CHECK, format!("{} sends interruption warnings", rule.name));
+    let mut warning: Vec<(&Rule, Lets)> = rules
+        .iter()
+        .map(|rule| (rule, lets(rule)))
+        .filter(|(_, lets)| *lets > Lets::Nothing)
+        .collect();
+    // The best one tells: one that is on and admitted, of these one without further conditions.
+    warning.sort_by_key(|(rule, lets)| (rule.enabled, is_admitted(rule, admitted), *lets));
+    let Some((rule, lets)) = warning.last() else {
+        let says = "no rule sends interruption warnings to the queue";
+        return Finding::wrong(RULE_CHECK, says, RULE_ADVICE);
+    };
+    let name = &rule.name;
+    if !rule.enabled {
+        let says = format!("{name} is switched off");
+        return Finding::wrong(RULE_CHECK, says, "switch it on: `aws events enable-rule`");
     }
-    match warning.first() {
-        Some(rule) => {
-            let says = format!("{} is switched off", rule.name);
-            Finding::wrong(CHECK, says, "switch it on: `aws events enable-rule`")
-        }
-        None => Finding::wrong(
-            CHECK,
-            "no rule sends interruption warnings to the queue",
-            ADVICE,
+    if !is_admitted(rule, admitted) {
+        return Finding::wrong(
+            RULE_CHECK,
+            format!("{name} sends interruption warnings, which the queue's policy does not admit"),
+            format!(
+                "admit {} in the queue's policy (aws:SourceArn), as terraform/modules/ingress does",
+                rule.arn
+            ),
+        );
+    }
+    match lets {
+        Lets::All => Finding::ok(RULE_CHECK, format!("{name} sends interruption warnings")),
+        Lets::Some | Lets::Nothing => Finding::unknown(
+            RULE_CHECK,
+            format!("{name} sends what meets more conditions than are read here"),
+            "see that its pattern lets every interruption warning of EC2 through",
         ),
     }
+}
+
+const RULE_CHECK: &str = "event rule";
+
+const RULE_ADVICE: &str =
+    "terraform/modules/ingress makes one; without it interruptions are seen by tags alone";
+
+fn unread(admitted: &BTreeSet<String>) -> Finding {
+    let named: Vec<&str> = admitted
+        .iter()
+        .map(String::as_str)
+        .filter(|arn| arn.contains(":rule/"))
+        .collect();
+    match named.as_slice() {
+        [] => Finding::wrong(
+            RULE_CHECK,
+            "the queue of EC2's events admits no rule of EventBridge",
+            RULE_ADVICE,
+        ),
+        named => Finding::unknown(
+            RULE_CHECK,
+            format!(
+                "the queue admits {}; whether it sends cannot be read",
+                named.join(", ")
+            ),
+            "ask as somebody who may events:ListRuleNamesByTarget and events:DescribeRule",
+        ),
+    }
+}
+
+/// Every field that a pattern names must fit: EC2's warnings have this source and this kind.
+fn lets(rule: &Rule) -> Lets {
+    let Some(pattern) = &rule.pattern else {
+        return Lets::Nothing;
+    };
+    let field = |(name, values): (&String, &Vec<Option<String>>)| {
+        let wanted = match name.as_str() {
+            "source" => EC2,
+            "detail-type" => WARNING,
+            _ => return Lets::Some,
+        };
+        if values.iter().flatten().any(|value| value == wanted) {
+            Lets::All
+        } else if values.contains(&None) {
+            Lets::Some
+        } else {
+            Lets::Nothing
+        }
+    };
+    pattern.iter().map(field).min().unwrap_or(Lets::All)
+}
+
+/// A policy may name several sources at once, with `*` and `?`.
+fn is_admitted(rule: &Rule, admitted: &BTreeSet<String>) -> bool {
+    let fits = |source: &String| {
+        let source = regex::escape(source);
+        let source = source.replace(r"\*", ".*").replace(r"\?", ".");
+        Regex::new(&format!("^{source}$")).is_ok_and(|source| source.is_match(&rule.arn))
+    };
+    admitted.iter().any(fits)
 }

@@ -46,12 +46,23 @@ fn attempt(seconds: i64, arrived: bool) -> HookAttempt {
     }
 }
 
-fn rule(enabled: bool, pattern: &str) -> Rule {
+const RULE: &str = "arn:aws:events:eu-west-1:1:rule/warning";
+const WARNINGS: &str = "EC2 Spot Instance Interruption Warning";
+
+/// A rule with these fields in its pattern; an empty text stands for a condition that is no plain text.
+fn rule(enabled: bool, pattern: &[(&str, &str)]) -> Rule {
+    let value = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let field = |(name, text): &(&str, &str)| ((*name).to_owned(), vec![value(text)]);
     Rule {
         name: "warning".to_owned(),
+        arn: RULE.to_owned(),
         enabled,
-        pattern: pattern.to_owned(),
+        pattern: Some(pattern.iter().map(field).collect()),
     }
+}
+
+fn judged(list: &[Rule], admitted: &str) -> Finding {
+    rules(Some(list), &BTreeSet::from([admitted.to_owned()]))
 }
 
 /// A line of the manifest a permission: the engine reads no JSON.
@@ -265,23 +276,66 @@ fn a_queue_keeps_messages_long_enough_and_puts_dead_ones_where_they_are_looked_f
 
 #[test]
 fn a_rule_sends_warnings_when_it_lets_them_through_and_is_on() {
-    let pattern =
-        r#"{"detail-type":["EC2 Spot Instance Interruption Warning"],"source":["aws.ec2"]}"#;
-    let other = r#"{"detail-type":["EC2 Instance Rebalance Recommendation"]}"#;
-    let judged = |list: &[Rule]| rules(Some(list), &BTreeSet::new()).health;
-    assert_eq!(judged(&[rule(true, pattern)]), Health::Ok);
+    let warnings = [("detail-type", WARNINGS), ("source", "aws.ec2")];
+    for through in [&warnings[..], &warnings[..1], &warnings[1..], &[]] {
+        let found = judged(&[rule(true, through)], RULE);
+        assert_eq!(found.health, Health::Ok, "{through:?}");
+    }
+    for other in [
+        [("source", "aws.s3")].as_slice(),
+        &[("source", "aws.s3"), ("detail-type", WARNINGS)],
+        &[("detail-type", "EC2 Instance Rebalance Recommendation")],
+        &[("source", "aws.s3"), ("detail", "")],
+    ] {
+        let found = judged(&[rule(true, other)], RULE);
+        assert_eq!(found.health, Health::Wrong, "{other:?}");
+        assert!(found.says.starts_with("no rule sends"), "{}", found.says);
+    }
+    // A prefix, or a condition on something else, may let them through.
+    for unclear in [[("source", "")], [("detail", "")], [("account", "1")]] {
+        let found = judged(&[rule(true, &unclear)], RULE);
+        assert_eq!(found.health, Health::Unknown, "{unclear:?}");
+    }
     assert_eq!(
-        judged(&[rule(true, r#"{"source":["aws.ec2"]}"#)]),
-        Health::Ok
+        judged(&[rule(false, &warnings)], RULE).health,
+        Health::Wrong
     );
-    assert_eq!(judged(&[rule(false, pattern)]), Health::Wrong);
-    assert_eq!(judged(&[rule(true, other)]), Health::Wrong);
-    assert_eq!(judged(&[]), Health::Wrong);
+    assert_eq!(judged(&[], RULE).health, Health::Wrong);
+    let by_the_clock = Rule {
+        pattern: None,
+        ..rule(true, &[])
+    };
+    assert_eq!(judged(&[by_the_clock.clone()], RULE).health, Health::Wrong);
+    let all = [by_the_clock, rule(false, &warnings), rule(true, &warnings)];
+    assert_eq!(judged(&all, RULE).health, Health::Ok, "one will do");
+}
+
+#[test]
+fn a_rule_that_the_queue_does_not_admit_sends_nothing() {
+    let all = [rule(true, &[("source", "aws.ec2")])];
+    for admitted in [
+        RULE,
+        "arn:aws:events:*:*:rule/*",
+        "arn:aws:events:*:1:rule/warnin?",
+    ] {
+        assert_eq!(judged(&all, admitted).health, Health::Ok, "{admitted}");
+    }
+    for admitted in [
+        "arn:aws:events:eu-west-1:1:rule/other",
+        "arn:aws:s3:::*",
+        "",
+    ] {
+        let found = judged(&all, admitted);
+        assert_eq!(found.health, Health::Wrong, "{admitted}");
+        assert!(found.says.contains("does not admit"), "{}", found.says);
+        assert!(found.advice.is_some_and(|advice| advice.contains(RULE)));
+    }
+}
+
+#[test]
+fn where_rules_may_not_be_read_the_queues_policy_tells_what_it_can() {
     let admits = |arn: &str| rules(None, &BTreeSet::from([arn.to_owned()])).health;
-    assert_eq!(
-        admits("arn:aws:events:eu-west-1:1:rule/warning"),
-        Health::Unknown
-    );
+    assert_eq!(admits(RULE), Health::Unknown);
     assert_eq!(admits("arn:aws:s3:::bucket"), Health::Wrong);
 }
 

@@ -66,6 +66,18 @@ impl Ec2 {
         })
     }
 
+    /// Every instance as a description made now would show it, for the other services of AWS.
+    pub(crate) fn shown(&mut self, now: Timestamp) -> Vec<InstanceView> {
+        let moment = self.moment_shown(now);
+        let listed = self
+            .instances
+            .values()
+            .filter(|one| one.is_listed_at(moment));
+        listed
+            .map(|one| one.view_at(moment, &self.settings))
+            .collect()
+    }
+
     pub(super) fn select_instances(
         &mut self,
         call: &Call,

@@ -28,6 +28,8 @@ pub struct QueueSettings {
     pub dead_letter: Option<DeadLetter>,
     /// How long a message is kept.
     pub retention: SignedDuration,
+    /// Who else than the account may send, as a policy in JSON. Nothing here is refused for want of one.
+    pub policy: Option<String>,
     /// How many of a hundred messages are delivered twice.
     pub duplicate_percent: u8,
     /// Whether messages are handed out in any order.
@@ -41,6 +43,7 @@ impl Default for QueueSettings {
             visibility_timeout: SignedDuration::from_secs(30),
             dead_letter: None,
             retention: SignedDuration::from_hours(4 * 24),
+            policy: None,
             duplicate_percent: 0,
             reorder: false,
         }

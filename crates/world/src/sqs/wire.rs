@@ -195,6 +195,9 @@ impl Sqs {
             });
             known.insert("RedrivePolicy", policy.to_string());
         }
+        if let Some(policy) = settings.policy {
+            known.insert("Policy", policy);
+        }
         let all = asked.attribute_names.iter().any(|name| name == "All");
         let attributes: Map<String, Value> = known
             .into_iter()

@@ -6,7 +6,7 @@ use reprise_model::ids::InstanceId;
 
 use super::World;
 use crate::drills::is_for_fis;
-use crate::event_rules::is_for_events;
+use crate::event_rules::{self, is_for_events};
 use crate::runner_table::is_for_dynamodb;
 use crate::sqs::SqsReply;
 
@@ -43,7 +43,8 @@ impl World {
         }
         if is_for_events(request) {
             let queue = &self.settings.queues.ec2_events;
-            return AwsReply::Ready(self.event_rules.handle(queue, request));
+            let arn = event_rules::arn(&self.settings.region, &self.settings.account);
+            return AwsReply::Ready(self.event_rules.handle(&arn, queue, request));
         }
         if is_for_fis(request) {
             let (key, stack) = (self.settings.tags.stack(), self.settings.stack.to_string());

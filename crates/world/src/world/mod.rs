@@ -24,8 +24,9 @@ use jiff::Timestamp;
 use reprise_model::advice::Said;
 use reprise_model::ids::{InstanceId, JobId, Region, RunId};
 
+use crate::drills::Drills;
 use crate::ec2::{Adopted, Call, Ec2, Ec2Error, Ec2Instance, LaunchTemplate};
-use crate::event_rules::EventRules;
+use crate::event_rules::{self, EventRules};
 use crate::github::GitHub;
 use crate::imds::Imds;
 use crate::machine::{Machine, MachineStep};
@@ -242,6 +243,11 @@ impl World {
         Some(&place.runner_table)
     }
 
+    /// The Fault Injection Service at home.
+    pub fn drills_mut(&mut self) -> &mut Drills {
+        &mut self.places.home.drills
+    }
+
     /// What EventBridge tells of its rules, to change it.
     pub fn event_rules_mut(&mut self) -> &mut EventRules {
         &mut self.event_rules
@@ -354,8 +360,13 @@ fn new_sqs(settings: &WorldSettings) -> Sqs {
             queue: dead.to_owned(),
             max_receive_count: settings.max_receive_count,
         });
+        let policy = match queue {
+            Queue::Webhooks => None,
+            Queue::Ec2Events => Some(event_rules::admission(&settings.region, &settings.account)),
+        };
         let redriven = QueueSettings {
             dead_letter,
+            policy,
             ..QueueSettings::default()
         };
         sqs.create_queue(name, redriven);
