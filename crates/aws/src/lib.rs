@@ -10,6 +10,7 @@
 //! answer, not an error.
 
 mod batcher;
+mod caller;
 mod connect;
 mod drill;
 mod ec2;
@@ -19,6 +20,7 @@ mod signed;
 mod sqs;
 
 pub use batcher::{Batcher, Shape, Unanswered};
+pub use caller::caller;
 pub use connect::{NoCredentials, RegionSettings, credentials};
 pub use drill::{Drills, Experiment, ExperimentState};
 pub use ec2::{Ec2, Image, ImageQuery, LaunchRequest, LaunchTemplate, RootVolume, launch_fault};

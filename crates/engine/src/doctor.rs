@@ -4,6 +4,7 @@
 //! fault by itself: a fleet at rest has no instance that could be asked about.
 
 mod app;
+mod caller;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -11,6 +12,7 @@ mod tests;
 use jiff::{SignedDuration, Timestamp};
 
 pub use app::{Grant, Hook, Needs, app, deliveries, hook, installation, repositories};
+pub use caller::caller;
 pub use queue::{Dead, Queue, Rule, dead_letters, queue, rules};
 
 /// How far this machine's clock may be off: replicas judge a lease of 20 s by theirs, and sweep in turn.

@@ -18,6 +18,7 @@ pub mod server;
 pub mod sqs;
 pub mod stand_in;
 pub mod story;
+mod sts;
 #[cfg(test)]
 mod testbed;
 pub mod world;

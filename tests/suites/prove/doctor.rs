@@ -70,6 +70,7 @@ async fn everything_is_well_where_a_job_has_just_run() -> Result<()> {
     for check in [
         "versions",
         "credentials",
+        "caller",
         "ledger",
         "queue",
         "dead letters",
@@ -94,6 +95,27 @@ async fn everything_is_well_where_a_job_has_just_run() -> Result<()> {
     ensure!(said.told.contains("All is well."), "{said:?}");
     let changed = running.stage.with(|world, _| world.machines().count());
     ensure!(changed == 1, "a dry run launched something");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_told_first_as_whom_aws_is_asked_and_another_than_was_meant_is_wrong() -> Result<()> {
+    let stage = Stage::usual().await?;
+    let said = asked(&stage, &["doctor", "--json", "--as", "reprise-controller"]).await?;
+    ensure!(said.code == Some(1), "{said:?}");
+    let lines: Vec<&str> = said.told.lines().collect();
+    let caller: Value = serde_json::from_str(lines.get(2).context("no third line")?)?;
+    ensure!(
+        caller["check"] == "caller" && caller["health"] == "wrong",
+        "{caller:#?}"
+    );
+    let text = caller["text"].as_str().context("no text")?;
+    for words in [
+        "arn:aws:iam::123456789012:user/AKIAFAKETESTFAKETEST",
+        "is not the role reprise-controller",
+    ] {
+        ensure!(text.contains(words), "{words}: {text}");
+    }
     Ok(())
 }
 

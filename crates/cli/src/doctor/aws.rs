@@ -56,6 +56,14 @@ pub(super) async fn credentials(region: &Region) -> Finding {
     }
 }
 
+/// As whom AWS is asked, and whether that is who was meant.
+pub(super) async fn caller(region: &Region, meant: Option<&str>) -> Finding {
+    match reprise_aws::caller(region).await {
+        Ok(arn) => doctor::caller(&arn, meant),
+        Err(error) => Finding::wrong("caller", error.to_string(), CREDENTIALS),
+    }
+}
+
 /// What AWS is asked beside the ledger.
 pub(super) fn all(config: &Config) -> Vec<&'static str> {
     let mut checks = vec!["queue"];

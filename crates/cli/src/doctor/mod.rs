@@ -1,8 +1,8 @@
 //! `reprise doctor`: whether everything is set up as it must be, a line each, with what to do.
 //!
 //! It reads, and asks EC2 for dry runs; nothing is changed anywhere. What is right the engine judges
-//! ([`reprise_engine::doctor`]). It asks with whatever AWS credentials it finds: what a controller may do it tells only where it
-//! runs with the controller's role.
+//! ([`reprise_engine::doctor`]). It asks with whatever AWS credentials it finds, and says whose they are: what a controller may
+//! do it tells only of whoever asks with the controller's role.
 
 mod aws;
 mod github;
@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
         env = PATH_VARIABLE
     )]
     config: PathBuf,
+    /// The role, by its name or ARN, of which is to be told what it may; it is wrong to ask as somebody else.
+    #[arg(long = "as", value_name = "ROLE")]
+    role: Option<String>,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -54,6 +57,10 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let credentials = aws::credentials(&config.queues.region).await;
     let has_credentials = credentials.health == Health::Ok;
     tell(vec![credentials])?;
+    if has_credentials {
+        let role = arguments.role.as_deref();
+        tell(vec![aws::caller(&config.queues.region, role).await])?;
+    }
     tell(github::app(config.github.clone(), &config.settings).await)?;
     if has_credentials {
         tell(vec![ledger(&config.store).await])?;

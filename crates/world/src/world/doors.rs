@@ -9,6 +9,7 @@ use crate::drills::is_for_fis;
 use crate::event_rules::{self, is_for_events};
 use crate::runner_table::is_for_dynamodb;
 use crate::sqs::SqsReply;
+use crate::sts::{self, is_for_sts};
 
 /// `X-Amz-Target` names an action of SQS or DynamoDB; EC2's Query protocol has no such header.
 const TARGET: &str = "x-amz-target";
@@ -24,7 +25,7 @@ pub enum AwsReply {
 }
 
 impl World {
-    /// Answers a request to EC2, SQS, the runner table, the Fault Injection Service or EventBridge, which share one
+    /// Answers a request to EC2, SQS, the runner table, the Fault Injection Service, EventBridge or STS, which share one
     /// address. `asked_at` is the time at which the
     /// request came, for one that is asked again.
     pub fn handle_aws(
@@ -45,6 +46,9 @@ impl World {
             let queue = &self.settings.queues.ec2_events;
             let arn = event_rules::arn(&self.settings.region, &self.settings.account);
             return AwsReply::Ready(self.event_rules.handle(&arn, queue, request));
+        }
+        if is_for_sts(request) {
+            return AwsReply::Ready(sts::identity(&self.settings.account, request));
         }
         if is_for_fis(request) {
             let (key, stack) = (self.settings.tags.stack(), self.settings.stack.to_string());
