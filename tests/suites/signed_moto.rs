@@ -1,7 +1,7 @@
 //! EventBridge and the Fault Injection Service, which are asked without an SDK, against moto.
 
 use anyhow::{Context, Result, ensure};
-use reprise_aws::{Drills, EventRules, ExperimentState};
+use reprise_aws::{Drills, EventRule, EventRules, ExperimentState};
 use reprise_model::ids::Region;
 use reprise_tests::moto::Moto;
 use reprise_tests::{isolated, raw_aws};
@@ -12,12 +12,21 @@ const QUEUE: &str = "arn:aws:sqs:eu-west-1:123456789012:production-ec2-events";
 const PATTERN: &str =
     r#"{"source":["aws.ec2"],"detail-type":["EC2 Spot Instance Interruption Warning"]}"#;
 
+fn warns_of_interruptions(rule: &EventRule) -> bool {
+    let warning = "EC2 Spot Instance Interruption Warning".to_owned();
+    let kinds = rule
+        .pattern
+        .as_ref()
+        .and_then(|fields| fields.get("detail-type"));
+    kinds.is_some_and(|kinds| kinds.contains(&Some(warning)))
+}
+
 async fn has_rules() -> Result<()> {
     let rules = EventRules::connect(&Region::new(REGION)).await?;
     let found = rules.sending_to(QUEUE).await?;
     let enabled = |name: &str| {
         let rule = found.iter().find(|rule| rule.name == name);
-        rule.map(|rule| (rule.enabled, rule.pattern.contains("Interruption Warning")))
+        rule.map(|rule| (rule.enabled, warns_of_interruptions(rule)))
     };
     ensure!(found.len() == 2, "{found:?}");
     ensure!(enabled("on") == Some((true, true)), "{found:?}");

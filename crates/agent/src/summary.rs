@@ -25,6 +25,7 @@ pub fn of(settings: &Settings) -> String {
         ),
         shown_hooks(told.hooks_folder.as_deref(), &hooks),
     ];
+    lines.extend(settings.ca_bundle.as_deref().map(believes));
     if let Ok(hooks) = &hooks {
         lines.extend(hooks.skipped.iter().map(|hook| format!("note: {hook}")));
     }
@@ -36,6 +37,15 @@ pub fn of(settings: &Settings) -> String {
         );
     }
     lines.join("\n")
+}
+
+/// Somebody whose file is not the one that counts has set `AWS_CA_BUNDLE` for something else on the machine.
+fn believes(ca_bundle: &Path) -> String {
+    format!(
+        "it believes the authorities in {} that a server is AWS's, and no other ones (ca_bundle, or a variable \
+         in its place)",
+        ca_bundle.display()
+    )
 }
 
 fn notes(runner: &RunnerSettings) -> Vec<String> {
@@ -126,6 +136,15 @@ mod tests {
             on the machine 45s before its end (end_job = \"fail-step\")\n\
             hooks: none, as hooks_folder is \"\"";
         assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn authorities_of_a_variable_that_count_instead_of_the_files_are_named() {
+        let variables = BTreeMap::from([("AWS_CA_BUNDLE".to_owned(), "/etc/own.pem".to_owned())]);
+        let file = "ca_bundle = '/etc/other.pem'";
+        let said = of(&Settings::load(Some(file), &variables).expect("valid"));
+        assert!(said.contains("authorities in /etc/own.pem"), "{said}");
+        assert!(!said.contains("other.pem"), "{said}");
     }
 
     #[test]

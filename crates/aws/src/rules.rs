@@ -112,9 +112,9 @@ fn pattern(text: &str) -> Option<Pattern> {
         return None;
     };
     let plain = |value: &Value| value.as_str().map(str::to_owned);
-    let values = |value: &Value| match value {
-        Value::Array(all) => all.iter().map(plain).collect(),
-        _ => vec![None],
+    let values = |value: &Value| match value.as_array() {
+        Some(all) => all.iter().map(plain).collect(),
+        None => vec![None],
     };
     let read = |(name, value): (&String, &Value)| (name.clone(), values(value));
     Some(fields.iter().map(read).collect())

@@ -375,6 +375,14 @@ fn webhook_secrets_may_be_a_list_or_one_text_whatever_it_looks_like() {
 }
 
 #[test]
+fn the_apps_key_in_the_webhook_secrets_place_is_refused_and_not_told() {
+    let error = bad(GOOD, &[("REPRISE__GITHUB__WEBHOOK_SECRETS", KEY)]);
+    assert!(error.contains("github.webhook_secrets"), "{error}");
+    assert!(error.contains("private_key_file"), "{error}");
+    assert!(!error.contains("not-a-real-key"), "{error}");
+}
+
+#[test]
 fn a_text_from_the_environment_stays_a_text() {
     let config = good(
         GOOD,

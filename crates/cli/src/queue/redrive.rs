@@ -71,7 +71,7 @@ pub(super) async fn run(arguments: Arguments, places: &[Place], stop: &Stop) -> 
         reading.hand_back().await;
         if let Err(error) = done {
             // What was done until then is said before what went wrong.
-            report.total();
+            report.total_so_far();
             return Err(error);
         }
     }

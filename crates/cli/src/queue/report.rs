@@ -73,6 +73,13 @@ impl Report {
         self.write(&sum(&self.tally));
     }
 
+    /// The sum before an error, which says nothing where nothing was done.
+    pub(super) fn total_so_far(&mut self) {
+        if let Some(sum) = sum_so_far(&self.tally) {
+            self.write(&sum);
+        }
+    }
+
     /// Good only if every message is where it was wanted.
     pub(super) fn exit_code(self) -> Result<ExitCode> {
         self.written?;
@@ -97,14 +104,15 @@ fn line(fate: Fate, id: &str, queue: Option<Name>, words: &str) -> String {
 }
 
 fn sum(tally: &BTreeMap<Fate, usize>) -> String {
-    if tally.is_empty() {
-        return "nothing to send back".to_owned();
-    }
+    sum_so_far(tally).unwrap_or_else(|| "nothing to send back".to_owned())
+}
+
+fn sum_so_far(tally: &BTreeMap<Fate, usize>) -> Option<String> {
     let parts: Vec<String> = tally
         .iter()
         .map(|(fate, count)| format!("{count} {}", fate.as_str()))
         .collect();
-    parts.join(", ")
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 #[cfg(test)]
@@ -128,5 +136,7 @@ mod tests {
         let tally = BTreeMap::from([(Fate::Kept, 1), (Fate::Sent, 2)]);
         assert_eq!(sum(&tally), "2 sent back, 1 left here");
         assert_eq!(sum(&BTreeMap::new()), "nothing to send back");
+        // An error that follows tells why; that there were none is not known then.
+        assert_eq!(sum_so_far(&BTreeMap::new()), None);
     }
 }

@@ -93,6 +93,13 @@ fn webhook_secrets(checker: &mut Checker<'_>, section: &file::GitHub) -> Vec<Sec
             "holds an empty secret, with which anybody could sign; take it out",
         );
     }
+    if secrets.iter().any(is_pem) {
+        checker.wrong(
+            "github.webhook_secrets",
+            "holds a private key, with which GitHub signs no webhook; write the App's webhook secret here, and \
+             its key into private_key or private_key_file",
+        );
+    }
     secrets
 }
 

@@ -305,7 +305,8 @@ fn a_rule_sends_warnings_when_it_lets_them_through_and_is_on() {
         pattern: None,
         ..rule(true, &[])
     };
-    assert_eq!(judged(&[by_the_clock.clone()], RULE).health, Health::Wrong);
+    let only = std::slice::from_ref(&by_the_clock);
+    assert_eq!(judged(only, RULE).health, Health::Wrong);
     let all = [by_the_clock, rule(false, &warnings), rule(true, &warnings)];
     assert_eq!(judged(&all, RULE).health, Health::Ok, "one will do");
 }
