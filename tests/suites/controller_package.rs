@@ -27,8 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const WATCHDOG_MICROSECONDS: u64 = 300_000;
 
 /// Looks like an App's key, and is none.
-const SECRET: &str =
+const KEY: &str =
     "-----BEGIN RSA PRIVATE KEY-----\nnot-a-real-key\n-----END RSA PRIVATE KEY-----\n";
+const WEBHOOK_SECRET: &str = "not-a-real-webhook-secret";
 
 /// What the image and Terraform run to ask for the health.
 const HEALTH_CHECK: &str = r#"["CMD", "/reprise-controller", "--check-health"]"#;
@@ -67,7 +68,12 @@ fn the_example_is_good_under_the_unit_and_no_secret_is_read_but_what_systemd_han
     let mut paths = Vec::new();
     for loaded in values("LoadCredential")? {
         let (name, path) = loaded.split_once(':').context("no path")?;
-        std::fs::write(credentials.path().join(name), SECRET)?;
+        let secret = if name.contains("webhook") {
+            WEBHOOK_SECRET
+        } else {
+            KEY
+        };
+        std::fs::write(credentials.path().join(name), secret)?;
         paths.push(path.to_owned());
     }
     let example = deploy()?.with_file_name("crates/config/examples/controller.toml");

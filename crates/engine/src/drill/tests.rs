@@ -125,7 +125,7 @@ fn steps_are_told_as_they_are_seen_and_with_their_times() {
     );
 
     let spot = SpotStatus {
-        code: MARKED.to_owned(),
+        code: TAKEN.to_owned(),
         since: Some(at(110)),
     };
     let known = remembered(vec![evidence(EvidenceSource::Tag, 112)]);
