@@ -5,7 +5,6 @@
 //! and `reprise queue` are for whoever looks after a running controller, `reprise labels` and `reprise resume` for
 //! whoever writes workflows.
 
-mod annotations;
 mod clock;
 mod demo;
 mod doctor;
@@ -14,10 +13,8 @@ mod documented;
 mod interrupt;
 mod labels;
 mod ledger;
-mod output;
 mod parts;
 mod queue;
-mod resume;
 mod retries;
 mod signals;
 mod terminal;
@@ -25,11 +22,8 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use output::ReaderGone;
+use reprise_job::{annotations, output, resume};
 use signals::{STOPPED, Stopped};
-
-/// The exit code of a program whose reader has gone, as shells have it: 128 and SIGPIPE's number.
-const READER_GONE: u8 = 141;
 
 /// Brings GitHub Actions jobs back after EC2 Spot took their machine.
 #[derive(Debug, Parser)]
@@ -89,17 +83,9 @@ async fn main() -> ExitCode {
 }
 
 fn failure(error: &anyhow::Error) -> ExitCode {
-    if error.is::<ReaderGone>() {
-        return ExitCode::from(READER_GONE);
-    }
-    // The question was wrong: told and ended as clap does with those that it finds itself.
-    if let Some(usage) = error.downcast_ref::<clap::Error>() {
-        usage.print().ok();
-        return u8::try_from(usage.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from);
-    }
-    output::note(format_args!("error: {error:#}"));
+    let code = reprise_job::failure(error);
     if error.is::<Stopped>() {
         return ExitCode::from(STOPPED);
     }
-    ExitCode::FAILURE
+    code
 }

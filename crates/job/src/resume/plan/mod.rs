@@ -15,8 +15,6 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use reprise_config::environment;
-use reprise_controller::clock::SystemClock;
 use reprise_resume::depot::Depot;
 use reprise_resume::{
     Hashes, Inventory, Job, Manifest, ManifestError, OnError, RunFacts, decide, log, outputs,
@@ -27,6 +25,7 @@ use self::ask::Asker;
 use self::words::Words;
 use super::place::STORE;
 use crate::output::say_exactly;
+use crate::{clock, environment};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -121,7 +120,7 @@ async fn finish(
     let mut seen = look::below(prefixes(jobs), inventory).await;
     let asked = questions(jobs, &seen);
     if !asked.is_empty() {
-        seen.answers = Asker::new(SystemClock)?.all(asked).await;
+        seen.answers = Asker::new(clock::pause)?.all(asked).await;
     }
     let plan = decide(jobs, &seen, arguments.on_error.policy())?;
     for silent in &plan.silent {

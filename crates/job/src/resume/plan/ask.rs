@@ -14,7 +14,6 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jiff::SignedDuration;
-use reprise_controller::clock::Clock;
 use reprise_resume::elsewhere::{self, Headers, Reply};
 use reprise_resume::{Address, Answer};
 
@@ -41,13 +40,14 @@ const TYPES: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oc
                      application/vnd.docker.distribution.manifest.v2+json, */*";
 
 /// Who asks.
-pub(super) struct Asker<C> {
+pub(super) struct Asker<P> {
     http: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-    clock: C,
+    pause: P,
 }
 
-impl<C: Clock> Asker<C> {
-    pub(super) fn new(clock: C) -> Result<Self> {
+impl<P: AsyncFn(SignedDuration)> Asker<P> {
+    /// One that waits in the way given.
+    pub(super) fn new(pause: P) -> Result<Self> {
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())
             .context("failed to set up TLS")?
@@ -56,7 +56,7 @@ impl<C: Clock> Asker<C> {
             .build();
         Ok(Self {
             http: Client::builder(TokioExecutor::new()).build(connector),
-            clock,
+            pause,
         })
     }
 
@@ -78,7 +78,7 @@ impl<C: Clock> Asker<C> {
                 Err(why) => why,
             };
             match pauses.next() {
-                Some(pause) => self.clock.sleep(pause).await,
+                Some(pause) => (self.pause)(pause).await,
                 None => return Answer::None(one_line(&why)),
             }
         }

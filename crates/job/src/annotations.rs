@@ -4,22 +4,28 @@ use crate::output::harmless;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Level {
+pub enum Level {
+    /// Red.
     Error,
+    /// Yellow.
     Warning,
+    /// Blue.
     Notice,
 }
 
 /// Where something stands.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Spot<'a> {
-    pub(crate) file: &'a str,
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+pub struct Spot<'a> {
+    /// Below the repository's top.
+    pub file: &'a str,
+    /// From 1 on.
+    pub line: usize,
+    /// From 1 on.
+    pub column: usize,
 }
 
 /// The line that has GitHub show a message.
-pub(crate) fn annotation(level: Level, spot: Spot<'_>, title: &str, message: &str) -> String {
+pub fn annotation(level: Level, spot: Spot<'_>, title: &str, message: &str) -> String {
     let command = match level {
         Level::Error => "error",
         Level::Warning => "warning",

@@ -1,29 +1,13 @@
 //! Questions to servers that answer in every way, and to a store that counts them.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use jiff::{SignedDuration, Timestamp};
-use reprise_controller::clock::Clock;
+use jiff::SignedDuration;
 use reprise_resume::{Address, Answer, InventoryError, Key, Prefix};
 use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
-
-/// Waits for nothing, and remembers for how long it should have.
-#[derive(Default)]
-struct Impatient(Mutex<Vec<SignedDuration>>);
-
-impl Clock for &'static Impatient {
-    fn now(&self) -> Timestamp {
-        Timestamp::UNIX_EPOCH
-    }
-
-    async fn sleep(&self, duration: SignedDuration) {
-        self.0.lock().expect("a list").push(duration);
-    }
-}
 
 fn address(server: &MockServer, path: &str) -> Address {
     Address::parse(&format!("{}{path}", server.uri())).expect("an address")
@@ -40,11 +24,15 @@ async fn serve(server: &MockServer, at: &str, answer: ResponseTemplate) {
 
 /// What an address answers, and for how many pauses it took to know.
 async fn asked(address: &Address) -> (Answer, usize) {
-    let clock: &'static Impatient = Box::leak(Box::default());
-    let asker = Asker::new(clock).expect("a client");
+    // Waits for nothing.
+    let pauses = AtomicUsize::new(0);
+    let count = async |_: SignedDuration| {
+        pauses.fetch_add(1, Ordering::SeqCst);
+    };
+    let asker = Asker::new(count).expect("a client");
     let mut answers = asker.all([address.clone()].into()).await;
     let answer = answers.remove(address).expect("an answer");
-    (answer, clock.0.lock().expect("a list").len())
+    (answer, pauses.load(Ordering::SeqCst))
 }
 
 fn is_nothing(answer: &Answer, words: &str) -> bool {

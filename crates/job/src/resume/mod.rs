@@ -13,8 +13,9 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+/// What `reprise resume` is asked.
 #[derive(Debug, Args)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     #[command(subcommand)]
     command: Command,
 }
@@ -33,7 +34,12 @@ enum Command {
     Prune(prune::Arguments),
 }
 
-pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
+/// Does it.
+///
+/// # Errors
+///
+/// Says what could not be done, and what helps.
+pub async fn run(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Command::Plan(arguments) => plan::run(arguments).await,
         Command::Put(arguments) => put::run(arguments).await,

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 
 /// Whoever read standard output has read enough.
 #[derive(Debug)]
-pub(crate) struct ReaderGone;
+pub struct ReaderGone;
 
 impl Display for ReaderGone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -21,17 +21,17 @@ impl Display for ReaderGone {
 impl std::error::Error for ReaderGone {}
 
 /// One line on standard output.
-pub(crate) fn say(text: impl Display) -> Result<()> {
+pub fn say(text: impl Display) -> Result<()> {
     written(&mut io::stdout().lock(), format_args!("{text}\n"))
 }
 
 /// A text on standard output exactly as it is, without an end of line.
-pub(crate) fn say_exactly(text: &str) -> Result<()> {
+pub fn say_exactly(text: &str) -> Result<()> {
     written(&mut io::stdout().lock(), format_args!("{text}"))
 }
 
 /// One line on standard error. When nobody reads it, there is nobody to tell that either.
-pub(crate) fn note(text: impl Display) {
+pub fn note(text: impl Display) {
     writeln!(io::stderr().lock(), "{text}").ok();
 }
 
@@ -43,7 +43,7 @@ fn written(out: &mut impl Write, text: std::fmt::Arguments<'_>) -> Result<()> {
 }
 
 /// A stranger's text for a terminal: control characters are shown, not obeyed.
-pub(crate) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     text.chars()
         .map(|letter| match letter {
             '\n' | '\t' => letter.to_string(),
@@ -54,7 +54,7 @@ pub(crate) fn harmless(text: &str) -> String {
 }
 
 /// How long ago something was, in the largest whole unit; never in the future.
-pub(crate) fn ago(seconds: i64) -> String {
+pub fn ago(seconds: i64) -> String {
     let seconds = seconds.max(0);
     let (minutes, hours) = (seconds / 60, seconds / 3_600);
     if hours >= 48 {

@@ -6,10 +6,10 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use reprise_controller::clock::{Clock, SystemClock};
 use reprise_resume::Key;
 
 use super::place::StoreArguments;
+use crate::clock;
 use crate::output::{harmless, note, say};
 
 const HOURS_A_DAY: i64 = 24;
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let (depot, prefix) = arguments.store.folder(&arguments.prefix)?;
-    let before = before(SystemClock.now(), arguments.older_than)?;
+    let before = before(clock::now(), arguments.older_than)?;
     let old = depot.older(&prefix, before).await?;
     let keys: Vec<Key> = old.into_iter().map(|stored| stored.key).collect();
     let what = if arguments.dry_run {
