@@ -12,7 +12,10 @@ pub(crate) struct Figure {
 
 /// What a median must keep to.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[allow(dead_code, reason = "this file is a part of each bench, and not each has both")]
+#[allow(
+    dead_code,
+    reason = "this file is a part of each bench, and not each has both"
+)]
 enum Budget {
     AtMost(f64),
     AtLeast(f64),
@@ -39,7 +42,10 @@ impl Figure {
 
     /// With a budget that it must reach.
     #[must_use]
-    #[allow(dead_code, reason = "this file is a part of each bench, and not each needs it")]
+    #[allow(
+        dead_code,
+        reason = "this file is a part of each bench, and not each needs it"
+    )]
     pub(crate) fn at_least(mut self, budget: f64) -> Self {
         self.budget = Some(Budget::AtLeast(budget));
         self
