@@ -7,7 +7,18 @@ pub(crate) struct Figure {
     value: f64,
     unit: &'static str,
     digits: usize,
-    at_most: Option<f64>,
+    budget: Option<Budget>,
+}
+
+/// What a median must keep to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(
+    dead_code,
+    reason = "this file is a part of each bench, and not each has both"
+)]
+enum Budget {
+    AtMost(f64),
+    AtLeast(f64),
 }
 
 impl Figure {
@@ -18,14 +29,25 @@ impl Figure {
             value,
             unit,
             digits: 2,
-            at_most: None,
+            budget: None,
         }
     }
 
     /// With a budget.
     #[must_use]
     pub(crate) fn at_most(mut self, budget: f64) -> Self {
-        self.at_most = Some(budget);
+        self.budget = Some(Budget::AtMost(budget));
+        self
+    }
+
+    /// With a budget that it must reach.
+    #[must_use]
+    #[allow(
+        dead_code,
+        reason = "this file is a part of each bench, and not each needs it"
+    )]
+    pub(crate) fn at_least(mut self, budget: f64) -> Self {
+        self.budget = Some(Budget::AtLeast(budget));
         self
     }
 
@@ -107,16 +129,22 @@ impl Row {
         values
     }
 
-    /// Of an even number the greater of the two in the middle: no budget is met by half a run.
+    /// Of an even number that of the two in the middle which is the worse: no budget is met by half a run.
     fn median(&self) -> f64 {
         let values = self.sorted();
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+        let middle = match self.figure.budget {
+            Some(Budget::AtLeast(_)) => values.len().saturating_sub(1) / 2,
+            Some(Budget::AtMost(_)) | None => values.len() / 2,
+        };
+        values.get(middle).copied().unwrap_or(f64::NAN)
     }
 
     fn is_over(&self) -> bool {
-        self.figure
-            .at_most
-            .is_some_and(|budget| self.median() > budget)
+        match self.figure.budget {
+            None => false,
+            Some(Budget::AtMost(most)) => self.median() > most,
+            Some(Budget::AtLeast(least)) => self.median() < least,
+        }
     }
 
     fn markdown(&self) -> String {
@@ -126,11 +154,15 @@ impl Row {
         let values = self.sorted();
         let edge = |value: Option<&f64>| value.copied().unwrap_or(f64::NAN);
         let (least, most) = (edge(values.first()), edge(values.last()));
-        let budget = self.figure.at_most;
-        let (allowed, verdict) = match budget {
-            None => (String::new(), ""),
-            Some(budget) if self.is_over() => (format!("<= {budget}{unit}"), "**over**"),
-            Some(budget) => (format!("<= {budget}{unit}"), "within"),
+        let allowed = match self.figure.budget {
+            None => String::new(),
+            Some(Budget::AtMost(most)) => format!("<= {most}{unit}"),
+            Some(Budget::AtLeast(least)) => format!(">= {least}{unit}"),
+        };
+        let verdict = match self.figure.budget {
+            None => "",
+            Some(_) if self.is_over() => "**over**",
+            Some(_) => "within",
         };
         let median = self.median();
         format!(
@@ -161,6 +193,21 @@ mod tests {
         );
         table.add(vec![calls(0.4)]);
         assert_eq!(table.over(), 1, "of an even number the greater counts");
+    }
+
+    #[test]
+    fn what_must_be_reached_is_over_its_budget_below_it() {
+        let speed = |value| vec![Figure::new("speed", value, " %").digits(0).at_least(70.0)];
+        let mut table = Table::new("load");
+        table.add(speed(71.0));
+        assert_eq!(table.over(), 0);
+        table.add(speed(69.0));
+        assert_eq!(table.over(), 1, "of an even number the lesser counts");
+        assert!(
+            table
+                .markdown()
+                .contains("| speed | 69 % | 69 to 71 | >= 70 % | **over** |")
+        );
     }
 
     #[test]

@@ -1,19 +1,21 @@
-//! An object out of a bucket, in ranges, some at once; what comes is checked as it comes.
+//! An object out of a bucket, in ranges, some at once; what comes is checked beside, while it is written.
 
 use std::io::Write;
+use std::path::Path;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path as ObjectPath;
 use object_store::{GetOptions, GetRange, ObjectStore};
 
+use super::blocks::Aside;
 use super::cloud::{Bucket, checksum_of};
 use super::error::DepotError;
 use super::seal::Check;
 use super::{Moved, Progress};
 use crate::key::Key;
 
-/// One range: small, since a body may take twice its size while it is put together.
+/// One range.
 const RANGE: u64 = 4 << 20;
 
 /// Ranges under way, 16 MB together.
@@ -53,23 +55,24 @@ pub(super) async fn fetch<W: Write + Send + 'static>(
         }
     });
     let mut ranges = ranges.buffered(AT_ONCE);
-    let mut check = Check::of(key, size, expected);
-    while let Some(bytes) = ranges.try_next().await? {
-        progress.moved(bytes.len() as u64);
+    let failed = || DepotError::file("write", Path::new(key.as_str()));
+    let check = Check::of(key, size, expected);
+    let mut check = Aside::begin(check, Check::update).map_err(failed())?;
+    while let Some(pieces) = ranges.try_next().await? {
+        progress.moved(pieces.iter().map(|piece| piece.len() as u64).sum());
         let written = tokio::task::spawn_blocking(move || {
-            check.update(&bytes);
-            into.write_all(&bytes).map(|()| (check, into))
+            for piece in pieces {
+                check.take(piece.clone());
+                into.write_all(&piece)?;
+            }
+            Ok((check, into))
         });
         let written = written.await.map_err(|_| DepotError::Ended)?;
-        (check, into) = written.map_err(|source| DepotError::File {
-            what: "write",
-            path: key.as_str().into(),
-            source,
-        })?;
+        (check, into) = written.map_err(failed())?;
     }
     let moved = Moved {
         bytes: size,
-        sha256: check.finish()?,
+        sha256: check.finish()?.finish()?,
         reused: 0,
     };
     Ok((into, moved))
@@ -79,6 +82,8 @@ async fn range(
     bucket: Bucket,
     path: ObjectPath,
     options: GetOptions,
-) -> object_store::Result<Bytes> {
-    bucket.objects.get_opts(&path, options).await?.bytes().await
+) -> object_store::Result<Vec<Bytes>> {
+    // As they come in: put together, they would be copied, and take twice their size meanwhile.
+    let got = bucket.objects.get_opts(&path, options).await?;
+    got.into_stream().try_collect().await
 }

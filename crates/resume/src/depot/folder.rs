@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
 use super::archive::pack;
+use super::blocks::{Aside, Pool};
 use super::error::DepotError;
 use super::landing::{self, Landing, UNFINISHED};
 use super::seal::Check;
@@ -32,8 +33,10 @@ pub(super) fn put(
         .map_err(DepotError::file("look at", source))?
         .len();
     progress.begins(size);
-    let copied = copy(&mut from, &mut landing, progress);
-    let (count, sha256) = copied.map_err(DepotError::file("copy", source))?;
+    let failed = || DepotError::file("copy", source);
+    let hash = Aside::hash().map_err(failed())?;
+    let count = copy(&mut from, &mut landing, &hash, progress).map_err(failed())?;
+    let sha256 = hex::encode(hash.finish()?.finalize());
     if count != size {
         return Err(DepotError::SourceChanged(source.to_owned()));
     }
@@ -85,7 +88,7 @@ fn landing(root: &Path, key: &Key) -> Result<Landing, DepotError> {
 pub(super) fn fetch<W: Write>(
     root: &Path,
     key: &Key,
-    into: W,
+    mut into: W,
     progress: &dyn Progress,
 ) -> Result<(W, Moved), DepotError> {
     let path = root.join(key.as_str());
@@ -103,19 +106,17 @@ pub(super) fn fetch<W: Write>(
         .map_err(DepotError::file("look at", &path))?
         .len();
     progress.begins(size);
-    let mut checked = Checked {
-        check: Check::of(key, size, landing::checksum(&from)),
-        into,
-    };
-    let copied = copy(&mut from, &mut checked, progress);
-    copied.map_err(DepotError::file("copy", &path))?;
-    let sha256 = checked.check.finish()?;
+    let failed = || DepotError::file("copy", &path);
+    let check = Check::of(key, size, landing::checksum(&from));
+    let check = Aside::begin(check, Check::update).map_err(failed())?;
+    copy(&mut from, &mut into, &check, progress).map_err(failed())?;
+    let sha256 = check.finish()?.finish()?;
     let moved = Moved {
         bytes: size,
         sha256,
         reused: 0,
     };
-    Ok((checked.into, moved))
+    Ok((into, moved))
 }
 
 pub(super) fn exists(root: &Path, key: &Key) -> Result<bool, DepotError> {
@@ -179,25 +180,23 @@ pub(super) fn remove(root: &Path, key: &Key) -> Result<(), DepotError> {
     }
 }
 
-fn copy(
+/// Copies all that comes, while somebody beside looks at it; how many bytes those were.
+fn copy<T: Send + 'static>(
     from: &mut File,
     to: &mut impl Write,
+    aside: &Aside<T>,
     progress: &dyn Progress,
-) -> io::Result<(u64, String)> {
-    let (mut hash, mut count) = (Sha256::new(), 0);
-    let mut block = vec![0; BLOCK];
+) -> io::Result<u64> {
+    let (blocks, mut count) = (Pool::default(), 0);
     loop {
-        match from.read(&mut block) {
-            Ok(0) => return Ok((count, hex::encode(hash.finalize()))),
-            Ok(read) => {
-                hash.update(&block[..read]);
-                to.write_all(&block[..read])?;
-                progress.moved(read as u64);
-                count += read as u64;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let block = blocks.read(from, BLOCK)?;
+        if block.is_empty() {
+            return Ok(count);
         }
+        aside.take(block.clone());
+        to.write_all(&block)?;
+        progress.moved(block.len() as u64);
+        count += block.len() as u64;
     }
 }
 
@@ -216,24 +215,6 @@ impl Write for Counted<'_> {
         self.count += count as u64;
         self.progress.moved(count as u64);
         Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.into.flush()
-    }
-}
-
-/// Takes the checksum of what comes in.
-struct Checked<W> {
-    check: Check,
-    into: W,
-}
-
-impl<W: Write> Write for Checked<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.into.write_all(bytes)?;
-        self.check.update(bytes);
-        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

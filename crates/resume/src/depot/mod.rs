@@ -4,6 +4,7 @@
 
 mod address;
 mod archive;
+mod blocks;
 mod cloud;
 mod download;
 mod error;

@@ -1,7 +1,7 @@
 //! The file that is put: read once for its checksum, and once more for its parts.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use super::blocks::{Aside, Pool};
 use super::error::DepotError;
 
 /// What is read at once for a checksum.
@@ -20,6 +21,7 @@ pub(super) struct Source {
     file: Arc<File>,
     path: PathBuf,
     stamp: Stamp,
+    blocks: Pool,
     pub(super) sha256: String,
 }
 
@@ -35,11 +37,13 @@ impl Source {
     pub(super) fn open(path: &Path) -> Result<Self, DepotError> {
         let file = File::open(path).map_err(DepotError::file("open", path))?;
         let stamp = Stamp::of(&file).map_err(DepotError::file("look at", path))?;
-        let sha256 = checksum(&file).map_err(DepotError::file("read", path))?;
+        let hash = checksum(&file).map_err(DepotError::file("read", path))?;
+        let sha256 = hex::encode(hash.finish()?.finalize());
         let source = Self {
             file: Arc::new(file),
             path: path.to_owned(),
             stamp,
+            blocks: Pool::default(),
             sha256,
         };
         source.is_unchanged()?;
@@ -52,9 +56,9 @@ impl Source {
 
     /// A part of it.
     pub(super) fn part(&self, from: u64, length: usize) -> Result<Bytes, DepotError> {
-        let mut bytes = vec![0; length];
-        match self.file.read_exact_at(&mut bytes, from) {
-            Ok(()) => Ok(bytes.into()),
+        let mut block = self.blocks.take(length);
+        match self.file.read_exact_at(&mut block, from) {
+            Ok(()) => Ok(block.freeze()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 Err(DepotError::SourceChanged(self.path.clone()))
             }
@@ -86,15 +90,14 @@ impl Stamp {
     }
 }
 
-fn checksum(mut file: &File) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut block = vec![0; BLOCK];
+/// Reads while the checksum of what was read before is taken.
+fn checksum(mut file: &File) -> io::Result<Aside<Sha256>> {
+    let (blocks, hash) = (Pool::default(), Aside::hash()?);
     loop {
-        match file.read(&mut block) {
-            Ok(0) => return Ok(hex::encode(hash.finalize())),
-            Ok(count) => hash.update(&block[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+        let block = blocks.read(&mut file, BLOCK)?;
+        if block.is_empty() {
+            return Ok(hash);
         }
+        hash.take(block);
     }
 }

@@ -5,10 +5,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{TryStreamExt, stream};
 use object_store::multipart::{MultipartStore, PartId};
 use object_store::path::Path as ObjectPath;
 use object_store::{ObjectStore, PutMultipartOptions, PutOptions};
+use tokio::task::JoinSet;
 
 use super::cloud::{Bucket, attributes};
 use super::error::DepotError;
@@ -56,6 +57,7 @@ async fn whole(bucket: &Bucket, key: &Key, source: &Source) -> Result<(), DepotE
 }
 
 /// One upload, which another process may go on with.
+#[derive(Clone)]
 struct Upload {
     store: Arc<dyn MultipartStore>,
     path: ObjectPath,
@@ -166,9 +168,25 @@ async fn finish(
     let missing: Vec<usize> = (0..parts.count())
         .filter(|index| !there.contains_key(index))
         .collect();
-    let sent = stream::iter(missing).map(|index| send(upload, key, source, parts, index));
-    let mut sent = sent.buffer_unordered(parts.at_once());
-    while let Some((index, id)) = sent.try_next().await? {
+    let mut missing = missing.into_iter();
+    let mut under_way = JoinSet::new();
+    loop {
+        while under_way.len() < parts.at_once()
+            && let Some(index) = missing.next()
+        {
+            // A task each: one part's checksum is taken while another one is sent.
+            under_way.spawn(send(
+                upload.clone(),
+                key.clone(),
+                source.clone(),
+                parts,
+                index,
+            ));
+        }
+        let Some(sent) = under_way.join_next().await else {
+            break;
+        };
+        let (index, id) = sent.map_err(|_| DepotError::Ended)??;
         if let Some(journal) = journal {
             // Without this line the part is only sent again.
             journal.part(index, &id).ok();
@@ -176,7 +194,6 @@ async fn finish(
         progress.moved(parts.part(index).1 as u64);
         there.insert(index, id);
     }
-    drop(sent);
     source.is_unchanged()?;
     let ids = there
         .into_values()
@@ -191,21 +208,20 @@ async fn finish(
 }
 
 async fn send(
-    upload: &Upload,
-    key: &Key,
-    source: &Source,
+    upload: Upload,
+    key: Key,
+    source: Source,
     parts: Parts,
     index: usize,
 ) -> Result<(usize, String), DepotError> {
     let (from, length) = parts.part(index);
-    let reader = source.clone();
-    let bytes = tokio::task::spawn_blocking(move || reader.part(from, length)).await;
+    let bytes = tokio::task::spawn_blocking(move || source.part(from, length)).await;
     let bytes = bytes.map_err(|_| DepotError::Ended)??;
     let sent = upload
         .store
         .put_part(&upload.path, &upload.id, index, bytes.into())
         .await;
-    let id = sent.map_err(DepotError::upload("put a part of", key))?;
+    let id = sent.map_err(DepotError::upload("put a part of", &key))?;
     Ok((index, id.content_id))
 }
 
