@@ -31,11 +31,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::{GetOptions, ObjectStore};
 
 pub use self::address::{Cloud, StoreAddress, StoreAddressError, split};
+pub(crate) use self::archive::stays_within;
 use self::cloud::Bucket;
 pub use self::error::DepotError;
 use self::landing::Landing;
+pub(crate) use self::landing::UNFINISHED;
 use self::source::Source;
 use self::unpack::Unpacked;
+pub(crate) use self::unpack::WINDOW_LOG;
 use crate::inventory::{Inventory, InventoryError};
 use crate::key::{Key, Prefix};
 
