@@ -44,6 +44,12 @@ impl<'a> Facts<'a> {
         self.number("GITHUB_RUN_ATTEMPT")
     }
 
+    /// As the AWS programs find it.
+    pub(super) fn region(&self) -> Option<String> {
+        let found = ["AWS_REGION", "AWS_DEFAULT_REGION"].map(|name| self.variable(name).ok());
+        found.into_iter().flatten().next().map(str::to_owned)
+    }
+
     /// Where the runner's files for this job are.
     pub(super) fn scratch(&self) -> Result<PathBuf, CheckpointError> {
         self.folder("RUNNER_TEMP")

@@ -62,6 +62,7 @@ pub(super) async fn run(
     let depot = Depot::open(&arguments.store)?;
     let declaration = Declaration::new(
         arguments.store.clone(),
+        facts.region(),
         scope.clone(),
         attempt,
         places.clone(),

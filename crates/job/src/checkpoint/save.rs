@@ -48,7 +48,7 @@ pub(super) async fn run(
     }
     let declared = Declaration::read(&path)?;
     is_meant(&declared, &path, environment)?;
-    let depot = Depot::open(&declared.store)?;
+    let depot = Depot::open_in(&declared.store, declared.region.as_deref())?;
     let scratch = tempfile::tempdir().context("failed to make a folder for what is packed")?;
     let within = arguments.within.unwrap_or_else(|| within(environment));
     let name = name(clock::now());

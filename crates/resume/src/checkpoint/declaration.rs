@@ -27,6 +27,8 @@ pub struct Declaration {
     version: u32,
     /// The store's address.
     pub store: String,
+    /// The region of the store, where the job knew it: the agent's hook has not the job's variables.
+    pub region: Option<String>,
     /// Whose checkpoint it is.
     pub scope: Scope,
     /// The attempt of the run.
@@ -39,10 +41,18 @@ pub struct Declaration {
 
 impl Declaration {
     /// One of this version.
-    pub fn new(store: String, scope: Scope, attempt: u32, places: Places, most_bytes: u64) -> Self {
+    pub fn new(
+        store: String,
+        region: Option<String>,
+        scope: Scope,
+        attempt: u32,
+        places: Places,
+        most_bytes: u64,
+    ) -> Self {
         Self {
             version: VERSION,
             store,
+            region,
             scope,
             attempt,
             places,

@@ -71,7 +71,8 @@ impl Machine {
 
     async fn save_most(&self, attempt: u32, name: &str, most: u64) -> Marked {
         let store = format!("file://{}", self.store.display());
-        let declaration = Declaration::new(store, scope("build"), attempt, self.places(), most);
+        let declaration =
+            Declaration::new(store, None, scope("build"), attempt, self.places(), most);
         let saved = save(&declaration, &self.depot(), name, LONG, &self.path("temp")).await;
         saved.expect("saved")
     }
@@ -205,7 +206,7 @@ async fn without_time_nothing_is_marked_and_nothing_fails() {
     let machine = Machine::new(store.path());
     machine.write("work/target/a", b"a", 1);
     let address = format!("file://{}", store.path().display());
-    let declaration = Declaration::new(address, scope("build"), 1, machine.places(), MIB);
+    let declaration = Declaration::new(address, None, scope("build"), 1, machine.places(), MIB);
     let (depot, temp) = (machine.depot(), machine.path("temp"));
     let marked = save(&declaration, &depot, "1", Duration::ZERO, &temp).await;
     let marked = marked.expect("no failure");

@@ -169,7 +169,7 @@ fn a_declaration_counts_only_as_a_file_that_nobody_else_could_write() {
     let folder = TempDir::new().expect("a folder");
     let paths = [PathBuf::from("target")];
     let places = Places::new(folder.path(), folder.path(), &paths).expect("places");
-    let declared = Declaration::new("file:///x".to_owned(), scope("build"), 1, places, 1);
+    let declared = Declaration::new("file:///x".to_owned(), None, scope("build"), 1, places, 1);
     let path = folder.path().join("declaration");
     declared.write(&path).expect("written");
     assert_eq!(Declaration::read(&path).expect("read"), declared);

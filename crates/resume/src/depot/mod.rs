@@ -86,13 +86,21 @@ impl Depot {
     /// # Errors
     /// Where the address is wrong, or the environment has not what the store needs.
     pub fn open(address: &str) -> Result<Self, DepotError> {
+        Self::open_in(address, None)
+    }
+
+    /// The same with the region of a bucket of S3, for whoever has not the variables of the job.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn open_in(address: &str, region: Option<&str>) -> Result<Self, DepotError> {
         Ok(Self(match StoreAddress::parse(address)? {
             StoreAddress::Folder(path) => Kind::Folder(path.into()),
             StoreAddress::Cloud {
                 cloud,
                 bucket,
                 prefix,
-            } => Kind::Bucket(Bucket::open(cloud, &bucket, prefix)?),
+            } => Kind::Bucket(Bucket::open(cloud, &bucket, prefix, region)?),
         }))
     }
 
