@@ -57,6 +57,11 @@ pub fn tell(tale: &Tale) -> String {
             i(instance),
             action.as_str()
         ),
+        Tale::Planned { job, necessary, of } => {
+            format!("{} finds {necessary} of {of} jobs to do", j(job))
+        }
+        Tale::CheckpointSaved { job, worked } => format!("{worked:#} of {} are saved", j(job)),
+        Tale::CheckpointRestored { job, worked } => format!("{} begins with {worked:#}", j(job)),
         Tale::RebalanceRecommended(instance) => format!("{} had better move on", i(instance)),
         Tale::Tagged {
             instance,

@@ -3,7 +3,7 @@
 //! EC2 speaks of instances and GitHub of numbers; here both are one story. How it is written for
 //! people is not decided here.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use reprise_model::check::CheckState;
 use reprise_model::ids::{InstanceId, JobId, Repository, RunAttempt, RunId};
 use reprise_model::instance::Capacity;
@@ -153,6 +153,29 @@ pub enum Tale {
         by: String,
         /// Why.
         refusal: Refusal,
+    },
+    /// A job planned which jobs are left to do.
+    Planned {
+        /// The job.
+        job: NamedJob,
+        /// How many.
+        necessary: usize,
+        /// Of how many.
+        of: usize,
+    },
+    /// The hook of an agent saved what a job has made so far.
+    CheckpointSaved {
+        /// The job.
+        job: NamedJob,
+        /// How long it has worked for that, in all attempts.
+        worked: SignedDuration,
+    },
+    /// A job began with what an earlier attempt of it had saved.
+    CheckpointRestored {
+        /// The job.
+        job: NamedJob,
+        /// How much work that is.
+        worked: SignedDuration,
     },
     /// An instance was launched.
     Launched {
@@ -360,7 +383,7 @@ impl World {
         })
     }
 
-    fn named_job(&self, id: JobId) -> Option<NamedJob> {
+    pub(crate) fn named_job(&self, id: JobId) -> Option<NamedJob> {
         let (run, attempt, job) = self.github().job(id)?;
         Some(NamedJob {
             run: self.named_run(run.id, attempt.number)?,

@@ -23,6 +23,8 @@ impl Story {
             starts_after: SignedDuration::ZERO,
             spec: RunSpec::new(repository, Vec::new()),
             fates: BTreeMap::new(),
+            resumption: None,
+            rerun_after: None,
             expect: RunExpectation {
                 attempts: 1,
                 conclusion: Conclusion::Success,

@@ -178,8 +178,10 @@ impl GitHub {
 
 fn stoppable(run: &Run) -> Vec<JobId> {
     let stops = |job: &&Job| {
-        run.spec_of(job)
-            .is_some_and(|spec| spec.condition == Condition::Success)
+        run.spec_of(job).is_some_and(|spec| match spec.condition {
+            Condition::Success | Condition::Necessary => true,
+            Condition::Always => false,
+        })
     };
     let jobs = run.current.jobs.values().filter(stops);
     jobs.map(|job| job.id).collect()

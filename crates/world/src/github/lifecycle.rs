@@ -73,6 +73,14 @@ impl GitHub {
             jobs: Default::default(),
             ids: (first..self.next_job).map(JobId).collect(),
             waiting: Default::default(),
+            necessary_jobs: String::new(),
+        }
+    }
+
+    /// A job of a run's current attempt puts out which jobs are necessary.
+    pub(crate) fn put_out_necessary_jobs(&mut self, run: RunId, text: String) {
+        if let Some(run) = self.runs.get_mut(&run) {
+            run.current.necessary_jobs = text;
         }
     }
 

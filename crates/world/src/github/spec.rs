@@ -132,6 +132,13 @@ impl JobSpec {
         self
     }
 
+    /// The same job, which runs where a plan finds it necessary.
+    #[must_use]
+    pub fn where_necessary(mut self) -> Self {
+        self.condition = Condition::Necessary;
+        self
+    }
+
     /// The same job, in which this step prints this whenever an execution of it fails.
     #[must_use]
     pub fn fails_with(mut self, step: impl Into<String>, prints: impl Into<String>) -> Self {
@@ -172,6 +179,9 @@ pub struct Matrix {
 pub enum Condition {
     /// `success()`: everything before it succeeded; the default.
     Success,
+    /// `!cancelled() && !failure() && contains(needs.plan.outputs.necessary_jobs, ';NAME;')`: a plan that ran before has it
+    /// among the jobs that are left to do, and nothing before it failed. What was skipped before it does not matter.
+    Necessary,
     /// `always()`: it runs whatever happened before, a cancel of the run included.
     Always,
 }

@@ -96,10 +96,31 @@ impl Run {
         };
         Some(match self.spec.jobs[job].condition {
             Condition::Always => Start::Queued,
+            Condition::Necessary => match self.is_necessary(plan, job) {
+                true => Start::Queued,
+                false => Start::Skipped,
+            },
             Condition::Success if !plan.before(job).into_iter().all(passed) => Start::Skipped,
             Condition::Success if self.current.cancelled.is_some() => Start::Cancelled,
             Condition::Success => Start::Queued,
         })
+    }
+
+    fn is_necessary(&self, plan: &Plan, job: usize) -> bool {
+        let failed = |before: usize| {
+            let record = self.current.by_spec(before);
+            record.is_some_and(|record| {
+                matches!(
+                    record.conclusion,
+                    Some(Conclusion::Failure | Conclusion::TimedOut)
+                )
+            })
+        };
+        // GitHub's `contains` ignores case.
+        let name = format!(";{};", self.spec.jobs[job].name).to_lowercase();
+        self.current.cancelled.is_none()
+            && !plan.before(job).into_iter().any(failed)
+            && self.current.necessary_jobs.to_lowercase().contains(&name)
     }
 
     /// What the workflow file says of a job.
@@ -138,6 +159,8 @@ pub struct Attempt {
     pub cancelled: Option<Cancel>,
     /// Its records by id, carried-over ones included. A dependent has none until its needs ended.
     pub jobs: BTreeMap<JobId, Job>,
+    /// What a job put out as `necessary_jobs`; nothing before.
+    pub(super) necessary_jobs: String,
     /// The id that each job of the workflow has or will have.
     pub(super) ids: Vec<JobId>,
     /// Jobs without a record yet.

@@ -2,6 +2,7 @@
 
 use reprise_model::job::Conclusion;
 
+use crate::fate::Fate;
 use crate::github::{Job, Run};
 use crate::scenario::{JobExpectation, PlannedRun, Scenario};
 use crate::world::World;
@@ -45,7 +46,16 @@ fn wrong_with(run: &Run, planned: &PlannedRun) -> Vec<String> {
     }
     for (job, expectation) in &expect.jobs {
         let executions: Vec<&Job> = run.executions(job).collect();
-        if !holds(*expectation, &executions) {
+        let became = Became {
+            last: run.current().jobs.values().find(|one| one.name == *job),
+            fates: planned
+                .fates
+                .get(job)
+                .map(Vec::as_slice)
+                .unwrap_or_default(),
+            executions: &executions,
+        };
+        if !became.holds(*expectation) {
             let ends: Vec<&str> = executions
                 .iter()
                 .map(|job| word(job.conclusion.as_ref()))
@@ -60,17 +70,47 @@ fn wrong_with(run: &Run, planned: &PlannedRun) -> Vec<String> {
     broken
 }
 
-fn holds(expectation: JobExpectation, executions: &[&Job]) -> bool {
-    let passed: Vec<bool> = executions
-        .iter()
-        .map(|job| job.conclusion == Some(Conclusion::Success))
-        .collect();
-    match expectation {
-        JobExpectation::Passes => passed == [true],
-        JobExpectation::Recovers => passed == [false, true],
-        JobExpectation::StaysFailed => {
-            passed == [false] && executions.iter().all(|job| job.is_completed())
+/// What became of a job.
+struct Became<'a> {
+    executions: &'a [&'a Job],
+    /// Its record in the last attempt.
+    last: Option<&'a Job>,
+    /// What was to befall it.
+    fates: &'a [Fate],
+}
+
+impl Became<'_> {
+    fn holds(&self, expectation: JobExpectation) -> bool {
+        let executions = self.executions.iter();
+        let passed: Vec<bool> = executions
+            .map(|job| job.conclusion == Some(Conclusion::Success))
+            .collect();
+        match expectation {
+            JobExpectation::Passes => passed == [true] && !self.is_skipped_last(),
+            JobExpectation::Recovers => passed == [false, true],
+            JobExpectation::StaysFailed => {
+                passed == [false] && self.executions.iter().all(|job| job.is_completed())
+            }
+            JobExpectation::PassesAgain => passed == [true, true],
+            JobExpectation::IsDone => passed == [true] && self.is_skipped_last(),
+            JobExpectation::GoesOn => passed == [false, true] && self.works_for_the_rest(),
         }
+    }
+
+    fn is_skipped_last(&self) -> bool {
+        let last = self.last.and_then(|job| job.conclusion.as_ref());
+        last == Some(&Conclusion::Skipped)
+    }
+
+    /// Its last execution took no longer than what was not done when the notice came.
+    fn works_for_the_rest(&self) -> bool {
+        let worked = self.fates.first().and_then(|fate| fate.interrupted_after);
+        let (Some(worked), Some(whole)) = (worked, self.fates.last().map(|fate| fate.takes)) else {
+            return false;
+        };
+        let last = self.executions.last();
+        let took = last.and_then(|job| Some(job.completed_at?.duration_since(job.started_at?)));
+        took.is_some_and(|took| took <= whole - worked)
     }
 }
 
@@ -79,6 +119,9 @@ fn wish(expectation: JobExpectation) -> &'static str {
         JobExpectation::Passes => "should have passed at once",
         JobExpectation::Recovers => "should have failed once and then passed",
         JobExpectation::StaysFailed => "should have failed once and for all",
+        JobExpectation::PassesAgain => "should have passed in both attempts",
+        JobExpectation::IsDone => "should have passed once and been skipped then",
+        JobExpectation::GoesOn => "should have failed once, and then worked only for what was left",
     }
 }
 

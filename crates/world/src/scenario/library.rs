@@ -10,13 +10,13 @@ use jiff::SignedDuration;
 use reprise_model::ids::Repository;
 use reprise_model::job::Conclusion;
 
-use super::{JobExpectation, Listed, PlannedRun, RunExpectation};
+use super::{JobExpectation, Listed, PlannedRun, Resumption, RunExpectation};
 use crate::ec2::Interruption;
 use crate::fate::{Fate, Stroke};
 use crate::github::{JobSpec, RunSpec};
 use crate::machine::WhenTaken;
 
-pub(super) const SCENARIOS: [Listed; 11] = [
+pub(super) const SCENARIOS: [Listed; 12] = [
     Listed {
         name: "all",
         about: "the next four side by side, in four repositories",
@@ -71,6 +71,11 @@ pub(super) const SCENARIOS: [Listed; 11] = [
         name: "transient",
         about: "a job whose connection was reset is run again after a pause; one whose test failed is not",
         runs: || vec![transient()],
+    },
+    Listed {
+        name: "resume",
+        about: "a run of 12 jobs is lost in the middle and re-run as a whole: only the unfinished jobs execute, the interrupted one from its checkpoint",
+        runs: || vec![resume()],
     },
 ];
 
@@ -255,6 +260,107 @@ fn transient() -> PlannedRun {
         .ends(2, Conclusion::Failure)
 }
 
+/// What shows of each job of [`resume`] that it is done.
+const RESUME: &str = r#"
+[matrix]
+distro = ["debian-12", "ubuntu-24.04"]
+version = ["3.3", "3.4"]
+
+[[job]]
+name = "Download source"
+artifacts = ["source.tar"]
+only-if-wanted = true
+
+[[job]]
+name = "Build [{distro}/{version}]"
+artifacts = ["ruby-{distro}-{version}.deb", "ruby-{distro}-{version}.log"]
+needs = ["Download source"]
+
+[[job]]
+name = "Test [{distro}/{version}]"
+artifacts = ["test-{distro}-{version}.json"]
+needs = ["Build [{distro}/{version}]"]
+
+[[job]]
+name = "Index"
+artifacts = ["index.html"]
+needs = ["Test [{distro}/{version}]"]
+stale-with-inputs = true
+
+[[job]]
+name = "Publish"
+artifacts = ["published.txt"]
+needs = ["Index"]
+stale-with-inputs = true
+"#;
+
+/// Nobody brings its jobs back by themselves: a person re-runs all of it.
+fn resume() -> PlannedRun {
+    const LEGS: [&str; 4] = [
+        "debian-12/3.3",
+        "debian-12/3.4",
+        "ubuntu-24.04/3.3",
+        "ubuntu-24.04/3.4",
+    ];
+    let job = |name: &str, word: &str, needs: &[&str]| {
+        let mut job = on_spot_as(name, word).needs(needs.iter().copied());
+        for label in &mut job.labels {
+            label.push_str("/retry=false");
+        }
+        job
+    };
+    let planned = |name: &str, word: &str, needs: &[&str]| job(name, word, needs).where_necessary();
+    let leg = |kind: &str, number: usize, leg: &str, needs: &[&str]| {
+        let name = format!("{kind} [{leg}]");
+        planned(&name, &format!("{}-{number}", kind.to_lowercase()), needs).matrix(kind, false)
+    };
+    let mut plan = Plan::new("acme/ruby", "packages", "Build the new Ruby")
+        .job(
+            job("plan", "plan", &[]),
+            [passes(15)],
+            JobExpectation::PassesAgain,
+        )
+        .job(
+            planned("Download source", "source", &["plan"]),
+            [passes(30)],
+            JobExpectation::IsDone,
+        );
+    for (number, name) in LEGS.into_iter().enumerate() {
+        let build = leg("Build", number, name, &["plan", "Download source"]);
+        plan = match number {
+            2 => plan.job(
+                build,
+                [interrupted_after(90), passes(150)],
+                JobExpectation::GoesOn,
+            ),
+            _ => plan.job(build, [passes(120)], JobExpectation::IsDone),
+        };
+    }
+    for (number, name) in LEGS.into_iter().enumerate() {
+        let test = leg("Test", number, name, &["plan", "Build"]);
+        plan = plan.job(test, [passes(40)], JobExpectation::Passes);
+    }
+    let plan = plan
+        .job(
+            planned("Index", "index", &["plan", "Test"]),
+            [passes(20)],
+            JobExpectation::Passes,
+        )
+        .job(
+            planned("Publish", "publish", &["plan", "Index"]),
+            [passes(20)],
+            JobExpectation::Passes,
+        );
+    PlannedRun {
+        resumption: Some(Resumption {
+            plan: "plan".to_owned(),
+            manifest: RESUME.to_owned(),
+        }),
+        rerun_after: Some(seconds(30)),
+        ..plan.ends(2, Conclusion::Success)
+    }
+}
+
 /// A planned run in the making.
 struct Plan {
     spec: RunSpec,
@@ -293,6 +399,8 @@ impl Plan {
             starts_after: SignedDuration::ZERO,
             spec: self.spec,
             fates: self.fates,
+            resumption: None,
+            rerun_after: None,
             expect: RunExpectation {
                 attempts,
                 conclusion,

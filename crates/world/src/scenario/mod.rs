@@ -40,8 +40,21 @@ pub struct PlannedRun {
     pub spec: RunSpec,
     /// What befalls its jobs, by name: a fate an execution, of which the last repeats.
     pub fates: BTreeMap<String, Vec<Fate>>,
+    /// What its jobs leave for a later attempt, where they leave anything.
+    pub resumption: Option<Resumption>,
+    /// When after the end of its first attempt a person re-runs all of it.
+    pub rerun_after: Option<SignedDuration>,
     /// What shall become of it.
     pub expect: RunExpectation,
+}
+
+/// How a re-run does only what is left to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumption {
+    /// The job that plans.
+    pub plan: String,
+    /// What it reads, as `.github/reprise-resume.toml`.
+    pub manifest: String,
 }
 
 /// What shall become of a run.
@@ -64,6 +77,12 @@ pub enum JobExpectation {
     Recovers,
     /// It fails and is not executed again.
     StaysFailed,
+    /// It passes in each attempt.
+    PassesAgain,
+    /// It passes, and is skipped in the last attempt, since its artifacts are there.
+    IsDone,
+    /// It loses its instance, and in the last attempt works only as long as it had not before.
+    GoesOn,
 }
 
 /// A scenario that can be asked for by name.

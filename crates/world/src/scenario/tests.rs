@@ -84,3 +84,50 @@ fn no_seed_changes_the_outcome() {
         assert_eq!(check(&world, &scenario), [], "seed {seed}");
     }
 }
+
+/// The scenario `resume` with something changed, and what is then broken of its expectations.
+fn resumed(change: impl FnOnce(&mut PlannedRun)) -> Vec<String> {
+    let scenario = find("resume").expect("listed");
+    let mut changed = scenario.clone();
+    change(&mut changed.runs[0]);
+    let world = testbed::played(&changed);
+    let broken = check(&world, &scenario);
+    broken.iter().map(ToString::to_string).collect()
+}
+
+fn resumption(run: &mut PlannedRun) -> &mut Resumption {
+    run.resumption.as_mut().expect("it resumes")
+}
+
+#[test]
+fn a_job_that_the_manifest_does_not_name_never_runs_and_is_missed() {
+    assert_eq!(resumed(|_| {}), Vec::<String>::new());
+    let broken = resumed(|run| {
+        let manifest = &mut resumption(run).manifest;
+        *manifest = manifest.replace("\"Index\"", "\"Contents\"");
+    });
+    let wish = "Index of run 9000000001 in acme/ruby should have passed at once, but its executions ended []";
+    assert!(broken.iter().any(|one| one.contains(wish)), "{broken:#?}");
+}
+
+#[test]
+fn without_a_plan_nothing_runs_and_all_is_missed() {
+    let broken = resumed(|run| resumption(run).plan = "no such job".to_owned());
+    let missed = broken
+        .iter()
+        .filter(|one| one.contains("executions ended []"));
+    assert_eq!(missed.count(), 11, "{broken:#?}");
+}
+
+#[test]
+fn without_a_notice_the_interrupted_job_begins_anew_and_is_missed() {
+    let broken = resumed(|run| {
+        let fates = run
+            .fates
+            .get_mut("Build [ubuntu-24.04/3.3]")
+            .expect("a job");
+        fates[0].stroke = crate::fate::Stroke::HostDies;
+    });
+    let wish = "and then worked only for what was left";
+    assert!(broken.iter().any(|one| one.contains(wish)), "{broken:?}");
+}

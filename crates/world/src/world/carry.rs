@@ -49,6 +49,7 @@ impl World {
             Happened::Running(id) => self.machine_runs(at, id),
             Happened::Notice { id, .. } => {
                 self.people_see_struck(at, id);
+                self.save_checkpoint(at, id);
                 if let Some(machine) = self.machines.get_mut(id) {
                     machine.notice_at = Some(at);
                     machine.note_sign(at, SignKind::Notice);

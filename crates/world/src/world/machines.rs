@@ -335,6 +335,7 @@ impl World {
         then: Activity,
     ) {
         self.leave_job(id, then);
+        self.leave_results(at, job, &ends);
         // A runner whose machine is taken stops the step that it is at.
         let cut_off = then == Activity::Gone && ends != Conclusion::Success;
         let last = if cut_off {
@@ -420,7 +421,9 @@ impl World {
             Stroke::Usual | Stroke::Interruption { .. } => on_spot,
             Stroke::HostDies | Stroke::PowersOff => true,
         };
-        self.plan(self.now, fate.takes, MachineStep::Finish, id);
+        let saved = self.restore_checkpoint(job);
+        let takes = (fate.takes - saved).max(SignedDuration::ZERO);
+        self.plan(self.now, takes, MachineStep::Finish, id);
         if let Some(after) = fate.interrupted_after.filter(|_| can_be) {
             self.plan(self.now, after, MachineStep::Strike, id);
         }

@@ -14,6 +14,7 @@ mod machines;
 mod people;
 mod places;
 mod pushes;
+mod resumption;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -70,6 +71,8 @@ pub struct World {
     terminations: Vec<Termination>,
     planned: Vec<Planned>,
     fates: BTreeMap<RunId, pushes::Fates>,
+    /// What the jobs of runs leave for later attempts.
+    left: BTreeMap<RunId, resumption::Left>,
     waiting: Vec<appointments::Waiting>,
     appointments: BTreeMap<(Timestamp, u64), appointments::Appointment>,
     appointed: u64,
@@ -117,6 +120,7 @@ impl World {
             terminations: Vec::new(),
             planned: Vec::new(),
             fates: BTreeMap::new(),
+            left: BTreeMap::new(),
             waiting: Vec::new(),
             appointments: BTreeMap::new(),
             appointed: 0,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use reprise_model::ids::{JobId, RunId};
 
-use super::World;
+use super::{ByHand, Deed, When, World};
 use crate::fate::Fate;
 use crate::github::RunSpec;
 use crate::scenario::{PlannedRun, RUN_PLACEHOLDER, Scenario};
@@ -81,8 +81,17 @@ impl World {
                 continue;
             }
             let (spec, fates) = (planned.what.spec.clone(), planned.what.fates.clone());
+            let (resumption, rerun_after) =
+                (planned.what.resumption.clone(), planned.what.rerun_after);
             let run = self.push_with(&spec, Fates::ByName(fates));
             self.planned[index].run = Some(run);
+            if let Some(resumption) = resumption {
+                self.keep_what_is_left(run, &resumption);
+            }
+            if let Some(after) = rerun_after {
+                let deed = Deed::Rerun(ByHand::WholeRun);
+                self.person_waits(run, When::RunCompletes, after, deed, &spec.actor);
+            }
         }
     }
 

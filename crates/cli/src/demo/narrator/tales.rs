@@ -1,5 +1,6 @@
 //! What the world did.
 
+use jiff::SignedDuration;
 use reprise_world::ec2::{Caller, EndReason, InterruptionAction};
 use reprise_world::story::{Asked, NamedInstance, NamedJob, NamedRun, Tale};
 
@@ -88,6 +89,26 @@ impl Narrator {
                 "agent",
                 format!("starts the runner of its own {}", instance.id),
             ),
+            Tale::Planned { job, necessary, of } => (
+                "job",
+                format!("{}: {necessary} of {of} jobs are left to do", named(job)),
+            ),
+            Tale::CheckpointSaved { job, worked } => (
+                "agent",
+                format!(
+                    "its hook saves what {} has made in {}",
+                    named(job),
+                    whole_seconds(*worked)
+                ),
+            ),
+            Tale::CheckpointRestored { job, worked } => (
+                "job",
+                format!(
+                    "{} begins with what took {} before",
+                    named(job),
+                    whole_seconds(*worked)
+                ),
+            ),
             Tale::RebalanceRecommended(instance) => {
                 ec2(format!("recommends to leave {}", instance.id))
             }
@@ -136,6 +157,9 @@ impl Narrator {
             | Tale::LaunchRefused { .. }
             | Tale::InstanceRunning(_)
             | Tale::RunnerRegistered { .. }
+            | Tale::Planned { .. }
+            | Tale::CheckpointSaved { .. }
+            | Tale::CheckpointRestored { .. }
             | Tale::RebalanceRecommended(_)
             | Tale::Tagged { .. }
             | Tale::ShuttingDown { .. }
@@ -170,6 +194,10 @@ fn notice_text(instance: &NamedInstance, action: InterruptionAction) -> String {
         "takes {} back{victim}: notice to {action} in two minutes",
         instance.id
     )
+}
+
+fn whole_seconds(worked: SignedDuration) -> String {
+    format!("{} s", worked.as_secs())
 }
 
 fn named(job: &NamedJob) -> String {
