@@ -170,6 +170,35 @@ pub(super) fn list(root: &Path, prefix: &str) -> io::Result<Vec<(Key, SystemTime
     Ok(found)
 }
 
+/// Removes what killed processes left below a prefix before a moment; how many files those were.
+pub(super) fn sweep(root: &Path, prefix: &str, before: SystemTime) -> io::Result<usize> {
+    root.metadata()?;
+    let mut open = VecDeque::from([root.join(prefix)]);
+    let mut removed = 0;
+    while let Some(folder) = open.pop_front() {
+        let found = landing::remove_abandoned(&folder, before).and_then(|count| {
+            removed += count;
+            for entry in folder.read_dir()? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    open.push_back(entry.path());
+                }
+            }
+            Ok(())
+        });
+        match found {
+            // Somebody removed it meanwhile, or it is a file.
+            Err(error)
+                if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Err(error);
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(removed)
+}
+
 pub(super) fn remove(root: &Path, key: &Key) -> Result<(), DepotError> {
     let path: PathBuf = root.join(key.as_str());
     match std::fs::remove_file(&path) {

@@ -20,6 +20,8 @@ mod source;
 mod tests;
 #[cfg(test)]
 mod tests_of_folders;
+#[cfg(test)]
+mod tests_of_leftovers;
 mod unpack;
 mod upload;
 
@@ -243,6 +245,19 @@ impl Depot {
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Removes the unfinished files that killed puts left below a prefix of a local folder, last written to before a moment;
+    /// how many those were. A bucket removes parts by a rule of its own.
+    ///
+    /// # Errors
+    /// Where one may still be there.
+    pub fn sweep(&self, prefix: &Prefix, than: SystemTime) -> Result<usize, DepotError> {
+        match &self.0 {
+            Kind::Folder(root) => folder::sweep(root, prefix.as_str(), than)
+                .map_err(DepotError::file("remove unfinished files below", root)),
+            Kind::Bucket(_) => Ok(0),
         }
     }
 
