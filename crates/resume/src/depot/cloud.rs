@@ -12,7 +12,10 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as ObjectPath;
-use object_store::{Attribute, Attributes, Certificate, ClientOptions, ObjectStore};
+use object_store::{
+    Attribute, Attributes, Certificate, ClientOptions, GetOptions, GetResult, ObjectStore,
+    ObjectStoreExt,
+};
 
 use super::address::Cloud;
 use super::error::DepotError;
@@ -38,6 +41,7 @@ impl Bucket {
         bucket: &str,
         prefix: Option<Prefix>,
     ) -> Result<Self, DepotError> {
+        let endpoint = endpoint()?;
         let (objects, parts): (Arc<dyn ObjectStore>, Option<Arc<dyn MultipartStore>>) = match cloud
         {
             Cloud::S3 => {
@@ -62,13 +66,25 @@ impl Bucket {
                 (Arc::new(store.build().map_err(DepotError::SetUp)?), None)
             }
         };
-        let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
         Ok(Self {
             objects,
             parts,
             name: format!("{cloud:?} {endpoint} {bucket}"),
             prefix,
         })
+    }
+
+    /// What the store says of an object, without its content.
+    pub(super) async fn look(&self, key: &Key) -> object_store::Result<GetResult> {
+        let head = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        match self.objects.get_opts(&self.path(key), head).await {
+            // An answer to a HEAD has no body, and so does not say whether even the bucket is missing.
+            Err(object_store::Error::NotFound { .. }) => self.objects.get(&self.path(key)).await,
+            looked => looked,
+        }
     }
 
     /// Where a key's object is in the bucket.
@@ -132,6 +148,19 @@ fn decoded(part: &str) -> Option<String> {
         .decode_utf8()
         .ok()
         .map(Into::into)
+}
+
+/// Another server than Amazon's; empty for Amazon's.
+fn endpoint() -> Result<String, DepotError> {
+    let text = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
+    let is_address = text.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
+    });
+    if text.is_empty() || is_address {
+        Ok(text)
+    } else {
+        Err(DepotError::Endpoint(text))
+    }
 }
 
 /// The authorities that count instead of the machine's, where a proxy opens TLS on the way.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::address::StoreAddressError;
+use super::trouble::{is_about_bucket, told};
 use crate::key::Key;
 
 /// Why an artifact was not put, fetched or removed.
@@ -28,16 +29,34 @@ pub enum DepotError {
     #[error("{0} is not in the store")]
     Missing(Key),
     /// The store failed, after as many tries as help.
-    #[error("the store failed to {what} {key}")]
+    #[error("the store failed to {what} {key}: {}", told(source))]
     Store {
         /// What it was asked to do.
         what: &'static str,
         /// With what.
         key: String,
-        /// Why.
-        #[source]
-        source: object_store::Error,
+        /// Why. It is told above: each error of its chain tells all those below it once more.
+        source: Box<object_store::Error>,
     },
+    /// `AWS_ENDPOINT_URL` is no address.
+    #[error(
+        "AWS_ENDPOINT_URL is {0:?}, which is no address of a server; write https://HOST, or http://HOST with AWS_ALLOW_HTTP=true"
+    )]
+    Endpoint(String),
+    /// A local folder that is not there.
+    #[error("there is no folder {path} to be the store; make it, or name another one")]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why it is not found.
+        #[source]
+        source: io::Error,
+    },
+    /// A file cannot take a folder's place.
+    #[error(
+        "{0} is a folder; name the file that is to be in it, or unpack an archive with --unpack"
+    )]
+    IsFolder(PathBuf),
     /// A file here.
     #[error("failed to {what} {path}")]
     File {
@@ -126,7 +145,7 @@ impl DepotError {
     ) -> impl FnOnce(object_store::Error) -> Self {
         let key = key.clone();
         move |source| {
-            if matches!(source, object_store::Error::NotFound { .. }) {
+            if matches!(source, object_store::Error::NotFound { .. }) && !is_about_bucket(&source) {
                 return Self::UploadGone(key);
             }
             Self::begin(what, &key)(source)
@@ -136,13 +155,17 @@ impl DepotError {
     /// Of something that is yet to be there.
     pub(super) fn begin(what: &'static str, key: &Key) -> impl FnOnce(object_store::Error) -> Self {
         let key = key.to_string();
-        move |source| Self::Store { what, key, source }
+        move |source| Self::Store {
+            what,
+            key,
+            source: Box::new(source),
+        }
     }
 
     pub(super) fn store(what: &'static str, key: &Key) -> impl FnOnce(object_store::Error) -> Self {
         let key = key.clone();
         move |source| {
-            if matches!(source, object_store::Error::NotFound { .. }) {
+            if matches!(source, object_store::Error::NotFound { .. }) && !is_about_bucket(&source) {
                 return Self::Missing(key);
             }
             if matches!(source, object_store::Error::Precondition { .. }) {

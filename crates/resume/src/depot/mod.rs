@@ -22,6 +22,7 @@ mod tests;
 mod tests_of_folders;
 #[cfg(test)]
 mod tests_of_leftovers;
+mod trouble;
 mod unpack;
 mod upload;
 
@@ -30,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::{GetOptions, ObjectStore};
+use object_store::ObjectStore;
 
 pub use self::address::{Cloud, StoreAddress, StoreAddressError, split};
 use self::cloud::Bucket;
@@ -125,6 +126,9 @@ impl Depot {
         place: &Path,
         progress: &dyn Progress,
     ) -> Result<Moved, DepotError> {
+        if place.is_dir() {
+            return Err(DepotError::IsFolder(place.to_owned()));
+        }
         let landing = Landing::beside(place)?;
         let (landing, moved) = self.fetch(key, landing, progress).await?;
         landing.place(moved.sha256.as_deref())?;
@@ -193,14 +197,11 @@ impl Depot {
         match &self.0 {
             Kind::Folder(root) => folder::exists(root, key),
             Kind::Bucket(bucket) => {
-                let head = GetOptions {
-                    head: true,
-                    ..GetOptions::default()
-                };
-                match bucket.objects.get_opts(&bucket.path(key), head).await {
+                let found = bucket.look(key).await;
+                match found.map_err(DepotError::store("look for", key)) {
                     Ok(_) => Ok(true),
-                    Err(object_store::Error::NotFound { .. }) => Ok(false),
-                    Err(error) => Err(DepotError::store("look for", key)(error)),
+                    Err(DepotError::Missing(_)) => Ok(false),
+                    Err(error) => Err(error),
                 }
             }
         }
@@ -238,7 +239,7 @@ impl Depot {
                             return Err(DepotError::Store {
                                 what: "remove",
                                 key: format!("all of {} objects", keys.len()),
-                                source,
+                                source: Box::new(source),
                             });
                         }
                     }
@@ -280,7 +281,7 @@ impl Depot {
                 let failed = |source| DepotError::Store {
                     what: "list what lies below",
                     key: prefix.to_string(),
-                    source,
+                    source: Box::new(source),
                 };
                 stored.try_collect().await.map_err(failed)
             }

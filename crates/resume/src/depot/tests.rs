@@ -355,7 +355,7 @@ async fn what_is_missing_is_told_apart_from_a_store_that_is_not_there() {
         .get(&key("a"), &setting.at("got"), &Quiet)
         .await
         .expect_err("not there");
-    assert!(matches!(error, DepotError::File { .. }), "{error}");
+    assert!(matches!(error, DepotError::NoFolder { .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
