@@ -55,9 +55,10 @@ async fn main() -> Result<ExitCode> {
     };
     let server = Server::start(&folder.path().join("server"))?;
     let program = Program {
-        file: arguments.program.canonicalize().with_context(|| {
-            format!("there is no program {}", arguments.program.display())
-        })?,
+        file: arguments
+            .program
+            .canonicalize()
+            .with_context(|| format!("there is no program {}", arguments.program.display()))?,
         folder: folder.path().to_owned(),
         endpoint: server.url(),
     };

@@ -36,6 +36,8 @@ fn free() -> Result<u64> {
     let text = std::fs::read_to_string("/proc/meminfo")?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemFree:"));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kibibytes: u64 = kibibytes.context("/proc/meminfo names no MemFree")?.parse()?;
+    let kibibytes: u64 = kibibytes
+        .context("/proc/meminfo names no MemFree")?
+        .parse()?;
     Ok(kibibytes * 1024)
 }

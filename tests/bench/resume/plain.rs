@@ -58,7 +58,9 @@ pub(crate) fn get(server: &Server, path: &str, to: &Path) -> Result<()> {
     write!(stream, "GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n")?;
     let head = head(&mut stream)?;
     ensure!(head.starts_with("HTTP/1.1 200"), "the server said {head}");
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
     let length = length.context("an answer without a length")?.parse()?;
     let mut file = File::create(to)?;
     pump(&mut stream, &mut file, length)?;

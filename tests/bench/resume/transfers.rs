@@ -8,9 +8,9 @@ use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
 use crate::figures::Figure;
+use crate::plain::{self, Kept};
 use crate::program::{Program, Took};
 use crate::server::Server;
-use crate::plain::{self, Kept};
 use crate::{memory, plan};
 
 /// How much of a plain copy's speed is to be left (issue 8), in percent.
