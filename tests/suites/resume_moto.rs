@@ -264,7 +264,7 @@ async fn a_plan_asks_moto_for_a_list_once_a_thousand_objects() -> Result<()> {
     std::fs::create_dir(here.here.path().join(".github"))?;
     let names: Vec<String> = (0..OBJECTS + 1).map(|name| format!("\"{name}\"")).collect();
     let manifest = format!(
-        "prefix = \"runs/{{run_number}}\"\nmatrix.n = [{}]\n[[job]]\nname = \"Job {{n}}\"\nartifacts = [\"{{n}}\"]\n",
+        "prefix = \"runs/{{run_id}}\"\nmatrix.n = [{}]\n[[job]]\nname = \"Job {{n}}\"\nartifacts = [\"{{n}}\"]\n",
         names.join(",")
     );
     std::fs::write(
@@ -272,8 +272,7 @@ async fn a_plan_asks_moto_for_a_list_once_a_thousand_objects() -> Result<()> {
         manifest,
     )?;
     let mut plan = here.command(&["plan"])?;
-    plan.env("AWS_ENDPOINT_URL", url)
-        .env("GITHUB_RUN_NUMBER", "7");
+    plan.env("AWS_ENDPOINT_URL", url).env("GITHUB_RUN_ID", "7");
     let plan = said(plan).await?;
     ensure!(plan.code == Some(0), "{plan:?}");
     let list = format!("necessary_jobs=;Job {OBJECTS};");

@@ -53,17 +53,17 @@ impl Bucket {
                     Some(options) => store.with_client_options(options),
                     None => store,
                 };
-                let store = Arc::new(store.build().map_err(DepotError::SetUp)?);
+                let store = Arc::new(store.build().map_err(DepotError::set_up)?);
                 (store.clone(), Some(store))
             }
             Cloud::Google => {
                 let store = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
-                let store = Arc::new(store.build().map_err(DepotError::SetUp)?);
+                let store = Arc::new(store.build().map_err(DepotError::set_up)?);
                 (store.clone(), Some(store))
             }
             Cloud::Azure => {
                 let store = MicrosoftAzureBuilder::from_env().with_container_name(bucket);
-                (Arc::new(store.build().map_err(DepotError::SetUp)?), None)
+                (Arc::new(store.build().map_err(DepotError::set_up)?), None)
             }
         };
         Ok(Self {
@@ -174,7 +174,7 @@ fn authorities() -> Result<Option<ClientOptions>, DepotError> {
         source,
     };
     let pem = std::fs::read(&path).map_err(wrong)?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(DepotError::SetUp)?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(DepotError::set_up)?;
     let http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value == "true");
     let options = ClientOptions::new().with_allow_http(http);
     Ok(Some(

@@ -14,8 +14,8 @@ pub enum DepotError {
     #[error(transparent)]
     Address(#[from] StoreAddressError),
     /// The store cannot even be asked.
-    #[error("failed to set up the store; see that its region and credentials can be found")]
-    SetUp(#[source] object_store::Error),
+    #[error("failed to set up the store: {0}; see that its region and credentials can be found")]
+    SetUp(Box<object_store::Error>),
     /// The file of authorities cannot be used.
     #[error("failed to read the authorities in {path}, which AWS_CA_BUNDLE names")]
     Authorities {
@@ -29,14 +29,14 @@ pub enum DepotError {
     #[error("{0} is not in the store")]
     Missing(Key),
     /// The store failed, after as many tries as help.
-    #[error("the store failed to {what} {key}: {}", told(source))]
+    #[error("the store failed to {what} {key}: {}", told(error))]
     Store {
         /// What it was asked to do.
         what: &'static str,
         /// With what.
         key: String,
         /// Why. It is told above: each error of its chain tells all those below it once more.
-        source: Box<object_store::Error>,
+        error: Box<object_store::Error>,
     },
     /// `AWS_ENDPOINT_URL` is no address.
     #[error(
@@ -138,6 +138,10 @@ impl DepotError {
         move |source| Self::File { what, path, source }
     }
 
+    pub(super) fn set_up(error: object_store::Error) -> Self {
+        Self::SetUp(Box::new(error))
+    }
+
     /// Of an upload that has begun: what is missing then is the upload.
     pub(super) fn upload(
         what: &'static str,
@@ -158,7 +162,7 @@ impl DepotError {
         move |source| Self::Store {
             what,
             key,
-            source: Box::new(source),
+            error: Box::new(source),
         }
     }
 

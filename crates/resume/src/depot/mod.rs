@@ -239,7 +239,7 @@ impl Depot {
                             return Err(DepotError::Store {
                                 what: "remove",
                                 key: format!("all of {} objects", keys.len()),
-                                source: Box::new(source),
+                                error: Box::new(source),
                             });
                         }
                     }
@@ -281,7 +281,7 @@ impl Depot {
                 let failed = |source| DepotError::Store {
                     what: "list what lies below",
                     key: prefix.to_string(),
-                    source: Box::new(source),
+                    error: Box::new(source),
                 };
                 stored.try_collect().await.map_err(failed)
             }
