@@ -5,6 +5,7 @@
 //! itself: those stand in `suites/`, one program a server.
 
 pub mod agent_host;
+pub mod composite;
 pub mod cost;
 pub mod ec2_suite;
 pub mod fauxqs;

@@ -38,7 +38,7 @@ impl fmt::Display for FailureKind {
             Self::Refused => {
                 "refused by AWS, check the permissions, the quotas and the configuration"
             }
-            Self::Unclear => "no clear answer from AWS, it may or may not have happened",
+            Self::Unclear => "no clear answer from AWS",
         })
     }
 }

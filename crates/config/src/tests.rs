@@ -209,6 +209,10 @@ region = "eu-west-1"
 account = "1234"
 
 [[aws.regions]]
+region = "eu-west-1a"
+account = "123456789012"
+
+[[aws.regions]]
 region = "eu-west-1"
 account = "123456789012"
 

@@ -140,12 +140,10 @@ impl GitHubError {
 }
 
 impl GitHubError {
-    /// The text with what broke, for a reply that never fails.
-    pub(crate) fn with_source(&self) -> String {
-        match self.source() {
-            Some(source) => format!("{self}: {source}"),
-            None => self.to_string(),
-        }
+    /// The text with what broke, on one line.
+    pub fn with_source(&self) -> String {
+        let causes = std::iter::successors(self.source(), |error| (*error).source());
+        causes.fold(self.to_string(), |said, cause| format!("{said}: {cause}"))
     }
 }
 

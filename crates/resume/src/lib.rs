@@ -5,6 +5,7 @@
 mod decide;
 pub mod depot;
 pub mod elsewhere;
+mod fill;
 mod hash;
 mod inventory;
 mod job;
@@ -20,6 +21,7 @@ pub use decide::{
     Answer, Judged, OnError, Plan, Seen, Silent, Undecided, Verdict, Why, WhyNot, decide, prefixes,
     questions,
 };
+pub use fill::{FillError, fill};
 pub use hash::{FileSet, HashError, Hashes};
 pub use inventory::{Inventory, InventoryError};
 pub use job::{Address, AddressError, Job, Leg};

@@ -1,10 +1,11 @@
-//! What is handed out, as static programs: the agent in a package, the controller in an image.
+//! What is handed out, as static programs: the agent in a package, the controller in an image, the jobs' program as it is.
 //!
 //! `rustup` brings the targets, the C compilers are Debian's (`musl-tools`, `gcc-aarch64-linux-gnu`), as ring,
 //! aws-lc and SQLite have C and assembler in them; the programs are linked by Rust's own linker with its own musl.
 
 pub(crate) mod agent;
 pub(crate) mod controller;
+pub(crate) mod job;
 pub(crate) mod sbom;
 
 use std::path::{Path, PathBuf};

@@ -143,6 +143,12 @@ enum Dist {
         #[arg(long)]
         no_image: bool,
     },
+    /// What jobs run, as a static program for x86_64 and aarch64.
+    Job {
+        /// Only for this machine's kind of processor.
+        #[arg(long)]
+        native: bool,
+    },
     /// What the programs are made of (CycloneDX), and the checksums of all that lies in target/dist.
     Sbom,
 }
@@ -162,6 +168,9 @@ fn main() -> ExitCode {
         Task::Dist {
             what: Dist::Controller { no_image },
         } => dist::controller::make(!no_image),
+        Task::Dist {
+            what: Dist::Job { native },
+        } => dist::job::make(native),
         Task::Dist { what: Dist::Sbom } => dist::sbom::make(),
         Task::Bench {
             what: Bench::Agent { agent, arguments },

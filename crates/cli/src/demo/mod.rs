@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     /// Varies ids and durations, never the outcome.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Faster than usual above 1, slower below.
+    /// Times 50 of the story's seconds in one of yours, from 0.01 to 20.
     #[arg(long, default_value_t = 1.0, value_parser = speed)]
     speed: f64,
     /// Keep the folder with the configuration, the ledger and the logs, and say where it is.

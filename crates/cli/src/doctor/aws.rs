@@ -50,7 +50,11 @@ pub(super) async fn credentials(region: &Region) -> Finding {
     match reprise_aws::credentials(region).await {
         Ok(()) => Finding::ok(CHECK, "of AWS are there"),
         Err(error) => {
-            let says = format!("none of AWS are found: {error}");
+            // Below its first line the SDK lists each place that had none, six lines of the same.
+            let said = error.to_string();
+            let said = said.lines().next().unwrap_or_default();
+            let said = said.trim_end_matches(" Attempted:");
+            let says = format!("none of AWS are found: {said}");
             Finding::wrong(CHECK, says, CREDENTIALS)
         }
     }

@@ -3,15 +3,14 @@
 use reprise_config::{GitHubConfig, Settings};
 use reprise_controller::daemon::connect_github;
 use reprise_engine::doctor::{self, Finding, Grant, Hook, Needs};
-use reprise_github::{AppGrant, GitHub, GitHubError, GitHubErrorKind};
+use reprise_github::{AppGrant, GitHubError, GitHubErrorKind};
 
 use super::{now, words};
 
 /// What to do where GitHub does not answer as it should.
 const KEY: &str =
     "github.app_id and github.private_key_file of the configuration must be those of one App";
-const REACH: &str =
-    "can this machine reach github.base_url? https://www.githubstatus.com tells of outages";
+const REACH: &str = "can this machine reach that address, github.base_url? https://www.githubstatus.com tells of outages";
 
 /// What only the App is told.
 const ITS_OWN: [&str; 5] = [
@@ -26,6 +25,8 @@ pub(super) async fn app(config: GitHubConfig, settings: &Settings) -> Vec<Findin
     let needs = Needs {
         runners: settings.fleet.is_some(),
     };
+    let address = config.base_url.clone();
+    let unread = |check, error: &GitHubError| unread(check, &address, error);
     let github = match connect_github(config) {
         Ok(github) => github,
         Err(error) => return without(Finding::wrong("app", words(&error), KEY)),
@@ -34,7 +35,10 @@ pub(super) async fn app(config: GitHubConfig, settings: &Settings) -> Vec<Findin
         Ok((app, date)) => vec![doctor::clock(now(), date), doctor::app(&grant(app), needs)],
         Err(error) => return without(unread("app", &error)),
     };
-    found.extend(installations(&github, needs).await);
+    found.extend(match github.app_installations().await {
+        Ok(all) => installations(all, needs),
+        Err(error) => vec![unread("installation", &error)],
+    });
     found.push(match github.repositories().await {
         Ok(seen) => {
             let served = seen.iter().filter(|one| settings.serves(one)).count();
@@ -64,19 +68,16 @@ fn without(app: Finding) -> Vec<Finding> {
     std::iter::once(app).chain(rest).collect()
 }
 
-async fn installations(github: &GitHub, needs: Needs) -> Vec<Finding> {
-    match github.app_installations().await {
-        Ok(all) if all.is_empty() => vec![Finding::wrong(
+fn installations(all: Vec<AppGrant>, needs: Needs) -> Vec<Finding> {
+    if all.is_empty() {
+        return vec![Finding::wrong(
             "installation",
             "nobody has installed the App",
             "App settings, Install App",
-        )],
-        Ok(all) => {
-            let all = all.into_iter().map(grant);
-            all.map(|one| doctor::installation(&one, needs)).collect()
-        }
-        Err(error) => vec![unread("installation", &error)],
+        )];
     }
+    let all = all.into_iter().map(grant);
+    all.map(|one| doctor::installation(&one, needs)).collect()
 }
 
 fn grant(app: AppGrant) -> Grant {
@@ -88,14 +89,14 @@ fn grant(app: AppGrant) -> Grant {
     }
 }
 
-fn unread(check: &'static str, error: &GitHubError) -> Finding {
-    let advice = match error.kind() {
+fn unread(check: &'static str, address: &str, error: &GitHubError) -> Finding {
+    let said = error.with_source();
+    match error.kind() {
         GitHubErrorKind::Unauthorized
         | GitHubErrorKind::NotFound
-        | GitHubErrorKind::Forbidden(_) => KEY,
+        | GitHubErrorKind::Forbidden(_) => Finding::wrong(check, said, KEY),
         GitHubErrorKind::RateLimited { .. }
         | GitHubErrorKind::Unavailable
-        | GitHubErrorKind::Unexpected => REACH,
-    };
-    Finding::wrong(check, error.to_string(), advice)
+        | GitHubErrorKind::Unexpected => Finding::wrong(check, format!("{address}: {said}"), REACH),
+    }
 }

@@ -15,7 +15,8 @@ const NOTHING: &str = "-";
 /// The table of a list, within a width where there is one.
 pub(super) fn list(jobs: &[RetryView], width: Option<u16>) -> String {
     if jobs.is_empty() {
-        return "no such job".to_owned();
+        return "no job is in this list; `reprise explain` tells of any job by its page's address"
+            .to_owned();
     }
     let mut table = Table::new();
     table

@@ -22,6 +22,10 @@ pub(super) fn regions(checker: &mut Checker<'_>, section: file::Aws) -> Vec<Regi
         let name = &region.region;
         let right = "write a region, as eu-west-1";
         checker.filled("aws.regions.region", name, right);
+        if !name.trim().is_empty() && !looks_like_a_region(name) {
+            let problem = format!("is {}; {right}", shown(name));
+            checker.wrong("aws.regions.region", problem);
+        }
         if !name.trim().is_empty() && !named.insert(name) {
             let problem = format!("is {} twice; one entry a region", shown(name));
             checker.wrong("aws.regions.region", problem);
@@ -70,6 +74,16 @@ pub(super) fn places(checker: &mut Checker<'_>, file: &File) -> Vec<RegionOffer>
         |place: &RegionOffer| !place.subnets.is_empty() || !place.private_subnets.is_empty();
     let elsewhere = elsewhere.into_iter().map(place).filter(is_launched_in);
     here.take(1).chain(elsewhere).collect()
+}
+
+/// Words and a number, as all regions are called, also those of other partitions (`us-gov-west-1`, `eusc-de-east-1`).
+fn looks_like_a_region(name: &str) -> bool {
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    let mut words = name.rsplit('-');
+    let number = words.next().unwrap_or_default();
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && words.clone().count() >= 2 && words.all(is_word)
 }
 
 fn place(region: &file::AwsRegion) -> RegionOffer {

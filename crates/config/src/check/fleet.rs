@@ -162,11 +162,13 @@ fn subnets(checker: &mut Checker<'_>, home: &[String], places: &[RegionOffer]) {
             ("subnets", &place.subnets),
             ("private_subnets", &place.private_subnets),
         ] {
-            if subnets.iter().any(|subnet| subnet.trim().is_empty()) {
-                checker.wrong(
-                    &format!("{section}.{key}"),
-                    "holds an empty text; write subnets' ids, as subnet-0123456789abcdef0",
+            let is_none = |subnet: &&String| !subnet.starts_with("subnet-");
+            if let Some(wrong) = subnets.iter().find(is_none) {
+                let problem = format!(
+                    "holds {}; write subnets' ids, as subnet-0123456789abcdef0",
+                    shown(wrong)
                 );
+                checker.wrong(&format!("{section}.{key}"), problem);
             }
         }
     }

@@ -129,7 +129,7 @@ fn what_no_label_could_choose_is_a_mistake() {
         &also("[images.ami-x]\nami = \"ami-0123abcd\""),
         &with(
             "fleet",
-            "environment = \"a b\"\nprivate_subnets = [\"\"]\nroot_device = \"sda\""
+            "environment = \"a b\"\nprivate_subnets = [\"subnet-0\", \"10.0.0.0/24\"]\nroot_device = \"sda\""
         ),
     ]));
 }

@@ -1,9 +1,13 @@
 //! The store and what is in it, by the words of a command.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use clap::Args;
 use reprise_resume::depot::{Depot, split};
-use reprise_resume::{Key, Prefix};
+use reprise_resume::{Key, Prefix, RunFacts, fill};
+
+use crate::environment;
 
 /// The variable that names the store.
 pub(super) const STORE: &str = "REPRISE_STORE";
@@ -17,15 +21,23 @@ pub(super) struct StoreArguments {
 
 impl StoreArguments {
     pub(super) fn object(&self, text: &str) -> Result<(Depot, Key)> {
-        let (store, below) = split(text, self.store.as_deref())?;
+        let text = in_this_run(text)?;
+        let (store, below) = split(&text, self.store.as_deref())?;
         let key = Key::parse(below).with_context(|| format!("{below:?} cannot be a key"))?;
         Ok((Depot::open(store)?, key))
     }
 
     pub(super) fn folder(&self, text: &str) -> Result<(Depot, Prefix)> {
+        let text = in_this_run(text)?;
         let (store, below) = split(text.trim_end_matches('/'), self.store.as_deref())?;
         let prefix =
             Prefix::parse(below).with_context(|| format!("{below:?} cannot be a prefix"))?;
         Ok((Depot::open(store)?, prefix))
     }
+}
+
+/// Keys may have the placeholders that a manifest's prefix has, so that a workflow need not spell out what the plan reads.
+fn in_this_run(text: &str) -> Result<String> {
+    let run = RunFacts::from_environment(&environment());
+    Ok(fill(text, &run, Path::new("."))?)
 }

@@ -14,16 +14,16 @@ use crate::{command, tools};
 const CYCLONEDX: &str = "0.5.9";
 
 /// What is handed out.
-const PROGRAMS: [&str; 2] = ["reprise-agent", "reprise-controller"];
+const PROGRAMS: [&str; 3] = ["reprise-agent", "reprise-controller", "reprise-job"];
 
-/// A part of both programs, by which a bill that lists nothing is told.
+/// A part of each program, by which a bill that lists nothing is told.
 const KNOWN_PART: &str = "tokio";
 
 /// Its name beside each manifest, where the tool leaves it.
 const LEFT: &str = "bill-of-materials";
 
 /// The kinds of files of `target/dist` that are handed out.
-const HANDED_OUT: [&str; 3] = ["deb", "tar", "json"];
+const HANDED_OUT: [&str; 4] = ["deb", "tar", "json", super::job::EXTENSION];
 
 /// Writes the bills and the checksums of all that lies in `target/dist`.
 pub(crate) fn make() -> Result<()> {
