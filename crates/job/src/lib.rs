@@ -2,9 +2,11 @@
 //! machine has under the name `reprise`. The command line program has the same commands.
 
 pub mod annotations;
+pub mod checkpoint;
 mod clock;
 pub mod output;
 pub mod resume;
+mod write;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 //!
 //! What there is, an [`Inventory`] lists; what that means is decided from data to data.
 
+pub mod checkpoint;
 mod decide;
 pub mod depot;
 pub mod elsewhere;

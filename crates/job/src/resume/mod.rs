@@ -2,7 +2,7 @@
 
 mod exists;
 mod get;
-mod place;
+pub(crate) mod place;
 mod plan;
 mod progress;
 mod prune;

@@ -10,7 +10,7 @@ use reprise_resume::{Key, Prefix, RunFacts, fill};
 use crate::environment;
 
 /// The variable that names the store.
-pub(super) const STORE: &str = "REPRISE_STORE";
+pub(crate) const STORE: &str = "REPRISE_STORE";
 
 #[derive(Debug, Args)]
 pub(super) struct StoreArguments {

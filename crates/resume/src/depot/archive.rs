@@ -92,7 +92,7 @@ fn add<W: Write>(
 /// Whether a link's target is in the folder that the link is packed with.
 ///
 /// `..` may stand only at the target's beginning: behind a name it means the parent of wherever that name leads.
-pub(super) fn stays_within(link: &Path, target: &Path) -> bool {
+pub(crate) fn stays_within(link: &Path, target: &Path) -> bool {
     let mut up = link.components().count().saturating_sub(1);
     let mut inside = false;
     target.components().all(|part| match part {

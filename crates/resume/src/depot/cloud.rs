@@ -40,6 +40,7 @@ impl Bucket {
         cloud: Cloud,
         bucket: &str,
         prefix: Option<Prefix>,
+        region: Option<&str>,
     ) -> Result<Self, DepotError> {
         let endpoint = endpoint()?;
         let (objects, parts): (Arc<dyn ObjectStore>, Option<Arc<dyn MultipartStore>>) = match cloud
@@ -49,6 +50,10 @@ impl Bucket {
                     .with_bucket_name(bucket)
                     // What changes on the way does not count as stored.
                     .with_checksum_algorithm(Checksum::SHA256);
+                let store = match region {
+                    Some(region) => store.with_region(region),
+                    None => store,
+                };
                 let store = match authorities()? {
                     Some(options) => store.with_client_options(options),
                     None => store,

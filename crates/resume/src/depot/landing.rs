@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use super::error::DepotError;
 
 /// What unfinished files of a folder are called; no list has them.
-pub(super) const UNFINISHED: &str = ".reprise-unfinished-";
+pub(crate) const UNFINISHED: &str = ".reprise-unfinished-";
 
 /// The name of the checksum among a file's extended attributes.
 const CHECKSUM: &str = "user.reprise.sha256";

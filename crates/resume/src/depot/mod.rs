@@ -34,11 +34,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 
 pub use self::address::{Cloud, StoreAddress, StoreAddressError, split};
+pub(crate) use self::archive::stays_within;
 use self::cloud::Bucket;
 pub use self::error::DepotError;
 use self::landing::Landing;
+pub(crate) use self::landing::UNFINISHED;
 use self::source::Source;
 use self::unpack::Unpacked;
+pub(crate) use self::unpack::WINDOW_LOG;
 use crate::inventory::{Inventory, InventoryError};
 use crate::key::{Key, Prefix};
 
@@ -86,13 +89,21 @@ impl Depot {
     /// # Errors
     /// Where the address is wrong, or the environment has not what the store needs.
     pub fn open(address: &str) -> Result<Self, DepotError> {
+        Self::open_in(address, None)
+    }
+
+    /// The same with the region of a bucket of S3, for whoever has not the variables of the job.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn open_in(address: &str, region: Option<&str>) -> Result<Self, DepotError> {
         Ok(Self(match StoreAddress::parse(address)? {
             StoreAddress::Folder(path) => Kind::Folder(path.into()),
             StoreAddress::Cloud {
                 cloud,
                 bucket,
                 prefix,
-            } => Kind::Bucket(Bucket::open(cloud, &bucket, prefix)?),
+            } => Kind::Bucket(Bucket::open(cloud, &bucket, prefix, region)?),
         }))
     }
 

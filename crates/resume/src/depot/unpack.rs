@@ -16,7 +16,7 @@ use super::error::DepotError;
 use super::landing::{UNFINISHED, folder_of, sync};
 
 /// The widest window that is unpacked, 16 MiB: what `zstd -19` uses is half of it, and memory stays small.
-const WINDOW_LOG: u32 = 24;
+pub(crate) const WINDOW_LOG: u32 = 24;
 
 /// A folder that does not count yet; it is gone when nobody places it.
 #[derive(Debug)]

@@ -7,7 +7,6 @@ mod look;
 #[cfg(test)]
 mod tests;
 mod words;
-mod write;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +24,7 @@ use self::ask::Asker;
 use self::words::Words;
 use super::place::STORE;
 use crate::output::say_exactly;
-use crate::{clock, environment};
+use crate::{clock, environment, write};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::output::say_exactly;
 
 /// For the workflow; outside of GitHub, for whoever reads the log.
-pub(super) fn outputs(environment: &BTreeMap<String, String>, text: &str) -> Result<()> {
+pub(crate) fn outputs(environment: &BTreeMap<String, String>, text: &str) -> Result<()> {
     match environment.get("GITHUB_OUTPUT") {
         Some(path) => append(path, text),
         None => say_exactly(&format!("\n{text}")),
@@ -17,7 +17,7 @@ pub(super) fn outputs(environment: &BTreeMap<String, String>, text: &str) -> Res
 }
 
 /// For the page of the run; outside of GitHub there is none.
-pub(super) fn summary(environment: &BTreeMap<String, String>, text: &str) -> Result<()> {
+pub(crate) fn summary(environment: &BTreeMap<String, String>, text: &str) -> Result<()> {
     environment
         .get("GITHUB_STEP_SUMMARY")
         .map_or(Ok(()), |path| append(path, text))

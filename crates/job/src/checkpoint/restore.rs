@@ -1,0 +1,136 @@
+//! `reprise checkpoint restore`: what an earlier attempt saved, and what is to be saved of this one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use indicatif::HumanBytes;
+use reprise_resume::checkpoint::{Declaration, Extent, Places, Restored, Scope, Wanted, restore};
+use reprise_resume::depot::Depot;
+
+use super::facts::{DECLARATION, Facts};
+use super::size::{size, time};
+use super::tell_left_out;
+use crate::output::{harmless, note};
+use crate::resume::place::STORE;
+use crate::write;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What the job makes, below the workspace or the home folder: files, or folders with all that is in them.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// The job's name among those of its run; a job of a matrix needs one, as GITHUB_JOB is the same for all of them.
+    #[arg(long)]
+    name: Option<String>,
+    /// Where checkpoints are, as s3://BUCKET/PREFIX.
+    #[arg(long, value_name = "ADDRESS", env = STORE)]
+    store: String,
+    /// The most that is saved and brought back, before it is packed.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size)]
+    max_size: u64,
+    /// Bring back nothing but a save that came to its end.
+    #[arg(long)]
+    whole_only: bool,
+    /// How long fetching may take.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time)]
+    within: Duration,
+    /// What to do where the store does not answer.
+    #[arg(long, value_enum, default_value_t = Otherwise::Begin)]
+    on_error: Otherwise,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Otherwise {
+    /// Have the job begin from nothing.
+    Begin,
+    /// Fail.
+    Fail,
+}
+
+pub(super) async fn run(
+    arguments: Arguments,
+    environment: &BTreeMap<String, String>,
+) -> Result<ExitCode> {
+    let facts = Facts::new(environment);
+    let places = facts.places(&arguments.paths)?;
+    let scope = facts.scope(arguments.name.as_deref())?;
+    let (attempt, scratch) = (facts.attempt()?, facts.scratch()?);
+    let depot = Depot::open(&arguments.store)?;
+    let declaration = Declaration::new(
+        arguments.store.clone(),
+        facts.region(),
+        scope.clone(),
+        attempt,
+        places.clone(),
+        arguments.max_size,
+    );
+    declaration.write(&scratch.join(DECLARATION))?;
+    let wanted = Wanted {
+        attempt,
+        whole_only: arguments.whole_only,
+        most_bytes: arguments.max_size,
+        within: arguments.within,
+    };
+    let extent = bring_back(&depot, &scope, &places, &wanted, &arguments, &scratch).await?;
+    let word = match extent {
+        Extent::Nothing => "none",
+        Extent::Partial => "partial",
+        Extent::Whole => "whole",
+    };
+    write::outputs(environment, &format!("restored={word}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn bring_back(
+    depot: &Depot,
+    scope: &Scope,
+    places: &Places,
+    wanted: &Wanted,
+    arguments: &Arguments,
+    scratch: &std::path::Path,
+) -> Result<Extent> {
+    if wanted.attempt <= 1 {
+        note("this is the first attempt, of which nothing was saved before");
+        return Ok(Extent::Nothing);
+    }
+    let asked = tokio::time::timeout(
+        arguments.within,
+        restore(depot, scope, places, wanted, scratch),
+    );
+    let asked = asked.await.context("the store did not answer in time");
+    let restored = match (asked.and_then(|restored| Ok(restored?)), arguments.on_error) {
+        (Ok(restored), _) => restored,
+        (Err(error), Otherwise::Fail) => return Err(error),
+        (Err(error), Otherwise::Begin) => {
+            note(format_args!("warning: nothing was brought back: {error:#}"));
+            return Ok(Extent::Nothing);
+        }
+    };
+    let extent = restored.extent;
+    tell(restored);
+    Ok(extent)
+}
+
+fn tell(restored: Restored) {
+    for trouble in restored.trouble {
+        let trouble = format!("{:#}", anyhow::Error::new(trouble));
+        note(format_args!("warning: {}", harmless(&trouble)));
+    }
+    tell_left_out(&restored.left_out);
+    let Restored { files, bytes, .. } = restored;
+    match (restored.extent, restored.attempt) {
+        (Extent::Nothing, _) | (_, None) => note("nothing was brought back"),
+        (Extent::Partial, Some(attempt)) => note(format_args!(
+            "brought back {files} files ({}) of attempt {attempt}: those that changed last, as its save was cut off",
+            HumanBytes(bytes)
+        )),
+        (Extent::Whole, Some(attempt)) => note(format_args!(
+            "brought back all {files} files ({}) of attempt {attempt}",
+            HumanBytes(bytes)
+        )),
+    }
+}

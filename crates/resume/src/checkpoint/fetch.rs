@@ -1,0 +1,167 @@
+//! Manifests and segments out of the store, each checked before it counts.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
+use tokio::time::{Instant, timeout_at};
+
+use super::error::CheckpointError;
+use super::manifest::{MANIFEST, Manifest, Segment, segment_name};
+use super::restore::{Named, Wanted};
+use super::save::{Nobody, below, folder};
+use super::scope::Scope;
+use crate::depot::{Depot, Moved};
+use crate::key::{Key, Prefix};
+
+/// More manifests than that are not read: whoever saves so often has a whole save among them.
+const MOST_READ: usize = 20;
+
+/// Read at once for a checksum.
+const BLOCK: usize = 1 << 17;
+
+/// A save whose manifest was read.
+#[derive(Debug)]
+pub(super) struct Save {
+    pub(super) attempt: u32,
+    pub(super) manifest: Manifest,
+    folder: Prefix,
+}
+
+/// A segment whose checksum is right.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) file: NamedTempFile,
+    /// For messages.
+    pub(super) name: String,
+    /// What its files have.
+    pub(super) bytes: u64,
+}
+
+pub(super) struct Fetcher<'a> {
+    depot: &'a Depot,
+    until: Instant,
+    scratch: &'a Path,
+    /// What was wrong with what does not count.
+    pub(super) trouble: Vec<CheckpointError>,
+}
+
+impl<'a> Fetcher<'a> {
+    pub(super) fn new(depot: &'a Depot, until: Instant, scratch: &'a Path) -> Self {
+        Self {
+            depot,
+            until,
+            scratch,
+            trouble: Vec::new(),
+        }
+    }
+
+    /// The newest save that came to its end, and after it the newest of all where that was cut off later.
+    pub(super) async fn choose(
+        &mut self,
+        saves: Vec<Named>,
+        scope: &Scope,
+        wanted: &Wanted,
+    ) -> Vec<Save> {
+        let mut chosen: Vec<Save> = Vec::new();
+        for named in saves.into_iter().take(MOST_READ) {
+            let save = match self.manifest(&named, scope).await {
+                Ok(save) => save,
+                Err(error) => {
+                    self.trouble.push(error);
+                    continue;
+                }
+            };
+            let is_whole = save.manifest.whole;
+            if is_whole || (chosen.is_empty() && !wanted.whole_only) {
+                chosen.insert(0, save);
+            }
+            if is_whole {
+                break;
+            }
+        }
+        let bytes = chosen.iter().map(|save| save.manifest.bytes());
+        let found = bytes.fold(0, u64::saturating_add);
+        if found > wanted.most_bytes {
+            let most = wanted.most_bytes;
+            self.trouble.push(CheckpointError::TooLarge { found, most });
+            return Vec::new();
+        }
+        chosen
+    }
+
+    async fn manifest(&self, named: &Named, scope: &Scope) -> Result<Save, CheckpointError> {
+        let folder = folder(scope.prefix()?, named.attempt, &named.name)?;
+        let key = below(&folder, MANIFEST)?;
+        let (file, _) = self.file(&key).await?;
+        let text = std::fs::read(file.path());
+        let text = text.map_err(CheckpointError::file("read", file.path()))?;
+        Ok(Save {
+            attempt: named.attempt,
+            manifest: Manifest::read(&text, &key, scope, named.attempt)?,
+            folder,
+        })
+    }
+
+    /// The segments of a save in their order, up to the first that cannot be had.
+    pub(super) async fn all(&mut self, save: &Save) -> Vec<Fetched> {
+        let mut fetched = Vec::new();
+        for (number, segment) in save.manifest.segments.iter().enumerate() {
+            match self.segment(&save.folder, number, segment).await {
+                Ok(one) => fetched.push(one),
+                Err(error) => {
+                    self.trouble.push(error);
+                    break;
+                }
+            }
+        }
+        fetched
+    }
+
+    async fn segment(
+        &self,
+        folder: &Prefix,
+        number: usize,
+        segment: &Segment,
+    ) -> Result<Fetched, CheckpointError> {
+        let key = below(folder, &segment_name(number))?;
+        let (file, moved) = self.file(&key).await?;
+        let found = match moved.sha256 {
+            Some(sum) => sum,
+            None => sum(file.path()).map_err(CheckpointError::file("read", file.path()))?,
+        };
+        if found != segment.sha256 {
+            return Err(CheckpointError::Damaged(key.to_string()));
+        }
+        Ok(Fetched {
+            file,
+            name: key.to_string(),
+            bytes: segment.bytes,
+        })
+    }
+
+    async fn file(&self, key: &Key) -> Result<(NamedTempFile, Moved), CheckpointError> {
+        let file = NamedTempFile::new_in(self.scratch);
+        let file = file.map_err(CheckpointError::file("make a file in", self.scratch))?;
+        let fetching = self.depot.get(key, file.path(), &Nobody);
+        let moved = timeout_at(self.until, fetching).await;
+        let moved = moved.map_err(|_| CheckpointError::Late(key.to_string()))??;
+        Ok((file, moved))
+    }
+}
+
+fn sum(file: &Path) -> io::Result<String> {
+    let mut sum = Sha256::new();
+    let mut file = BufReader::with_capacity(BLOCK, File::open(file)?);
+    loop {
+        let block = file.fill_buf()?;
+        let length = block.len();
+        if length == 0 {
+            return Ok(hex::encode(sum.finalize()));
+        }
+        sum.update(block);
+        file.consume(length);
+    }
+}

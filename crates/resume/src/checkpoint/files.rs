@@ -1,0 +1,128 @@
+//! The files of a job, as they lie there now.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::places::{Places, Root, leads_there};
+use crate::depot::stays_within;
+
+/// Git's own folder: a checkout makes it anew, and the job's token may stand in it.
+const GIT: &str = ".git";
+
+/// A file that is to be saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// When it was last written to.
+    pub(super) modified: SystemTime,
+    /// Its name in an archive.
+    pub(super) member: PathBuf,
+    /// Where it is.
+    pub(super) full: PathBuf,
+    /// Its size.
+    pub(super) bytes: u64,
+    /// What it leads to, where it is a link.
+    pub(super) link: Option<PathBuf>,
+}
+
+/// What was not saved, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Which.
+    pub path: PathBuf,
+    /// Why.
+    pub why: &'static str,
+}
+
+/// All that was declared, in no particular order.
+#[derive(Debug, Default)]
+pub(super) struct Walk {
+    pub(super) found: Vec<Found>,
+    pub(super) left_out: Vec<LeftOut>,
+}
+
+impl Walk {
+    pub(super) fn of(places: &Places) -> Self {
+        let mut walk = Self::default();
+        let mut seen: Vec<(Root, &Path)> = Vec::new();
+        for one in places.declared() {
+            let is_within =
+                |(root, below): &(Root, &Path)| *root == one.root && one.below.starts_with(below);
+            if seen.iter().any(is_within) {
+                continue;
+            }
+            let folder = places.folder(one.root);
+            if leads_there(folder, &one.below) {
+                walk.look(one.root, folder, &one.below);
+            } else {
+                walk.leave(folder.join(&one.below), "it is not there, or behind a link");
+            }
+            seen.push((one.root, &one.below));
+        }
+        // What was declared twice, the inner one first.
+        walk.found
+            .sort_by(|one, other| one.member.cmp(&other.member));
+        walk.found.dedup_by(|one, other| one.member == other.member);
+        walk
+    }
+
+    fn leave(&mut self, path: PathBuf, why: &'static str) {
+        self.left_out.push(LeftOut { path, why });
+    }
+
+    fn look(&mut self, root: Root, folder: &Path, below: &Path) {
+        let full = folder.join(below);
+        match fs::symlink_metadata(&full) {
+            Ok(facts) if facts.is_dir() => self.enter(root, folder, below),
+            Ok(facts) => self.take(root, below, full, &facts),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.leave(full, "it is not there");
+            }
+            Err(_) => self.leave(full, "it cannot be read"),
+        }
+    }
+
+    fn enter(&mut self, root: Root, folder: &Path, below: &Path) {
+        let full = folder.join(below);
+        let Ok(entries) = fs::read_dir(&full) else {
+            self.leave(full, "it cannot be read");
+            return;
+        };
+        // One that cannot be read any more has gone meanwhile.
+        for entry in entries.flatten() {
+            if entry.file_name() != GIT {
+                self.look(root, folder, &below.join(entry.file_name()));
+            }
+        }
+    }
+
+    fn take(&mut self, root: Root, below: &Path, full: PathBuf, facts: &Metadata) {
+        let link = facts
+            .is_symlink()
+            .then(|| fs::read_link(&full).ok())
+            .flatten();
+        match &link {
+            Some(target) if !stays_within(below, target) => {
+                return self.leave(
+                    full,
+                    "it is a link that leads out of the workspace or the home folder",
+                );
+            }
+            None if !facts.is_file() => {
+                return self.leave(full, "it is no file, no folder and no link");
+            }
+            Some(_) | None => {}
+        }
+        let Ok(modified) = facts.modified() else {
+            return self.leave(full, "it has no time");
+        };
+        self.found.push(Found {
+            modified,
+            member: Places::member(root, below),
+            bytes: if link.is_some() { 0 } else { facts.len() },
+            full,
+            link,
+        });
+    }
+}

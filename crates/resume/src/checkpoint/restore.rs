@@ -1,0 +1,161 @@
+//! What earlier attempts saved, brought back.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::Instant;
+
+use super::error::CheckpointError;
+use super::fetch::{Fetched, Fetcher};
+use super::files::LeftOut;
+use super::manifest::MANIFEST;
+use super::places::Places;
+use super::scope::Scope;
+use super::unpack::{Tally, unpack};
+use crate::depot::Depot;
+use crate::inventory::Inventory;
+use crate::key::{Key, Prefix};
+
+/// What is wanted of earlier attempts.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The attempt that begins.
+    pub attempt: u32,
+    /// Nothing but a save that came to its end.
+    pub whole_only: bool,
+    /// The most bytes, unpacked.
+    pub most_bytes: u64,
+    /// How long fetching may take.
+    pub within: Duration,
+}
+
+/// How much of what was declared is back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Nothing.
+    Nothing,
+    /// What was changed last, up to somewhere.
+    Partial,
+    /// All that was there when it was saved.
+    Whole,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Restored {
+    /// How much of it.
+    pub extent: Extent,
+    /// Which attempt saved it.
+    pub attempt: Option<u32>,
+    /// How many files.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What could not be put where it belongs.
+    pub left_out: Vec<LeftOut>,
+    /// What was wrong with the rest.
+    pub trouble: Vec<CheckpointError>,
+}
+
+/// Brings back what earlier attempts of a job have saved; `scratch` is a folder for what is fetched.
+///
+/// The newest save that came to its end, and over it what a later one has that was cut off: those are the files that
+/// changed since.
+///
+/// # Errors
+/// Where the store does not say what there is.
+pub async fn restore(
+    depot: &Depot,
+    scope: &Scope,
+    places: &Places,
+    wanted: &Wanted,
+    scratch: &Path,
+) -> Result<Restored, CheckpointError> {
+    let scratch = TempDir::new_in(scratch).map_err(CheckpointError::file("use", scratch))?;
+    let mut fetcher = Fetcher::new(depot, Instant::now() + wanted.within, scratch.path());
+    let saves = saves(depot, scope, wanted.attempt).await?;
+    let chosen = fetcher.choose(saves, scope, wanted).await;
+    let mut restored = Restored {
+        extent: Extent::Nothing,
+        attempt: None,
+        files: 0,
+        bytes: 0,
+        left_out: Vec::new(),
+        trouble: Vec::new(),
+    };
+    for save in chosen {
+        let segments = fetcher.all(&save).await;
+        let is_whole = save.manifest.whole && segments.len() == save.manifest.segments.len();
+        if wanted.whole_only && !is_whole {
+            continue;
+        }
+        let (tally, trouble) = placed(segments, places.clone()).await?;
+        restored.add(save.attempt, is_whole && trouble.is_none(), tally);
+        restored.trouble.extend(trouble);
+    }
+    restored.trouble.splice(0..0, fetcher.trouble);
+    Ok(restored)
+}
+
+impl Restored {
+    fn add(&mut self, attempt: u32, is_whole: bool, tally: Tally) {
+        if is_whole {
+            self.extent = Extent::Whole;
+        } else if tally.files > 0 && self.extent == Extent::Nothing {
+            self.extent = Extent::Partial;
+        }
+        if is_whole || tally.files > 0 {
+            self.attempt = Some(attempt);
+        }
+        self.files += tally.files;
+        self.bytes += tally.bytes;
+        self.left_out.extend(tally.left_out);
+    }
+}
+
+/// Unpacks segments one after the other, up to the first that is not what it should be.
+async fn placed(
+    segments: Vec<Fetched>,
+    places: Places,
+) -> Result<(Tally, Option<CheckpointError>), CheckpointError> {
+    let unpacking = tokio::task::spawn_blocking(move || {
+        let mut tally = Tally::default();
+        let mut each = segments.iter();
+        let trouble = each.find_map(|one| {
+            unpack(one.file.path(), &one.name, one.bytes, &places, &mut tally).err()
+        });
+        (tally, trouble)
+    });
+    unpacking.await.map_err(|_| CheckpointError::Ended)
+}
+
+/// A save whose manifest is there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Named {
+    pub(super) attempt: u32,
+    pub(super) name: String,
+}
+
+/// Those of earlier attempts, the newest first.
+async fn saves(depot: &Depot, scope: &Scope, attempt: u32) -> Result<Vec<Named>, CheckpointError> {
+    let prefix = scope.prefix()?;
+    let keys = depot.list(&prefix).await?;
+    let mut found: Vec<Named> = keys.iter().filter_map(|key| named(&prefix, key)).collect();
+    found.retain(|save| save.attempt < attempt);
+    found.sort();
+    found.reverse();
+    Ok(found)
+}
+
+fn named(prefix: &Prefix, key: &Key) -> Option<Named> {
+    let rest = key
+        .as_str()
+        .strip_prefix(prefix.as_str())?
+        .strip_prefix('/')?;
+    let (attempt, rest) = rest.split_once('/')?;
+    let (name, file) = rest.split_once('/')?;
+    let attempt = attempt.parse().ok()?;
+    let name = name.to_owned();
+    (file == MANIFEST).then_some(Named { attempt, name })
+}
