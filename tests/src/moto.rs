@@ -51,6 +51,12 @@ impl Moto {
         raw_aws::make_bucket(&self.url(), self.region.as_str(), name).await
     }
 
+    /// Puts an object by other means than the project's own; its name has nothing that must be encoded.
+    pub async fn object(&self, path: &str, attribute: (&str, &str), body: &str) -> Result<()> {
+        let (url, region) = (self.url(), self.region.as_str());
+        raw_aws::put_object(&url, region, path, attribute, body.to_owned()).await
+    }
+
     /// Makes a launch template and a subnet in each of two zones.
     pub async fn place(&self) -> Result<Ec2Place> {
         self.place_of(&Owner {

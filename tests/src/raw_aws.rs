@@ -85,6 +85,21 @@ pub async fn make_bucket(endpoint: &str, region: &str, name: &str) -> Result<()>
     sent("CreateBucket", request).await.map(drop)
 }
 
+/// An object of S3, by its bucket and key, with one attribute of its own.
+pub async fn put_object(
+    endpoint: &str,
+    region: &str,
+    path: &str,
+    (name, value): (&str, &str),
+    body: String,
+) -> Result<()> {
+    let request = Request::put(format!("{endpoint}/{path}"))
+        .header("authorization", authorization(KEY, region, "s3"))
+        .header(format!("x-amz-meta-{name}"), value)
+        .body(body)?;
+    sent("PutObject", request).await.map(drop)
+}
+
 /// A POST to a service that goes by paths.
 pub async fn rest(
     endpoint: &str,

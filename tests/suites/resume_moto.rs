@@ -1,10 +1,11 @@
 //! `reprise resume put`, `get`, `exists` and `prune` with an S3 that nobody here wrote.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use reprise_tests::harness::gate::Gate;
 use reprise_tests::harness::operator::{Said, said};
 use reprise_tests::harness::program::reprise;
 use reprise_tests::moto::Moto;
@@ -13,6 +14,9 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 const BUCKET: &str = "ours";
+
+/// What a store lists at once.
+const PAGE: usize = 1000;
 
 struct Setting {
     moto: Moto,
@@ -61,6 +65,22 @@ impl Setting {
         let said = self.run(arguments).await?;
         ensure!(said.code == Some(0), "{arguments:?}: {said:?}");
         Ok(said)
+    }
+
+    /// What has a program take the time for two hours later; the tests' own library for that.
+    async fn two_hours_later(&self) -> Result<Vec<(&'static str, PathBuf)>> {
+        let (library, seconds) = (
+            self.here.path().join("wall.so"),
+            self.here.path().join("wall"),
+        );
+        std::fs::write(&seconds, 7200_i64.to_ne_bytes())?;
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/suites/agent_chaos/wall.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O1", "-o"]);
+        let status = compiler.arg(&library).arg(source).status().await;
+        let done = status.context("there is no C compiler; install one (Debian: gcc)")?;
+        ensure!(done.success(), "cc fails on {source}");
+        Ok(vec![("LD_PRELOAD", library), ("WALL_SECONDS", seconds)])
     }
 
     fn write(&self, name: &str, size: usize) -> Result<Vec<u8>> {
@@ -152,6 +172,142 @@ async fn an_upload_that_was_killed_is_not_there_and_goes_on_on_moto() -> Result<
         parts_sent(&uploads) == 0,
         "the upload is over, and remembered"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_old_is_removed_on_moto_and_nothing_else() -> Result<()> {
+    let here = Setting::new().await?;
+    here.write("file", 10)?;
+    for key in ["ci/7/a", "ci/7/deep/b", "ci/70/c"] {
+        here.goes_well(&["put", "file", key]).await?;
+    }
+    let prune = ["prune", "ci/7", "--older-than", "1h"];
+    let young = here.goes_well(&prune).await?;
+    ensure!(young.told.is_empty(), "{young:?}");
+    let clock = here.two_hours_later().await?;
+    let mut dry = here.command(&["prune", "ci/7", "--older-than", "1h", "--dry-run"])?;
+    dry.envs(clock.clone());
+    let dry = said(dry).await?;
+    ensure!(dry.told == "ci/7/a\nci/7/deep/b\n", "{dry:?}");
+    here.goes_well(&["exists", "ci/7/a"]).await?;
+    let mut later = here.command(&prune)?;
+    later.envs(clock);
+    let later = said(later).await?;
+    ensure!(
+        later.code == Some(0) && later.told == "ci/7/a\nci/7/deep/b\n",
+        "{later:?}"
+    );
+    for (key, code) in [("ci/7/a", 1), ("ci/7/deep/b", 1), ("ci/70/c", 0)] {
+        let said = here.run(&["exists", key]).await?;
+        ensure!(said.code == Some(code), "{key}: {said:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_damaged_on_moto_is_not_fetched() -> Result<()> {
+    let here = Setting::new().await?;
+    here.write("file", 10)?;
+    let bytes = here.write("place", 3)?;
+    let whole = here.goes_well(&["put", "file", "ci/whole"]).await?;
+    let (_, sha256) = whole
+        .complained
+        .trim()
+        .split_once("sha256 ")
+        .context("no checksum")?;
+    let attribute = ("reprise_sha256", sha256);
+    here.moto
+        .object("ours/all/ci/cut", attribute, "123")
+        .await?;
+    here.moto
+        .object("ours/all/ci/other", attribute, "1234567890")
+        .await?;
+    for key in ["ci/cut", "ci/other"] {
+        let said = here.run(&["get", key, "place"]).await?;
+        said.fails_with(&["is damaged", "put it again"])?;
+        ensure!(here.read("place")? == bytes, "{key} was written");
+    }
+    let files = std::fs::read_dir(here.here.path())?.count();
+    ensure!(files == 2, "{files} files are left");
+    Ok(())
+}
+
+#[tokio::test]
+async fn of_several_programs_that_put_the_same_to_moto_one_wins_whole() -> Result<()> {
+    let here = Setting::new().await?;
+    let mut contents = Vec::new();
+    let mut writers = Vec::new();
+    for writer in 0..3 {
+        let name = format!("file{writer}");
+        contents.push(here.write(&name, (11 << 20) + writer)?);
+        writers.push(here.command(&["put", &name, "ci/same"])?.spawn()?);
+    }
+    for mut writer in writers {
+        ensure!(writer.wait().await?.success(), "a writer failed");
+    }
+    here.goes_well(&["get", "ci/same", "back"]).await?;
+    ensure!(
+        contents.contains(&here.read("back")?),
+        "a mixture came back"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_plan_asks_moto_for_a_list_once_a_thousand_objects() -> Result<()> {
+    const OBJECTS: usize = 2_001;
+    let here = Setting::new().await?;
+    let gate = Gate::build().await?;
+    let mut url = here.moto.url();
+    gate.stand_before(&mut url);
+    for object in 0..OBJECTS {
+        let path = format!("ours/all/runs/7/{object}");
+        here.moto.object(&path, ("by", "hand"), "x").await?;
+    }
+    std::fs::create_dir(here.here.path().join(".github"))?;
+    let names: Vec<String> = (0..OBJECTS + 1).map(|name| format!("\"{name}\"")).collect();
+    let manifest = format!(
+        "prefix = \"runs/{{run_id}}\"\nmatrix.n = [{}]\n[[job]]\nname = \"Job {{n}}\"\nartifacts = [\"{{n}}\"]\n",
+        names.join(",")
+    );
+    std::fs::write(
+        here.here.path().join(".github/reprise-resume.toml"),
+        manifest,
+    )?;
+    let mut plan = here.command(&["plan"])?;
+    plan.env("AWS_ENDPOINT_URL", url).env("GITHUB_RUN_ID", "7");
+    let plan = said(plan).await?;
+    ensure!(plan.code == Some(0), "{plan:?}");
+    let list = format!("necessary_jobs=;Job {OBJECTS};");
+    ensure!(plan.told.contains(&list), "it is not the one that is left");
+    let lists = gate.passed().len();
+    ensure!(
+        lists == OBJECTS.div_ceil(PAGE),
+        "{lists} requests: {:?}",
+        gate.counts()
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_missing_is_told_with_what_to_do() -> Result<()> {
+    let here = Setting::new().await?;
+    here.write("file", 10)?;
+    for arguments in [
+        ["put", "file", "s3://nobodys/a"].as_slice(),
+        &["get", "s3://nobodys/a", "never"],
+        &["exists", "s3://nobodys/a"],
+        &["prune", "s3://nobodys/a", "--older-than", "1h"],
+    ] {
+        let said = here.run(arguments).await?;
+        let code = if arguments[0] == "exists" { 2 } else { 1 };
+        ensure!(said.code == Some(code), "{said:?}");
+        for words in ["NoSuchBucket", "make the bucket"] {
+            let times = said.complained.matches(words).count();
+            ensure!(times == 1, "{words:?} {times} times: {said:?}");
+        }
+    }
     Ok(())
 }
 

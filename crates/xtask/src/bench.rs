@@ -1,4 +1,4 @@
-//! `cargo xtask bench fleet` and `agent`: the bench's own program beside what it measures.
+//! `cargo xtask bench fleet`, `agent` and `resume`: the bench's own program beside what it measures.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -41,6 +41,23 @@ pub(crate) fn agent(other: Option<PathBuf>, arguments: &[String]) -> Result<()> 
     let mut bench = Command::new(built("debug", "bench-agent")?);
     bench.arg("--agent").arg(agent);
     bench.args(["--kind", kind]).args(arguments);
+    bench.env("RUST_LIB_BACKTRACE", "0");
+    command::run(&mut bench)
+}
+
+/// Builds what jobs run, optimized, or takes another program, and measures what artifacts cost.
+pub(crate) fn resume(other: Option<PathBuf>, arguments: &[String]) -> Result<()> {
+    command::run(&mut cargo(&["build", "--workspace", "--locked"]))?;
+    let program = match other {
+        Some(program) => program,
+        None => {
+            let mut build = cargo(&["build", "--release", "--locked", "--package", "reprise-job"]);
+            command::run(&mut build)?;
+            built("release", "reprise-job")?
+        }
+    };
+    let mut bench = Command::new(built("debug", "bench-resume")?);
+    bench.arg("--program").arg(program).args(arguments);
     bench.env("RUST_LIB_BACKTRACE", "0");
     command::run(&mut bench)
 }

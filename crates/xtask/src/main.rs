@@ -109,6 +109,15 @@ enum Bench {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Artifacts, beside a plain copy of the same bytes; `-- --help` names the options of the bench itself.
+    Resume {
+        /// Another program than the optimized one that is built for it.
+        #[arg(long, value_name = "FILE")]
+        program: Option<PathBuf>,
+        /// What the bench is told.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -166,6 +175,9 @@ fn main() -> ExitCode {
         Task::Bench {
             what: Bench::Agent { agent, arguments },
         } => bench::agent(agent, &arguments),
+        Task::Bench {
+            what: Bench::Resume { program, arguments },
+        } => bench::resume(program, &arguments),
         Task::Chaos {
             what: Chaos::Agent { words },
         } => chaos::agent(&words),

@@ -5,6 +5,7 @@
 
 #[path = "../figures.rs"]
 mod figures;
+mod memory;
 mod plain;
 mod plan;
 mod program;
@@ -20,6 +21,7 @@ use clap::Parser;
 use crate::figures::Table;
 use crate::program::Program;
 use crate::server::Server;
+use crate::transfers::Order;
 
 /// Measures what artifacts cost.
 #[derive(Debug, Parser)]
@@ -53,9 +55,10 @@ async fn main() -> Result<ExitCode> {
     };
     let server = Server::start(&folder.path().join("server"))?;
     let program = Program {
-        file: arguments.program.canonicalize().with_context(|| {
-            format!("there is no program {}", arguments.program.display())
-        })?,
+        file: arguments
+            .program
+            .canonicalize()
+            .with_context(|| format!("there is no program {}", arguments.program.display()))?,
         folder: folder.path().to_owned(),
         endpoint: server.url(),
     };
@@ -67,7 +70,15 @@ async fn main() -> Result<ExitCode> {
     ];
     for run in 1..=arguments.runs {
         eprintln!("run {run} of {}", arguments.runs);
-        let figures = [bench.folder().await?, bench.s3().await?, bench.plan().await?];
+        let order = match run % 2 {
+            0 => Order::PlainLast,
+            _ => Order::PlainFirst,
+        };
+        let figures = [
+            bench.folder(order).await?,
+            bench.s3(order).await?,
+            bench.plan().await?,
+        ];
         for (table, figures) in tables.iter_mut().zip(figures) {
             table.add(figures);
         }

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::server::Server;
+use crate::server::{Server, VOLATILE};
 
 /// What is read or written at once.
 const BLOCK: usize = 1 << 20;
@@ -24,14 +24,27 @@ pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     Ok(File::open(to)?.sync_all()?)
 }
 
+/// When a server answers a PUT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// When its disk has it.
+    ForGood,
+    /// When its memory has it.
+    InMemory,
+}
+
 /// One PUT over one connection.
-pub(crate) fn put(server: &Server, path: &str, from: &Path) -> Result<()> {
+pub(crate) fn put(server: &Server, path: &str, from: &Path, kept: Kept) -> Result<()> {
     let mut file = File::open(from)?;
     let size = file.metadata()?.len();
     let mut stream = connect(server)?;
+    let volatile = match kept {
+        Kept::ForGood => String::new(),
+        Kept::InMemory => format!("{VOLATILE}: yes\r\n"),
+    };
     write!(
         stream,
-        "PUT {path} HTTP/1.1\r\nhost: bench\r\ncontent-length: {size}\r\n\r\n"
+        "PUT {path} HTTP/1.1\r\nhost: bench\r\n{volatile}content-length: {size}\r\n\r\n"
     )?;
     pump(&mut file, &mut stream, size)?;
     let head = head(&mut stream)?;
@@ -45,7 +58,9 @@ pub(crate) fn get(server: &Server, path: &str, to: &Path) -> Result<()> {
     write!(stream, "GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n")?;
     let head = head(&mut stream)?;
     ensure!(head.starts_with("HTTP/1.1 200"), "the server said {head}");
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "));
     let length = length.context("an answer without a length")?.parse()?;
     let mut file = File::create(to)?;
     pump(&mut stream, &mut file, length)?;

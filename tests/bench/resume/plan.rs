@@ -28,14 +28,15 @@ pub(crate) async fn measured(program: &Program, server: &Server) -> Result<Vec<F
     let pages = server.pages() - before;
     server.clear()?;
     let said = std::fs::read_to_string(program.folder.join("said"))?;
-    let list = said.lines().find_map(|line| line.split_once("necessary_jobs="));
+    let list = said
+        .lines()
+        .find_map(|line| line.split_once("necessary_jobs="));
     let (_, list) = list.context("the plan told of no jobs")?;
     // Every second job lacks its artifact, the first one not.
     let left = list.split_terminator(';').skip(1).count();
     ensure!(left == VALUES * VALUES / 2, "{left} jobs are left to do");
     Ok(vec![
-        Figure::new("225 jobs and 10,000 objects: time", took.seconds, " s")
-            .at_most(MOST_SECONDS),
+        Figure::new("225 jobs and 10,000 objects: time", took.seconds, " s").at_most(MOST_SECONDS),
         Figure::new("requests for lists", pages as f64, "")
             .digits(0)
             .at_most(OBJECTS.div_ceil(PAGE) as f64),

@@ -8,9 +8,10 @@ use anyhow::{Context, Result, ensure};
 use tokio::time::Instant;
 
 use crate::figures::Figure;
+use crate::plain::{self, Kept};
 use crate::program::{Program, Took};
 use crate::server::Server;
-use crate::{plain, plan};
+use crate::{memory, plan};
 
 /// How much of a plain copy's speed is to be left (issue 8), in percent.
 const LEAST_SPEED: f64 = 70.0;
@@ -36,6 +37,7 @@ impl Bench {
     pub(crate) fn new(program: Program, server: Server, bytes: u64) -> Result<Self> {
         let source = program.folder.join("source");
         write_noise(&source, bytes).context("failed to write the source")?;
+        memory::keep_busy(&program.folder, 3 * bytes)?;
         Ok(Self {
             program,
             server,
@@ -45,48 +47,71 @@ impl Bench {
     }
 
     /// Into a local folder and out of it.
-    pub(crate) async fn folder(&self) -> Result<Vec<Figure>> {
+    pub(crate) async fn folder(&self, order: Order) -> Result<Vec<Figure>> {
         let (store, back) = (self.path("store"), self.path("back"));
         std::fs::create_dir_all(&store)?;
-        let address = format!("file://{}", store.display());
-        let mut figures = Vec::new();
+        let (address, stored) = (format!("file://{}", store.display()), store.join("big"));
 
-        let plain = timed(|| plain::copy(&self.source, &back))?;
-        std::fs::remove_file(&back)?;
-        let put = self.program.run(&address, &["put", "source", "big"]).await?;
-        figures.extend(self.beside("put", "cp", plain, put));
+        let plain = || self.plain(&back, || plain::copy(&self.source, &back));
+        let put = self.run(&address, &["put", "source", "big"]);
+        let (plain, put) = both(order, plain, put).await?;
+        let mut figures = self.beside("put", "cp", plain, put);
 
-        let stored = store.join("big");
-        let plain = timed(|| plain::copy(&stored, &back))?;
-        std::fs::remove_file(&back)?;
-        let got = self.program.run(&address, &["get", "big", "back"]).await?;
-        self.is_source(&back)?;
-        figures.extend(self.beside("get", "cp", plain, got));
-        std::fs::remove_file(&back)?;
+        let plain = || self.plain(&back, || plain::copy(&stored, &back));
+        let got = both(order, plain, self.fetched(&address, &back)).await?;
+        figures.extend(self.beside("get", "cp", got.0, got.1));
         std::fs::remove_dir_all(&store)?;
         Ok(figures)
     }
 
     /// To a server that answers as S3, and from it.
-    pub(crate) async fn s3(&self) -> Result<Vec<Figure>> {
+    pub(crate) async fn s3(&self, order: Order) -> Result<Vec<Figure>> {
         let back = self.path("back");
-        let mut figures = Vec::new();
+        let plain_put = |kept| -> Result<f64> {
+            self.warm()?;
+            let took = timed(|| plain::put(&self.server, PATH, &self.source, kept))?;
+            self.server.clear()?;
+            Ok(took)
+        };
+        let volatile = plain_put(Kept::InMemory)?;
+        let (plain, put) = match order {
+            Order::PlainFirst => {
+                let plain = plain_put(Kept::ForGood)?;
+                (plain, self.put().await?)
+            }
+            Order::PlainLast => {
+                let put = self.put().await?;
+                self.server.clear()?;
+                let plain = plain_put(Kept::ForGood)?;
+                // What the plain copy left is gone: it is put again, to be fetched.
+                self.put().await?;
+                (plain, put)
+            }
+        };
+        let mut figures = self.beside("put", "plain PUT", plain, put);
+        figures.push(self.speed("put: plain PUT that is answered from memory", volatile));
 
-        let plain = timed(|| plain::put(&self.server, PATH, &self.source))?;
+        let plain = || self.plain(&back, || plain::get(&self.server, PATH, &back));
+        let got = both(order, plain, self.fetched(BUCKET, &back)).await?;
+        figures.extend(self.beside("get", "plain GET", got.0, got.1));
         self.server.clear()?;
-        let put = self.program.run(BUCKET, &["put", "source", "big"]).await?;
-        self.server.settle()?;
-        figures.extend(self.beside("put", "plain PUT", plain, put));
-
-        let plain = timed(|| plain::get(&self.server, PATH, &back))?;
-        self.is_source(&back)?;
-        std::fs::remove_file(&back)?;
-        let got = self.program.run(BUCKET, &["get", "big", "back"]).await?;
-        self.is_source(&back)?;
-        std::fs::remove_file(&back)?;
-        self.server.clear()?;
-        figures.extend(self.beside("get", "plain GET", plain, got));
         Ok(figures)
+    }
+
+    async fn put(&self) -> Result<Took> {
+        self.run(BUCKET, &["put", "source", "big"]).await
+    }
+
+    /// That all bytes came back: a transfer that is quick because it moves nothing is none.
+    async fn fetched(&self, store: &str, back: &Path) -> Result<Took> {
+        let got = self.run(store, &["get", "big", "back"]).await?;
+        let same = std::process::Command::new("cmp")
+            .args([&self.source, back])
+            .status();
+        let same = same.context("failed to start cmp")?;
+        ensure!(same.success(), "{} is not what was put", back.display());
+        std::fs::remove_file(back)?;
+        Ok(got)
     }
 
     /// A plan of a large workflow.
@@ -94,22 +119,38 @@ impl Bench {
         plan::measured(&self.program, &self.server).await
     }
 
+    async fn run(&self, store: &str, arguments: &[&str]) -> Result<Took> {
+        self.warm()?;
+        self.program.run(store, arguments).await
+    }
+
+    fn plain(&self, back: &Path, work: impl FnOnce() -> Result<()>) -> Result<f64> {
+        self.warm()?;
+        let took = timed(work)?;
+        std::fs::remove_file(back)?;
+        Ok(took)
+    }
+
+    fn warm(&self) -> Result<()> {
+        memory::touch_free(&self.program.folder, self.bytes / 4)
+    }
+
     fn path(&self, name: &str) -> PathBuf {
         self.program.folder.join(name)
     }
 
+    fn speed(&self, what: impl Into<String>, seconds: f64) -> Figure {
+        Figure::new(what, self.bytes as f64 / 1e6 / seconds, " MB/s").digits(0)
+    }
+
     fn beside(&self, what: &str, other: &str, plain: f64, took: Took) -> Vec<Figure> {
-        let speed = |seconds: f64| self.bytes as f64 / 1e6 / seconds;
+        let percent = 100.0 * plain / took.seconds;
         vec![
-            Figure::new(format!("{what}: {other}"), speed(plain), " MB/s").digits(0),
-            Figure::new(format!("{what}: reprise"), speed(took.seconds), " MB/s").digits(0),
-            Figure::new(
-                format!("{what}: reprise by {other}"),
-                100.0 * plain / took.seconds,
-                " %",
-            )
-            .digits(0)
-            .at_least(LEAST_SPEED),
+            self.speed(format!("{what}: {other}"), plain),
+            self.speed(format!("{what}: reprise"), took.seconds),
+            Figure::new(format!("{what}: reprise by {other}"), percent, " %")
+                .digits(0)
+                .at_least(LEAST_SPEED),
             Figure::new(
                 format!("{what}: peak memory of reprise"),
                 took.peak_megabytes,
@@ -119,15 +160,29 @@ impl Bench {
             .at_most(MOST_MEMORY),
         ]
     }
+}
 
-    /// That all bytes came back: a transfer that is quick because it moves nothing is none.
-    fn is_source(&self, back: &Path) -> Result<()> {
-        let same = std::process::Command::new("cmp")
-            .args([&self.source, back])
-            .status();
-        let same = same.context("failed to start cmp")?;
-        ensure!(same.success(), "{} is not what was put", back.display());
-        Ok(())
+/// Who comes first in a run: what the disk still does for one of both takes from the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    PlainFirst,
+    PlainLast,
+}
+
+async fn both(
+    order: Order,
+    plain: impl FnOnce() -> Result<f64>,
+    program: impl Future<Output = Result<Took>>,
+) -> Result<(f64, Took)> {
+    match order {
+        Order::PlainFirst => {
+            let plain = plain()?;
+            Ok((plain, program.await?))
+        }
+        Order::PlainLast => {
+            let took = program.await?;
+            Ok((plain()?, took))
+        }
     }
 }
 

@@ -43,6 +43,14 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
         say(harmless(key.as_str()))?;
     }
     note(format_args!("{} {what} below {prefix}", keys.len()));
+    if !arguments.dry_run {
+        match depot.sweep(&prefix, before)? {
+            0 => {}
+            files => note(format_args!(
+                "removed {files} unfinished too, which killed puts had left"
+            )),
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,7 +12,10 @@ use object_store::azure::MicrosoftAzureBuilder;
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::multipart::MultipartStore;
 use object_store::path::Path as ObjectPath;
-use object_store::{Attribute, Attributes, Certificate, ClientOptions, ObjectStore};
+use object_store::{
+    Attribute, Attributes, Certificate, ClientOptions, GetOptions, GetResult, ObjectStore,
+    ObjectStoreExt,
+};
 
 use super::address::Cloud;
 use super::error::DepotError;
@@ -39,6 +42,7 @@ impl Bucket {
         prefix: Option<Prefix>,
         region: Option<&str>,
     ) -> Result<Self, DepotError> {
+        let endpoint = endpoint()?;
         let (objects, parts): (Arc<dyn ObjectStore>, Option<Arc<dyn MultipartStore>>) = match cloud
         {
             Cloud::S3 => {
@@ -54,26 +58,38 @@ impl Bucket {
                     Some(options) => store.with_client_options(options),
                     None => store,
                 };
-                let store = Arc::new(store.build().map_err(DepotError::SetUp)?);
+                let store = Arc::new(store.build().map_err(DepotError::set_up)?);
                 (store.clone(), Some(store))
             }
             Cloud::Google => {
                 let store = GoogleCloudStorageBuilder::from_env().with_bucket_name(bucket);
-                let store = Arc::new(store.build().map_err(DepotError::SetUp)?);
+                let store = Arc::new(store.build().map_err(DepotError::set_up)?);
                 (store.clone(), Some(store))
             }
             Cloud::Azure => {
                 let store = MicrosoftAzureBuilder::from_env().with_container_name(bucket);
-                (Arc::new(store.build().map_err(DepotError::SetUp)?), None)
+                (Arc::new(store.build().map_err(DepotError::set_up)?), None)
             }
         };
-        let endpoint = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
         Ok(Self {
             objects,
             parts,
             name: format!("{cloud:?} {endpoint} {bucket}"),
             prefix,
         })
+    }
+
+    /// What the store says of an object, without its content.
+    pub(super) async fn look(&self, key: &Key) -> object_store::Result<GetResult> {
+        let head = GetOptions {
+            head: true,
+            ..GetOptions::default()
+        };
+        match self.objects.get_opts(&self.path(key), head).await {
+            // An answer to a HEAD has no body, and so does not say whether even the bucket is missing.
+            Err(object_store::Error::NotFound { .. }) => self.objects.get(&self.path(key)).await,
+            looked => looked,
+        }
     }
 
     /// Where a key's object is in the bucket.
@@ -139,6 +155,19 @@ fn decoded(part: &str) -> Option<String> {
         .map(Into::into)
 }
 
+/// Another server than Amazon's; empty for Amazon's.
+fn endpoint() -> Result<String, DepotError> {
+    let text = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
+    let is_address = text.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
+    });
+    if text.is_empty() || is_address {
+        Ok(text)
+    } else {
+        Err(DepotError::Endpoint(text))
+    }
+}
+
 /// The authorities that count instead of the machine's, where a proxy opens TLS on the way.
 fn authorities() -> Result<Option<ClientOptions>, DepotError> {
     let Some(path) = std::env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty()) else {
@@ -150,7 +179,7 @@ fn authorities() -> Result<Option<ClientOptions>, DepotError> {
         source,
     };
     let pem = std::fs::read(&path).map_err(wrong)?;
-    let certificates = Certificate::from_pem_bundle(&pem).map_err(DepotError::SetUp)?;
+    let certificates = Certificate::from_pem_bundle(&pem).map_err(DepotError::set_up)?;
     let http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|value| value == "true");
     let options = ClientOptions::new().with_allow_http(http);
     Ok(Some(

@@ -29,11 +29,7 @@ pub(super) async fn fetch<W: Write + Send + 'static>(
     progress: &dyn Progress,
 ) -> Result<(W, Moved), DepotError> {
     let path = bucket.path(key);
-    let head = GetOptions {
-        head: true,
-        ..GetOptions::default()
-    };
-    let found = bucket.objects.get_opts(&path, head).await;
+    let found = bucket.look(key).await;
     let found = found.map_err(DepotError::store("look at", key))?;
     let (size, expected) = (found.meta.size, checksum_of(&found.attributes));
     progress.begins(size);

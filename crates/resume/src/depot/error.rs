@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::address::StoreAddressError;
+use super::trouble::{is_about_bucket, told};
 use crate::key::Key;
 
 /// Why an artifact was not put, fetched or removed.
@@ -13,8 +14,8 @@ pub enum DepotError {
     #[error(transparent)]
     Address(#[from] StoreAddressError),
     /// The store cannot even be asked.
-    #[error("failed to set up the store; see that its region and credentials can be found")]
-    SetUp(#[source] object_store::Error),
+    #[error("failed to set up the store: {0}; see that its region and credentials can be found")]
+    SetUp(Box<object_store::Error>),
     /// The file of authorities cannot be used.
     #[error("failed to read the authorities in {path}, which AWS_CA_BUNDLE names")]
     Authorities {
@@ -28,16 +29,34 @@ pub enum DepotError {
     #[error("{0} is not in the store")]
     Missing(Key),
     /// The store failed, after as many tries as help.
-    #[error("the store failed to {what} {key}")]
+    #[error("the store failed to {what} {key}: {}", told(error))]
     Store {
         /// What it was asked to do.
         what: &'static str,
         /// With what.
         key: String,
-        /// Why.
-        #[source]
-        source: object_store::Error,
+        /// Why. It is told above: each error of its chain tells all those below it once more.
+        error: Box<object_store::Error>,
     },
+    /// `AWS_ENDPOINT_URL` is no address.
+    #[error(
+        "AWS_ENDPOINT_URL is {0:?}, which is no address of a server; write https://HOST, or http://HOST with AWS_ALLOW_HTTP=true"
+    )]
+    Endpoint(String),
+    /// A local folder that is not there.
+    #[error("there is no folder {path} to be the store; make it, or name another one")]
+    NoFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why it is not found.
+        #[source]
+        source: io::Error,
+    },
+    /// A file cannot take a folder's place.
+    #[error(
+        "{0} is a folder; name the file that is to be in it, or unpack an archive with --unpack"
+    )]
+    IsFolder(PathBuf),
     /// A file here.
     #[error("failed to {what} {path}")]
     File {
@@ -119,6 +138,10 @@ impl DepotError {
         move |source| Self::File { what, path, source }
     }
 
+    pub(super) fn set_up(error: object_store::Error) -> Self {
+        Self::SetUp(Box::new(error))
+    }
+
     /// Of an upload that has begun: what is missing then is the upload.
     pub(super) fn upload(
         what: &'static str,
@@ -126,7 +149,7 @@ impl DepotError {
     ) -> impl FnOnce(object_store::Error) -> Self {
         let key = key.clone();
         move |source| {
-            if matches!(source, object_store::Error::NotFound { .. }) {
+            if matches!(source, object_store::Error::NotFound { .. }) && !is_about_bucket(&source) {
                 return Self::UploadGone(key);
             }
             Self::begin(what, &key)(source)
@@ -136,13 +159,17 @@ impl DepotError {
     /// Of something that is yet to be there.
     pub(super) fn begin(what: &'static str, key: &Key) -> impl FnOnce(object_store::Error) -> Self {
         let key = key.to_string();
-        move |source| Self::Store { what, key, source }
+        move |source| Self::Store {
+            what,
+            key,
+            error: Box::new(source),
+        }
     }
 
     pub(super) fn store(what: &'static str, key: &Key) -> impl FnOnce(object_store::Error) -> Self {
         let key = key.clone();
         move |source| {
-            if matches!(source, object_store::Error::NotFound { .. }) {
+            if matches!(source, object_store::Error::NotFound { .. }) && !is_about_bucket(&source) {
                 return Self::Missing(key);
             }
             if matches!(source, object_store::Error::Precondition { .. }) {

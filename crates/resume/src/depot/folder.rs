@@ -76,8 +76,7 @@ pub(super) fn put_packed(
 fn landing(root: &Path, key: &Key) -> Result<Landing, DepotError> {
     let place = root.join(key.as_str());
     // A store that is not there is a mistake in its address, and not made.
-    root.metadata()
-        .map_err(DepotError::file("find the store", root))?;
+    root.metadata().map_err(no_folder(root))?;
     if let Some(folder) = place.parent() {
         std::fs::create_dir_all(folder).map_err(DepotError::file("make", folder))?;
     }
@@ -95,8 +94,7 @@ pub(super) fn fetch<W: Write>(
     let mut from = match File::open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            root.metadata()
-                .map_err(DepotError::file("find the store", root))?;
+            root.metadata().map_err(no_folder(root))?;
             return Err(DepotError::Missing(key.clone()));
         }
         Err(error) => return Err(DepotError::file("open", &path)(error)),
@@ -119,9 +117,13 @@ pub(super) fn fetch<W: Write>(
     Ok((into, moved))
 }
 
+fn no_folder(root: &Path) -> impl FnOnce(io::Error) -> DepotError {
+    let path = root.to_owned();
+    move |source| DepotError::NoFolder { path, source }
+}
+
 pub(super) fn exists(root: &Path, key: &Key) -> Result<bool, DepotError> {
-    root.metadata()
-        .map_err(DepotError::file("find the store", root))?;
+    root.metadata().map_err(no_folder(root))?;
     let path = root.join(key.as_str());
     match path.metadata() {
         Ok(facts) => Ok(facts.is_file()),
@@ -168,6 +170,35 @@ pub(super) fn list(root: &Path, prefix: &str) -> io::Result<Vec<(Key, SystemTime
         }
     }
     Ok(found)
+}
+
+/// Removes what killed processes left below a prefix before a moment; how many files those were.
+pub(super) fn sweep(root: &Path, prefix: &str, before: SystemTime) -> io::Result<usize> {
+    root.metadata()?;
+    let mut open = VecDeque::from([root.join(prefix)]);
+    let mut removed = 0;
+    while let Some(folder) = open.pop_front() {
+        let found = landing::remove_abandoned(&folder, before).and_then(|count| {
+            removed += count;
+            for entry in folder.read_dir()? {
+                let entry = entry?;
+                if entry.file_type()?.is_dir() {
+                    open.push_back(entry.path());
+                }
+            }
+            Ok(())
+        });
+        match found {
+            // Somebody removed it meanwhile, or it is a file.
+            Err(error)
+                if !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+            {
+                return Err(error);
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(removed)
 }
 
 pub(super) fn remove(root: &Path, key: &Key) -> Result<(), DepotError> {

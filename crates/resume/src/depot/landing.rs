@@ -54,6 +54,11 @@ impl Landing {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
     /// It is whole: from now on it stands at its place, also after the machine has lost its power.
     pub(super) fn place(self, sha256: Option<&str>) -> Result<(), DepotError> {
         let wrong = |source| DepotError::file("write", &self.place)(source);

@@ -20,6 +20,9 @@ mod source;
 mod tests;
 #[cfg(test)]
 mod tests_of_folders;
+#[cfg(test)]
+mod tests_of_leftovers;
+mod trouble;
 mod unpack;
 mod upload;
 
@@ -28,7 +31,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use object_store::{GetOptions, ObjectStore};
+use object_store::ObjectStore;
 
 pub use self::address::{Cloud, StoreAddress, StoreAddressError, split};
 pub(crate) use self::archive::stays_within;
@@ -134,6 +137,9 @@ impl Depot {
         place: &Path,
         progress: &dyn Progress,
     ) -> Result<Moved, DepotError> {
+        if place.is_dir() {
+            return Err(DepotError::IsFolder(place.to_owned()));
+        }
         let landing = Landing::beside(place)?;
         let (landing, moved) = self.fetch(key, landing, progress).await?;
         landing.place(moved.sha256.as_deref())?;
@@ -202,14 +208,11 @@ impl Depot {
         match &self.0 {
             Kind::Folder(root) => folder::exists(root, key),
             Kind::Bucket(bucket) => {
-                let head = GetOptions {
-                    head: true,
-                    ..GetOptions::default()
-                };
-                match bucket.objects.get_opts(&bucket.path(key), head).await {
+                let found = bucket.look(key).await;
+                match found.map_err(DepotError::store("look for", key)) {
                     Ok(_) => Ok(true),
-                    Err(object_store::Error::NotFound { .. }) => Ok(false),
-                    Err(error) => Err(DepotError::store("look for", key)(error)),
+                    Err(DepotError::Missing(_)) => Ok(false),
+                    Err(error) => Err(error),
                 }
             }
         }
@@ -247,13 +250,26 @@ impl Depot {
                             return Err(DepotError::Store {
                                 what: "remove",
                                 key: format!("all of {} objects", keys.len()),
-                                source,
+                                error: Box::new(source),
                             });
                         }
                     }
                 }
                 Ok(())
             }
+        }
+    }
+
+    /// Removes the unfinished files that killed puts left below a prefix of a local folder, last written to before a moment;
+    /// how many those were. A bucket removes parts by a rule of its own.
+    ///
+    /// # Errors
+    /// Where one may still be there.
+    pub fn sweep(&self, prefix: &Prefix, than: SystemTime) -> Result<usize, DepotError> {
+        match &self.0 {
+            Kind::Folder(root) => folder::sweep(root, prefix.as_str(), than)
+                .map_err(DepotError::file("remove unfinished files below", root)),
+            Kind::Bucket(_) => Ok(0),
         }
     }
 
@@ -276,7 +292,7 @@ impl Depot {
                 let failed = |source| DepotError::Store {
                     what: "list what lies below",
                     key: prefix.to_string(),
-                    source,
+                    error: Box::new(source),
                 };
                 stored.try_collect().await.map_err(failed)
             }

@@ -9,6 +9,9 @@ use super::objects::{Object, Page};
 /// What S3 says of each object; nothing here is about time.
 const CHANGED: &str = "Mon, 01 Jan 2024 00:00:00 GMT";
 
+/// With this header a PUT is answered before the disk has it, which no S3 does.
+pub(crate) const VOLATILE: &str = "x-bench-volatile";
+
 pub(crate) fn answer(asked: &Asked, to: &mut Connection, shared: &Shared) -> io::Result<()> {
     match asked.method.as_str() {
         "PUT" => put(asked, to, shared),
@@ -24,6 +27,9 @@ fn put(asked: &Asked, to: &mut Connection, shared: &Shared) -> io::Result<()> {
     let length = asked.length()?;
     let (path, mut file) = shared.objects().new_file()?;
     to.body_into(&mut file, length)?;
+    if asked.header(VOLATILE).is_none() {
+        file.sync_all()?;
+    }
     let piece = Piece {
         file: path,
         from: 0,

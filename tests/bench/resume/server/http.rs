@@ -125,8 +125,7 @@ impl Connection {
     /// An answer with a short body.
     pub(crate) fn say(&mut self, status: &str, headers: &str, body: &str) -> io::Result<()> {
         let length = body.len();
-        let text =
-            format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}");
+        let text = format!("HTTP/1.1 {status}\r\n{headers}content-length: {length}\r\n\r\n{body}");
         self.writer.write_all(text.as_bytes())
     }
 

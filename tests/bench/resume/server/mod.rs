@@ -1,6 +1,6 @@
 //! A server that answers what `object_store` asks of S3, from files, as fast as one on the same machine can.
 //!
-//! It is no check of what is asked: it believes every signature and every checksum, since S3 looks at them on machines of
+//! As S3 it answers a PUT only when what came in is stored for good. It is no check of what is asked: it believes every signature and every checksum, since S3 looks at them on machines of
 //! its own. Whether the calls are right, the suites against moto show. A thread a connection, without TLS.
 
 mod answers;
@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 
+pub(crate) use self::answers::VOLATILE;
 use self::http::Connection;
 use self::objects::Objects;
 
@@ -76,11 +77,6 @@ impl Server {
     /// How many pages were listed so far.
     pub(crate) fn pages(&self) -> u64 {
         self.shared.objects().pages
-    }
-
-    /// Has the disk take all that is here, so that it works for nobody who is measured next.
-    pub(crate) fn settle(&self) -> io::Result<()> {
-        self.shared.objects().settle()
     }
 
     /// Forgets everything.

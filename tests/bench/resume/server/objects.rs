@@ -158,14 +158,6 @@ impl Objects {
             .extend(paths.map(|path| (path, Object::default())));
     }
 
-    pub(crate) fn settle(&self) -> io::Result<()> {
-        let pieces = self.objects.values().flat_map(|object| &object.pieces);
-        for piece in pieces {
-            File::open(&piece.file)?.sync_all()?;
-        }
-        Ok(())
-    }
-
     pub(crate) fn clear(&mut self) -> io::Result<()> {
         self.objects.clear();
         self.uploads.clear();
