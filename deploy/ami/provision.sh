@@ -7,6 +7,7 @@
 #   AGENT_PACKAGE                   the file reprise-agent_ARCH.deb
 # and, where it is wanted,
 #   RUNNER_ARCHIVE                  the runner's archive as a file that is there already
+#   JOB_PROGRAM, CHECKPOINT_HOOK    what jobs run, as `reprise`, and the hook that saves their checkpoints
 #   RUNNER_TABLE, RUNNER_ROLE_ID    the [runner] section of the agent's settings
 #   INSTALL_DOCKER=yes              Ubuntu's docker, for the runner's user
 # ROOT=FOLDER works in a folder instead of the machine: without packages, users and services.
@@ -17,6 +18,9 @@ set -euo pipefail
 : "${AGENT_PACKAGE:?say where the agent\'s package is}"
 if [ -n "${RUNNER_TABLE:-}" ]; then
     : "${RUNNER_ROLE_ID:?say the RoleId of the role of the instances, as RUNNER_TABLE is set}"
+fi
+if [ -n "${JOB_PROGRAM:-}" ]; then
+    : "${CHECKPOINT_HOOK:?say where 50-checkpoint is, as JOB_PROGRAM is set}"
 fi
 ROOT="${ROOT:-}"
 INSTALL_DOCKER="${INSTALL_DOCKER:-no}"
@@ -106,6 +110,13 @@ install_agent() {
     if [ -e "$settings.kept" ]; then mv "$settings.kept" "$settings"; fi
 }
 
+install_job_program() {
+    [ -n "${JOB_PROGRAM:-}" ] || return 0
+    say "what jobs run, and the hook that saves their checkpoints"
+    install -D --mode=0755 "$JOB_PROGRAM" "$ROOT/usr/local/bin/reprise"
+    install -D --mode=0755 "$CHECKPOINT_HOOK" "$ROOT/etc/reprise/interrupt.d/50-checkpoint"
+}
+
 # The section between the two marks is this script's, all else in the file is not touched.
 configure_agent() {
     [ -n "${RUNNER_TABLE:-}" ] || return 0
@@ -132,6 +143,7 @@ install_basics
 make_user
 install_runner
 install_agent
+install_job_program
 configure_agent
 forget
 say "done"

@@ -1,6 +1,7 @@
 # The image of a runner: Ubuntu 24.04 with GitHub's runner and the agent.
 #
 #   cargo xtask dist agent
+#   cargo xtask dist job            # for -var checkpoints=true
 #   packer init deploy/ami
 #   packer build -var region=eu-west-1 -var runner_version=... -var runner_released=... -var runner_sha256=... deploy/ami
 #
@@ -57,6 +58,12 @@ variable "install_docker" {
   default = true
 }
 
+# Whether jobs find `reprise` on the machine, and a hook saves the checkpoints that they declare (docs/checkpoint.md).
+variable "checkpoints" {
+  type    = bool
+  default = false
+}
+
 # The [runner] section of the agent's settings; without a table, the agent only watches.
 variable "runner_table" {
   type    = string
@@ -77,6 +84,8 @@ locals {
   debian   = var.architecture == "arm64" ? "arm64" : "amd64"
   machine  = var.architecture == "arm64" ? "c7g.large" : "c7a.large"
   packages = "${path.root}/../../target/dist"
+  agent    = "reprise-agent_${local.debian}.deb"
+  job      = "reprise-job_${local.debian}.linux"
 }
 
 source "amazon-ebs" "runner" {
@@ -112,8 +121,11 @@ build {
   sources = ["source.amazon-ebs.runner"]
 
   provisioner "file" {
-    source      = "${local.packages}/reprise-agent_${local.debian}.deb"
-    destination = "/tmp/reprise-agent.deb"
+    sources = concat(["${local.packages}/${local.agent}"], var.checkpoints ? [
+      "${local.packages}/${local.job}",
+      "${path.root}/../agent/checkpoint/50-checkpoint",
+    ] : [])
+    destination = "/tmp/"
   }
 
   provisioner "shell" {
@@ -126,7 +138,9 @@ build {
     environment_vars = [
       "RUNNER_VERSION=${var.runner_version}",
       "RUNNER_SHA256=${var.runner_sha256}",
-      "AGENT_PACKAGE=/tmp/reprise-agent.deb",
+      "AGENT_PACKAGE=/tmp/${local.agent}",
+      "JOB_PROGRAM=${var.checkpoints ? "/tmp/${local.job}" : ""}",
+      "CHECKPOINT_HOOK=${var.checkpoints ? "/tmp/50-checkpoint" : ""}",
       "INSTALL_DOCKER=${var.install_docker ? "yes" : "no"}",
       "RUNNER_TABLE=${var.runner_table}",
       "RUNNER_ROLE_ID=${var.runner_role_id}",

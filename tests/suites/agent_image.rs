@@ -138,6 +138,34 @@ fn a_machine_gets_runner_and_agent_and_may_be_provisioned_again() -> Result<()> 
 }
 
 #[test]
+fn an_image_for_checkpoints_has_the_jobs_program_and_a_hook_that_the_agent_runs() -> Result<()> {
+    let image = Image::new()?;
+    let hook = deploy()?.join("agent/checkpoint/50-checkpoint");
+    let mut script = image.provision("2.400.0", &image.checksum()?)?;
+    script.env("JOB_PROGRAM", built("reprise-job")?);
+    let without = script.output()?;
+    ensure!(
+        said(&without).contains("CHECKPOINT_HOOK"),
+        "{}",
+        said(&without)
+    );
+    script.env("CHECKPOINT_HOOK", hook);
+    run(&mut script)?;
+    let version = run(Command::new(image.installed("usr/local/bin/reprise")).arg("--version"))?;
+    ensure!(said(&version).starts_with("reprise "));
+    let folder = image.installed("etc/reprise/interrupt.d");
+    let settings = image.installed("etc/reprise/agent.toml");
+    let told = text(&settings)?.replace("/etc/reprise/interrupt.d", &folder.display().to_string());
+    let changed = image.path("agent.toml");
+    fs::write(&changed, told)?;
+    let judged = run(Command::new(built("reprise-agent")?)
+        .args(["--check-config", "--config"])
+        .arg(&changed))?;
+    ensure!(said(&judged).contains("50-checkpoint"), "{}", said(&judged));
+    Ok(())
+}
+
+#[test]
 fn what_is_missing_is_said_before_anything_is_done() -> Result<()> {
     let image = Image::new()?;
     let mut script = image.provision("2.400.0", &image.checksum()?)?;

@@ -211,12 +211,12 @@ async fn what_was_damaged_on_moto_is_not_fetched() -> Result<()> {
     here.write("file", 10)?;
     let bytes = here.write("place", 3)?;
     let whole = here.goes_well(&["put", "file", "ci/whole"]).await?;
-    let (_, sha256) = whole
+    let (_, checksum) = whole
         .complained
         .trim()
-        .split_once("sha256 ")
+        .split_once("blake3 ")
         .context("no checksum")?;
-    let attribute = ("reprise_sha256", sha256);
+    let attribute = ("reprise_blake3", checksum);
     here.moto
         .object("ours/all/ci/cut", attribute, "123")
         .await?;

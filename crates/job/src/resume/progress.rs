@@ -28,8 +28,8 @@ impl Shown {
             0 => String::new(),
             bytes => format!(", of which {} had been sent before", HumanBytes(bytes)),
         };
-        let checked = match &moved.sha256 {
-            Some(sha256) => format!("sha256 {sha256}"),
+        let checked = match &moved.checksum {
+            Some(checksum) => format!("blake3 {checksum}"),
             None => "no checksum is kept with it, so only its size was checked".to_owned(),
         };
         note(format_args!(

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use crate::depot::checksum::{Hasher, hex};
 use tempfile::NamedTempFile;
 use tokio::time::{Instant, timeout_at};
 
@@ -128,11 +128,11 @@ impl<'a> Fetcher<'a> {
     ) -> Result<Fetched, CheckpointError> {
         let key = below(folder, &segment_name(number))?;
         let (file, moved) = self.file(&key).await?;
-        let found = match moved.sha256 {
+        let found = match moved.checksum {
             Some(sum) => sum,
             None => sum(file.path()).map_err(CheckpointError::file("read", file.path()))?,
         };
-        if found != segment.sha256 {
+        if found != segment.checksum {
             return Err(CheckpointError::Damaged(key.to_string()));
         }
         Ok(Fetched {
@@ -153,13 +153,13 @@ impl<'a> Fetcher<'a> {
 }
 
 fn sum(file: &Path) -> io::Result<String> {
-    let mut sum = Sha256::new();
+    let mut sum = Hasher::new();
     let mut file = BufReader::with_capacity(BLOCK, File::open(file)?);
     loop {
         let block = file.fill_buf()?;
         let length = block.len();
         if length == 0 {
-            return Ok(hex::encode(sum.finalize()));
+            return Ok(hex(&sum));
         }
         sum.update(block);
         file.consume(length);

@@ -27,8 +27,8 @@ pub(super) struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Segment {
-    /// SHA-256 of the archive.
-    pub(super) sha256: String,
+    /// BLAKE3 of the archive.
+    pub(super) checksum: String,
     /// The bytes of its files, unpacked.
     pub(super) bytes: u64,
     /// How many there are.

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use sha2::{Digest, Sha256};
+use crate::depot::checksum::{Hasher, hex};
 use tar::{Builder, EntryType, Header};
 
 use super::error::CheckpointError;
@@ -57,13 +57,13 @@ type Tried = Result<(Segment, Vec<LeftOut>), LeftOut>;
 fn pack_once(files: &[&Found], into: &mut File, stop: &AtomicBool) -> io::Result<Tried> {
     let summed = Summed {
         into,
-        sum: Sha256::new(),
+        sum: Hasher::new(),
     };
     let mut encoder = zstd::Encoder::new(summed, LEVEL)?;
     encoder.include_checksum(true)?;
     let mut builder = Builder::new(encoder);
     let mut segment = Segment {
-        sha256: String::new(),
+        checksum: String::new(),
         bytes: 0,
         files: 0,
     };
@@ -82,7 +82,7 @@ fn pack_once(files: &[&Found], into: &mut File, stop: &AtomicBool) -> io::Result
         }
     }
     let summed = builder.into_inner()?.finish()?;
-    segment.sha256 = hex::encode(summed.sum.finalize());
+    segment.checksum = hex(&summed.sum);
     Ok(Ok((segment, left_out)))
 }
 
@@ -186,7 +186,7 @@ impl Read for Exactly<'_> {
 /// Takes the checksum of what is packed on its way.
 struct Summed<W> {
     into: W,
-    sum: Sha256,
+    sum: Hasher,
 }
 
 impl<W: Write> Write for Summed<W> {

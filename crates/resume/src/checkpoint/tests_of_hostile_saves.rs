@@ -4,7 +4,6 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
 
@@ -20,7 +19,7 @@ fn put(store: &Path, archive: &[u8], bytes: u64) {
         "version": 1,
         "scope": { "repository": "acme/shop", "trust": "own", "run_id": 9_000_000_001_u64, "job": "build" },
         "attempt": 1,
-        "segments": [{ "sha256": hex::encode(Sha256::digest(archive)), "bytes": bytes, "files": 1 }],
+        "segments": [{ "checksum": blake3::hash(archive).to_hex().to_string(), "bytes": bytes, "files": 1 }],
         "whole": true,
     });
     fs::write(folder.join("manifest.json"), manifest.to_string()).expect("written");

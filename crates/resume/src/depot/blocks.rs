@@ -9,8 +9,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use super::checksum::Hasher;
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use super::error::DepotError;
 
@@ -97,10 +97,12 @@ pub(super) struct Aside<T> {
     thread: JoinHandle<T>,
 }
 
-impl Aside<Sha256> {
+impl Aside<Hasher> {
     /// Takes the checksum of all blocks.
     pub(super) fn hash() -> io::Result<Self> {
-        Self::begin(Sha256::new(), |hash, block| hash.update(block))
+        Self::begin(Hasher::new(), |hash, block| {
+            hash.update(block);
+        })
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn fetch<W: Write + Send + 'static>(
     }
     let moved = Moved {
         bytes: size,
-        sha256: check.finish()?.finish()?,
+        checksum: check.finish()?.finish()?,
         reused: 0,
     };
     Ok((into, moved))

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use sha2::{Digest, Sha256};
+use super::checksum::{Hasher, hex};
 
 use super::archive::pack;
 use super::blocks::{Aside, Pool};
@@ -36,14 +36,14 @@ pub(super) fn put(
     let failed = || DepotError::file("copy", source);
     let hash = Aside::hash().map_err(failed())?;
     let count = copy(&mut from, &mut landing, &hash, progress).map_err(failed())?;
-    let sha256 = hex::encode(hash.finish()?.finalize());
+    let checksum = hex(&hash.finish()?);
     if count != size {
         return Err(DepotError::SourceChanged(source.to_owned()));
     }
-    landing.place(Some(&sha256))?;
+    landing.place(Some(&checksum))?;
     Ok(Moved {
         bytes: size,
-        sha256: Some(sha256),
+        checksum: Some(checksum),
         reused: 0,
     })
 }
@@ -58,16 +58,16 @@ pub(super) fn put_packed(
     progress.begins(0);
     let counted = Counted {
         into: landing(root, key)?,
-        hash: Sha256::new(),
+        hash: Hasher::new(),
         count: 0,
         progress,
     };
     let counted = pack(source, counted)?;
-    let sha256 = hex::encode(counted.hash.finalize());
-    counted.into.place(Some(&sha256))?;
+    let checksum = hex(&counted.hash);
+    counted.into.place(Some(&checksum))?;
     Ok(Moved {
         bytes: counted.count,
-        sha256: Some(sha256),
+        checksum: Some(checksum),
         reused: 0,
     })
 }
@@ -108,10 +108,10 @@ pub(super) fn fetch<W: Write>(
     let check = Check::of(key, size, landing::checksum(&from));
     let check = Aside::begin(check, Check::update).map_err(failed())?;
     copy(&mut from, &mut into, &check, progress).map_err(failed())?;
-    let sha256 = check.finish()?.finish()?;
+    let checksum = check.finish()?.finish()?;
     let moved = Moved {
         bytes: size,
-        sha256,
+        checksum,
         reused: 0,
     };
     Ok((into, moved))
@@ -234,7 +234,7 @@ fn copy<T: Send + 'static>(
 /// Takes the checksum of what goes out.
 struct Counted<'a> {
     into: Landing,
-    hash: Sha256,
+    hash: Hasher,
     count: u64,
     progress: &'a dyn Progress,
 }

@@ -14,7 +14,7 @@ use super::error::DepotError;
 pub(crate) const UNFINISHED: &str = ".reprise-unfinished-";
 
 /// The name of the checksum among a file's extended attributes.
-const CHECKSUM: &str = "user.reprise.sha256";
+const CHECKSUM: &str = "user.reprise.blake3";
 
 /// The disk is given so much at a time: else it would stand idle until all is written, and be waited for then.
 const EARLY: u64 = 16 << 20;
@@ -60,10 +60,10 @@ impl Landing {
     }
 
     /// It is whole: from now on it stands at its place, also after the machine has lost its power.
-    pub(super) fn place(self, sha256: Option<&str>) -> Result<(), DepotError> {
+    pub(super) fn place(self, checksum: Option<&str>) -> Result<(), DepotError> {
         let wrong = |source| DepotError::file("write", &self.place)(source);
-        if let Some(sha256) = sha256 {
-            keep_checksum(self.file.as_file(), sha256).map_err(wrong)?;
+        if let Some(checksum) = checksum {
+            keep_checksum(self.file.as_file(), checksum).map_err(wrong)?;
         }
         self.file.as_file().sync_all().map_err(wrong)?;
         let placed = self.file.persist(&self.place);
@@ -153,12 +153,12 @@ pub(super) fn checksum(file: &File) -> Option<String> {
 }
 
 /// A file system may have no room for it: then the file is as good as a copy by other means, and its size is checked.
-fn keep_checksum(file: &File, sha256: &str) -> io::Result<()> {
+fn keep_checksum(file: &File, checksum: &str) -> io::Result<()> {
     use rustix::io::Errno;
     match rustix::fs::fsetxattr(
         file,
         CHECKSUM,
-        sha256.as_bytes(),
+        checksum.as_bytes(),
         rustix::fs::XattrFlags::empty(),
     ) {
         Ok(()) | Err(Errno::NOTSUP) => Ok(()),

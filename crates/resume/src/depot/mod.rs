@@ -5,6 +5,7 @@
 mod address;
 mod archive;
 mod blocks;
+pub(crate) mod checksum;
 mod cloud;
 mod download;
 mod error;
@@ -59,7 +60,7 @@ pub struct Moved {
     /// The object's size.
     pub bytes: u64,
     /// Its checksum; none where it was put by other means, and only its size could be checked.
-    pub sha256: Option<String>,
+    pub checksum: Option<String>,
     /// How much of it an earlier process had sent.
     pub reused: u64,
 }
@@ -142,7 +143,7 @@ impl Depot {
         }
         let landing = Landing::beside(place)?;
         let (landing, moved) = self.fetch(key, landing, progress).await?;
-        landing.place(moved.sha256.as_deref())?;
+        landing.place(moved.checksum.as_deref())?;
         Ok(moved)
     }
 

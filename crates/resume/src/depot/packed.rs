@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use super::checksum::{Hasher, hex};
 use bytes::{Bytes, BytesMut};
 use object_store::{MultipartUpload, ObjectStore, PutMultipartOptions, PutOptions};
-use sha2::{Digest, Sha256};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::archive::pack;
@@ -116,7 +116,7 @@ struct Packed {
     rest: BytesMut,
     ended: bool,
     count: u64,
-    hash: Sha256,
+    hash: Hasher,
 }
 
 impl Packed {
@@ -126,7 +126,7 @@ impl Packed {
             rest: BytesMut::new(),
             ended: false,
             count: 0,
-            hash: Sha256::new(),
+            hash: Hasher::new(),
         }
     }
 
@@ -152,7 +152,7 @@ impl Packed {
     fn moved(&self) -> Moved {
         Moved {
             bytes: self.count,
-            sha256: Some(hex::encode(self.hash.clone().finalize())),
+            checksum: Some(hex(&self.hash)),
             reused: 0,
         }
     }

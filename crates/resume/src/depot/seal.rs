@@ -3,7 +3,7 @@
 //! That of a file is taken before the upload begins, and kept with the object. That of an archive is known only at its
 //! end: it stands there, in a frame that every decoder of zstd skips.
 
-use sha2::{Digest, Sha256};
+use super::checksum::{Hasher, hex};
 
 use crate::key::Key;
 
@@ -20,7 +20,7 @@ const TRAILER: usize = FRAME.len() + 32;
 
 /// Takes the checksum of what is packed.
 #[derive(Debug, Default)]
-pub(super) struct Sealer(Sha256);
+pub(super) struct Sealer(Hasher);
 
 impl Sealer {
     pub(super) fn update(&mut self, bytes: &[u8]) {
@@ -29,7 +29,7 @@ impl Sealer {
 
     /// What goes behind all the bytes.
     pub(super) fn trailer(self) -> Vec<u8> {
-        [FRAME.as_slice(), self.0.finalize().as_slice()].concat()
+        [FRAME.as_slice(), self.0.finalize().as_bytes()].concat()
     }
 }
 
@@ -41,9 +41,9 @@ pub(super) struct Check {
     /// What was kept with the object.
     expected: Option<String>,
     seen: u64,
-    whole: Sha256,
+    whole: Hasher,
     /// Without the bytes that may be the trailer.
-    inner: Sha256,
+    inner: Hasher,
     kept_back: Vec<u8>,
 }
 
@@ -54,8 +54,8 @@ impl Check {
             size,
             expected,
             seen: 0,
-            whole: Sha256::new(),
-            inner: Sha256::new(),
+            whole: Hasher::new(),
+            inner: Hasher::new(),
             kept_back: Vec::new(),
         }
     }
@@ -95,8 +95,7 @@ impl Check {
                 found: self.seen,
             });
         }
-        let (whole, inner) = (self.whole.finalize(), self.inner.finalize());
-        let whole = hex::encode(whole);
+        let whole = hex(&self.whole);
         let at_the_end = self.kept_back.strip_prefix(FRAME.as_slice());
         let (expected, found) = match (self.expected, at_the_end) {
             (None, None) => return Ok(None),
@@ -104,7 +103,7 @@ impl Check {
                 return Err(DepotError::Unsealed(self.key));
             }
             (Some(expected), None) => (expected, whole.clone()),
-            (_, Some(end)) => (hex::encode(end), hex::encode(inner)),
+            (_, Some(end)) => (hex::encode(end), hex(&self.inner)),
         };
         if expected == found {
             Ok(Some(whole))

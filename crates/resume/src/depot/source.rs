@@ -6,8 +6,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::checksum::{Hasher, hex};
 use bytes::Bytes;
-use sha2::{Digest, Sha256};
 
 use super::blocks::{Aside, Pool};
 use super::error::DepotError;
@@ -22,7 +22,7 @@ pub(super) struct Source {
     path: PathBuf,
     stamp: Stamp,
     blocks: Pool,
-    pub(super) sha256: String,
+    pub(super) checksum: String,
 }
 
 /// What changes with every write to a file, at the kernel's word.
@@ -38,13 +38,13 @@ impl Source {
         let file = File::open(path).map_err(DepotError::file("open", path))?;
         let stamp = Stamp::of(&file).map_err(DepotError::file("look at", path))?;
         let hash = checksum(&file).map_err(DepotError::file("read", path))?;
-        let sha256 = hex::encode(hash.finish()?.finalize());
+        let checksum = hex(&hash.finish()?);
         let source = Self {
             file: Arc::new(file),
             path: path.to_owned(),
             stamp,
             blocks: Pool::default(),
-            sha256,
+            checksum,
         };
         source.is_unchanged()?;
         Ok(source)
@@ -91,7 +91,7 @@ impl Stamp {
 }
 
 /// Reads while the checksum of what was read before is taken.
-fn checksum(mut file: &File) -> io::Result<Aside<Sha256>> {
+fn checksum(mut file: &File) -> io::Result<Aside<Hasher>> {
     let (blocks, hash) = (Pool::default(), Aside::hash()?);
     loop {
         let block = blocks.read(&mut file, BLOCK)?;

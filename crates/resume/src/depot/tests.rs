@@ -183,8 +183,8 @@ async fn what_was_put_comes_back_the_same_whatever_its_size_and_name() {
                 .get(&key, &setting.at("got"), &Quiet)
                 .await
                 .expect("fetched");
-            assert_eq!(got.sha256, put.sha256);
-            assert!(got.sha256.is_some());
+            assert_eq!(got.checksum, put.checksum);
+            assert!(got.checksum.is_some());
             assert_eq!(
                 fs::read(setting.at("got")).expect("read"),
                 fs::read(&source).expect("read")
@@ -426,5 +426,5 @@ async fn what_others_put_without_a_checksum_is_fetched_and_said_to_be_unchecked(
         .get(&key("a"), &setting.at("got"), &Quiet)
         .await
         .expect("fetched");
-    assert_eq!((got.bytes, got.sha256), (7, None));
+    assert_eq!((got.bytes, got.checksum), (7, None));
 }

@@ -101,7 +101,7 @@ async fn a_folder_comes_back_the_same_from_every_kind_of_store() {
         // As a file it is fetched like any other, and its end is looked at.
         let file = here.at("as a file");
         let got = depot.get(&key("a.tar.zst"), &file, &Quiet).await;
-        assert!(got.expect("got").sha256.is_some());
+        assert!(got.expect("got").checksum.is_some());
         // Other people's decoders pass over the checksum.
         let plain = zstd::decode_all(fs::File::open(&file).expect("there")).expect("decoded");
         let mut archive = tar::Archive::new(plain.as_slice());
@@ -119,7 +119,7 @@ async fn a_small_folder_takes_one_request_and_an_empty_one_is_no_mistake() {
     let place = here.at("place");
     fs::create_dir(&place).expect("made");
     let got = depot.get_folder(&key("e"), &place, &Quiet).await;
-    assert!(got.expect("got").sha256.is_some());
+    assert!(got.expect("got").checksum.is_some());
     assert_eq!(fs::read_dir(&place).expect("there").count(), 0);
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn put(
     }?;
     Ok(Moved {
         bytes: source.size(),
-        sha256: Some(source.sha256.clone()),
+        checksum: Some(source.checksum.clone()),
         reused,
     })
 }
@@ -46,7 +46,7 @@ async fn whole(bucket: &Bucket, key: &Key, source: &Source) -> Result<(), DepotE
     let bytes = source.part(from, length)?;
     source.is_unchanged()?;
     let options = PutOptions {
-        attributes: attributes(&source.sha256),
+        attributes: attributes(&source.checksum),
         ..PutOptions::default()
     };
     let put = bucket
@@ -77,7 +77,7 @@ async fn in_parts(
     let identity = [
         &bucket.name,
         path.as_ref(),
-        &source.sha256,
+        &source.checksum,
         &parts.length.to_string(),
     ];
     let opened = Journal::open(journals, &identity);
@@ -101,7 +101,7 @@ async fn in_parts(
         }
     }
     let options = PutMultipartOptions {
-        attributes: attributes(&source.sha256),
+        attributes: attributes(&source.checksum),
         ..PutMultipartOptions::default()
     };
     let id = store.create_multipart_opts(&path, options).await;
@@ -234,7 +234,7 @@ async fn at_one_go(
 ) -> Result<(), DepotError> {
     let parts = Parts::of(source.size());
     let options = PutMultipartOptions {
-        attributes: attributes(&source.sha256),
+        attributes: attributes(&source.checksum),
         ..PutMultipartOptions::default()
     };
     let begun = bucket

@@ -143,7 +143,7 @@ fn listed(bucket: &str, page: &Page) -> String {
 
 /// The attributes that an object is put with.
 fn kept(asked: &Asked) -> String {
-    let name = "x-amz-meta-reprise_sha256";
+    let name = "x-amz-meta-reprise_blake3";
     asked
         .header(name)
         .map_or_else(String::new, |value| format!("{name}: {value}\r\n"))
