@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use jiff::SignedDuration;
-use reprise_config::{Config, ConfigError, QueuesConfig, Settings, StoreConfig};
+use reprise_config::{Config, ConfigError, Mistake, QueuesConfig, Settings, StoreConfig};
 use reprise_model::ids::RunnerName;
 use secrecy::ExposeSecret;
 
@@ -67,10 +67,13 @@ fn bad(error: &ConfigError) {
     assert!(!told.contains(SECRET), "a secret is told");
     match error {
         ConfigError::Unreadable { .. } => panic!("no file is read"),
-        ConfigError::Malformed { place, message } => {
-            let placed = place.starts_with(FILE) || place.starts_with("environment variable ");
-            assert!(placed, "{place}");
-            assert!(!message.is_empty(), "a mistake without words");
+        ConfigError::Malformed(mistakes) => {
+            assert!(!mistakes.is_empty(), "a refusal without a mistake");
+            for Mistake { place, message } in mistakes {
+                let placed = place.starts_with(FILE) || place.starts_with("environment variable ");
+                assert!(placed, "{place}");
+                assert!(!message.is_empty(), "a mistake without words");
+            }
         }
         ConfigError::Wrong { problems, .. } => {
             assert!(!problems.is_empty(), "a refusal without a mistake");
