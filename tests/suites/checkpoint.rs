@@ -221,21 +221,52 @@ fn segments(store: &Path) -> Result<usize> {
 }
 
 /// A store that takes connections and never answers.
-#[tokio::test]
-async fn a_store_that_does_not_answer_keeps_no_job_from_its_work_and_no_hook_longer_than_it_has()
--> Result<()> {
-    let silent = TcpListener::bind("127.0.0.1:0").await?;
-    let endpoint = format!("http://{}", silent.local_addr()?);
-    let reach = |command: &mut Command| {
+struct Silent {
+    listener: TcpListener,
+    endpoint: String,
+}
+
+impl Silent {
+    async fn listening() -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        Ok(Self { listener, endpoint })
+    }
+
+    fn reach(&self, command: &mut Command) {
         command
-            .env("AWS_ENDPOINT_URL", &endpoint)
+            .env("AWS_ENDPOINT_URL", &self.endpoint)
             .env("AWS_ALLOW_HTTP", "true")
             .env("AWS_ACCESS_KEY_ID", "AKIAFAKETEST")
             .env("AWS_SECRET_ACCESS_KEY", "fake-secret-of-a-test");
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_notice_while_files_come_back_saves_nothing_of_what_is_there_so_far() -> Result<()> {
+    let silent = Silent::listening().await?;
+    let machine = Machine::new("s3://ours".to_owned(), 2)?;
+    std::fs::write(machine.target("half"), "half")?;
+    let mut begin = machine.step(&["restore", "target", "--within", "10m"])?;
+    silent.reach(&mut begin);
+    let mut begun = begin.spawn()?;
+    let _asks = silent.listener.accept().await?;
+    let mut hook = machine.hook(RUN)?;
+    silent.reach(&mut hook);
+    let hook = said(hook).await?;
+    well(&hook)?;
+    ensure!(hook.complained.contains("declared nothing"), "{hook:?}");
+    begun.kill().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_answer_keeps_no_job_from_its_work_and_no_hook_longer_than_it_has()
+-> Result<()> {
+    let silent = Silent::listening().await?;
     let machine = Machine::new("s3://ours".to_owned(), 2)?;
     let mut begin = machine.step(&["restore", "target", "--within", "1s"])?;
-    reach(&mut begin);
+    silent.reach(&mut begin);
     let begun = said(begin).await?;
     well(&begun)?;
     ensure!(
@@ -247,12 +278,16 @@ async fn a_store_that_does_not_answer_keeps_no_job_from_its_work_and_no_hook_lon
     ensure!(machine.output()? == "restored=none\n");
     let mut strict =
         machine.step(&["restore", "target", "--within", "1s", "--on-error", "fail"])?;
-    reach(&mut strict);
+    silent.reach(&mut strict);
     let strict = said(strict).await?;
     ensure!(strict.code == Some(1), "{strict:?}");
+    ensure!(
+        strict.complained.contains("did not say in time"),
+        "{strict:?}"
+    );
     std::fs::write(machine.target("made"), "made")?;
     let mut hook = machine.hook(RUN)?;
-    reach(&mut hook);
+    silent.reach(&mut hook);
     hook.env("REPRISE_HOOK_SECONDS", "3");
     let hook = said(hook).await?;
     ensure!(

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use indicatif::HumanBytes;
 use reprise_resume::checkpoint::{Declaration, Extent, Places, Restored, Scope, Wanted, restore};
@@ -32,10 +32,10 @@ pub(super) struct Arguments {
     /// The most that is saved and brought back, before it is packed.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = size)]
     max_size: u64,
-    /// Bring back nothing but a save that came to its end.
+    /// Bring back nothing but a save that came to its end and missed nothing.
     #[arg(long)]
     whole_only: bool,
-    /// How long fetching may take.
+    /// How long the store may take.
     #[arg(long, value_name = "TIME", default_value = "5m", value_parser = time)]
     within: Duration,
     /// What to do where the store does not answer.
@@ -60,15 +60,6 @@ pub(super) async fn run(
     let scope = facts.scope(arguments.name.as_deref())?;
     let (attempt, scratch) = (facts.attempt()?, facts.scratch()?);
     let depot = Depot::open(&arguments.store)?;
-    let declaration = Declaration::new(
-        arguments.store.clone(),
-        facts.region(),
-        scope.clone(),
-        attempt,
-        places.clone(),
-        arguments.max_size,
-    );
-    declaration.write(&scratch.join(DECLARATION))?;
     let wanted = Wanted {
         attempt,
         whole_only: arguments.whole_only,
@@ -76,6 +67,16 @@ pub(super) async fn run(
         within: arguments.within,
     };
     let extent = bring_back(&depot, &scope, &places, &wanted, &arguments, &scratch).await?;
+    // Not earlier: a notice in between would have half of what comes back saved as all that there is.
+    let declaration = Declaration::new(
+        arguments.store,
+        facts.region(),
+        scope,
+        attempt,
+        places,
+        arguments.max_size,
+    );
+    declaration.write(&scratch.join(DECLARATION))?;
     let word = match extent {
         Extent::Nothing => "none",
         Extent::Partial => "partial",
@@ -97,15 +98,12 @@ async fn bring_back(
         note("this is the first attempt, of which nothing was saved before");
         return Ok(Extent::Nothing);
     }
-    let asked = tokio::time::timeout(
-        arguments.within,
-        restore(depot, scope, places, wanted, scratch),
-    );
-    let asked = asked.await.context("the store did not answer in time");
-    let restored = match (asked.and_then(|restored| Ok(restored?)), arguments.on_error) {
+    let restored = restore(depot, scope, places, wanted, scratch).await;
+    let restored = match (restored, arguments.on_error) {
         (Ok(restored), _) => restored,
-        (Err(error), Otherwise::Fail) => return Err(error),
+        (Err(error), Otherwise::Fail) => return Err(error.into()),
         (Err(error), Otherwise::Begin) => {
+            let error = anyhow::Error::new(error);
             note(format_args!("warning: nothing was brought back: {error:#}"));
             return Ok(Extent::Nothing);
         }
@@ -125,7 +123,7 @@ fn tell(restored: Restored) {
     match (restored.extent, restored.attempt) {
         (Extent::Nothing, _) | (_, None) => note("nothing was brought back"),
         (Extent::Partial, Some(attempt)) => note(format_args!(
-            "brought back {files} files ({}) of attempt {attempt}: those that changed last, as its save was cut off",
+            "brought back {files} files ({}) of attempt {attempt}: not all, as its save was cut off or had to leave files out",
             HumanBytes(bytes)
         )),
         (Extent::Whole, Some(attempt)) => note(format_args!(

@@ -64,14 +64,19 @@ pub enum CheckpointError {
     },
     /// More than may be brought back.
     #[error(
-        "the checkpoint has {found} bytes, and {most} are the most; raise --max-size, or declare less"
+        "attempt {attempt} saved {found} bytes more, and {most} are the most; raise --max-size, or declare less"
     )]
     TooLarge {
+        /// Which attempt's save is left aside.
+        attempt: u32,
         /// What it has.
         found: u64,
         /// The limit.
         most: u64,
     },
+    /// The store does not answer.
+    #[error("the store did not say in time what there is")]
+    Silent,
     /// It took too long.
     #[error("for {0} there was no time left")]
     Late(String),

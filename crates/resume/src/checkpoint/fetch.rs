@@ -82,14 +82,26 @@ impl<'a> Fetcher<'a> {
                 break;
             }
         }
-        let bytes = chosen.iter().map(|save| save.manifest.bytes());
-        let found = bytes.fold(0, u64::saturating_add);
-        if found > wanted.most_bytes {
-            let most = wanted.most_bytes;
-            self.trouble.push(CheckpointError::TooLarge { found, most });
-            return Vec::new();
-        }
+        self.drop_what_is_too_much(&mut chosen, wanted.most_bytes);
         chosen
+    }
+
+    /// The whole save comes first, so that a later one which has the same files again is what is left aside.
+    fn drop_what_is_too_much(&mut self, chosen: &mut Vec<Save>, most: u64) {
+        let mut left = most;
+        chosen.retain(|save| {
+            let (attempt, found) = (save.attempt, save.manifest.bytes());
+            if let Some(rest) = left.checked_sub(found) {
+                left = rest;
+                return true;
+            }
+            self.trouble.push(CheckpointError::TooLarge {
+                attempt,
+                found,
+                most,
+            });
+            false
+        });
     }
 
     async fn manifest(&self, named: &Named, scope: &Scope) -> Result<Save, CheckpointError> {

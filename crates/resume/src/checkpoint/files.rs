@@ -1,5 +1,6 @@
 //! The files of a job, as they lie there now.
 
+use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,53 @@ pub struct LeftOut {
     /// Which.
     pub path: PathBuf,
     /// Why.
-    pub why: &'static str,
+    pub why: Why,
+}
+
+/// Why a file was not saved, or not brought back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It is not there, or not any more.
+    Gone,
+    /// A link is on the way to it, which may lead anywhere.
+    BehindALink,
+    /// A link to what lies outside of the workspace and the home folder.
+    LeadsOut,
+    /// A socket, a device or the like.
+    Special,
+    /// Nobody may read it, or a disk is broken.
+    Unreadable,
+    /// Its time is not to be had.
+    Timeless,
+    /// The job wrote to it meanwhile.
+    Changed,
+    /// Something else lies where it belongs.
+    InItsWay,
+}
+
+impl Why {
+    /// Whether a save lacks something without it that it should have. The others are never saved, and not missed.
+    pub(super) fn leaves_a_gap(self) -> bool {
+        match self {
+            Self::Unreadable | Self::Timeless | Self::Changed | Self::InItsWay => true,
+            Self::Gone | Self::BehindALink | Self::LeadsOut | Self::Special => false,
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Gone => "it is not there",
+            Self::BehindALink => "a link is on the way to it",
+            Self::LeadsOut => "it is a link that leads out of the workspace or the home folder",
+            Self::Special => "it is no file, no folder and no link",
+            Self::Unreadable => "it cannot be read",
+            Self::Timeless => "it has no time",
+            Self::Changed => "it changed while it was read",
+            Self::InItsWay => "a folder, a file or a link is in its way",
+        })
+    }
 }
 
 /// All that was declared, in no particular order.
@@ -56,7 +103,13 @@ impl Walk {
             if leads_there(folder, &one.below) {
                 walk.look(one.root, folder, &one.below);
             } else {
-                walk.leave(folder.join(&one.below), "it is not there, or behind a link");
+                let full = folder.join(&one.below);
+                let why = if full.exists() {
+                    Why::BehindALink
+                } else {
+                    Why::Gone
+                };
+                walk.leave(full, why);
             }
             seen.push((one.root, &one.below));
         }
@@ -67,7 +120,7 @@ impl Walk {
         walk
     }
 
-    fn leave(&mut self, path: PathBuf, why: &'static str) {
+    fn leave(&mut self, path: PathBuf, why: Why) {
         self.left_out.push(LeftOut { path, why });
     }
 
@@ -77,16 +130,16 @@ impl Walk {
             Ok(facts) if facts.is_dir() => self.enter(root, folder, below),
             Ok(facts) => self.take(root, below, full, &facts),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.leave(full, "it is not there");
+                self.leave(full, Why::Gone);
             }
-            Err(_) => self.leave(full, "it cannot be read"),
+            Err(_) => self.leave(full, Why::Unreadable),
         }
     }
 
     fn enter(&mut self, root: Root, folder: &Path, below: &Path) {
         let full = folder.join(below);
         let Ok(entries) = fs::read_dir(&full) else {
-            self.leave(full, "it cannot be read");
+            self.leave(full, Why::Unreadable);
             return;
         };
         // One that cannot be read any more has gone meanwhile.
@@ -104,18 +157,15 @@ impl Walk {
             .flatten();
         match &link {
             Some(target) if !stays_within(below, target) => {
-                return self.leave(
-                    full,
-                    "it is a link that leads out of the workspace or the home folder",
-                );
+                return self.leave(full, Why::LeadsOut);
             }
             None if !facts.is_file() => {
-                return self.leave(full, "it is no file, no folder and no link");
+                return self.leave(full, Why::Special);
             }
             Some(_) | None => {}
         }
         let Ok(modified) = facts.modified() else {
-            return self.leave(full, "it has no time");
+            return self.leave(full, Why::Timeless);
         };
         self.found.push(Found {
             modified,

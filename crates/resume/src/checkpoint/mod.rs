@@ -24,7 +24,7 @@ mod unpack;
 
 pub use declaration::Declaration;
 pub use error::CheckpointError;
-pub use files::LeftOut;
+pub use files::{LeftOut, Why};
 pub use places::Places;
 pub use restore::{Extent, Restored, Wanted, restore};
 pub use save::{CutOff, Marked, save};

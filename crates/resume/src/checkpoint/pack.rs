@@ -10,7 +10,7 @@ use crate::depot::checksum::{Hasher, hex};
 use tar::{Builder, EntryType, Header};
 
 use super::error::CheckpointError;
-use super::files::{Found, LeftOut};
+use super::files::{Found, LeftOut, Why};
 use super::manifest::Segment;
 
 /// The quickest that still halves most of what builds make.
@@ -78,7 +78,7 @@ fn pack_once(files: &[&Found], into: &mut File, stop: &AtomicBool) -> io::Result
                 segment.files += 1;
             }
             Added::Nothing(why) => left_out.push(left(file, why)),
-            Added::Broken => return Ok(Err(left(file, CHANGED))),
+            Added::Broken => return Ok(Err(left(file, Why::Changed))),
         }
     }
     let summed = builder.into_inner()?.finish()?;
@@ -86,9 +86,7 @@ fn pack_once(files: &[&Found], into: &mut File, stop: &AtomicBool) -> io::Result
     Ok(Ok((segment, left_out)))
 }
 
-const CHANGED: &str = "it changed while it was read";
-
-fn left(file: &Found, why: &'static str) -> LeftOut {
+fn left(file: &Found, why: Why) -> LeftOut {
     LeftOut {
         path: file.full.clone(),
         why,
@@ -97,7 +95,7 @@ fn left(file: &Found, why: &'static str) -> LeftOut {
 
 enum Added {
     Bytes(u64),
-    Nothing(&'static str),
+    Nothing(Why),
     /// The archive is of no use any more.
     Broken,
 }
@@ -116,12 +114,16 @@ fn add<W: Write>(builder: &mut Builder<W>, found: &Found, stop: &AtomicBool) -> 
         .read(true)
         .custom_flags(no_follow)
         .open(&found.full);
-    let Ok(mut file) = opened else {
-        return Ok(Added::Nothing("it could not be opened any more"));
+    let mut file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(Added::Nothing(Why::Gone));
+        }
+        Err(_) => return Ok(Added::Nothing(Why::Unreadable)),
     };
     let before = file.metadata()?;
     if !before.is_file() {
-        return Ok(Added::Nothing("it is no file any more"));
+        return Ok(Added::Nothing(Why::Changed));
     }
     let mut header = Header::new_gnu();
     header.set_metadata(&before);
@@ -145,11 +147,11 @@ fn add<W: Write>(builder: &mut Builder<W>, found: &Found, stop: &AtomicBool) -> 
     }
     let mut data = Vec::new();
     if (&mut file).take(AT_ONCE).read_to_end(&mut data).is_err() {
-        return Ok(Added::Nothing("it could not be read"));
+        return Ok(Added::Nothing(Why::Unreadable));
     }
     let length = u64::try_from(data.len()).unwrap_or(u64::MAX);
     if length != before.len() || !is_same(&before, &file.metadata()?) {
-        return Ok(Added::Nothing(CHANGED));
+        return Ok(Added::Nothing(Why::Changed));
     }
     builder.append_data(&mut header, &found.member, &data[..])?;
     Ok(Added::Bytes(length))

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::error::CheckpointError;
 use super::fetch::{Fetched, Fetcher};
@@ -26,7 +26,7 @@ pub struct Wanted {
     pub whole_only: bool,
     /// The most bytes, unpacked.
     pub most_bytes: u64,
-    /// How long fetching may take.
+    /// How long the store may take. What it sent until then is put where it belongs after that.
     pub within: Duration,
 }
 
@@ -35,7 +35,7 @@ pub struct Wanted {
 pub enum Extent {
     /// Nothing.
     Nothing,
-    /// What was changed last, up to somewhere.
+    /// What was changed last, up to somewhere, or with gaps.
     Partial,
     /// All that was there when it was saved.
     Whole,
@@ -73,8 +73,10 @@ pub async fn restore(
     scratch: &Path,
 ) -> Result<Restored, CheckpointError> {
     let scratch = TempDir::new_in(scratch).map_err(CheckpointError::file("use", scratch))?;
-    let mut fetcher = Fetcher::new(depot, Instant::now() + wanted.within, scratch.path());
-    let saves = saves(depot, scope, wanted.attempt).await?;
+    let until = Instant::now() + wanted.within;
+    let mut fetcher = Fetcher::new(depot, until, scratch.path());
+    let saves = timeout_at(until, saves(depot, scope, wanted.attempt)).await;
+    let saves = saves.map_err(|_| CheckpointError::Silent)??;
     let chosen = fetcher.choose(saves, scope, wanted).await;
     let mut restored = Restored {
         extent: Extent::Nothing,
@@ -91,7 +93,8 @@ pub async fn restore(
             continue;
         }
         let (tally, trouble) = placed(segments, places.clone()).await?;
-        restored.add(save.attempt, is_whole && trouble.is_none(), tally);
+        let is_back = trouble.is_none() && !tally.left_out.iter().any(|one| one.why.leaves_a_gap());
+        restored.add(save.attempt, is_whole && is_back, tally);
         restored.trouble.extend(trouble);
     }
     restored.trouble.splice(0..0, fetcher.trouble);

@@ -14,7 +14,7 @@ use super::choose::{Chosen, choose};
 use super::declaration::Declaration;
 use super::error::CheckpointError;
 use super::files::{Found, LeftOut, Walk};
-use super::manifest::{MANIFEST, Manifest, segment_name};
+use super::manifest::{MANIFEST, Manifest, Segment, segment_name};
 use super::pack::{Packed, pack};
 use crate::depot::{Depot, Progress};
 use crate::key::{Key, Prefix};
@@ -28,7 +28,7 @@ pub struct Marked {
     pub bytes: u64,
     /// How many segments.
     pub segments: usize,
-    /// The save came to its end, and nothing was too much.
+    /// The save came to its end, nothing was too much, and nothing was missed.
     pub whole: bool,
     /// Files that were declared and are not in it, up to where it came.
     pub left_out: Vec<LeftOut>,
@@ -122,8 +122,9 @@ impl<'a> Saving<'a> {
             let (file, packed) = packing.await.map_err(|_| CheckpointError::Ended)??;
             // The next one is packed while this one is sent.
             ahead = segments.next().map(|files| self.start(files));
-            self.manifest.whole = ahead.is_none() && beyond == 0;
-            self.send(&file, packed).await?;
+            self.marked.left_out.extend(packed.left_out);
+            self.manifest.whole = ahead.is_none() && beyond == 0 && self.misses_nothing();
+            self.send(&file, packed.segment).await?;
         }
         if self.manifest.whole && !self.marked.whole && self.marked.segments > 0 {
             // Nothing was left to send of the last segment.
@@ -143,14 +144,22 @@ impl<'a> Saving<'a> {
         })
     }
 
-    async fn send(&mut self, file: &NamedTempFile, packed: Packed) -> Result<(), CheckpointError> {
-        self.marked.left_out.extend(packed.left_out);
-        if packed.segment.files == 0 {
+    fn misses_nothing(&self) -> bool {
+        let mut left_out = self.marked.left_out.iter();
+        left_out.all(|one| !one.why.leaves_a_gap())
+    }
+
+    async fn send(
+        &mut self,
+        file: &NamedTempFile,
+        segment: Segment,
+    ) -> Result<(), CheckpointError> {
+        if segment.files == 0 {
             return Ok(());
         }
         let key = below(&self.folder, &segment_name(self.manifest.segments.len()))?;
         self.put(&key, file.path()).await?;
-        self.manifest.segments.push(packed.segment);
+        self.manifest.segments.push(segment);
         self.mark().await
     }
 

@@ -234,6 +234,57 @@ async fn more_than_may_be_brought_back_is_not() {
 }
 
 #[tokio::test]
+async fn a_whole_save_comes_back_where_a_later_one_is_too_much_beside_it() {
+    let store = TempDir::new().expect("a store");
+    let first = Machine::new(store.path());
+    first.write("work/target/a", &[1; 600], 50);
+    first.write("work/target/b", &[1; 300], 100);
+    first.save(1, "1").await;
+    first.write("work/target/a", &[2; 600], 1);
+    first.save_most(1, "2", 600).await;
+    let second = Machine::new(store.path());
+    let tight = Wanted {
+        most_bytes: 1_000,
+        ..wanted(2)
+    };
+    let restored = second.restore(&scope("build"), &tight).await;
+    assert_eq!((restored.extent, restored.files), (Extent::Whole, 2));
+    assert_eq!(restored.trouble.len(), 1, "{restored:?}");
+    let read = fs::read(second.path("work/target/a")).expect("read");
+    assert_eq!(read[0], 1);
+}
+
+#[tokio::test]
+async fn a_save_that_missed_a_file_is_not_whole() {
+    let store = TempDir::new().expect("a store");
+    let first = Machine::new(store.path());
+    first.write("home/.cache/tool/good", b"good", 10);
+    symlink("/", first.path("home/.cache/tool/out")).expect("a link");
+    let save = async |workspace: &Path, name: &str| {
+        let paths = ["status", "~/.cache/tool"].map(PathBuf::from);
+        let places = Places::new(workspace, &first.path("home"), &paths).expect("places");
+        let address = format!("file://{}", store.path().display());
+        let declaration = Declaration::new(address, None, scope("build"), 1, places, MIB);
+        let saved = save(
+            &declaration,
+            &first.depot(),
+            name,
+            LONG,
+            &first.path("temp"),
+        )
+        .await;
+        let marked = saved.expect("saved");
+        let whys: Vec<Why> = marked.left_out.iter().map(|one| one.why).collect();
+        (marked.files, marked.whole, whys)
+    };
+    let whole = save(&first.path("work"), "1").await;
+    assert_eq!(whole, (1, true, vec![Why::Gone, Why::LeadsOut]));
+    // The kernel says that this one has no bytes, and then there are some: as of a file that grows meanwhile.
+    let torn = save(Path::new("/proc/self"), "2").await;
+    assert_eq!(torn, (1, false, vec![Why::LeadsOut, Why::Changed]));
+}
+
+#[tokio::test]
 async fn what_is_damaged_ends_what_is_brought_back_and_never_begins_a_file() {
     let store = TempDir::new().expect("a store");
     let first = Machine::new(store.path());

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use tar::{Archive, Entry};
 
 use super::error::CheckpointError;
-use super::files::LeftOut;
+use super::files::{LeftOut, Why};
 use super::places::Places;
 use crate::depot::{UNFINISHED, WINDOW_LOG, stays_within};
 
@@ -73,7 +73,7 @@ fn one<R: Read>(
     if !make_way(folder, &below) || place.symlink_metadata().is_ok_and(|facts| facts.is_dir()) {
         tally.left_out.push(LeftOut {
             path: place,
-            why: "a folder, a file or a link is in its way",
+            why: Why::InItsWay,
         });
         return Ok(());
     }
