@@ -38,6 +38,9 @@ enum Task {
         /// Leave out the tests that need Python or Node.
         #[arg(long)]
         hermetic: bool,
+        /// Set up and build, and run nothing.
+        #[arg(long)]
+        no_run: bool,
     },
     /// Install the servers and descriptions that the tests run against, under target/peers.
     Peers,
@@ -155,7 +158,7 @@ enum Dist {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Task::Test { hermetic } => test::run(hermetic),
+        Task::Test { hermetic, no_run } => test::run(hermetic, no_run),
         Task::Peers => peers::install().map(|_| ()),
         Task::Purity => purity::check(),
         Task::Simulate { arguments } => simulate::run(&arguments),
