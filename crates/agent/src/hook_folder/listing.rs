@@ -4,7 +4,8 @@
 //! files, and what package managers and editors leave, as long as it is not executable.
 
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -17,6 +18,9 @@ const LEFTOVERS: [&str; 8] = [
 
 /// The same in the middle of a name.
 const LEFTOVER_MARKS: [&str; 2] = [".dpkg-", ".ucf-"];
+
+/// So much of a script's first line Linux reads (BINPRM_BUF_SIZE of binfmts.h).
+const LONGEST_LINE: u64 = 256;
 
 /// What lies in a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +50,10 @@ pub(crate) enum NotRun {
     Leftover,
     #[error("it is not executable; chmod +x it, if it is a hook")]
     NotExecutable,
+    #[error(
+        "it is a text that begins with no `#!` and a program that is there; begin it with #!/bin/sh, and end lines without \\r"
+    )]
+    NoInterpreter,
     #[error("it is no file")]
     NoFile,
     #[error("it belongs to another user than root and the agent's own; chown it")]
@@ -132,7 +140,34 @@ fn runs(path: &Path, name: &OsStr) -> Result<(), NotRun> {
     if metadata.mode() & 0o111 == 0 {
         return Err(NotRun::NotExecutable);
     }
-    sound(path)
+    sound(path)?;
+    if lacks_interpreter(path) {
+        return Err(NotRun::NoInterpreter);
+    }
+    Ok(())
+}
+
+/// Whether no kernel could start it: known before the notice, it can be mended. What cannot be read may still run.
+fn lacks_interpreter(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(LONGEST_LINE).read_to_end(&mut head));
+    if read.is_err() {
+        return false;
+    }
+    match head.strip_prefix(b"#!") {
+        Some(line) => {
+            let line = String::from_utf8_lossy(line);
+            let words = line.trim_start_matches([' ', '\t']);
+            let program = words.split([' ', '\t', '\n']).next();
+            !program.is_some_and(|program| Path::new(program).is_file())
+        }
+        // Programs of any kind have bytes in their first four that no text has.
+        None => head.iter().take(4).all(|byte| is_of_text(*byte)),
+    }
+}
+
+fn is_of_text(byte: u8) -> bool {
+    byte.is_ascii_graphic() || byte.is_ascii_whitespace()
 }
 
 /// Names as `run-parts` takes them, and with dots. What is no text has other characters in its place.

@@ -18,8 +18,16 @@ impl Folder {
     }
 
     fn hook(&self, name: &str, script: &str, mode: u32) {
+        self.write(name, &format!("#!/bin/sh\n{script}\n"), mode);
+    }
+
+    fn text(&self, name: &str, text: &str) {
+        self.write(name, text, 0o755);
+    }
+
+    fn write(&self, name: &str, text: &str, mode: u32) {
         let path = self.0.path().join(name);
-        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        std::fs::write(&path, text).expect("written");
         let mode = std::fs::Permissions::from_mode(mode);
         std::fs::set_permissions(&path, mode).expect("a mode");
     }
@@ -59,7 +67,10 @@ fn hooks_run_in_the_order_of_their_names() {
     for name in ["20-b", "10-a.sh", "9-c"] {
         folder.hook(name, ":", 0o755);
     }
-    assert_eq!(folder.look().run, ["10-a.sh", "20-b", "9-c"]);
+    folder.text("30-spaced", "#! /bin/sh -e\n:\n");
+    folder.text("40-program", "\u{7f}ELF");
+    let all = ["10-a.sh", "20-b", "30-spaced", "40-program", "9-c"];
+    assert_eq!(folder.look().run, all);
 }
 
 #[test]
@@ -74,6 +85,10 @@ fn what_does_not_run_is_known_with_its_reason() {
     folder.hook("65-old.rpmsave", ":", 0o755);
     folder.hook("70 odd", ":", 0o755);
     folder.hook(".75-hidden", ":", 0o755);
+    folder.text("76-bare", "systemctl stop x\n");
+    folder.text("77-absent", "#! /nowhere/at-all -e\n:\n");
+    folder.text("78-windows", "#!/bin/sh\r\n:\r\n");
+    folder.text("79-empty", "");
     std::fs::create_dir(folder.0.path().join("80-folder")).expect("made");
     std::os::unix::fs::symlink("/nowhere/at-all", folder.0.path().join("90-link")).expect("made");
     let listing = folder.look();
@@ -89,6 +104,10 @@ fn what_does_not_run_is_known_with_its_reason() {
         ("60-new.dpkg-dist", NotRun::Leftover),
         ("65-old.rpmsave", NotRun::Leftover),
         ("70 odd", NotRun::Name),
+        ("76-bare", NotRun::NoInterpreter),
+        ("77-absent", NotRun::NoInterpreter),
+        ("78-windows", NotRun::NoInterpreter),
+        ("79-empty", NotRun::NoInterpreter),
         ("80-folder", NotRun::NoFile),
         ("90-link", NotRun::Unseen),
     ];
