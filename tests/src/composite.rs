@@ -1,6 +1,6 @@
 //! Composite actions, run step by step as a runner does: inputs into variables, files for outputs and paths, bash.
 //!
-//! Not a runner: of expressions there are `${{ inputs.NAME }}` alone, and only in `env`.
+//! Not a runner: of expressions there are `${{ inputs.NAME }}` and `${{ strategy.job-total }}`, and only in `env`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -110,6 +110,8 @@ impl Action {
 #[derive(Debug)]
 pub struct Job {
     folder: TempDir,
+    /// How many jobs its matrix has; one where it is of none.
+    pub legs: u32,
     variables: BTreeMap<String, String>,
 }
 
@@ -129,6 +131,7 @@ impl Job {
     pub fn new(variables: &[(&str, &str)]) -> Result<Self> {
         let job = Self {
             folder: TempDir::new()?,
+            legs: 1,
             variables: variables.iter().map(owned).collect(),
         };
         for folder in ["work", "temp", "tools"] {
@@ -210,7 +213,7 @@ impl Job {
             .envs(&self.variables)
             .stdin(Stdio::null());
         for (name, value) in &step.env {
-            command.env(name, evaluated(value, inputs)?);
+            command.env(name, evaluated(value, inputs, self.legs)?);
         }
         command.output().context("failed to start bash")
     }
@@ -228,7 +231,10 @@ fn owned((name, value): &(&str, &str)) -> (String, String) {
     ((*name).to_owned(), (*value).to_owned())
 }
 
-fn evaluated(text: &str, inputs: &BTreeMap<&str, String>) -> Result<String> {
+fn evaluated(text: &str, inputs: &BTreeMap<&str, String>, legs: u32) -> Result<String> {
+    if text == "${{ strategy.job-total }}" {
+        return Ok(legs.to_string());
+    }
     let expression = Regex::new(r"\$\{\{ inputs\.([a-z0-9-]+) \}\}")?;
     for captures in expression.captures_iter(text) {
         ensure!(inputs.contains_key(&captures[1]), "no input in {text}");

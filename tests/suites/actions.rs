@@ -311,3 +311,14 @@ fn a_second_attempt_begins_with_what_the_first_one_saved() -> Result<()> {
     ensure!(std::fs::read_to_string(second.path("work/made"))? == "made");
     Ok(())
 }
+
+#[test]
+fn jobs_of_a_matrix_share_no_checkpoint_by_mistake() -> Result<()> {
+    let (store, program) = (TempDir::new()?, Program::new()?);
+    let mut one = job(store.path())?;
+    one.legs = 2;
+    let ended = one.run(&action("checkpoint")?, &program.with(&[("path", "made")]))?;
+    ensure!(!ended.well, "{ended:?}");
+    ensure!(ended.text.contains("one of 2 of a matrix"), "{ended:?}");
+    Ok(())
+}

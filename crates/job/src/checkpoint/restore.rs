@@ -1,14 +1,16 @@
 //! `reprise checkpoint restore`: what an earlier attempt saved, and what is to be saved of this one.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use indicatif::HumanBytes;
-use reprise_resume::checkpoint::{Declaration, Extent, Places, Restored, Scope, Wanted, restore};
+use reprise_resume::checkpoint::{
+    CheckpointError, Declaration, Extent, Places, Restored, Scope, Wanted, restore,
+};
 use reprise_resume::depot::Depot;
 
 use super::facts::{DECLARATION, Facts};
@@ -60,13 +62,16 @@ pub(super) async fn run(
     let scope = facts.scope(arguments.name.as_deref())?;
     let (attempt, scratch) = (facts.attempt()?, facts.scratch()?);
     let depot = Depot::open(&arguments.store)?;
+    let path = scratch.join(DECLARATION);
+    refuse_another(&path, &scope, attempt, &places)?;
     let wanted = Wanted {
         attempt,
         whole_only: arguments.whole_only,
         most_bytes: arguments.max_size,
         within: arguments.within,
     };
-    let extent = bring_back(&depot, &scope, &places, &wanted, &arguments, &scratch).await?;
+    let (extent, caught_up) =
+        bring_back(&depot, &scope, &places, &wanted, &arguments, &scratch).await?;
     // Not earlier: a notice in between would have half of what comes back saved as all that there is.
     let declaration = Declaration::new(
         arguments.store,
@@ -75,8 +80,9 @@ pub(super) async fn run(
         attempt,
         places,
         arguments.max_size,
+        caught_up,
     );
-    declaration.write(&scratch.join(DECLARATION))?;
+    declaration.write(&path)?;
     let word = match extent {
         Extent::Nothing => "none",
         Extent::Partial => "partial",
@@ -86,17 +92,35 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+/// What another step of this attempt has declared would be forgotten.
+fn refuse_another(
+    path: &Path,
+    scope: &Scope,
+    attempt: u32,
+    places: &Places,
+) -> Result<(), CheckpointError> {
+    match Declaration::read(path) {
+        Ok(other)
+            if other.scope == *scope && other.attempt == attempt && other.places != *places =>
+        {
+            Err(CheckpointError::Twice)
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// What came back, and whether that is all that earlier attempts have saved.
 async fn bring_back(
     depot: &Depot,
     scope: &Scope,
     places: &Places,
     wanted: &Wanted,
     arguments: &Arguments,
-    scratch: &std::path::Path,
-) -> Result<Extent> {
+    scratch: &Path,
+) -> Result<(Extent, bool)> {
     if wanted.attempt <= 1 {
         note("this is the first attempt, of which nothing was saved before");
-        return Ok(Extent::Nothing);
+        return Ok((Extent::Nothing, true));
     }
     let restored = restore(depot, scope, places, wanted, scratch).await;
     let restored = match (restored, arguments.on_error) {
@@ -105,12 +129,12 @@ async fn bring_back(
         (Err(error), Otherwise::Begin) => {
             let error = anyhow::Error::new(error);
             note(format_args!("warning: nothing was brought back: {error:#}"));
-            return Ok(Extent::Nothing);
+            return Ok((Extent::Nothing, false));
         }
     };
-    let extent = restored.extent;
+    let came_back = (restored.extent, restored.is_complete());
     tell(restored);
-    Ok(extent)
+    Ok(came_back)
 }
 
 fn tell(restored: Restored) {
@@ -123,7 +147,7 @@ fn tell(restored: Restored) {
     match (restored.extent, restored.attempt) {
         (Extent::Nothing, _) | (_, None) => note("nothing was brought back"),
         (Extent::Partial, Some(attempt)) => note(format_args!(
-            "brought back {files} files ({}) of attempt {attempt}: not all, as its save was cut off or had to leave files out",
+            "wrote {files} files ({}) of saves up to attempt {attempt}: not all that there was, or not of one moment",
             HumanBytes(bytes)
         )),
         (Extent::Whole, Some(attempt)) => note(format_args!(

@@ -37,6 +37,8 @@ pub struct Declaration {
     pub places: Places,
     /// The most bytes that are saved, before they are packed.
     pub most_bytes: u64,
+    /// The job began with all that earlier attempts had saved: what is saved of it needs no earlier save below it.
+    pub caught_up: bool,
 }
 
 impl Declaration {
@@ -48,6 +50,7 @@ impl Declaration {
         attempt: u32,
         places: Places,
         most_bytes: u64,
+        caught_up: bool,
     ) -> Self {
         Self {
             version: VERSION,
@@ -57,6 +60,7 @@ impl Declaration {
             attempt,
             places,
             most_bytes,
+            caught_up,
         }
     }
 

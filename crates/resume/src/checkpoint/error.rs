@@ -15,6 +15,11 @@ pub enum CheckpointError {
         "GitHub's event {0:?} does not say whose code is run; checkpoints need GITHUB_EVENT_NAME and GITHUB_EVENT_PATH as GitHub sets them"
     )]
     Event(String),
+    /// Another step has declared something else.
+    #[error(
+        "another step of this job has declared other paths; name all paths in one step, as each would replace the other's"
+    )]
+    Twice,
     /// A variable that GitHub sets in each job.
     #[error("{0} is not set as GitHub sets it in every job; run this as a step of a job")]
     Variable(&'static str),
@@ -64,10 +69,10 @@ pub enum CheckpointError {
     },
     /// More than may be brought back.
     #[error(
-        "attempt {attempt} saved {found} bytes more, and {most} are the most; raise --max-size, or declare less"
+        "attempt {attempt} saved {found} bytes, of which {most} may be brought back; the files that changed last are; raise --max-size, or declare less"
     )]
     TooLarge {
-        /// Which attempt's save is left aside.
+        /// Whose save is cut.
         attempt: u32,
         /// What it has.
         found: u64,

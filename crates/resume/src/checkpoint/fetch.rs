@@ -58,7 +58,7 @@ impl<'a> Fetcher<'a> {
         }
     }
 
-    /// The newest save that came to its end, and after it the newest of all where that was cut off later.
+    /// The newest save that ended, and after it all later ones, which did not: the order in which they are put in place.
     pub(super) async fn choose(
         &mut self,
         saves: Vec<Named>,
@@ -74,33 +74,51 @@ impl<'a> Fetcher<'a> {
                     continue;
                 }
             };
-            let is_whole = save.manifest.whole;
-            if is_whole || (chosen.is_empty() && !wanted.whole_only) {
-                chosen.insert(0, save);
+            if wanted.whole_only && !save.manifest.whole {
+                continue;
             }
-            if is_whole {
+            let is_enough = save.manifest.ended;
+            chosen.insert(0, save);
+            if is_enough {
                 break;
             }
         }
-        self.drop_what_is_too_much(&mut chosen, wanted.most_bytes);
+        self.cut_what_is_too_much(&mut chosen, wanted.most_bytes);
         chosen
     }
 
-    /// The whole save comes first, so that a later one which has the same files again is what is left aside.
-    fn drop_what_is_too_much(&mut self, chosen: &mut Vec<Save>, most: u64) {
+    /// The first may have as much as may be saved, and all the others together as much again: they have the same files.
+    fn cut_what_is_too_much(&mut self, chosen: &mut [Save], most: u64) {
+        let Some((first, later)) = chosen.split_first_mut() else {
+            return;
+        };
+        self.cut(first, &mut most.clone(), most);
         let mut left = most;
-        chosen.retain(|save| {
-            let (attempt, found) = (save.attempt, save.manifest.bytes());
-            if let Some(rest) = left.checked_sub(found) {
-                left = rest;
-                return true;
-            }
-            self.trouble.push(CheckpointError::TooLarge {
-                attempt,
-                found,
-                most,
-            });
-            false
+        for save in later.iter_mut().rev() {
+            self.cut(save, &mut left, most);
+        }
+    }
+
+    /// Keeps the segments that fit, which are those with the files that changed last.
+    fn cut(&mut self, save: &mut Save, left: &mut u64, most: u64) {
+        let found = save.manifest.bytes();
+        let mut kept = 0;
+        for segment in &save.manifest.segments {
+            let Some(rest) = left.checked_sub(segment.bytes) else {
+                break;
+            };
+            *left = rest;
+            kept += 1;
+        }
+        if kept == save.manifest.segments.len() {
+            return;
+        }
+        save.manifest.segments.truncate(kept);
+        save.manifest.whole = false;
+        self.trouble.push(CheckpointError::TooLarge {
+            attempt: save.attempt,
+            found,
+            most,
         });
     }
 
@@ -157,6 +175,10 @@ impl<'a> Fetcher<'a> {
     async fn file(&self, key: &Key) -> Result<(NamedTempFile, Moved), CheckpointError> {
         let file = NamedTempFile::new_in(self.scratch);
         let file = file.map_err(CheckpointError::file("make a file in", self.scratch))?;
+        // A folder answers before any timer could say a word.
+        if Instant::now() >= self.until {
+            return Err(CheckpointError::Late(key.to_string()));
+        }
         let fetching = self.depot.get(key, file.path(), &Nobody);
         let moved = timeout_at(self.until, fetching).await;
         let moved = moved.map_err(|_| CheckpointError::Late(key.to_string()))??;

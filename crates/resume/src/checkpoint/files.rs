@@ -39,8 +39,10 @@ pub struct LeftOut {
 /// Why a file was not saved, or not brought back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// It is not there, or not any more.
+    /// It is not there.
     Gone,
+    /// It was there, and was removed before it was read.
+    Removed,
     /// A link is on the way to it, which may lead anywhere.
     BehindALink,
     /// A link to what lies outside of the workspace and the home folder.
@@ -61,7 +63,9 @@ impl Why {
     /// Whether a save lacks something without it that it should have. The others are never saved, and not missed.
     pub(super) fn leaves_a_gap(self) -> bool {
         match self {
-            Self::Unreadable | Self::Timeless | Self::Changed | Self::InItsWay => true,
+            Self::Removed | Self::Unreadable | Self::Timeless | Self::Changed | Self::InItsWay => {
+                true
+            }
             Self::Gone | Self::BehindALink | Self::LeadsOut | Self::Special => false,
         }
     }
@@ -71,8 +75,11 @@ impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Gone => "it is not there",
+            Self::Removed => "it was removed before it was read",
             Self::BehindALink => "a link is on the way to it",
-            Self::LeadsOut => "it is a link that leads out of the workspace or the home folder",
+            Self::LeadsOut => {
+                "it is an absolute link, or leads out of the workspace or the home folder"
+            }
             Self::Special => "it is no file, no folder and no link",
             Self::Unreadable => "it cannot be read",
             Self::Timeless => "it has no time",

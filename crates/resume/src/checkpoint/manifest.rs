@@ -19,7 +19,9 @@ pub(super) struct Manifest {
     pub(super) scope: Scope,
     pub(super) attempt: u32,
     pub(super) segments: Vec<Segment>,
-    /// Nothing is missing that was declared and there.
+    /// All that was looked at was sent, but for what could not be read; and nothing of earlier saves is missed by it.
+    pub(super) ended: bool,
+    /// It ended, and nothing is missing that was declared and there.
     pub(super) whole: bool,
 }
 
@@ -42,6 +44,7 @@ impl Manifest {
             scope,
             attempt,
             segments: Vec::new(),
+            ended: false,
             whole: false,
         }
     }

@@ -109,15 +109,16 @@ fn add<W: Write>(builder: &mut Builder<W>, found: &Found, stop: &AtomicBool) -> 
         builder.append_link(&mut header, &found.member, target)?;
         return Ok(Added::Bytes(0));
     }
-    let no_follow = rustix::fs::OFlags::NOFOLLOW.bits().cast_signed();
+    // What has become a pipe meanwhile must not have us wait for somebody at its other end.
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let opened = OpenOptions::new()
         .read(true)
-        .custom_flags(no_follow)
+        .custom_flags(flags.bits().cast_signed())
         .open(&found.full);
     let mut file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Ok(Added::Nothing(Why::Gone));
+            return Ok(Added::Nothing(Why::Removed));
         }
         Err(_) => return Ok(Added::Nothing(Why::Unreadable)),
     };
@@ -133,7 +134,9 @@ fn add<W: Write>(builder: &mut Builder<W>, found: &Found, stop: &AtomicBool) -> 
     if before.len() > AT_ONCE {
         let data = Exactly {
             file: &mut file,
+            before: &before,
             left: before.len(),
+            checked: before.len(),
             stop,
         };
         return Ok(
@@ -165,7 +168,10 @@ fn is_same(before: &Metadata, after: &Metadata) -> bool {
 /// As many bytes as the file had when its header was written.
 struct Exactly<'a> {
     file: &'a mut File,
+    before: &'a Metadata,
     left: u64,
+    /// How much was left when it was last looked whether the file is still the same.
+    checked: u64,
     stop: &'a AtomicBool,
 }
 
@@ -173,6 +179,12 @@ impl Read for Exactly<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(io::Error::other("there is no time left"));
+        }
+        if self.checked - self.left >= AT_ONCE {
+            self.checked = self.left;
+            if !is_same(self.before, &self.file.metadata()?) {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
         }
         let most = usize::try_from(self.left).unwrap_or(usize::MAX);
         let most = most.min(into.len());

@@ -35,9 +35,9 @@ pub struct Wanted {
 pub enum Extent {
     /// Nothing.
     Nothing,
-    /// What was changed last, up to somewhere, or with gaps.
+    /// What was changed last, up to somewhere, or with gaps, or over an older save.
     Partial,
-    /// All that was there when it was saved.
+    /// All that was there when it was saved, as it was at one moment.
     Whole,
 }
 
@@ -48,7 +48,7 @@ pub struct Restored {
     pub extent: Extent,
     /// Which attempt saved it.
     pub attempt: Option<u32>,
-    /// How many files.
+    /// How many files were written; one of two saves counts twice.
     pub files: usize,
     /// Their bytes.
     pub bytes: u64,
@@ -60,8 +60,7 @@ pub struct Restored {
 
 /// Brings back what earlier attempts of a job have saved; `scratch` is a folder for what is fetched.
 ///
-/// The newest save that came to its end, and over it what a later one has that was cut off: those are the files that
-/// changed since.
+/// The newest save that ended, and over it what later ones have that did not: those are files that changed since.
 ///
 /// # Errors
 /// Where the store does not say what there is.
@@ -102,13 +101,20 @@ pub async fn restore(
 }
 
 impl Restored {
+    /// Whether all came back that was looked for.
+    pub fn is_complete(&self) -> bool {
+        let mut left_out = self.left_out.iter();
+        self.trouble.is_empty() && left_out.all(|one| !one.why.leaves_a_gap())
+    }
+
     fn add(&mut self, attempt: u32, is_whole: bool, tally: Tally) {
-        if is_whole {
-            self.extent = Extent::Whole;
-        } else if tally.files > 0 && self.extent == Extent::Nothing {
-            self.extent = Extent::Partial;
-        }
-        if is_whole || tally.files > 0 {
+        if tally.files > 0 {
+            let is_first = self.files == 0;
+            self.extent = if is_whole && is_first {
+                Extent::Whole
+            } else {
+                Extent::Partial
+            };
             self.attempt = Some(attempt);
         }
         self.files += tally.files;

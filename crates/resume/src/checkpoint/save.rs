@@ -28,7 +28,9 @@ pub struct Marked {
     pub bytes: u64,
     /// How many segments.
     pub segments: usize,
-    /// The save came to its end, nothing was too much, and nothing was missed.
+    /// The save came to its end, nothing was too much, and nothing of earlier saves is missed by it.
+    pub ended: bool,
+    /// It ended, and no file was missed.
     pub whole: bool,
     /// Files that were declared and are not in it, up to where it came.
     pub left_out: Vec<LeftOut>,
@@ -120,13 +122,21 @@ impl<'a> Saving<'a> {
         let mut ahead = segments.next().map(|files| self.start(files));
         while let Some(packing) = ahead {
             let (file, packed) = packing.await.map_err(|_| CheckpointError::Ended)??;
+            if self.manifest.bytes().saturating_add(packed.segment.bytes) > most {
+                // Files have grown since they were counted.
+                let after: usize = segments.map(|files| files.len()).sum();
+                self.marked.beyond += packed.segment.files + after;
+                break;
+            }
             // The next one is packed while this one is sent.
             ahead = segments.next().map(|files| self.start(files));
             self.marked.left_out.extend(packed.left_out);
-            self.manifest.whole = ahead.is_none() && beyond == 0 && self.misses_nothing();
+            self.manifest.ended =
+                ahead.is_none() && self.marked.beyond == 0 && declaration.caught_up;
+            self.manifest.whole = self.manifest.ended && self.misses_nothing();
             self.send(&file, packed.segment).await?;
         }
-        if self.manifest.whole && !self.marked.whole && self.marked.segments > 0 {
+        if self.manifest.ended && !self.marked.ended && self.marked.segments > 0 {
             // Nothing was left to send of the last segment.
             self.mark().await?;
         }
@@ -176,6 +186,7 @@ impl<'a> Saving<'a> {
         self.marked.segments = self.manifest.segments.len();
         let files = self.manifest.segments.iter().map(|segment| segment.files);
         self.marked.files = files.sum();
+        self.marked.ended = self.manifest.ended;
         self.marked.whole = self.manifest.whole;
         Ok(())
     }

@@ -63,8 +63,9 @@ impl Scope {
             run_id,
             job,
         } = self;
+        // The trust first: in a policy `checkpoints/fork-*` then means what it says, as `*` there goes over `/`, too.
         let encoded = utf8_percent_encode(job, PART).to_string().replace('%', "=");
-        let text = format!("{FOLDER}/{repository}/{trust}/{run_id}/{encoded}");
+        let text = format!("{FOLDER}/{trust}/{repository}/{run_id}/{encoded}");
         Prefix::parse(&text).map_err(|source| CheckpointError::Key {
             job: job.clone(),
             source,
@@ -89,7 +90,7 @@ mod tests {
             ("..", "=2E=2E"),
             ("a/../../own", "a=2F=2E=2E=2F=2E=2E=2Fown"),
         ] {
-            let wanted = format!("checkpoints/acme/shop/fork-7/9/{part}");
+            let wanted = format!("checkpoints/fork-7/acme/shop/9/{part}");
             assert_eq!(prefix("acme/shop", job), Some(wanted));
         }
         assert_eq!(prefix("acme/shop", ""), None);

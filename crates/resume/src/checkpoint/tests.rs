@@ -71,8 +71,15 @@ impl Machine {
 
     async fn save_most(&self, attempt: u32, name: &str, most: u64) -> Marked {
         let store = format!("file://{}", self.store.display());
-        let declaration =
-            Declaration::new(store, None, scope("build"), attempt, self.places(), most);
+        let declaration = Declaration::new(
+            store,
+            None,
+            scope("build"),
+            attempt,
+            self.places(),
+            most,
+            true,
+        );
         let saved = save(&declaration, &self.depot(), name, LONG, &self.path("temp")).await;
         saved.expect("saved")
     }
@@ -186,7 +193,9 @@ async fn a_later_save_that_was_cut_off_lies_over_the_whole_one() {
 
     let second = Machine::new(store.path());
     let restored = second.restore(&scope("build"), &wanted(2)).await;
-    assert_eq!(restored.extent, Extent::Whole);
+    // Of two moments, and so not whole.
+    assert_eq!(restored.extent, Extent::Partial);
+    assert!(restored.is_complete(), "{restored:?}");
     let read = |machine: &Machine| fs::read(machine.path("work/target/changed")).expect("read");
     assert_eq!(read(&second), b"after!");
     assert_eq!(second.files().len(), 2);
@@ -206,7 +215,15 @@ async fn without_time_nothing_is_marked_and_nothing_fails() {
     let machine = Machine::new(store.path());
     machine.write("work/target/a", b"a", 1);
     let address = format!("file://{}", store.path().display());
-    let declaration = Declaration::new(address, None, scope("build"), 1, machine.places(), MIB);
+    let declaration = Declaration::new(
+        address,
+        None,
+        scope("build"),
+        1,
+        machine.places(),
+        MIB,
+        true,
+    );
     let (depot, temp) = (machine.depot(), machine.path("temp"));
     let marked = save(&declaration, &depot, "1", Duration::ZERO, &temp).await;
     let marked = marked.expect("no failure");
@@ -234,24 +251,37 @@ async fn more_than_may_be_brought_back_is_not() {
 }
 
 #[tokio::test]
-async fn a_whole_save_comes_back_where_a_later_one_is_too_much_beside_it() {
+async fn a_job_that_began_with_less_than_was_saved_hides_nothing_of_it() {
     let store = TempDir::new().expect("a store");
     let first = Machine::new(store.path());
-    first.write("work/target/a", &[1; 600], 50);
-    first.write("work/target/b", &[1; 300], 100);
+    first.write("work/target/weights", b"weights", 50);
     first.save(1, "1").await;
-    first.write("work/target/a", &[2; 600], 1);
-    first.save_most(1, "2", 600).await;
     let second = Machine::new(store.path());
-    let tight = Wanted {
-        most_bytes: 1_000,
-        ..wanted(2)
-    };
-    let restored = second.restore(&scope("build"), &tight).await;
-    assert_eq!((restored.extent, restored.files), (Extent::Whole, 2));
-    assert_eq!(restored.trouble.len(), 1, "{restored:?}");
-    let read = fs::read(second.path("work/target/a")).expect("read");
-    assert_eq!(read[0], 1);
+    second.write("work/target/log", b"log", 1);
+    let address = format!("file://{}", store.path().display());
+    let behind = Declaration::new(
+        address,
+        None,
+        scope("build"),
+        2,
+        second.places(),
+        MIB,
+        false,
+    );
+    let marked = save(&behind, &second.depot(), "1", LONG, &second.path("temp")).await;
+    let marked = marked.expect("saved");
+    assert!(
+        !marked.ended && !marked.whole && marked.cut_off.is_none(),
+        "{marked:?}"
+    );
+    let third = Machine::new(store.path());
+    let restored = third.restore(&scope("build"), &wanted(3)).await;
+    assert_eq!(
+        (restored.extent, restored.attempt),
+        (Extent::Partial, Some(2))
+    );
+    let back: Vec<String> = third.files().into_keys().collect();
+    assert_eq!(back, ["log", "weights"]);
 }
 
 #[tokio::test]
@@ -264,7 +294,7 @@ async fn a_save_that_missed_a_file_is_not_whole() {
         let paths = ["status", "~/.cache/tool"].map(PathBuf::from);
         let places = Places::new(workspace, &first.path("home"), &paths).expect("places");
         let address = format!("file://{}", store.path().display());
-        let declaration = Declaration::new(address, None, scope("build"), 1, places, MIB);
+        let declaration = Declaration::new(address, None, scope("build"), 1, places, MIB, true);
         let saved = save(
             &declaration,
             &first.depot(),
@@ -275,13 +305,13 @@ async fn a_save_that_missed_a_file_is_not_whole() {
         .await;
         let marked = saved.expect("saved");
         let whys: Vec<Why> = marked.left_out.iter().map(|one| one.why).collect();
-        (marked.files, marked.whole, whys)
+        (marked.files, marked.ended, marked.whole, whys)
     };
     let whole = save(&first.path("work"), "1").await;
-    assert_eq!(whole, (1, true, vec![Why::Gone, Why::LeadsOut]));
+    assert_eq!(whole, (1, true, true, vec![Why::Gone, Why::LeadsOut]));
     // The kernel says that this one has no bytes, and then there are some: as of a file that grows meanwhile.
     let torn = save(Path::new("/proc/self"), "2").await;
-    assert_eq!(torn, (1, false, vec![Why::LeadsOut, Why::Changed]));
+    assert_eq!(torn, (1, true, false, vec![Why::LeadsOut, Why::Changed]));
 }
 
 #[tokio::test]
@@ -379,6 +409,7 @@ fn cut_off(store: &Path, marks: usize) {
     let all = segments.len();
     segments.truncate(marks);
     value["whole"] = false.into();
+    value["ended"] = false.into();
     for number in marks + 1..all {
         let name = format!("{number:05}.tar.zst");
         fs::remove_file(find(store, &name)).expect("removed");

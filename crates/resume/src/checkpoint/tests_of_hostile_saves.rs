@@ -12,7 +12,7 @@ use super::*;
 
 /// Puts a save of one segment with a manifest that is right about it.
 fn put(store: &Path, archive: &[u8], bytes: u64) {
-    let folder = store.join("checkpoints/acme/shop/own/9000000001/build/00001/1");
+    let folder = store.join("checkpoints/own/acme/shop/9000000001/build/00001/1");
     fs::create_dir_all(&folder).expect("a folder");
     fs::write(folder.join("00000.tar.zst"), archive).expect("written");
     let manifest = serde_json::json!({
@@ -20,6 +20,7 @@ fn put(store: &Path, archive: &[u8], bytes: u64) {
         "scope": { "repository": "acme/shop", "trust": "own", "run_id": 9_000_000_001_u64, "job": "build" },
         "attempt": 1,
         "segments": [{ "checksum": blake3::hash(archive).to_hex().to_string(), "bytes": bytes, "files": 1 }],
+        "ended": true,
         "whole": true,
     });
     fs::write(folder.join("manifest.json"), manifest.to_string()).expect("written");
@@ -168,7 +169,15 @@ fn a_declaration_counts_only_as_a_file_that_nobody_else_could_write() {
     let folder = TempDir::new().expect("a folder");
     let paths = [PathBuf::from("target")];
     let places = Places::new(folder.path(), folder.path(), &paths).expect("places");
-    let declared = Declaration::new("file:///x".to_owned(), None, scope("build"), 1, places, 1);
+    let declared = Declaration::new(
+        "file:///x".to_owned(),
+        None,
+        scope("build"),
+        1,
+        places,
+        1,
+        true,
+    );
     let path = folder.path().join("declaration");
     declared.write(&path).expect("written");
     assert_eq!(Declaration::read(&path).expect("read"), declared);
