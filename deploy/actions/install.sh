@@ -42,4 +42,4 @@ if ! is_right "$folder/reprise"; then
   trap - EXIT
 fi
 printf '%s\n' "$folder" >>"$GITHUB_PATH"
-"$folder/reprise" --version
+"$folder/reprise" --version || fail "The program does not run here; is it for another processor than $(uname -m)?"

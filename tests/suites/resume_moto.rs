@@ -84,7 +84,8 @@ impl Setting {
     }
 
     fn write(&self, name: &str, size: usize) -> Result<Vec<u8>> {
-        let bytes: Vec<u8> = (0..size).map(|at| (at / 257) as u8).collect();
+        // Files of different sizes differ in every part.
+        let bytes: Vec<u8> = (0..size).map(|at| (at / 257 + size) as u8).collect();
         std::fs::write(self.here.path().join(name), &bytes)?;
         Ok(bytes)
     }

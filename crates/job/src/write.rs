@@ -23,9 +23,15 @@ pub(crate) fn summary(environment: &BTreeMap<String, String>, text: &str) -> Res
         .map_or(Ok(()), |path| append(path, text))
 }
 
-/// Other programs of the step may have written to it before.
+/// Other programs of the step may have written to it before, and left their last line without an end.
 fn append(path: &str, text: &str) -> Result<()> {
+    let before = std::fs::read(path).unwrap_or_default();
+    let joint = if before.last().is_none_or(|last| *last == b'\n') {
+        ""
+    } else {
+        "\n"
+    };
     let file = OpenOptions::new().append(true).create(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes()))
+    file.and_then(|mut file| file.write_all(format!("{joint}{text}").as_bytes()))
         .with_context(|| format!("failed to write to {path}, as GitHub asks"))
 }

@@ -46,7 +46,7 @@ pub enum HashError {
         #[source]
         source: io::Error,
     },
-    /// There is none, and a hash of nothing would never change.
+    /// For one of the patterns there is none, and a hash of nothing would never change.
     #[error("no file in {workspace} matches {{hash:{files}}}; check the workspace out before, or correct the pattern", workspace = workspace.display())]
     NoFile {
         /// Where was looked.
@@ -103,10 +103,14 @@ impl FileSet {
         for begin in self.beginnings() {
             self.gather(workspace, &begin, &mut files)?;
         }
-        if files.is_empty() {
+        let means_none =
+            |glob: &&Pattern| !files.keys().any(|name| glob.matches_with(name, OPTIONS));
+        if let Some(glob) = self.globs.iter().find(means_none) {
             return Err(HashError::NoFile {
                 workspace: workspace.to_owned(),
-                files: self.clone(),
+                files: Self {
+                    globs: vec![glob.clone()],
+                },
             });
         }
         let mut whole = Sha256::new();

@@ -32,7 +32,7 @@ pub struct Job {
 pub struct Leg {
     /// The name of all jobs of the matrix, as the manifest has it.
     pub pattern: String,
-    /// The values that the name says.
+    /// The values that the name and the artifacts say.
     pub values: BTreeMap<String, String>,
 }
 

@@ -105,12 +105,12 @@ impl Bucket {
     }
 
     fn below(&self, rest: &str) -> ObjectPath {
-        // Parts are encoded one by one, as what is listed is decoded: a `%` in a key stays one.
-        let before = self
-            .prefix
-            .as_ref()
-            .map(|prefix| prefix.as_str().split('/'));
-        ObjectPath::from_iter(before.into_iter().flatten().chain(rest.split('/')))
+        // As it is written: an object that another program put is found under its own name, `[` and `~` too. What
+        // `parse` refuses is in no key.
+        let before = self.prefix.as_ref().map(Prefix::as_str);
+        let parts: Vec<&str> = before.into_iter().chain([rest]).collect();
+        let whole = parts.join("/");
+        ObjectPath::parse(&whole).unwrap_or_else(|_| ObjectPath::from(whole))
     }
 
     /// The key of an object; none for what somebody else put under a name that is no key.
@@ -119,12 +119,8 @@ impl Bucket {
             .prefix
             .as_ref()
             .map_or(0, |prefix| prefix.as_str().split('/').count());
-        let parts: Option<Vec<String>> = path
-            .parts()
-            .skip(before)
-            .map(|part| decoded(part.as_ref()))
-            .collect();
-        Key::parse(&parts?.join("/")).ok()
+        let parts: Vec<&str> = path.as_ref().split('/').skip(before).collect();
+        Key::parse(&parts.join("/")).ok()
     }
 }
 
@@ -148,13 +144,6 @@ pub(super) fn checksum_of(attributes: &Attributes) -> Option<String> {
     attributes
         .get(&Attribute::Metadata(CHECKSUM.into()))
         .map(|value| value.to_string())
-}
-
-fn decoded(part: &str) -> Option<String> {
-    percent_encoding::percent_decode_str(part)
-        .decode_utf8()
-        .ok()
-        .map(Into::into)
 }
 
 /// Another server than Amazon's; empty for Amazon's.

@@ -63,7 +63,13 @@ fn a_hash_is_the_same_everywhere_and_stays_so() {
 
 #[test]
 fn a_hash_of_no_file_is_a_mistake_as_it_would_never_change() {
-    for globs in ["nothing/**", "Gemfile", "src", "Gemfile.lock/x"] {
+    for globs in [
+        "nothing/**",
+        "Gemfile",
+        "src",
+        "Gemfile.lock/x",
+        "Gemfile.lock,sorce/**",
+    ] {
         let error = hash(globs, &workspace(&FILES)).expect_err(globs);
         assert!(matches!(error, HashError::NoFile { .. }), "{error}");
     }

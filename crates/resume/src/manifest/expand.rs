@@ -25,6 +25,8 @@ pub(crate) struct Instance {
     pub(crate) name: JobName,
     /// Of what its name says.
     pub(crate) values: Values,
+    /// Of what its name and its artifacts say.
+    pub(crate) used: Values,
     pub(crate) artifacts: Vec<At<Template>>,
     pub(crate) unless_found: Option<At<Template>>,
 }
@@ -122,14 +124,17 @@ fn one(entry: &Entry<'_>, values: &Values, problems: &mut Problems) -> Option<In
         line: template.line,
         value: template.value.with(values),
     };
-    let own = entry.name.axes();
+    let of = |names: &dyn Fn(&str) -> bool| -> Values {
+        let those = values.iter().filter(|(name, _)| names(name));
+        those
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
+    };
+    let (own, used) = (entry.name.axes(), axes(entry));
     Some(Instance {
         name: name.ok()?,
-        values: values
-            .iter()
-            .filter(|(name, _)| own.contains(name.as_str()))
-            .map(|(name, value)| (name.clone(), value.clone()))
-            .collect(),
+        values: of(&|name| own.contains(name)),
+        used: of(&|name| used.contains_key(name)),
         artifacts: entry.artifacts.iter().map(fill).collect(),
         unless_found: entry.unless_found.as_ref().map(fill),
     })

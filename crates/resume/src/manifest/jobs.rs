@@ -114,7 +114,7 @@ fn leg(entry: &Entry<'_>, instance: &Instance) -> Option<Leg> {
     let is_one = instance.values.is_empty();
     (!is_one).then(|| Leg {
         pattern: entry.job.name.value.clone(),
-        values: instance.values.clone(),
+        values: instance.used.clone(),
     })
 }
 

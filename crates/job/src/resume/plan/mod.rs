@@ -68,7 +68,12 @@ pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
     };
     let workflow = arguments.workflow.as_deref();
     words::about_workflow(&words, &manifest, workflow, facts.workflow_file())?;
-    let address = arguments.store.as_deref().or(manifest.store());
+    let address = arguments
+        .store
+        .as_deref()
+        // A variable of the workflow that nobody has set is an empty one.
+        .filter(|address| !address.is_empty())
+        .or(manifest.store());
     let outcome = if prefixes(&jobs).is_empty() {
         finish(&arguments, &environment, &words, &jobs, None::<&Depot>).await
     } else {
