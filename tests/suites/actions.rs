@@ -317,7 +317,7 @@ fn jobs_of_a_matrix_share_no_checkpoint_by_mistake() -> Result<()> {
     let (store, program) = (TempDir::new()?, Program::new()?);
     let mut one = job(store.path())?;
     one.legs = 2;
-    let ended = one.run(&action("checkpoint")?, &program.with(&[("path", "made")]))?;
+    let ended = run(&one, "checkpoint", &program.with(&[("path", "made")]))?;
     ensure!(!ended.well, "{ended:?}");
     ensure!(ended.text.contains("one of 2 of a matrix"), "{ended:?}");
     Ok(())
