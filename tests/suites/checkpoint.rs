@@ -289,7 +289,9 @@ async fn a_store_that_does_not_answer_keeps_no_job_from_its_work_and_no_hook_lon
     let mut hook = machine.hook(RUN)?;
     silent.reach(&mut hook);
     hook.env("REPRISE_HOOK_SECONDS", "3");
-    let hook = said(hook).await?;
+    // A store is otherwise waited for by the minute.
+    let hook = tokio::time::timeout(Duration::from_secs(15), said(hook)).await;
+    let hook = hook.context("the hook took longer than it has")??;
     ensure!(
         hook.complained
             .contains("nothing could be saved in the time"),
@@ -339,10 +341,20 @@ async fn the_hook_runs_the_program_as_the_jobs_user_with_what_it_needs() -> Resu
     }
     std::os::unix::fs::chown(workspace.path(), Some(65_534), None)?;
     let started = run(Some(workspace.path())).await?;
+    let here = format!(
+        "--setenv=REPRISE_WORKSPACE={}\n",
+        workspace.path().display()
+    );
+    // What `Machine::hook` gives the program, and no more than that.
     for word in [
-        "--uid=65534",
-        "--property=RuntimeMaxSec=30",
-        "checkpoint\nsave",
+        "--uid=65534\n",
+        "--property=RuntimeMaxSec=30\n",
+        "--property=NoNewPrivileges=yes\n",
+        &here,
+        "--setenv=REPRISE_HOOK_SECONDS=30\n",
+        &format!("--setenv=REPRISE_RUN_ID={RUN}\n"),
+        "--setenv=REPRISE_RUN_ATTEMPT=1\n",
+        "/usr/local/bin/reprise\ncheckpoint\nsave\n",
     ] {
         ensure!(started.told.contains(word), "{word}: {started:?}");
     }

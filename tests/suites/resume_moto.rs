@@ -235,6 +235,19 @@ async fn what_was_damaged_on_moto_is_not_fetched() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_another_program_put_on_moto_has_its_own_name() -> Result<()> {
+    let here = Setting::new().await?;
+    // In an address, `~rc1[1]` and a space.
+    let path = "ours/all/ci/ruby%7Erc1%5B1%5D%20a.deb";
+    here.moto.object(path, ("by", "others"), "abc").await?;
+    let key = "ci/ruby~rc1[1] a.deb";
+    here.goes_well(&["exists", key]).await?;
+    here.goes_well(&["get", key, "back"]).await?;
+    ensure!(here.read("back")? == b"abc");
+    Ok(())
+}
+
+#[tokio::test]
 async fn of_several_programs_that_put_the_same_to_moto_one_wins_whole() -> Result<()> {
     let here = Setting::new().await?;
     let mut contents = Vec::new();
