@@ -89,6 +89,10 @@ pub const IDLE: Idle = Idle {
 /// How far below the sheet a measurement may be before the sheet is out of date.
 const SLACK: f64 = 0.75;
 
+/// How far above it: on a busy machine the story goes on while a step is waited for, and one job or two are claimed or
+/// looked at once more. What each job of the mix did once more would show.
+const BUSY: f64 = 1.1;
+
 /// The same for what is done at intervals: each round trip makes one longer, in the story by a
 /// multiple of what it takes. Half as many would show.
 const INTERVAL_SLACK: f64 = 0.6;
@@ -99,9 +103,10 @@ pub type Measured<'a> = (&'a str, f64, f64);
 /// Checks measurements against the sheet; an error names all that are wrong.
 pub fn are_as_written(all: &[Measured<'_>]) -> Result<()> {
     println!("{all:#?}");
-    let wrong = all
-        .iter()
-        .filter(|(_, measured, written)| !(measured <= written && *measured >= written * SLACK));
+    let wrong = all.iter().filter(|(_, measured, written)| {
+        let is_enough = *measured >= written * SLACK;
+        !(is_enough && *measured <= written * BUSY)
+    });
     reported(wrong.collect())
 }
 
