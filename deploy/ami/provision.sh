@@ -115,6 +115,10 @@ install_job_program() {
     say "what jobs run, and the hook that saves their checkpoints"
     install -D --mode=0755 "$JOB_PROGRAM" "$ROOT/usr/local/bin/reprise"
     install -D --mode=0755 "$CHECKPOINT_HOOK" "$ROOT/etc/reprise/interrupt.d/50-checkpoint"
+    # All the time that there is until the agent ends the job, by its settings as they come; hooks have 30 s else.
+    local drop_in="$ROOT/etc/systemd/system/reprise-agent.service.d/50-checkpoint.conf"
+    install -D --mode=0644 /dev/null "$drop_in"
+    printf '[Service]\nEnvironment=REPRISE_AGENT_HOOK_TIMEOUT=75s\n' >"$drop_in"
 }
 
 # The section between the two marks is this script's, all else in the file is not touched.

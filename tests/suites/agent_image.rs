@@ -162,6 +162,19 @@ fn an_image_for_checkpoints_has_the_jobs_program_and_a_hook_that_the_agent_runs(
         .args(["--check-config", "--config"])
         .arg(&changed))?;
     ensure!(said(&judged).contains("50-checkpoint"), "{}", said(&judged));
+    let drop_in = "etc/systemd/system/reprise-agent.service.d/50-checkpoint.conf";
+    let drop_in = text(&image.installed(drop_in))?;
+    let (_, setting) = drop_in
+        .split_once("Environment=")
+        .context("the hook has no time of its own")?;
+    let (name, value) = setting.trim().split_once('=').context("no setting")?;
+    // A name or a time that the agent does not know is a mistake to it.
+    let judged = run(Command::new(built("reprise-agent")?)
+        .args(["--check-config", "--config"])
+        .arg(&changed)
+        .env(name, value))?;
+    ensure!(said(&judged).contains("50-checkpoint"), "{}", said(&judged));
+    ensure!(name == "REPRISE_AGENT_HOOK_TIMEOUT" && value == "75s");
     Ok(())
 }
 

@@ -61,6 +61,12 @@ impl Setting {
         said(self.command(arguments)?).await
     }
 
+    async fn plan(&self, run: u64) -> Result<Said> {
+        let mut plan = self.command(&["plan"])?;
+        plan.env("GITHUB_RUN_ID", run.to_string());
+        said(plan).await
+    }
+
     async fn goes_well(&self, arguments: &[&str]) -> Result<Said> {
         let said = self.run(arguments).await?;
         ensure!(said.code == Some(0), "{arguments:?}: {said:?}");
@@ -244,6 +250,39 @@ async fn what_another_program_put_on_moto_has_its_own_name() -> Result<()> {
     here.goes_well(&["exists", key]).await?;
     here.goes_well(&["get", key, "back"]).await?;
     ensure!(here.read("back")? == b"abc");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_folder_that_a_console_made_on_moto_is_no_artifact() -> Result<()> {
+    let here = Setting::new().await?;
+    std::fs::create_dir(here.here.path().join(".github"))?;
+    let manifest = here.here.path().join(".github/reprise-resume.toml");
+    std::fs::write(
+        manifest,
+        r#"
+prefix = "runs/{run_id}"
+[[job]]
+name = "Site"
+artifacts = ["site"]
+[[job]]
+name = "Stamp"
+artifacts = ["stamp"]
+"#,
+    )?;
+    for (name, body) in [("site/", ""), ("stamp", "")] {
+        let path = format!("ours/all/runs/7/{name}");
+        here.moto.object(&path, ("by", "hand"), body).await?;
+    }
+    let plan = here.plan(7).await?;
+    ensure!(plan.code == Some(0), "{plan:?}");
+    ensure!(plan.told.contains("necessary_jobs=;Site;"), "{plan:?}");
+    // What nobody can ask for is told as such.
+    let path = "ours/all/runs/8//stamp";
+    here.moto.object(path, ("by", "hand"), "x").await?;
+    let plan = here.plan(8).await?;
+    ensure!(plan.code == Some(1), "{plan:?}");
+    ensure!(plan.complained.contains("remove or rename it"), "{plan:?}");
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What object storage holds, as far as a decision needs it.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::future::Future;
 
@@ -12,11 +13,15 @@ pub trait Inventory {
     /// All keys below a prefix, however deep and whatever their number: where the store answers page by page, all pages.
     /// A prefix that nothing lies below is an empty list, no mistake.
     ///
+    /// Those that are `wanted` are certain: where a store shows something else by the same name, such as the empty object
+    /// `site/` that S3's console makes for a folder `site`, it is asked again.
+    ///
     /// # Errors
     /// Where any part of the answer is missing. A list that is short would have finished jobs run again, and is no answer.
     fn list(
         &self,
         prefix: &Prefix,
+        wanted: &BTreeSet<Key>,
     ) -> impl Future<Output = Result<Vec<Key>, InventoryError>> + Send;
 }
 

@@ -9,7 +9,7 @@ use super::files::Found;
 const SEGMENT: u64 = 32 << 20;
 
 /// More files than that are no segment either: each has a header of its own.
-const MOST_FILES: usize = 10_000;
+pub(super) const MOST_FILES: usize = 10_000;
 
 /// What is saved, in this order.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,6 +54,7 @@ mod tests {
     use std::path::PathBuf;
     use std::time::{Duration, SystemTime};
 
+    use super::super::files::Kind;
     use super::*;
 
     fn file(name: &str, age: u64, bytes: u64) -> Found {
@@ -62,7 +63,7 @@ mod tests {
             member: name.into(),
             full: PathBuf::from("/").join(name),
             bytes,
-            link: None,
+            kind: Kind::File,
         }
     }
 

@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::CheckpointError;
-use super::manifest::{MANIFEST, Manifest, Segment, segment_name};
+use super::manifest::{LARGEST, MANIFEST, Manifest, Segment, segment_name};
 use super::restore::{Named, Wanted};
 use super::save::{Nobody, below, folder};
 use super::scope::Scope;
@@ -36,8 +36,8 @@ pub(super) struct Fetched {
     pub(super) file: NamedTempFile,
     /// For messages.
     pub(super) name: String,
-    /// What its files have.
-    pub(super) bytes: u64,
+    /// What its manifest says of it.
+    pub(super) segment: Segment,
 }
 
 pub(super) struct Fetcher<'a> {
@@ -125,7 +125,7 @@ impl<'a> Fetcher<'a> {
     async fn manifest(&self, named: &Named, scope: &Scope) -> Result<Save, CheckpointError> {
         let folder = folder(scope.prefix()?, named.attempt, &named.name)?;
         let key = below(&folder, MANIFEST)?;
-        let (file, _) = self.file(&key).await?;
+        let (file, _) = self.file(&key, LARGEST).await?;
         let text = std::fs::read(file.path());
         let text = text.map_err(CheckpointError::file("read", file.path()))?;
         Ok(Save {
@@ -157,7 +157,7 @@ impl<'a> Fetcher<'a> {
         segment: &Segment,
     ) -> Result<Fetched, CheckpointError> {
         let key = below(folder, &segment_name(number))?;
-        let (file, moved) = self.file(&key).await?;
+        let (file, moved) = self.file(&key, segment.largest_archive()).await?;
         let found = match moved.checksum {
             Some(sum) => sum,
             None => sum(file.path()).map_err(CheckpointError::file("read", file.path()))?,
@@ -168,18 +168,19 @@ impl<'a> Fetcher<'a> {
         Ok(Fetched {
             file,
             name: key.to_string(),
-            bytes: segment.bytes,
+            segment: segment.clone(),
         })
     }
 
-    async fn file(&self, key: &Key) -> Result<(NamedTempFile, Moved), CheckpointError> {
+    /// Fetches what has at most so many bytes.
+    async fn file(&self, key: &Key, most: u64) -> Result<(NamedTempFile, Moved), CheckpointError> {
         let file = NamedTempFile::new_in(self.scratch);
         let file = file.map_err(CheckpointError::file("make a file in", self.scratch))?;
         // A folder answers before any timer could say a word.
         if Instant::now() >= self.until {
             return Err(CheckpointError::Late(key.to_string()));
         }
-        let fetching = self.depot.get(key, file.path(), &Nobody);
+        let fetching = self.depot.get_at_most(key, most, file.path(), &Nobody);
         let moved = timeout_at(self.until, fetching).await;
         let moved = moved.map_err(|_| CheckpointError::Late(key.to_string()))??;
         Ok((file, moved))

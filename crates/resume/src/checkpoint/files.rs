@@ -4,6 +4,7 @@ use std::fmt;
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
 use super::places::{Places, Root, leads_there};
@@ -23,8 +24,19 @@ pub(super) struct Found {
     pub(super) full: PathBuf,
     /// Its size.
     pub(super) bytes: u64,
-    /// What it leads to, where it is a link.
-    pub(super) link: Option<PathBuf>,
+    /// What there is to be saved of it.
+    pub(super) kind: Kind,
+}
+
+/// What has a place in an archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A file.
+    File,
+    /// A link, and what it leads to.
+    Link(PathBuf),
+    /// A folder with nothing in it; the others come with what is in them.
+    EmptyFolder,
 }
 
 /// What was not saved, and why.
@@ -96,9 +108,28 @@ pub(super) struct Walk {
     pub(super) left_out: Vec<LeftOut>,
 }
 
-impl Walk {
-    pub(super) fn of(places: &Places) -> Self {
-        let mut walk = Self::default();
+/// Looks at all that is declared, until it is told to stop: what it has found then is of no use.
+pub(super) fn walk(places: &Places, stop: &AtomicBool) -> Walk {
+    let mut walking = Walking {
+        walk: Walk::default(),
+        stop,
+    };
+    walking.all(places);
+    // What was declared twice, the inner one first.
+    let mut walk = walking.walk;
+    walk.found
+        .sort_by(|one, other| one.member.cmp(&other.member));
+    walk.found.dedup_by(|one, other| one.member == other.member);
+    walk
+}
+
+struct Walking<'a> {
+    walk: Walk,
+    stop: &'a AtomicBool,
+}
+
+impl Walking<'_> {
+    fn all(&mut self, places: &Places) {
         let mut seen: Vec<(Root, &Path)> = Vec::new();
         for one in places.declared() {
             let is_within =
@@ -108,7 +139,7 @@ impl Walk {
             }
             let folder = places.folder(one.root);
             if leads_there(folder, &one.below) {
-                walk.look(one.root, folder, &one.below);
+                self.look(one.root, folder, &one.below, Depth::Declared);
             } else {
                 let full = folder.join(&one.below);
                 let why = if full.exists() {
@@ -116,25 +147,26 @@ impl Walk {
                 } else {
                     Why::Gone
                 };
-                walk.leave(full, why);
+                self.leave(full, why);
             }
             seen.push((one.root, &one.below));
         }
-        // What was declared twice, the inner one first.
-        walk.found
-            .sort_by(|one, other| one.member.cmp(&other.member));
-        walk.found.dedup_by(|one, other| one.member == other.member);
-        walk
     }
 
     fn leave(&mut self, path: PathBuf, why: Why) {
-        self.left_out.push(LeftOut { path, why });
+        self.walk.left_out.push(LeftOut { path, why });
     }
 
-    fn look(&mut self, root: Root, folder: &Path, below: &Path) {
+    fn look(&mut self, root: Root, folder: &Path, below: &Path, depth: Depth) {
         let full = folder.join(below);
         match fs::symlink_metadata(&full) {
-            Ok(facts) if facts.is_dir() => self.enter(root, folder, below),
+            Ok(facts) if facts.is_dir() => {
+                let is_empty = self.enter(root, folder, below);
+                // A declared folder with nothing in it is nothing to go on from.
+                if is_empty && depth == Depth::Below {
+                    self.take(root, below, full, &facts);
+                }
+            }
             Ok(facts) => self.take(root, below, full, &facts),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.leave(full, Why::Gone);
@@ -143,18 +175,25 @@ impl Walk {
         }
     }
 
-    fn enter(&mut self, root: Root, folder: &Path, below: &Path) {
+    /// Looks at what is in a folder; whether that is nothing.
+    fn enter(&mut self, root: Root, folder: &Path, below: &Path) -> bool {
         let full = folder.join(below);
         let Ok(entries) = fs::read_dir(&full) else {
             self.leave(full, Why::Unreadable);
-            return;
+            return false;
         };
+        let mut is_empty = true;
         // One that cannot be read any more has gone meanwhile.
         for entry in entries.flatten() {
+            is_empty = false;
+            if self.stop.load(Ordering::Relaxed) {
+                break;
+            }
             if entry.file_name() != GIT {
-                self.look(root, folder, &below.join(entry.file_name()));
+                self.look(root, folder, &below.join(entry.file_name()), Depth::Below);
             }
         }
+        is_empty
     }
 
     fn take(&mut self, root: Root, below: &Path, full: PathBuf, facts: &Metadata) {
@@ -162,24 +201,53 @@ impl Walk {
             .is_symlink()
             .then(|| fs::read_link(&full).ok())
             .flatten();
-        match &link {
-            Some(target) if !stays_within(below, target) => {
+        let kind = match link {
+            Some(target) if !stays_within(below, &target) => {
                 return self.leave(full, Why::LeadsOut);
             }
-            None if !facts.is_file() => {
-                return self.leave(full, Why::Special);
-            }
-            Some(_) | None => {}
-        }
+            Some(target) => Kind::Link(target),
+            None if facts.is_dir() => Kind::EmptyFolder,
+            None if facts.is_file() => Kind::File,
+            None => return self.leave(full, Why::Special),
+        };
         let Ok(modified) = facts.modified() else {
             return self.leave(full, Why::Timeless);
         };
-        self.found.push(Found {
+        self.walk.found.push(Found {
             modified,
             member: Places::member(root, below),
-            bytes: if link.is_some() { 0 } else { facts.len() },
+            bytes: match kind {
+                Kind::File => facts.len(),
+                Kind::Link(_) | Kind::EmptyFolder => 0,
+            },
             full,
-            link,
+            kind,
         });
+    }
+}
+
+/// Where a folder stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// It was declared itself.
+    Declared,
+    /// In one that was.
+    Below,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_that_is_told_to_stop_goes_no_further() {
+        let folder = tempfile::TempDir::new().expect("a folder");
+        for name in ["a", "b", "c"] {
+            fs::write(folder.path().join(name), name).expect("written");
+        }
+        let places = Places::new(folder.path(), Path::new("/home/runner"), &[".".into()]);
+        let places = places.expect("places");
+        let found = |stop| walk(&places, &AtomicBool::new(stop)).found.len();
+        assert_eq!((found(false), found(true)), (3, 0));
     }
 }

@@ -10,7 +10,7 @@ use crate::depot::checksum::{Hasher, hex};
 use tar::{Builder, EntryType, Header};
 
 use super::error::CheckpointError;
-use super::files::{Found, LeftOut, Why};
+use super::files::{Found, Kind, LeftOut, Why};
 use super::manifest::Segment;
 
 /// The quickest that still halves most of what builds make.
@@ -101,14 +101,37 @@ enum Added {
 }
 
 fn add<W: Write>(builder: &mut Builder<W>, found: &Found, stop: &AtomicBool) -> io::Result<Added> {
-    if let Some(target) = &found.link {
-        let mut header = Header::new_gnu();
-        header.set_entry_type(EntryType::Symlink);
-        header.set_size(0);
-        header.set_mode(0o777);
-        builder.append_link(&mut header, &found.member, target)?;
-        return Ok(Added::Bytes(0));
+    match &found.kind {
+        Kind::File => add_file(builder, found, stop),
+        Kind::Link(target) => {
+            let mut header = Header::new_gnu();
+            header.set_entry_type(EntryType::Symlink);
+            header.set_size(0);
+            header.set_mode(0o777);
+            builder.append_link(&mut header, &found.member, target)?;
+            Ok(Added::Bytes(0))
+        }
+        Kind::EmptyFolder => add_folder(builder, found),
     }
+}
+
+fn add_folder<W: Write>(builder: &mut Builder<W>, found: &Found) -> io::Result<Added> {
+    let facts = match found.full.symlink_metadata() {
+        Ok(facts) if facts.is_dir() => facts,
+        Ok(_) => return Ok(Added::Nothing(Why::Changed)),
+        Err(_) => return Ok(Added::Nothing(Why::Removed)),
+    };
+    let mut header = header(&facts);
+    header.set_size(0);
+    builder.append_data(&mut header, &found.member, io::empty())?;
+    Ok(Added::Bytes(0))
+}
+
+fn add_file<W: Write>(
+    builder: &mut Builder<W>,
+    found: &Found,
+    stop: &AtomicBool,
+) -> io::Result<Added> {
     // What has become a pipe meanwhile must not have us wait for somebody at its other end.
     let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
     let opened = OpenOptions::new()
@@ -126,11 +149,7 @@ fn add<W: Write>(builder: &mut Builder<W>, found: &Found, stop: &AtomicBool) -> 
     if !before.is_file() {
         return Ok(Added::Nothing(Why::Changed));
     }
-    let mut header = Header::new_gnu();
-    header.set_metadata(&before);
-    // Whose a file is means nothing on another machine.
-    header.set_uid(0);
-    header.set_gid(0);
+    let mut header = header(&before);
     if before.len() > AT_ONCE {
         let data = Exactly {
             file: &mut file,
@@ -158,6 +177,15 @@ fn add<W: Write>(builder: &mut Builder<W>, found: &Found, stop: &AtomicBool) -> 
     }
     builder.append_data(&mut header, &found.member, &data[..])?;
     Ok(Added::Bytes(length))
+}
+
+fn header(facts: &Metadata) -> Header {
+    let mut header = Header::new_gnu();
+    header.set_metadata(facts);
+    // Whose it is means nothing on another machine.
+    header.set_uid(0);
+    header.set_gid(0);
+    header
 }
 
 /// Whether nobody has written to a file meanwhile, as far as its clock can tell.

@@ -1,5 +1,6 @@
 //! What earlier attempts saved, brought back.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -131,9 +132,7 @@ async fn placed(
     let unpacking = tokio::task::spawn_blocking(move || {
         let mut tally = Tally::default();
         let mut each = segments.iter();
-        let trouble = each.find_map(|one| {
-            unpack(one.file.path(), &one.name, one.bytes, &places, &mut tally).err()
-        });
+        let trouble = each.find_map(|one| unpack(one, &places, &mut tally).err());
         (tally, trouble)
     });
     unpacking.await.map_err(|_| CheckpointError::Ended)
@@ -149,7 +148,7 @@ pub(super) struct Named {
 /// Those of earlier attempts, the newest first.
 async fn saves(depot: &Depot, scope: &Scope, attempt: u32) -> Result<Vec<Named>, CheckpointError> {
     let prefix = scope.prefix()?;
-    let keys = depot.list(&prefix).await?;
+    let keys = depot.list(&prefix, &BTreeSet::new()).await?;
     let mut found: Vec<Named> = keys.iter().filter_map(|key| named(&prefix, key)).collect();
     found.retain(|save| save.attempt < attempt);
     found.sort();

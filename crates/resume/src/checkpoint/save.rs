@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::choose::{Chosen, choose};
 use super::declaration::Declaration;
 use super::error::CheckpointError;
-use super::files::{Found, LeftOut, Walk};
+use super::files::{Found, LeftOut, walk};
 use super::manifest::{MANIFEST, Manifest, Segment, segment_name};
 use super::pack::{Packed, pack};
 use crate::depot::{Depot, Progress};
@@ -110,8 +110,9 @@ impl<'a> Saving<'a> {
 
     async fn all(&mut self, declaration: &Declaration) -> Result<(), CheckpointError> {
         let (places, most) = (declaration.places.clone(), declaration.most_bytes);
+        let stop = Arc::clone(&self.stop);
         let looking = tokio::task::spawn_blocking(move || {
-            let walk = Walk::of(&places);
+            let walk = walk(&places, &stop);
             (choose(walk.found, most), walk.left_out)
         });
         let (chosen, left_out) = looking.await.map_err(|_| CheckpointError::Ended)?;

@@ -122,6 +122,39 @@ pub(super) fn wanted(attempt: u32) -> Wanted {
 }
 
 #[tokio::test]
+async fn empty_folders_come_back_as_they_were() {
+    let store = TempDir::new().expect("a store");
+    let first = Machine::new(store.path());
+    first.write("work/target/full/x", b"x", 1);
+    let empty = first.path("work/target/a/empty");
+    fs::create_dir_all(&empty).expect("a folder");
+    fs::set_permissions(&empty, fs::Permissions::from_mode(0o750)).expect("a mode");
+    fs::create_dir_all(first.path("work/target/.git")).expect("a folder");
+    // Nothing to go on from.
+    fs::create_dir_all(first.path("home/.cache/tool")).expect("a folder");
+    let marked = first.save(1, "1").await;
+    assert!(marked.whole, "{marked:?}");
+    let second = Machine::new(store.path());
+    let restored = second.restore(&scope("build"), &wanted(2)).await;
+    assert_eq!(restored.extent, Extent::Whole, "{restored:?}");
+    let facts = fs::metadata(second.path("work/target/a/empty")).expect("a folder");
+    assert!(facts.is_dir());
+    assert_eq!(facts.permissions().mode() & 0o777, 0o750);
+    for path in ["work/target/.git", "home/.cache"] {
+        assert!(!second.path(path).exists(), "{path}");
+    }
+    // One that is there stays as it is, a file in its way too.
+    let third = Machine::new(store.path());
+    third.write("work/target/a/empty", b"a file", 1);
+    let restored = third.restore(&scope("build"), &wanted(2)).await;
+    assert_eq!(restored.extent, Extent::Partial, "{restored:?}");
+    assert_eq!(
+        fs::read(third.path("work/target/a/empty")).expect("read"),
+        b"a file"
+    );
+}
+
+#[tokio::test]
 async fn what_one_attempt_made_the_next_one_has_with_times_and_modes() {
     let store = TempDir::new().expect("a store");
     let first = Machine::new(store.path());

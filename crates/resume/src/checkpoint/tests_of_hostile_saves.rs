@@ -76,7 +76,8 @@ async fn a_member_that_leads_elsewhere_is_not_written() {
         ("workspace/target/hard", EntryType::Link, "/etc/passwd"),
         ("workspace/target/pipe", EntryType::Fifo, ""),
         ("workspace/target/device", EntryType::Block, ""),
-        ("workspace/target/folder", EntryType::Directory, ""),
+        ("workspace/src/folder", EntryType::Directory, ""),
+        ("workspace/target/../../out", EntryType::Directory, ""),
     ] {
         let store = TempDir::new().expect("a store");
         put(store.path(), &archive(name, kind, link, b""), 100);
@@ -137,6 +138,34 @@ async fn more_bytes_than_the_manifest_says_are_not_unpacked() {
     let restored = restored(&machine).await;
     assert_eq!(restored.extent, Extent::Nothing, "{restored:?}");
     assert!(!machine.path("work/target/x").exists());
+}
+
+#[tokio::test]
+async fn more_members_or_a_larger_archive_than_the_manifest_says_are_not_brought_back() {
+    let store = TempDir::new().expect("a store");
+    let two = |name: &str| archive(name, EntryType::Regular, "", b"");
+    let joined = zstd::decode_all(&two("workspace/target/x")[..]).expect("unpacked");
+    let other = zstd::decode_all(&two("workspace/target/y")[..]).expect("unpacked");
+    // Without the two blocks that end an archive.
+    let joined = [&joined[..512], &other[..]].concat();
+    put(
+        store.path(),
+        &zstd::encode_all(&joined[..], 1).expect("packed"),
+        0,
+    );
+    let machine = Machine::new(store.path());
+    let first = restored(&machine).await;
+    assert_eq!((first.files, first.trouble.len()), (1, 1), "{first:?}");
+    assert!(!machine.path("work/target/y").exists());
+    // It is what the manifest's checksum is of, and is not even fetched.
+    put(store.path(), &vec![0; 1 << 20], 3);
+    let second = restored(&machine).await;
+    let told = second.trouble.first().map(ToString::to_string);
+    assert!(
+        told.as_ref()
+            .is_some_and(|told| told.contains("not fetched")),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]

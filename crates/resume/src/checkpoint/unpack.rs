@@ -3,13 +3,15 @@
 //! Invariant: nothing is written but below what was declared, never through a link, and each file is there whole or as it
 //! was before. The segment's checksum was right before it comes here.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use tar::{Archive, Entry};
 
 use super::error::CheckpointError;
+use super::fetch::Fetched;
 use super::files::{LeftOut, Why};
 use super::places::Places;
 use crate::depot::{UNFINISHED, WINDOW_LOG, stays_within};
@@ -22,25 +24,28 @@ pub(super) struct Tally {
     pub(super) left_out: Vec<LeftOut>,
 }
 
-/// Unpacks a segment, whose name is for messages; `most` is how many bytes its files have.
+/// Unpacks a segment, of which no more comes out than its manifest says.
 pub(super) fn unpack(
-    segment: &Path,
-    name: &str,
-    most: u64,
+    fetched: &Fetched,
     places: &Places,
     tally: &mut Tally,
 ) -> Result<(), CheckpointError> {
-    let failed = || CheckpointError::file("unpack", segment);
-    let file = File::open(segment).map_err(failed())?;
+    let Fetched {
+        file,
+        name,
+        segment,
+    } = fetched;
+    let failed = || CheckpointError::file("unpack", file.path());
+    let damaged = || CheckpointError::Damaged(name.clone());
+    let file = File::open(file.path()).map_err(failed())?;
     let mut decoder = zstd::Decoder::new(file).map_err(failed())?;
     decoder.window_log_max(WINDOW_LOG).map_err(failed())?;
     let mut archive = Archive::new(decoder);
-    let mut left = most;
+    let (mut bytes, mut files) = (segment.bytes, segment.files);
     for entry in archive.entries().map_err(failed())? {
         let mut entry = entry.map_err(failed())?;
-        left = left
-            .checked_sub(entry.size())
-            .ok_or_else(|| CheckpointError::Damaged(name.to_owned()))?;
+        bytes = bytes.checked_sub(entry.size()).ok_or_else(damaged)?;
+        files = files.checked_sub(1).ok_or_else(damaged)?;
         one(&mut entry, name, places, tally)?;
     }
     Ok(())
@@ -65,11 +70,16 @@ fn one<R: Read>(
         if !stays_within(&below, &target) {
             return Err(hostile());
         }
-    } else if !kind.is_file() {
+    } else if !kind.is_file() && !kind.is_dir() {
         return Err(hostile());
     }
     let folder = places.folder(root);
     let place = folder.join(&below);
+    if kind.is_dir() {
+        let mode = entry.header().mode().map_err(damaged)?;
+        empty_folder(folder, &below, mode, tally);
+        return Ok(());
+    }
     if !make_way(folder, &below) || place.symlink_metadata().is_ok_and(|facts| facts.is_dir()) {
         tally.left_out.push(LeftOut {
             path: place,
@@ -82,6 +92,21 @@ fn one<R: Read>(
     tally.files += 1;
     tally.bytes += entry.size();
     Ok(())
+}
+
+/// Makes a folder that was empty; what is in one that is there stays.
+fn empty_folder(folder: &Path, below: &Path, mode: u32, tally: &mut Tally) {
+    let place = folder.join(below);
+    let is_there = || place.symlink_metadata().is_ok_and(|facts| facts.is_dir());
+    // Whoever made it could write to it, or would have had no use for it.
+    let mode = Permissions::from_mode(mode & 0o777 | 0o700);
+    let make = || fs::create_dir(&place).and_then(|()| fs::set_permissions(&place, mode));
+    if make_way(folder, below) && (is_there() || make().is_ok()) {
+        tally.files += 1;
+    } else {
+        let why = Why::InItsWay;
+        tally.left_out.push(LeftOut { path: place, why });
+    }
 }
 
 /// Makes the folders that are missing above a file; whether all of them are folders then.

@@ -25,6 +25,7 @@ const AT_ONCE: usize = 4;
 pub(super) async fn fetch<W: Write + Send + 'static>(
     bucket: &Bucket,
     key: &Key,
+    most: u64,
     mut into: W,
     progress: &dyn Progress,
 ) -> Result<(W, Moved), DepotError> {
@@ -32,6 +33,7 @@ pub(super) async fn fetch<W: Write + Send + 'static>(
     let found = bucket.look(key).await;
     let found = found.map_err(DepotError::store("look at", key))?;
     let (size, expected) = (found.meta.size, checksum_of(&found.attributes));
+    DepotError::unless_within(key, size, most)?;
     progress.begins(size);
     // All ranges are of this version: what is put meanwhile is not mixed in.
     let version = found.meta.e_tag;

@@ -101,6 +101,16 @@ pub enum DepotError {
         /// What it is.
         found: u64,
     },
+    /// Somebody has put something else there.
+    #[error("{key} has {found} bytes, where it should have {most} at most; it was not fetched")]
+    Huge {
+        /// Which object.
+        key: Key,
+        /// The most that it may be.
+        most: u64,
+        /// What it is.
+        found: u64,
+    },
     /// The archive's last bytes are none of ours.
     #[error(
         "{0} is damaged: the checksum that it ended with is missing; nothing was written; put it again"
@@ -133,6 +143,17 @@ pub enum DepotError {
 }
 
 impl DepotError {
+    pub(super) fn unless_within(key: &Key, found: u64, most: u64) -> Result<(), Self> {
+        if found <= most {
+            return Ok(());
+        }
+        Err(Self::Huge {
+            key: key.clone(),
+            most,
+            found,
+        })
+    }
+
     pub(super) fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::File { what, path, source }

@@ -13,7 +13,7 @@ use super::blocks::{Aside, Pool};
 use super::error::DepotError;
 use super::landing::{self, Landing, UNFINISHED};
 use super::seal::Check;
-use super::{Moved, Progress};
+use super::{Moved, Progress, Stored};
 use crate::key::Key;
 
 /// What is copied at once.
@@ -87,6 +87,7 @@ fn landing(root: &Path, key: &Key) -> Result<Landing, DepotError> {
 pub(super) fn fetch<W: Write>(
     root: &Path,
     key: &Key,
+    most: u64,
     mut into: W,
     progress: &dyn Progress,
 ) -> Result<(W, Moved), DepotError> {
@@ -103,6 +104,7 @@ pub(super) fn fetch<W: Write>(
         .metadata()
         .map_err(DepotError::file("look at", &path))?
         .len();
+    DepotError::unless_within(key, size, most)?;
     progress.begins(size);
     let failed = || DepotError::file("copy", &path);
     let check = Check::of(key, size, landing::checksum(&from));
@@ -134,8 +136,8 @@ pub(super) fn exists(root: &Path, key: &Key) -> Result<bool, DepotError> {
     }
 }
 
-/// What lies below a prefix, with the time of its last change.
-pub(super) fn list(root: &Path, prefix: &str) -> io::Result<Vec<(Key, SystemTime)>> {
+/// What lies below a prefix.
+pub(super) fn list(root: &Path, prefix: &str) -> io::Result<Vec<Stored>> {
     // A store that is not there must not look like one that is empty.
     root.metadata()?;
     let mut open = VecDeque::from([prefix.to_owned()]);
@@ -160,7 +162,11 @@ pub(super) fn list(root: &Path, prefix: &str) -> io::Result<Vec<(Key, SystemTime
                 open.push_back(path);
             } else if kind.is_file() && !name.starts_with(UNFINISHED) {
                 match (Key::parse(&path), entry.metadata()) {
-                    (Ok(key), Ok(facts)) => found.push((key, facts.modified()?)),
+                    (Ok(key), Ok(facts)) => found.push(Stored {
+                        key,
+                        at: facts.modified()?,
+                        bytes: facts.len(),
+                    }),
                     // Somebody removed it meanwhile.
                     (_, Err(error)) if error.kind() == ErrorKind::NotFound => {}
                     (_, Err(error)) => return Err(error),

@@ -27,6 +27,7 @@ mod trouble;
 mod unpack;
 mod upload;
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -72,7 +73,12 @@ pub struct Stored {
     pub key: Key,
     /// When it was put.
     pub at: SystemTime,
+    /// Its size.
+    bytes: u64,
 }
+
+/// How many objects are looked at side by side.
+const ASKED_AT_ONCE: usize = 32;
 
 /// A store that artifacts lie in.
 #[derive(Debug, Clone)]
@@ -138,11 +144,25 @@ impl Depot {
         place: &Path,
         progress: &dyn Progress,
     ) -> Result<Moved, DepotError> {
+        self.get_at_most(key, u64::MAX, place, progress).await
+    }
+
+    /// The same for an object that has at most so many bytes; of a larger one nothing is fetched.
+    ///
+    /// # Errors
+    /// As above, and where it is larger.
+    pub(crate) async fn get_at_most(
+        &self,
+        key: &Key,
+        most: u64,
+        place: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Moved, DepotError> {
         if place.is_dir() {
             return Err(DepotError::IsFolder(place.to_owned()));
         }
         let landing = Landing::beside(place)?;
-        let (landing, moved) = self.fetch(key, landing, progress).await?;
+        let (landing, moved) = self.fetch(key, most, landing, progress).await?;
         landing.place(moved.checksum.as_deref())?;
         Ok(moved)
     }
@@ -176,7 +196,9 @@ impl Depot {
         let unpacked = Unpacked::beside(place)?;
         let (sender, receiver) = pipe::pipe();
         let filling = tokio::task::spawn_blocking(move || unpacked.fill(receiver));
-        let fetched = self.fetch(key, pipe::Tolerant(sender), progress).await;
+        let fetched = self
+            .fetch(key, u64::MAX, pipe::Tolerant(sender), progress)
+            .await;
         let fetched = fetched.map(|(writer, moved)| {
             // Now the other end knows that nothing more will come.
             drop(writer);
@@ -192,12 +214,13 @@ impl Depot {
     async fn fetch<W: Write + Send + 'static>(
         &self,
         key: &Key,
+        most: u64,
         into: W,
         progress: &dyn Progress,
     ) -> Result<(W, Moved), DepotError> {
         match &self.0 {
-            Kind::Folder(root) => folder::fetch(root, key, into, progress),
-            Kind::Bucket(bucket) => download::fetch(bucket, key, into, progress).await,
+            Kind::Folder(root) => folder::fetch(root, key, most, into, progress),
+            Kind::Bucket(bucket) => download::fetch(bucket, key, most, into, progress).await,
         }
     }
 
@@ -278,17 +301,14 @@ impl Depot {
         match &self.0 {
             Kind::Folder(root) => {
                 let listed = folder::list(root, prefix.as_str());
-                let listed = listed.map_err(DepotError::file("list", root))?;
-                Ok(listed
-                    .into_iter()
-                    .map(|(key, at)| Stored { key, at })
-                    .collect())
+                listed.map_err(DepotError::file("list", root))
             }
             Kind::Bucket(bucket) => {
                 let listed = bucket.objects.list(Some(&bucket.folder(prefix)));
                 let stored = listed.try_filter_map(async |object| {
-                    let at = object.last_modified.into();
-                    Ok(bucket.key(&object.location).map(|key| Stored { key, at }))
+                    let (at, bytes) = (object.last_modified.into(), object.size);
+                    let key = bucket.key(&object.location);
+                    Ok(key.map(|key| Stored { key, at, bytes }))
                 });
                 let failed = |source| DepotError::Store {
                     what: "list what lies below",
@@ -302,12 +322,23 @@ impl Depot {
 }
 
 impl Inventory for Depot {
-    async fn list(&self, prefix: &Prefix) -> Result<Vec<Key>, InventoryError> {
+    async fn list(
+        &self,
+        prefix: &Prefix,
+        wanted: &BTreeSet<Key>,
+    ) -> Result<Vec<Key>, InventoryError> {
         let failed = |source| InventoryError {
             prefix: prefix.clone(),
             source: Box::new(source),
         };
         let all = self.all(prefix).await.map_err(failed)?;
-        Ok(all.into_iter().map(|stored| stored.key).collect())
+        let is_certain = async |stored: Stored| {
+            let is_doubtful = stored.bytes == 0 && wanted.contains(&stored.key);
+            let is_there = !is_doubtful || self.exists(&stored.key).await?;
+            Ok(is_there.then_some(stored.key))
+        };
+        let keys = stream::iter(all).map(is_certain).buffered(ASKED_AT_ONCE);
+        let keys = keys.try_filter_map(async |key| Ok(key));
+        keys.try_collect().await.map_err(failed)
     }
 }

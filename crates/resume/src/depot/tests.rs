@@ -190,7 +190,7 @@ async fn what_was_put_comes_back_the_same_whatever_its_size_and_name() {
                 fs::read(&source).expect("read")
             );
             let listed = depot
-                .list(&Prefix::parse("run/1").expect("a prefix"))
+                .list(&Prefix::parse("run/1").expect("a prefix"), &BTreeSet::new())
                 .await
                 .expect("listed");
             assert!(listed.contains(&key), "{listed:?}");
@@ -348,7 +348,7 @@ async fn what_is_missing_is_told_apart_from_a_store_that_is_not_there() {
     assert!(matches!(error, DepotError::Missing(_)), "{error}");
     let gone = Depot::open("file:///no/such/store").expect("opened");
     gone.exists(&key("a")).await.expect_err("not there");
-    gone.list(&Prefix::parse("a").expect("a prefix"))
+    gone.list(&Prefix::parse("a").expect("a prefix"), &BTreeSet::new())
         .await
         .expect_err("not there");
     let error = gone

@@ -163,6 +163,44 @@ async fn an_archive_in_a_bucket_that_lost_its_end_is_not_unpacked() {
 }
 
 #[tokio::test]
+async fn an_empty_folder_is_filled_and_stays_the_one_that_somebody_may_stand_in() {
+    let here = Setting::new();
+    let tree = here.tree();
+    fs::create_dir(tree.join("sealed")).expect("made");
+    fs::set_permissions(tree.join("sealed"), PermissionsExt::from_mode(0o555)).expect("set");
+    let depot = here.folder();
+    let put = depot.put_folder(&key("a.tar.zst"), &tree, &Quiet).await;
+    put.expect("put");
+    let place = here.at("place");
+    fs::create_dir(&place).expect("made");
+    let inode = |path: &Path| std::os::unix::fs::MetadataExt::ino(&path.metadata().expect("there"));
+    let before = inode(&place);
+    // As `.` is for whoever stands in it.
+    let got = depot
+        .get_folder(&key("a.tar.zst"), &place.join("."), &Quiet)
+        .await;
+    got.expect("got");
+    here.is_whole(&place);
+    assert_eq!(inode(&place), before);
+    let sealed = fs::metadata(place.join("sealed")).expect("there");
+    assert_eq!(sealed.permissions().mode() & 0o777, 0o555);
+    let names = |path: &Path| fs::read_dir(path).expect("read").count();
+    assert_eq!(names(&place), names(&tree));
+}
+
+#[tokio::test]
+async fn an_empty_folder_stays_empty_where_the_archive_is_damaged() {
+    let here = Setting::new();
+    let depot = here.put_archive(b"no archive").await;
+    fs::write(here.at("store/a.tar.zst"), [0; 1024]).expect("written");
+    let place = here.at("place");
+    fs::create_dir(&place).expect("made");
+    let got = depot.get_folder(&key("a.tar.zst"), &place, &Quiet).await;
+    assert!(got.is_err(), "{got:?}");
+    assert_eq!(fs::read_dir(&place).expect("there").count(), 0);
+}
+
+#[tokio::test]
 async fn files_that_are_there_are_not_mixed_with_those_of_an_archive() {
     let here = Setting::new();
     let depot = here.put_archive(&[0; 1024]).await;

@@ -15,9 +15,15 @@ async fn an_unfinished_file_is_in_no_list() {
     fs::create_dir_all(setting.at("store/run")).expect("made");
     let landing = Landing::beside(&place).expect("begun");
     let prefix = Prefix::parse("run").expect("a prefix");
-    assert_eq!(depot.list(&prefix).await.expect("listed"), []);
+    assert_eq!(
+        depot.list(&prefix, &BTreeSet::new()).await.expect("listed"),
+        []
+    );
     landing.place(None).expect("placed");
-    assert_eq!(depot.list(&prefix).await.expect("listed"), [key("run/a")]);
+    assert_eq!(
+        depot.list(&prefix, &BTreeSet::new()).await.expect("listed"),
+        [key("run/a")]
+    );
 }
 
 /// As if nobody had written to it for two hours.

@@ -35,7 +35,9 @@ fn advice(error: &object_store::Error, whole: &str) -> &'static str {
         error,
         object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
     );
-    if names_no_bucket(whole) {
+    if matches!(error, object_store::Error::InvalidPath { .. }) {
+        "somebody put an object there whose name has an empty part (`//`), \".\" or \"..\", which nobody can ask for by its name here; remove or rename it, or use a prefix that it does not lie below"
+    } else if names_no_bucket(whole) {
         "make the bucket, or see that the address names the right one"
     } else if whole.contains("/latest/") {
         // The paths of the machine's metadata service, which is asked last.
@@ -113,6 +115,13 @@ mod tests {
              make the bucket, or see that the address names the right one"
         );
         assert!(is_about_bucket(&generic(answer)));
+    }
+
+    #[test]
+    fn a_name_that_is_none_is_not_to_be_tried_again() {
+        let source = object_store::path::Path::parse("7//x").expect_err("an empty part");
+        let told = told(&object_store::Error::InvalidPath { source });
+        assert!(told.contains("remove or rename"), "{told}");
     }
 
     #[test]

@@ -22,20 +22,32 @@ pub(crate) const WINDOW_LOG: u32 = 24;
 #[derive(Debug)]
 pub(super) struct Unpacked {
     folder: TempDir,
-    place: PathBuf,
+    place: Place,
+}
+
+/// Where it belongs.
+#[derive(Debug)]
+enum Place {
+    /// There is nothing yet.
+    New(PathBuf),
+    /// An empty folder, which stays: somebody may stand in it, and it may be where another disk begins.
+    Empty(PathBuf),
 }
 
 impl Unpacked {
     /// Begins one for a place where there is nothing yet, or an empty folder.
     pub(super) fn beside(place: &Path) -> Result<Self, DepotError> {
-        is_free(place)?;
-        let above = folder_of(place);
+        let place = free(place)?;
+        let within = match &place {
+            Place::New(path) => folder_of(path),
+            Place::Empty(path) => path,
+        };
         let made = tempfile::Builder::new()
             .prefix(UNFINISHED)
-            .tempdir_in(above);
+            .tempdir_in(within);
         Ok(Self {
-            folder: made.map_err(DepotError::file("begin a folder in", above))?,
-            place: place.to_owned(),
+            folder: made.map_err(DepotError::file("begin a folder in", within))?,
+            place,
         })
     }
 
@@ -47,23 +59,74 @@ impl Unpacked {
 
     /// It is whole: from now on it stands at its place.
     pub(super) fn place(self) -> Result<(), DepotError> {
-        let wrong = || DepotError::file("write", &self.place);
-        let open = Permissions::from_mode(0o755);
-        fs::set_permissions(self.folder.path(), open).map_err(wrong())?;
-        fs::rename(self.folder.path(), &self.place).map_err(wrong())?;
-        // It has another name now, under which it stays.
-        let _ = self.folder.keep();
-        sync(folder_of(&self.place)).map_err(wrong())
+        match &self.place {
+            Place::New(place) => {
+                let wrong = || DepotError::file("write", place);
+                let open = Permissions::from_mode(0o755);
+                fs::set_permissions(self.folder.path(), open).map_err(wrong())?;
+                fs::rename(self.folder.path(), place).map_err(wrong())?;
+                sync(folder_of(place)).map_err(wrong())?;
+                // It has another name now, under which it stays.
+                let _ = self.folder.keep();
+                Ok(())
+            }
+            Place::Empty(place) => {
+                let wrong = || DepotError::file("write into", place);
+                is_alone(self.folder.path(), place)?;
+                move_all(self.folder.path(), place).map_err(wrong())?;
+                self.folder.close().map_err(wrong())?;
+                sync(place).map_err(wrong())
+            }
+        }
     }
 }
 
-fn is_free(target: &Path) -> Result<(), DepotError> {
+fn free(target: &Path) -> Result<Place, DepotError> {
     match fs::read_dir(target).map(|mut entries| entries.next().is_none()) {
-        Ok(true) => Ok(()),
+        Ok(true) => Ok(Place::Empty(target.to_owned())),
         Ok(false) => Err(DepotError::NotEmpty(target.to_owned())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Place::New(target.to_owned())),
         Err(error) => Err(DepotError::file("unpack into", target)(error)),
     }
+}
+
+/// Nobody has put anything beside it meanwhile.
+fn is_alone(unpacked: &Path, place: &Path) -> Result<(), DepotError> {
+    let failed = || DepotError::file("look into", place);
+    for entry in fs::read_dir(place).map_err(failed())? {
+        if entry.map_err(failed())?.path().file_name() != unpacked.file_name() {
+            return Err(DepotError::NotEmpty(place.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Moves all that is in one folder to another, or nothing.
+fn move_all(from: &Path, to: &Path) -> io::Result<()> {
+    let names = fs::read_dir(from)?.map(|entry| Ok(entry?.file_name()));
+    let names = names.collect::<io::Result<Vec<_>>>()?;
+    for (count, name) in names.iter().enumerate() {
+        let Err(error) = move_one(&from.join(name), &to.join(name)) else {
+            continue;
+        };
+        for name in &names[..count] {
+            move_one(&to.join(name), &from.join(name))?;
+        }
+        return Err(error);
+    }
+    Ok(())
+}
+
+/// A folder says in itself which one it is in: so one that is read-only is not, for a moment.
+fn move_one(from: &Path, to: &Path) -> io::Result<()> {
+    let facts = fs::symlink_metadata(from)?;
+    let mode = facts.permissions();
+    if !facts.is_dir() || mode.mode() & 0o200 != 0 {
+        return fs::rename(from, to);
+    }
+    fs::set_permissions(from, Permissions::from_mode(mode.mode() | 0o200))?;
+    fs::rename(from, to)?;
+    fs::set_permissions(to, mode)
 }
 
 fn members(archive: impl Read, folder: &Path) -> Result<(), DepotError> {

@@ -17,7 +17,7 @@ pub(crate) struct File {
     pub(crate) prefix: Option<At<String>>,
     pub(crate) matrix: Option<Matrix>,
     pub(crate) jobs: Vec<Job>,
-    /// No part of it was left out for its mistakes.
+    /// All of its jobs are there, with all that they need.
     pub(crate) is_whole: bool,
 }
 
@@ -70,7 +70,11 @@ pub(crate) fn read(text: &str, problems: &mut Problems) -> File {
         return File::default();
     }
     let (table, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { text, problems };
+    let mut reader = Reader {
+        text,
+        problems,
+        is_whole: true,
+    };
     if !errors.is_empty() {
         // What was guessed behind a mistake of syntax is not what was meant.
         for error in errors {
@@ -81,13 +85,14 @@ pub(crate) fn read(text: &str, problems: &mut Problems) -> File {
         return File::default();
     }
     let mut file = reader.file(table.get_ref());
-    file.is_whole = problems.is_empty();
+    file.is_whole = reader.is_whole;
     file
 }
 
 struct Reader<'a> {
     text: &'a str,
     problems: &'a mut Problems,
+    is_whole: bool,
 }
 
 /// A key and what it is given.
@@ -101,9 +106,13 @@ impl Reader<'_> {
             match key.value.as_str() {
                 "store" => file.store = self.string(&key.value, value),
                 "prefix" => file.prefix = self.string(&key.value, value),
-                "matrix" => file.matrix = self.matrix(value),
+                "matrix" => file.matrix = self.counted(|reader| reader.matrix(value)),
                 "job" => file.jobs = self.jobs(value),
-                _ => self.unknown(&key, &KNOWN),
+                _ => {
+                    self.unknown(&key, &KNOWN);
+                    // Jobs may lie below it that are left out now.
+                    self.is_whole = false;
+                }
             }
         }
         if file.jobs.is_empty() && self.problems.is_empty() {
@@ -122,9 +131,16 @@ impl Reader<'_> {
                 "job",
                 "a list of tables; write [[job]] with two brackets",
             );
+            self.is_whole = false;
             return Vec::new();
         };
-        list.iter().filter_map(|job| self.job(job)).collect()
+        list.iter()
+            .filter_map(|job| {
+                let read = self.job(job);
+                self.is_whole &= read.is_some();
+                read
+            })
+            .collect()
     }
 
     fn job(&mut self, value: &Value<'_>) -> Option<Job> {
@@ -168,12 +184,12 @@ impl Reader<'_> {
                 "artifacts" => job.artifacts = self.strings("artifacts", value),
                 "prefix" => job.prefix = self.string("prefix", value),
                 "unless-found" => job.unless_found = self.string("unless-found", value),
-                "needs" => job.needs = self.strings("needs", value),
+                "needs" => job.needs = self.counted(|reader| reader.strings("needs", value)),
                 "stale-with-inputs" => {
                     job.stale_with_inputs = self.boolean("stale-with-inputs", value);
                 }
                 "only-if-wanted" => job.only_if_wanted = self.boolean("only-if-wanted", value),
-                "matrix" => job.matrix = self.matrix(value),
+                "matrix" => job.matrix = self.counted(|reader| reader.matrix(value)),
                 _ => self.unknown(&key, &KNOWN),
             }
         }
@@ -185,6 +201,14 @@ impl Reader<'_> {
         }
         job.name = name?;
         Some(job)
+    }
+
+    /// Reads what says which jobs there are and what they need; with a mistake in it, nobody knows.
+    fn counted<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.problems.len();
+        let value = read(self);
+        self.is_whole &= self.problems.len() == before;
+        value
     }
 
     fn matrix(&mut self, value: &Value<'_>) -> Option<Matrix> {

@@ -212,6 +212,37 @@ stale-with-inputs = true
 }
 
 #[test]
+fn a_mistake_that_leaves_no_job_out_hides_none_of_needs() {
+    let text = |needs: &str| {
+        format!(
+            r#"
+[[job]]
+name = "Build"
+artifacts = ["build"]
+colour = "red"
+
+[[job]]
+name = "Test"
+artifacts = ["test"]
+needs = {needs}
+"#
+        )
+    };
+    let told = mistakes(&text(r#"["Biuld"]"#));
+    assert!(told.contains("colour") && told.contains("Biuld"), "{told}");
+    // Whether the other job is needed, this does not say.
+    let told = mistakes(&text("\"Build\"\nonly-if-wanted = true"));
+    assert!(told.contains("a list of texts"), "{told}");
+    assert!(!told.contains("would never let it run"), "{told}");
+    // A job may lie below what is not known.
+    let told = mistakes(&format!(
+        "{}[[jobs]]\nname = \"Biuld\"\n",
+        text(r#"["Biuld"]"#)
+    ));
+    assert!(!told.contains("no job"), "{told}");
+}
+
+#[test]
 fn a_prefix_that_all_runs_share_is_a_mistake_unless_a_job_says_so_itself() {
     let job = "[[job]]\nname = \"a\"\nartifacts = [\"a\"]\n";
     for (prefix, wanted) in [

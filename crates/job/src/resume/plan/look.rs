@@ -7,7 +7,7 @@ use std::path::Path;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use reprise_resume::{Inventory, InventoryError, Prefix, Seen};
+use reprise_resume::{Inventory, InventoryError, Job, Key, Prefix, Seen, prefixes};
 
 use super::words::one_line;
 
@@ -22,17 +22,19 @@ pub(super) fn text(path: &Path, largest: usize) -> io::Result<String> {
     Ok(text)
 }
 
-/// Lists each prefix once. Without a store nothing is listed.
-pub(super) async fn below(prefixes: BTreeSet<Prefix>, inventory: Option<&impl Inventory>) -> Seen {
+/// Lists each prefix that jobs have artifacts below, once. Without a store nothing is listed.
+pub(super) async fn below(jobs: &[Job], inventory: Option<&impl Inventory>) -> Seen {
     let Some(inventory) = inventory else {
         return Seen::default();
     };
+    let artifacts = jobs.iter().flat_map(|job| &job.artifacts);
+    let wanted: BTreeSet<Key> = artifacts.cloned().collect();
     let list = async |prefix: Prefix| {
-        let keys = inventory.list(&prefix).await;
+        let keys = inventory.list(&prefix, &wanted).await;
         let keys = keys.map(|keys| keys.into_iter().collect::<BTreeSet<_>>());
         (prefix, keys.map_err(|error| why(&error)))
     };
-    let listed: BTreeMap<_, _> = stream::iter(prefixes)
+    let listed: BTreeMap<_, _> = stream::iter(prefixes(jobs))
         .map(list)
         .buffer_unordered(AT_ONCE)
         .collect()

@@ -121,7 +121,7 @@ async fn finish(
     jobs: &[Job],
     inventory: Option<&impl Inventory>,
 ) -> Result<()> {
-    let mut seen = look::below(prefixes(jobs), inventory).await;
+    let mut seen = look::below(jobs, inventory).await;
     let asked = questions(jobs, &seen);
     if !asked.is_empty() {
         seen.answers = Asker::new(clock::pause)?.all(asked).await;

@@ -1,5 +1,6 @@
 //! Questions to servers that answer in every way, and to a store that counts them.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
@@ -132,11 +133,20 @@ struct Counting {
 }
 
 impl Inventory for Counting {
-    async fn list(&self, prefix: &Prefix) -> Result<Vec<Key>, InventoryError> {
+    async fn list(&self, prefix: &Prefix, _: &BTreeSet<Key>) -> Result<Vec<Key>, InventoryError> {
         self.asked.fetch_add(1, Ordering::Relaxed);
         let below = self.keys.iter().filter(|key| key.is_below(prefix));
         Ok(below.cloned().collect())
     }
+}
+
+/// The jobs of a manifest in run 7.
+fn jobs(text: &str) -> Vec<Job> {
+    let manifest = Manifest::parse("resume.toml", text).expect("a good manifest");
+    let facts = [("GITHUB_RUN_ID".to_owned(), "7".to_owned())];
+    let facts = RunFacts::from_environment(&facts.into());
+    let jobs = manifest.jobs(&facts, &Hashes::default());
+    jobs.expect("good keys")
 }
 
 #[tokio::test]
@@ -151,12 +161,7 @@ async fn a_store_is_asked_once_a_prefix_however_many_jobs_there_are() {
         axis("x"),
         axis("y")
     );
-    let manifest = Manifest::parse("resume.toml", &text).expect("a good manifest");
-    let facts = [("GITHUB_RUN_ID".to_owned(), "7".to_owned())];
-    let facts = RunFacts::from_environment(&facts.into());
-    let jobs = manifest
-        .jobs(&facts, &Hashes::default())
-        .expect("good keys");
+    let jobs = jobs(&text);
     let finished = jobs.iter().take(100).flat_map(|job| job.artifacts.clone());
     let others = (0..9_800).map(|n| Key::parse(&format!("7/other/{n}")).expect("a key"));
     let store = Counting {
@@ -164,7 +169,7 @@ async fn a_store_is_asked_once_a_prefix_however_many_jobs_there_are() {
         asked: AtomicUsize::new(0),
     };
     assert_eq!((store.keys.len(), jobs.len()), (10_000, 225));
-    let seen = look::below(prefixes(&jobs), Some(&store)).await;
+    let seen = look::below(&jobs, Some(&store)).await;
     let plan = decide(&jobs, &seen, OnError::Fail).expect("all is known");
     assert_eq!(plan.necessary().count(), 125);
     assert_eq!(store.asked.load(Ordering::Relaxed), 1);
@@ -174,15 +179,20 @@ async fn a_store_is_asked_once_a_prefix_however_many_jobs_there_are() {
 async fn a_store_that_fails_says_why_on_one_line() {
     struct Broken;
     impl Inventory for Broken {
-        async fn list(&self, prefix: &Prefix) -> Result<Vec<Key>, InventoryError> {
+        async fn list(
+            &self,
+            prefix: &Prefix,
+            _: &BTreeSet<Key>,
+        ) -> Result<Vec<Key>, InventoryError> {
             Err(InventoryError {
                 prefix: prefix.clone(),
                 source: "the bucket is gone\n::warning::forged".into(),
             })
         }
     }
-    let prefix = Prefix::parse("p").expect("a prefix");
-    let seen = look::below([prefix.clone()].into(), Some(&Broken)).await;
+    let jobs = jobs("prefix = \"{run_id}\"\n[[job]]\nname = \"a\"\nartifacts = [\"a\"]\n");
+    let prefix = Prefix::parse("7").expect("a prefix");
+    let seen = look::below(&jobs, Some(&Broken)).await;
     assert_eq!(
         seen.listed[&prefix],
         Err("the bucket is gone ::warning::forged".to_owned())
