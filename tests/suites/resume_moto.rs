@@ -287,6 +287,46 @@ artifacts = ["stamp"]
 }
 
 #[tokio::test]
+async fn a_profile_says_on_moto_who_we_are_and_where() -> Result<()> {
+    let here = Setting::new().await?;
+    here.write("file", 100)?;
+    std::fs::create_dir(here.here.path().join(".aws"))?;
+    let write = |name: &str, text: &str| std::fs::write(here.here.path().join(name), text);
+    let keys = "aws_access_key_id = AKIAFAKETEST\naws_secret_access_key = fake-secret-of-a-test\n";
+    write(".aws/credentials", &format!("[ci]\n{keys}"))?;
+    let url = here.moto.url();
+    let config = format!(
+        "[profile ci]\nregion = eu-west-1\nendpoint_url = {url}\n[profile role]\nrole_arn = arn:fake\n"
+    );
+    write(".aws/config", &config)?;
+    let with = async |profile: &str| {
+        let mut put = here.command(&["put", "file", "ci/file"])?;
+        for name in [
+            "AWS_ENDPOINT_URL",
+            "AWS_REGION",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        ] {
+            put.env_remove(name);
+        }
+        put.env("HOME", here.here.path())
+            .env("AWS_PROFILE", profile);
+        said(put).await
+    };
+    for (profile, told) in [("role", "export-credentials"), ("nobody", "unset it")] {
+        let put = with(profile).await?;
+        ensure!(
+            put.code == Some(1) && put.complained.contains(told),
+            "{put:?}"
+        );
+    }
+    let put = with("ci").await?;
+    ensure!(put.code == Some(0), "{put:?}");
+    here.goes_well(&["exists", "ci/file"]).await?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn of_several_programs_that_put_the_same_to_moto_one_wins_whole() -> Result<()> {
     let here = Setting::new().await?;
     let mut contents = Vec::new();

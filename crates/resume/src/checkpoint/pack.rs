@@ -119,7 +119,8 @@ fn add_folder<W: Write>(builder: &mut Builder<W>, found: &Found) -> io::Result<A
     let facts = match found.full.symlink_metadata() {
         Ok(facts) if facts.is_dir() => facts,
         Ok(_) => return Ok(Added::Nothing(Why::Changed)),
-        Err(_) => return Ok(Added::Nothing(Why::Removed)),
+        // Programs make such folders for a moment. Nobody misses one.
+        Err(_) => return Ok(Added::Nothing(Why::Gone)),
     };
     let mut header = header(&facts);
     header.set_size(0);

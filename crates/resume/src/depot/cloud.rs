@@ -1,7 +1,7 @@
 //! Buckets and containers: how they are reached, and what is asked of them.
 //!
-//! Who we are is found as `object_store` finds it, from variables, web identities and the machine's own role; the
-//! profiles in `~/.aws` are not read.
+//! Who we are is found as `object_store` finds it, from variables, web identities and the machine's own role; and in
+//! profiles, which it does not read.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,6 +19,7 @@ use object_store::{
 
 use super::address::Cloud;
 use super::error::DepotError;
+use super::profile::{Keys, Profile, profile};
 use crate::key::{Key, Prefix};
 
 /// Where an object's checksum is kept, beside it.
@@ -42,11 +43,15 @@ impl Bucket {
         prefix: Option<Prefix>,
         region: Option<&str>,
     ) -> Result<Self, DepotError> {
-        let endpoint = endpoint()?;
+        let profile = match cloud {
+            Cloud::S3 => profile(&variable)?,
+            Cloud::Google | Cloud::Azure => Profile::default(),
+        };
+        let endpoint = endpoint(profile.endpoint.as_deref())?;
         let (objects, parts): (Arc<dyn ObjectStore>, Option<Arc<dyn MultipartStore>>) = match cloud
         {
             Cloud::S3 => {
-                let store = AmazonS3Builder::from_env()
+                let store = with_profile(AmazonS3Builder::from_env(), profile, &endpoint)
                     .with_bucket_name(bucket)
                     // What changes on the way does not count as stored. Signing says who puts: a signature of the bytes
                     // would take their SHA-256, longer than sending them where the network is quick.
@@ -146,9 +151,39 @@ pub(super) fn checksum_of(attributes: &Attributes) -> Option<String> {
         .map(|value| value.to_string())
 }
 
-/// Another server than Amazon's; empty for Amazon's.
-fn endpoint() -> Result<String, DepotError> {
-    let text = std::env::var("AWS_ENDPOINT_URL").unwrap_or_default();
+/// A variable of the environment that is set to something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What a profile says, where no variable does.
+fn with_profile(store: AmazonS3Builder, profile: Profile, endpoint: &str) -> AmazonS3Builder {
+    let is_somewhere = ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .into_iter()
+        .any(|name| variable(name).is_some());
+    let store = match profile.region {
+        Some(region) if !is_somewhere => store.with_region(region),
+        Some(_) | None => store,
+    };
+    let store = if endpoint.is_empty() {
+        store
+    } else {
+        store.with_endpoint(endpoint)
+    };
+    let Some(Keys { id, secret, token }) = profile.keys else {
+        return store;
+    };
+    let store = store.with_access_key_id(id).with_secret_access_key(secret);
+    match token {
+        Some(token) => store.with_token(token),
+        None => store,
+    }
+}
+
+/// Another server than Amazon's, by a variable or else by the profile; empty for Amazon's.
+fn endpoint(of_profile: Option<&str>) -> Result<String, DepotError> {
+    let text = variable("AWS_ENDPOINT_URL");
+    let text = text.or(of_profile.map(str::to_owned)).unwrap_or_default();
     let is_address = text.parse::<http::Uri>().is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some()
     });

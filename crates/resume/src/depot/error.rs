@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::address::StoreAddressError;
+use super::profile::ProfileError;
 use super::trouble::{is_about_bucket, told};
 use crate::key::Key;
 
@@ -16,6 +17,9 @@ pub enum DepotError {
     /// The store cannot even be asked.
     #[error("failed to set up the store: {0}; see that its region and credentials can be found")]
     SetUp(Box<object_store::Error>),
+    /// It is not known who we are.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// The file of authorities cannot be used.
     #[error("failed to read the authorities in {path}, which AWS_CA_BUNDLE names")]
     Authorities {
@@ -38,9 +42,9 @@ pub enum DepotError {
         /// Why. It is told above: each error of its chain tells all those below it once more.
         error: Box<object_store::Error>,
     },
-    /// `AWS_ENDPOINT_URL` is no address.
+    /// `AWS_ENDPOINT_URL`, or what a profile has in its place, is no address.
     #[error(
-        "AWS_ENDPOINT_URL is {0:?}, which is no address of a server; write https://HOST, or http://HOST with AWS_ALLOW_HTTP=true"
+        "{0:?}, by AWS_ENDPOINT_URL or the profile's endpoint_url, is no address of a server; write https://HOST, or http://HOST with AWS_ALLOW_HTTP=true"
     )]
     Endpoint(String),
     /// A local folder that is not there.

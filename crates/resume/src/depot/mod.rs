@@ -15,6 +15,7 @@ mod landing;
 mod packed;
 mod parts;
 mod pipe;
+mod profile;
 mod seal;
 mod source;
 #[cfg(test)]
@@ -41,6 +42,7 @@ use self::cloud::Bucket;
 pub use self::error::DepotError;
 use self::landing::Landing;
 pub(crate) use self::landing::UNFINISHED;
+pub use self::profile::ProfileError;
 use self::source::Source;
 use self::unpack::Unpacked;
 pub(crate) use self::unpack::WINDOW_LOG;
