@@ -146,6 +146,31 @@ async fn a_put_that_was_killed_is_not_there_and_what_it_left_goes_once_it_is_old
 }
 
 #[tokio::test]
+async fn without_a_prefix_all_that_is_old_in_the_store_is_removed_but_never_of_a_whole_bucket()
+-> Result<()> {
+    let step = Step::new()?;
+    for key in ["ci/old", "old", "ci/young"] {
+        step.goes_well(&["put", "small", key]).await?;
+    }
+    std::fs::write(step.path("beside"), "no artifact")?;
+    for name in ["store/ci/old", "store/old", "beside"] {
+        age(&step.path(name))?;
+    }
+    step.goes_well(&["prune", "--older-than", "1h"]).await?;
+    ensure!(!step.path("store/old").exists() && !step.path("store/ci/old").exists());
+    ensure!(step.path("store/ci/young").exists() && step.path("beside").exists());
+    let bucket = ["prune", "--older-than", "1h", "--store", "s3://ours"];
+    let bucket = step.run(&bucket).await?;
+    bucket.fails_with(&["nothing in it", "s3://BUCKET/PREFIX"])?;
+    let mut nowhere = step.command(&["prune", "--older-than", "1h"])?;
+    nowhere.env_remove("REPRISE_STORE");
+    said(nowhere)
+        .await?
+        .fails_with(&["no store is named", "REPRISE_STORE"])?;
+    Ok(())
+}
+
+#[tokio::test]
 async fn of_several_programs_that_put_the_same_into_a_folder_one_wins_whole() -> Result<()> {
     let step = Step::new()?;
     let mut contents = Vec::new();

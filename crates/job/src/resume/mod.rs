@@ -23,8 +23,9 @@ pub struct Arguments {
 /// What a newcomer needs besides the arguments.
 const STORES: &str = "\
 A store is file:///FOLDER, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX.
-Who you are is found in environment variables (AWS_ACCESS_KEY_ID and the like), web identities
-and the machine's own role. AWS_ENDPOINT_URL names another S3 than Amazon's.
+Who you are is found in environment variables (AWS_ACCESS_KEY_ID and the like), the profile of
+AWS_PROFILE, web identities and the machine's own role. AWS_ENDPOINT_URL names another S3 than
+Amazon's.
 
   reprise resume put ruby.deb s3://our-artifacts/build/17/ruby.deb
   reprise resume get s3://our-artifacts/build/17/ruby.deb ruby.deb

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use reprise_resume::depot::{Depot, split};
 use reprise_resume::{Key, Prefix, RunFacts, fill};
@@ -27,8 +27,17 @@ impl StoreArguments {
         Ok((Depot::open(store)?, key))
     }
 
-    pub(super) fn folder(&self, text: &str) -> Result<(Depot, Prefix)> {
-        let text = in_this_run(text)?;
+    /// What a prefix names; without one all that lies below the store's address, which no whole bucket is.
+    pub(super) fn folder(&self, text: Option<&str>) -> Result<(Depot, Prefix)> {
+        let text = match (text, self.store.as_deref()) {
+            (Some(text), _) => in_this_run(text)?,
+            (None, Some(store)) if !store.is_empty() => store.to_owned(),
+            (None, Some(_) | None) => {
+                bail!(
+                    "no prefix and no store is named; write what is to be looked at, or set {STORE} or --store"
+                )
+            }
+        };
         let (store, below) = split(text.trim_end_matches('/'), self.store.as_deref())?;
         let prefix =
             Prefix::parse(below).with_context(|| format!("{below:?} cannot be a prefix"))?;

@@ -16,8 +16,9 @@ const HOURS_A_DAY: i64 = 24;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// What it lies below: a prefix in the store, or an address with the store. Nothing else is looked at.
-    prefix: String,
+    /// What it lies below: a prefix in the store, or an address with the store; without it all of the store's own
+    /// prefix or folder. Nothing else is looked at.
+    prefix: Option<String>,
     /// Only what was put before that: 14d, 36h.
     #[arg(long, value_name = "AGE", value_parser = age)]
     older_than: SignedDuration,
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments) -> Result<ExitCode> {
-    let (depot, prefix) = arguments.store.folder(&arguments.prefix)?;
+    let (depot, prefix) = arguments.store.folder(arguments.prefix.as_deref())?;
     let before = before(clock::now(), arguments.older_than)?;
     let old = depot.older(&prefix, before).await?;
     let keys: Vec<Key> = old.into_iter().map(|stored| stored.key).collect();

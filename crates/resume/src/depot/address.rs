@@ -44,7 +44,9 @@ pub enum StoreAddressError {
     #[error("no store is named for {0:?}; write it as an address, or set REPRISE_STORE or --store")]
     NoStore(String),
     /// `s3://bucket`.
-    #[error("{0:?} names a store and nothing in it")]
+    #[error(
+        "{0:?} names a store and nothing in it; write what is meant in it, as s3://BUCKET/PREFIX"
+    )]
     Nothing(String),
     /// `s3:///key`, or with letters that no bucket's name has.
     #[error("{0:?} names no bucket; letters, digits, '-', '_' and '.' make a bucket's name")]
